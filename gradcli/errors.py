@@ -1,0 +1,169 @@
+"""The error tree: every error has a message, the place in the source it speaks of, and a hint."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+from unicodedata import combining, east_asian_width
+
+EXCERPT_WIDTH = 100  # characters of a source line shown around an error; longer lines are cropped
+
+
+class Span(NamedTuple):
+    """A piece of source text: character offsets, the end excluded."""
+
+    start: int
+    end: int
+
+    def to(self, other: Span) -> Span:
+        """Return the span from the start of this one to the end of `other`."""
+        return Span(self.start, other.end)
+
+
+@dataclass(frozen=True)
+class Source:
+    """The text of an expression file and the name it is known by in messages."""
+
+    name: str
+    text: str = field(repr=False)
+
+    @cached_property
+    def line_starts(self) -> list[int]:
+        """Offsets at which the lines begin."""
+        starts = [0]
+        find = self.text.find
+        while (at := find("\n", starts[-1])) >= 0:
+            starts.append(at + 1)
+        return starts
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Return the line and the column of an offset, both counted from 1."""
+        line = bisect_right(self.line_starts, offset)
+        return line, offset - self.line_starts[line - 1] + 1
+
+    def line_of(self, span: Span) -> int:
+        """Return the line, counted from 1, on which a span begins."""
+        return bisect_right(self.line_starts, span.start)
+
+    def line_text(self, line: int) -> str:
+        """Return the text of a line counted from 1, without its end."""
+        start = self.line_starts[line - 1]
+        end = self.text.find("\n", start)
+        return self.text[start : end if end >= 0 else len(self.text)].rstrip("\r")
+
+    def snippet(self, span: Span) -> str:
+        """Return the text of a span on one line, runs of white space folded."""
+        return " ".join(self.text[span.start : span.end].split())
+
+
+class GradcliError(Exception):
+    """Something a person can put right; the command line ends with exit status 2.
+
+    Attributes: `message`, one sentence; `span` and `source`, the place, where there is one;
+    `hint`, what to do about it.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        span: Span | None = None,
+        hint: str | None = None,
+        source: Source | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.span = span
+        self.hint = hint
+        self.source = source
+
+    def at(self, source: Source | None, span: Span | None) -> GradcliError:
+        """Complete the place of an error raised where the place was not known; return it."""
+        if self.span is None:
+            self.span = span
+        if self.source is None:
+            self.source = source
+        return self
+
+    def __str__(self) -> str:
+        """Return the whole report: place, message, the line underlined, the hint."""
+        lines = [f"{self._place()}error: {self.message}", *self._excerpt()]
+        if self.hint:
+            lines.append(f"hint: {self.hint}")
+        return "\n".join(lines)
+
+    def _place(self) -> str:
+        if self.source is None:
+            return ""
+        if self.span is None:
+            return f"{self.source.name}: "
+        line, column = self.source.position(self.span.start)
+        return f"{self.source.name}:{line}:{column}: "
+
+    def _excerpt(self) -> list[str]:
+        if self.source is None or self.span is None:
+            return []
+        line, column = self.source.position(self.span.start)
+        text = self.source.line_text(line)
+        begin = min(column - 1, len(text))
+        end = max(begin + 1, min(begin + self.span.end - self.span.start, len(text)))
+        text, begin, end = _crop(text.replace("\t", " "), begin, end)
+        margin = " " * len(str(line))
+        return [
+            f"{line} │ {text}",
+            f"{margin} │ {' ' * _columns(text[:begin])}{'^' * max(1, _columns(text[begin:end]))}",
+        ]
+
+
+class SyntaxFault(GradcliError):
+    """The text is not in the language."""
+
+
+class NameFault(GradcliError):
+    """A name, function, method or attribute is not known."""
+
+
+class ArgumentFault(GradcliError):
+    """A function is called with arguments that it does not take, or of a wrong kind."""
+
+
+class ShapeFault(GradcliError):
+    """The shapes of operands do not fit."""
+
+
+class DtypeFault(GradcliError):
+    """The dtypes of operands do not fit."""
+
+
+class AutogradFault(GradcliError):
+    """A gradient is asked for that does not exist."""
+
+
+class InputFault(GradcliError):
+    """A binding, a data file or an option is wrong, or an input is not bound."""
+
+
+class LimitFault(GradcliError):
+    """The file asks for more nodes, memory or nesting than is allowed."""
+
+
+def _crop(text: str, begin: int, end: int) -> tuple[str, int, int]:
+    """Cut a long line to a window around [begin, end), with an ellipsis where text is left out."""
+    if len(text) <= EXCERPT_WIDTH:
+        return text, begin, end
+    left = max(0, min(begin - EXCERPT_WIDTH // 3, len(text) - EXCERPT_WIDTH))
+    window = text[left : left + EXCERPT_WIDTH]
+    begin, end = begin - left, min(end - left, len(window))
+    if left + EXCERPT_WIDTH < len(text):
+        window = window[:-1] + "…"
+    if left:
+        window = "…" + window[1:]
+    return window, begin, end
+
+
+def _columns(text: str) -> int:
+    """Return how many terminal columns a text takes."""
+    return sum(
+        0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in text
+    )
