@@ -1,0 +1,297 @@
+"""From grammar to tree: one function for each rule, called as the parser completes the rule.
+
+A function gets the parts of its rule in the order of the grammar, with every token: `group`
+gets `(`, an expression and `)`. So no second tree is built, and nothing recurses.
+"""
+
+# ruff: noqa: N802 -- the meaning and the name of a callback are its rule's
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from unicodedata import normalize
+
+from lark import Token
+
+from gradcli.errors import Span
+from gradcli.syntax import tree
+from gradcli.syntax.checks import check_arguments, check_parameters, check_target, check_targets
+from gradcli.syntax.literals import decode, number, split_string
+from gradcli.syntax.tree import Expression, Statement
+from gradcli.syntax.words import check_name
+
+Parts = Any  # the parts of a rule with a list in it: tokens and nodes in turn
+_CONSTANTS = {"NONE": None, "TRUE": True, "FALSE": False, "ELLIPSIS": ...}
+
+
+def token_span(token: Token) -> Span:
+    """Return the span of a token."""
+    return Span(token.start_pos or 0, token.end_pos or 0)
+
+
+def _span(first: Any, last: Any) -> Span:
+    """Return the span from one part of a rule, a token or a node, to another."""
+    start: Any = first.start_pos if type(first) is Token else first.span[0]
+    end: Any = last.end_pos if type(last) is Token else last.span[1]
+    return Span(start, end)
+
+
+def _nodes(parts: Parts) -> tuple[Any, ...]:
+    """Return the parts that are not tokens."""
+    return tuple([part for part in parts if type(part) is not Token])
+
+
+def _statements(parts: Parts) -> tuple[Statement, ...]:
+    """Return the statements among the parts; an import gives a list of them."""
+    found: list[Statement] = []
+    for part in parts:
+        if type(part) is list:
+            found += part
+        elif type(part) is not Token:
+            found.append(part)
+    return tuple(found)
+
+
+class Build:
+    """The callbacks of the parser, named as the rules and terminals are."""
+
+    def __init__(self, formatted: Callable[[Token], tree.FormattedString]) -> None:
+        self.FORMATTED = formatted
+
+    # ---- terminals -------------------------------------------------------------------------
+
+    def NAME(self, token: Token) -> tree.Name:
+        span = Span(token.start_pos, token.end_pos)  # type: ignore[arg-type]
+        text = token.value
+        check_name(text, span)
+        return tree.Name(text if text.isascii() else normalize("NFKC", text), span)
+
+    def NUMBER(self, token: Token) -> tree.Constant:
+        span = token_span(token)
+        return tree.Constant(number(token.value, span), span)
+
+    def STRING(self, token: Token) -> tree.Constant:
+        span = token_span(token)
+        prefix, start, end = split_string(token.value)
+        text = decode(token.value[start:end], span.start + start, raw="r" in prefix)
+        return tree.Constant(text, span)
+
+    def NONE(self, token: Token) -> tree.Constant:
+        return tree.Constant(_CONSTANTS[token.type], token_span(token))
+
+    TRUE = FALSE = ELLIPSIS = NONE
+
+    # ---- statements ------------------------------------------------------------------------
+
+    def program(self, *parts: Parts) -> tuple[Statement, ...]:
+        return _statements(parts)
+
+    block = program
+
+    def value(self, value: Expression, _end: Token) -> Expression:
+        return value
+
+    def assignment(self, *parts: Parts) -> tree.Assign:
+        *targets, value = parts[::2]
+        for target in targets:
+            check_targets(target)
+        return tree.Assign(tuple(targets), value, _span(parts[0], value))
+
+    def annotated(
+        self,
+        target: Expression,
+        _colon: Token,
+        annotation: Expression,
+        _equal: Token | None = None,
+        value: Expression | None = None,
+    ) -> tree.Annotated:
+        check_target(target, "an annotation")
+        return tree.Annotated(target, annotation, value, _span(target, value or annotation))
+
+    def augmented(self, target: Expression, operator: Token, value: Expression) -> tree.Augmented:
+        check_target(target, f"`{operator}`")
+        return tree.Augmented(target, operator.value[:-1], value, _span(target, value))
+
+    def expression_statement(self, value: Expression) -> tree.ExpressionStatement:
+        return tree.ExpressionStatement(value, value.span)
+
+    def assert_(
+        self,
+        keyword: Token,
+        test: Expression,
+        _comma: Token | None = None,
+        message: Expression | None = None,
+    ) -> tree.Assert:
+        return tree.Assert(test, message, _span(keyword, message or test))
+
+    def return_(self, keyword: Token, value: Expression | None = None) -> tree.Return:
+        return tree.Return(value, _span(keyword, value or keyword))
+
+    def flow(self, keyword: Token) -> tree.Flow:
+        return tree.Flow(keyword.value, token_span(keyword))
+
+    # ---- imports ---------------------------------------------------------------------------
+
+    def dotted(self, *parts: Parts) -> tree.Name:
+        return tree.Name(".".join(name.id for name in _nodes(parts)), _span(parts[0], parts[-1]))
+
+    def module(self, dotted: tree.Name, *alias: Parts) -> tree.Import:
+        last: tree.Name = alias[-1] if alias else dotted
+        return tree.Import(dotted.id, None, last.id, _span(dotted, last))
+
+    imported = module
+
+    def import_(self, *parts: Parts) -> list[tree.Import]:
+        span = _span(parts[0], parts[-1])
+        return [part._replace(span=span) for part in _nodes(parts)]
+
+    def from_import(self, *parts: Parts) -> list[tree.Import]:
+        span = _span(parts[0], parts[-1])
+        module, *names = _nodes(parts)
+        return [tree.Import(module.id, name.module, name.name, span) for name in names]
+
+    # ---- compound statements ---------------------------------------------------------------
+
+    def definition(self, keyword: Token, name: tree.Name, _open: Token, *parts: Parts) -> tree.Def:
+        *middle, _close, colon, body = parts
+        parameters = middle[0] if middle else ()
+        span = _span(keyword, body[-1])
+        return tree.Def(name.id, parameters, body, _span(keyword, colon), span)
+
+    def parameters(self, *parts: Parts) -> tuple[tree.Parameter, ...]:
+        found: tuple[tree.Parameter, ...] = _nodes(parts)
+        check_parameters(found)
+        return found
+
+    def parameter(self, name: tree.Name, *parts: Parts) -> tree.Parameter:
+        given = dict(zip(parts[::2], parts[1::2], strict=True))
+        span = _span(name, parts[-1] if parts else name)
+        return tree.Parameter(name.id, given.get(":"), given.get("="), span)
+
+    bare_parameters = parameters
+    bare_parameter = parameter
+
+    def for_(self, keyword: Token, *parts: Parts) -> tree.For:
+        target, _in, iterable, colon, body = parts
+        check_targets(target)
+        header = _span(keyword, colon)
+        return tree.For(target, iterable, body, header, _span(keyword, body[-1]))
+
+    def if_(self, *parts: Parts) -> tree.If:
+        """Make an `If` of each `if` and `elif`, from the last to the first."""
+        end = parts[-1][-1]
+        whole = len(parts) % 4 == 0
+        otherwise: tuple[Statement, ...] = () if whole else parts[-1]
+        clauses = parts if whole else parts[:-3]
+        for at in range(len(clauses) - 4, -1, -4):
+            keyword, test, colon, body = clauses[at : at + 4]
+            node = tree.If(test, body, otherwise, _span(keyword, colon), _span(keyword, end))
+            otherwise = (node,)
+        return node
+
+    def with_(self, keyword: Token, *parts: Parts) -> tree.With:
+        *contexts, body = _nodes(parts)
+        header = _span(keyword, parts[-2])
+        return tree.With(tuple(contexts), body, header, _span(keyword, body[-1]))
+
+    # ---- expressions -----------------------------------------------------------------------
+
+    def starred(self, star: Token, value: Expression) -> tree.Starred:
+        return tree.Starred(value, _span(star, value))
+
+    def bare_tuple(self, *parts: Parts) -> tree.TupleDisplay:
+        return tree.TupleDisplay(_nodes(parts), _span(parts[0], parts[-1]))
+
+    tuple = bare_tuple
+    indices = bare_tuple
+
+    def list(self, *parts: Parts) -> tree.ListDisplay:
+        return tree.ListDisplay(_nodes(parts), _span(parts[0], parts[-1]))
+
+    def group(self, opening: Token, inner: Expression, closing: Token) -> tree.Group:
+        return tree.Group(inner, _span(opening, closing))
+
+    def conditional(
+        self, then: Expression, _if: Token, test: Expression, _else: Token, otherwise: Expression
+    ) -> tree.Conditional:
+        return tree.Conditional(test, then, otherwise, _span(then, otherwise))
+
+    def lambda_(self, keyword: Token, *parts: Parts) -> tree.Lambda:
+        parameters = parts[0] if len(parts) == 3 else ()
+        return tree.Lambda(parameters, parts[-1], _span(keyword, parts[-1]))
+
+    def boolean(self, left: Expression, operator: Token, right: Expression) -> tree.Boolean:
+        return tree.Boolean(operator.value, left, right, Span(left.span[0], right.span[1]))
+
+    def binary(self, left: Expression, operator: Token, right: Expression) -> tree.Binary:
+        return tree.Binary(operator.value, left, right, Span(left.span[0], right.span[1]))
+
+    def unary(self, operator: Token, operand: Expression) -> tree.Unary:
+        return tree.Unary(operator.value, operand, _span(operator, operand))
+
+    def compare(self, first: Expression, *parts: Parts) -> tree.Compare:
+        rest = tuple(zip(parts[::2], parts[1::2], strict=True))
+        return tree.Compare(first, rest, Span(first.span[0], parts[-1].span[1]))
+
+    def comparator(self, *words: Token) -> str:
+        return " ".join(words)
+
+    def attribute(self, value: Expression, _dot: Token, name: tree.Name) -> tree.Attribute:
+        span = Span(value.span[0], name.span[1])
+        return tree.Attribute(value, name.id, name.span, span)
+
+    def call(self, function: Expression, *parts: Parts) -> tree.Call:
+        given = _nodes(parts)
+        check_arguments(given)
+        arguments = tuple([part for part in given if type(part) is not tree.Keyword])
+        keywords = tuple([part for part in given if type(part) is tree.Keyword])
+        return tree.Call(function, arguments, keywords, _span(function, parts[-1]))
+
+    def keyword(self, name: tree.Name, _equal: Token, value: Expression) -> tree.Keyword:
+        return tree.Keyword(name.id, value, _span(name, value))
+
+    def subscript(
+        self, value: Expression, _open: Token, index: Expression, close: Token
+    ) -> tree.Subscript:
+        return tree.Subscript(value, index, _span(value, close))
+
+    def slice(self, *parts: Parts) -> tree.Slice:
+        start, _, stop, _, step = parts
+        there = [part for part in parts if part is not None]
+        return tree.Slice(start, stop, step, _span(there[0], there[-1]))
+
+    def string(self, *pieces: Parts) -> tree.Constant | tree.FormattedString:
+        """Join strings that follow each other."""
+        if len(pieces) == 1:
+            only: tree.Constant | tree.FormattedString = pieces[0]
+            return only
+        span = _span(pieces[0], pieces[-1])
+        if all(type(piece) is tree.Constant for piece in pieces):
+            return tree.Constant("".join(piece.value for piece in pieces), span)
+        parts: list[str | tree.Field] = []
+        for piece in pieces:
+            more: Parts = [piece.value] if type(piece) is tree.Constant else piece.parts
+            for part in more:
+                if parts and isinstance(part, str) and isinstance(parts[-1], str):
+                    parts[-1] += part
+                else:
+                    parts.append(part)
+        return tree.FormattedString(tuple(parts), span)
+
+    def comprehension(self, *parts: Parts) -> tree.Comprehension:
+        return self._comprehension(parts, is_list=True)
+
+    def generator(self, *parts: Parts) -> tree.Comprehension:
+        return self._comprehension(parts, is_list=False)
+
+    bare_generator = generator
+
+    def _comprehension(self, parts: Parts, *, is_list: bool) -> tree.Comprehension:
+        element, *clauses = _nodes(parts)
+        return tree.Comprehension(element, tuple(clauses), is_list, _span(parts[0], parts[-1]))
+
+    def clause(self, keyword: Token, target: Expression, _in: Token, *parts: Parts) -> tree.Clause:
+        check_targets(target)
+        iterable, *conditions = _nodes(parts)
+        return tree.Clause(target, iterable, tuple(conditions), _span(keyword, parts[-1]))

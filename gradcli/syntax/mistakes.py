@@ -1,0 +1,356 @@
+"""What a person probably meant, where the parser could not go on.
+
+Each recogniser looks at a scene, the unexpected token and what leads to it, and returns a fault
+if it knows the mistake. The first that does is believed; if none does, the fault says what could
+have stood there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from lark import Token, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+
+from gradcli.errors import Span, SyntaxFault
+from gradcli.syntax.layout import CLOSING
+from gradcli.syntax.line import Line
+from gradcli.syntax.words import check_name, stray_character
+
+_HEADS = {"IF": "if", "ELIF": "elif", "ELSE": "else", "FOR": "for", "WITH": "with", "DEF": "def"}
+_ENDS = frozenset({"NEWLINE", "DEDENT", "$END"})
+_PAIRS = {"(": ")", "[": "]"}
+# what two operators in a row mean in other languages
+_FOREIGN = {
+    "&&": ("`&&` is not part of the language", "write `and`"),
+    "||": ("`||` is not part of the language", "write `or`"),
+    "<>": ("`<>` is not part of the language", "write `!=`"),
+    "=>": (
+        "`=>` is not part of the language",
+        "write `>=` to compare, `lambda x: …` for a function",
+    ),
+    "=<": ("`=<` is not part of the language", "write `<=`"),
+    "===": ("`===` is not part of the language", "write `==`"),
+    "!==": ("`!==` is not part of the language", "write `!=`"),
+    "==!": ("`==!` is not part of the language", "write `!=`"),
+    ":=": ("`:=` is not part of the language", "name the value on a line of its own, above"),
+    "->": (
+        "`->` is not part of the language",
+        "leave it out: a function's result is what it returns",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """An unexpected token, the line before it, and what could have stood in its place."""
+
+    text: str
+    token: Token
+    line: Line
+    accepts: frozenset[str]
+    spelling: dict[str, str]
+
+    @property
+    def kind(self) -> str:
+        """The type of the unexpected token."""
+        return self.token.type
+
+    @property
+    def place(self) -> Span:
+        """The unexpected token, or the end of the line before it."""
+        start = self.token.start_pos or 0
+        if self.kind in _ENDS and self.line.tokens:
+            start = self.line.tokens[-1].end_pos or 0
+            return Span(start, start)
+        return Span(start, max(start, self.token.end_pos or 0))
+
+    @property
+    def first(self) -> str:
+        """The type of the first token of the line."""
+        return self.line.tokens[0].type if self.line.tokens else self.kind
+
+    @property
+    def last(self) -> Token | None:
+        """The token before the unexpected one, on its line."""
+        return self.line.tokens[-1] if self.line.tokens else None
+
+    @cached_property
+    def open_brackets(self) -> list[Token]:
+        """The brackets that are open where the token stands."""
+        return self.line.open_brackets()
+
+    @property
+    def wants_expression(self) -> bool:
+        """Whether an expression could have begun here."""
+        return "NUMBER" in self.accepts
+
+    def is_word(self, token: Token) -> bool:
+        """Say whether a token is a keyword."""
+        return self.spelling.get(token.type, "").isalpha()
+
+    def touches(self) -> bool:
+        """Say whether the token follows the one before it without a blank."""
+        return self.last is not None and self.last.end_pos == self.token.start_pos
+
+
+def explain(error: UnexpectedInput, text: str, line: Line, spelling: dict[str, str]) -> SyntaxFault:
+    """Return the fault for an exception of lark's."""
+    at = error.pos_in_stream or 0
+    if isinstance(error, UnexpectedCharacters):
+        return _character(text, at)
+    assert isinstance(error, UnexpectedToken)
+    scene = Scene(text, error.token, line, frozenset(error.accepts or ()), spelling)
+    for recognise in _RECOGNISERS:
+        fault = recognise(scene)
+        if fault is not None:
+            return fault
+    return SyntaxFault(f"expected {expected(scene)} here", scene.place)
+
+
+def _character(text: str, at: int) -> SyntaxFault:
+    """Return the fault for a character with which no token begins."""
+    character = text[at]
+    if character not in "\"'":
+        if text[at : at + 2] == "\\\0":
+            return stray_character("\0", at + 1)
+        return stray_character(character, at)
+    quote = character * 3 if text.startswith(character * 3, at) else character
+    hint = f"write `{quote}` where it ends"
+    if quote == character:
+        hint += f", or begin it with `{quote * 3}` if it has several lines"
+    return SyntaxFault("this string is never closed", Span(at, at + len(quote)), hint)
+
+
+# ---- recognisers, in the order of the table at the end -------------------------------------
+
+
+def _bad_name(scene: Scene) -> SyntaxFault | None:
+    if scene.kind == "NAME":
+        try:
+            check_name(scene.token.value, scene.place)
+        except SyntaxFault as fault:
+            return fault
+    return None
+
+
+def _indentation(scene: Scene) -> SyntaxFault | None:
+    above = scene.line.above
+    if scene.kind == "INDENT":
+        message = "this line is indented, but no block begins above it"
+        return SyntaxFault(message, scene.place, "indent it like the line above")
+    if "INDENT" in scene.accepts and above:
+        word = _HEADS.get(above[0].type, "block")
+        span = Span(above[0].start_pos or 0, above[-1].end_pos or 0)
+        return SyntaxFault(
+            f"this `{word}` has no block", span, "indent the lines below it, or write `pass`"
+        )
+    return None
+
+
+def _foreign_operator(scene: Scene) -> SyntaxFault | None:
+    start, end = scene.token.start_pos or 0, scene.token.end_pos or 0
+    last = scene.last if scene.touches() else None
+    begin = (last.start_pos or 0) if last else start
+    for at, stop in ((begin, end + 1), (begin, end), (start, end + 1)):
+        found = scene.text[at:stop]
+        if found in _FOREIGN:
+            message, hint = _FOREIGN[found]
+            return SyntaxFault(message, Span(at, at + len(found)), hint)
+    if scene.kind in _ENDS and len(scene.line.tokens) > 2:
+        *_, target, one, two = scene.line.tokens
+        if one.type == two.type in ("PLUS", "MINUS") and one.end_pos == two.start_pos:
+            span = Span(one.start_pos or 0, two.end_pos or 0)
+            message = f"`{one}{two}` is not part of the language"
+            return SyntaxFault(message, span, f"write `{target} {one}= 1`")
+    return None
+
+
+def _mismatched(scene: Scene) -> SyntaxFault | None:
+    if scene.kind not in CLOSING:
+        return None
+    if not scene.open_brackets:
+        return SyntaxFault(f"`{scene.token}` closes nothing: no bracket is open", scene.place)
+    opening = scene.open_brackets[-1]
+    if _PAIRS[opening.value] == scene.token.value:
+        return None
+    message = f"`{scene.token}` does not close `{opening}`"
+    return SyntaxFault(message, scene.place, f"write `{_PAIRS[opening.value]}`")
+
+
+def _never_closed(scene: Scene) -> SyntaxFault | None:
+    if not scene.open_brackets:
+        return None
+    start = scene.token.start_pos or 0
+    line_start = max(scene.text.rfind(end, 0, start) for end in "\r\n") + 1
+    blanks = scene.text[line_start:start]
+    head = scene.line.tokens[0].start_pos or 0
+    outdented = not blanks.strip() and head < line_start and len(blanks) <= _column(scene, head)
+    if not (outdented or scene.kind in _ENDS or (scene.kind == "COLON" and scene.first in _HEADS)):
+        return None
+    opening = scene.open_brackets[-1]
+    span = Span(opening.start_pos or 0, opening.end_pos or 0)
+    hint = f"write `{_PAIRS[opening.value]}` where it ends"
+    return SyntaxFault(f"`{opening}` is never closed", span, hint)
+
+
+def _column(scene: Scene, at: int) -> int:
+    return at - max(scene.text.rfind(end, 0, at) for end in "\r\n") - 1
+
+
+def _colon(scene: Scene) -> SyntaxFault | None:
+    if scene.first not in _HEADS or scene.open_brackets or "COLON" not in scene.accepts:
+        return None
+    word = _HEADS[scene.first]
+    if scene.first == "ELSE" and scene.kind == "IF":
+        return SyntaxFault("expected `:` here", scene.place, "write `elif` for `else if`")
+    if scene.kind in _ENDS:
+        return SyntaxFault(f"expected `:` at the end of this `{word}` line", scene.place)
+    return None
+
+
+def _equal(scene: Scene) -> SyntaxFault | None:
+    last = scene.last
+    if scene.kind == "AUGMENTED" and last and scene.is_word(last):
+        return _keyword_fault(last)
+    if scene.kind != "EQUAL" or last is None:
+        return None
+    if scene.is_word(last):
+        return _keyword_fault(last)
+    if scene.first in _HEADS or scene.first in ("ASSERT", "RETURN") or scene.open_brackets:
+        hint = "write `==` to compare"
+        if scene.open_brackets and scene.open_brackets[-1].type == "LPAR":
+            hint += "; an argument is named by a single name: `f(name=value)`"
+        return SyntaxFault("`=` cannot stand here", scene.place, hint)
+    return None
+
+
+def _keyword(scene: Scene) -> SyntaxFault | None:
+    word = scene.token
+    if not scene.is_word(word):
+        return None
+    if scene.kind in ("ELSE", "ELIF") and scene.first == scene.kind:
+        return SyntaxFault(f"this `{word}` has no `if` before it", scene.place)
+    if "NAME" not in scene.accepts:
+        return None
+    if not scene.wants_expression:
+        return _keyword_fault(word)
+    following = scene.text[word.end_pos or 0 :][:9].lstrip(" ")
+    if following[:1] == "=" and following[:2] != "==":
+        return _keyword_fault(word)
+    return None
+
+
+def _keyword_fault(word: Token) -> SyntaxFault:
+    span = Span(word.start_pos or 0, word.end_pos or 0)
+    hint = f"choose another name, such as `{word.lower()}_`"
+    return SyntaxFault(f"`{word}` is a word of the language, and cannot be a name", span, hint)
+
+
+def _not_in_the_language(scene: Scene) -> SyntaxFault | None:
+    kind, last = scene.kind, scene.last
+    if kind == "AT" and last is None:
+        hint = "write `f = decorator(f)` below the function"
+        return SyntaxFault("decorators are not part of the language", scene.place, hint)
+    if kind == "STAR" and last is not None and last.type == "IMPORT":
+        hint = "leave the line out: what is built in needs no import"
+        return SyntaxFault("`import *` is not part of the language", scene.place, hint)
+    if kind == "AS" and scene.first == "WITH":
+        hint = "leave out `as` and the name"
+        return SyntaxFault("`with … as` is not part of the language", scene.place, hint)
+    if kind in ("STAR", "__ANON_STARS") and scene.first in ("DEF",) and not scene.wants_expression:
+        hint = "name each parameter"
+        return SyntaxFault("`*` parameters are not part of the language", scene.place, hint)
+    if scene.token == "**" and scene.wants_expression and scene.open_brackets:
+        hint = "name each argument"
+        return SyntaxFault("`**` arguments are not part of the language", scene.place, hint)
+    return None
+
+
+def _missing_operator(scene: Scene) -> SyntaxFault | None:
+    last, token = scene.last, scene.token
+    if last is None or scene.wants_expression:
+        return None
+    if (
+        last.type == "NUMBER"
+        and scene.touches()
+        and (scene.kind == "NUMBER" or token.startswith("_"))
+    ):
+        span = Span(last.start_pos or 0, scene.place.end)
+        return SyntaxFault(f"`{last}{token}` is no number", span)
+    if scene.kind == "NAME" and last.type in CLOSING | {"NUMBER"}:
+        one = last if last.type == "NUMBER" else f"…{last}"
+        hint = f"write `{one}*{token}` for a product"
+        return SyntaxFault(f"expected {expected(scene)} here", scene.place, hint)
+    if last == "print" and len(scene.line.tokens) == 1:
+        return SyntaxFault("expected `(` here", scene.place, "write `print(…)`")
+    if scene.kind in ("STRING", "FORMATTED") and last.lower() in ("b", "br", "rb", "u", "t"):
+        message = f"`{last}` strings are not part of the language"
+        return SyntaxFault(message, Span(last.start_pos or 0, last.end_pos or 0), "leave it out")
+    return None
+
+
+_RECOGNISERS: tuple[Callable[[Scene], SyntaxFault | None], ...] = (
+    _bad_name,
+    _indentation,
+    _foreign_operator,
+    _mismatched,
+    _never_closed,
+    _colon,
+    _equal,
+    _keyword,
+    _not_in_the_language,
+    _missing_operator,
+)
+
+# ---- what could have stood there -----------------------------------------------------------
+
+# what may follow any expression, and so goes without saying
+_UNSAID = frozenset(
+    [
+        "IF",
+        "LPAR",
+        "LSQB",
+        "DOT",
+        "AND",
+        "OR",
+        "NOT",
+        "IN",
+        "IS",
+        "EQUAL",
+        "AUGMENTED",
+        "SEMICOLON",
+        "STRING",
+        "FORMATTED",
+        "FOR",
+    ]
+)
+
+
+def expected(scene: Scene) -> str:
+    """Return in words what could have stood in place of the unexpected token."""
+    words: list[str] = []
+    left = {kind for kind in scene.accepts if not _is_operator(scene.spelling.get(kind, ""))}
+    if scene.wants_expression:
+        words.append("an expression")
+        left &= CLOSING
+    elif "PLUS" in scene.accepts:
+        words.append("an operator")
+        left -= _UNSAID
+        if scene.first not in _HEADS and not scene.open_brackets:
+            left.discard("COLON")
+    elif "NAME" in left:
+        words.append("a name")
+        left.discard("NAME")
+    elif left & {"ELSE", "IN"}:  # the operators before it were taken up by then
+        left &= {"ELSE", "IN"}
+    named = {"NEWLINE": "the end of the line", "INDENT": "an indented block", "$END": "the end"}
+    words += sorted(f"`{scene.spelling[kind]}`" for kind in left if kind in scene.spelling)
+    words += [named[kind] for kind in named.keys() & left - scene.spelling.keys()]
+    words = words or ["something else"]
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def _is_operator(spelling: str) -> bool:
+    return spelling != "" and not spelling.isalnum() and spelling not in ",:;=)]"

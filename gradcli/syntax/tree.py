@@ -1,0 +1,328 @@
+"""The syntax tree of an expression file: tuples that know their place in the source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from gradcli.errors import Source, Span
+
+# A node says what it is by its class. Its parts are declared by the two protocols below and not
+# by unions of all nodes: tuples that contain unions of each other cost mypy hours.
+
+
+class Expression(Protocol):
+    """A node that has a value: a class of the section on expressions."""
+
+    @property
+    def span(self) -> Span:
+        """The place in the source."""
+
+
+class Statement(Protocol):
+    """A node that is run: a class of the section on statements."""
+
+    @property
+    def span(self) -> Span:
+        """The place in the source."""
+
+
+# ---- expressions ---------------------------------------------------------------------------
+
+
+class Constant(NamedTuple):
+    """A literal number, string, `True`, `False`, `None` or `...`."""
+
+    value: object
+    span: Span
+
+
+class Name(NamedTuple):
+    """A name that is read."""
+
+    id: str
+    span: Span
+
+
+class FormattedString(NamedTuple):
+    """An f-string: texts and fields in turn."""
+
+    parts: tuple[str | Field, ...]
+    span: Span
+
+
+class Field(NamedTuple):
+    """`{value!conversion:format}` in an f-string; `label` is the text up to and with a `=`."""
+
+    value: Expression
+    conversion: str
+    format: str
+    label: str
+    span: Span
+
+
+class Group(NamedTuple):
+    """An expression in round brackets, kept so that spans and formatting can see them."""
+
+    inner: Expression
+    span: Span
+
+
+class TupleDisplay(NamedTuple):
+    """`a, b` or `(a, b)`; items may be `Starred`."""
+
+    items: tuple[Expression, ...]
+    span: Span
+
+
+class ListDisplay(NamedTuple):
+    """`[a, b]`; items may be `Starred`."""
+
+    items: tuple[Expression, ...]
+    span: Span
+
+
+class Comprehension(NamedTuple):
+    """`[element for target in iterable if condition …]`; a generator when `is_list` is false."""
+
+    element: Expression
+    clauses: tuple[Clause, ...]
+    is_list: bool
+    span: Span
+
+
+class Clause(NamedTuple):
+    """`for target in iterable if condition …` of a comprehension."""
+
+    target: Expression
+    iterable: Expression
+    conditions: tuple[Expression, ...]
+    span: Span
+
+
+class Unary(NamedTuple):
+    """`-a`, `+a`, `~a` or `not a`."""
+
+    operator: str
+    operand: Expression
+    span: Span
+
+
+class Binary(NamedTuple):
+    """`left operator right` for `+ - * / // % ** @ & | ^ << >>`."""
+
+    operator: str
+    left: Expression
+    right: Expression
+    span: Span
+
+
+class Compare(NamedTuple):
+    """`first < second …`; operators are `< <= > >= == != in is` and `not in`, `is not`."""
+
+    first: Expression
+    rest: tuple[tuple[str, Expression], ...]
+    span: Span
+
+
+class Boolean(NamedTuple):
+    """`a and b` or `a or b`."""
+
+    operator: str
+    left: Expression
+    right: Expression
+    span: Span
+
+
+class Conditional(NamedTuple):
+    """`then if test else otherwise`."""
+
+    test: Expression
+    then: Expression
+    otherwise: Expression
+    span: Span
+
+
+class Lambda(NamedTuple):
+    """`lambda a, b=1: body`."""
+
+    parameters: tuple[Parameter, ...]
+    body: Expression
+    span: Span
+
+
+class Parameter(NamedTuple):
+    """A parameter of a `def` or `lambda`; `annotation` and `default` may be missing."""
+
+    name: str
+    annotation: Expression | None
+    default: Expression | None
+    span: Span
+
+
+class Attribute(NamedTuple):
+    """`value.name`; `name_span` is the place of the name alone."""
+
+    value: Expression
+    name: str
+    name_span: Span
+    span: Span
+
+
+class Subscript(NamedTuple):
+    """`value[index]`; several indices are one `TupleDisplay`."""
+
+    value: Expression
+    index: Expression  # type: ignore[assignment]  # hides a method of tuples that no one calls
+    span: Span
+
+
+class Slice(NamedTuple):
+    """`start:stop:step` in a subscript."""
+
+    start: Expression | None
+    stop: Expression | None
+    step: Expression | None
+    span: Span
+
+
+class Call(NamedTuple):
+    """`function(arguments, keyword=value)`; positional arguments may be `Starred`."""
+
+    function: Expression
+    arguments: tuple[Expression, ...]
+    keywords: tuple[Keyword, ...]
+    span: Span
+
+
+class Keyword(NamedTuple):
+    """`name=value` in a call."""
+
+    name: str
+    value: Expression
+    span: Span
+
+
+class Starred(NamedTuple):
+    """`*value`."""
+
+    value: Expression
+    span: Span
+
+
+# ---- statements ----------------------------------------------------------------------------
+
+
+class Assign(NamedTuple):
+    """`target = … = value`; each target is a name, a tuple, an attribute or a subscript."""
+
+    targets: tuple[Expression, ...]
+    value: Expression
+    span: Span
+
+
+class Annotated(NamedTuple):
+    """`target: annotation = value`; without a value it declares an input."""
+
+    target: Expression
+    annotation: Expression
+    value: Expression | None
+    span: Span
+
+
+class Augmented(NamedTuple):
+    """`target += value`; the operator is kept without its `=`."""
+
+    target: Expression
+    operator: str
+    value: Expression
+    span: Span
+
+
+class ExpressionStatement(NamedTuple):
+    """An expression on its own: `loss.backward()`, `print(w)`, or just `loss`."""
+
+    value: Expression
+    span: Span
+
+
+class Assert(NamedTuple):
+    """`assert test, message`: a claim."""
+
+    test: Expression
+    message: Expression | None
+    span: Span
+
+
+class Import(NamedTuple):
+    """`import module as name`: `imported` is None; `from module import imported as name`.
+
+    One statement for each name imported, each with the span of the whole; `name` is what the file
+    calls it: `a.b` for `import a.b`, which binds `a`.
+    """
+
+    module: str
+    imported: str | None
+    name: str
+    span: Span
+
+
+class Def(NamedTuple):
+    """`def name(parameters): body`; `header` is the span up to the colon."""
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    body: tuple[Statement, ...]
+    header: Span
+    span: Span
+
+
+class Return(NamedTuple):
+    """`return value`."""
+
+    value: Expression | None
+    span: Span
+
+
+class For(NamedTuple):
+    """`for target in iterable: body`."""
+
+    target: Expression
+    iterable: Expression
+    body: tuple[Statement, ...]
+    header: Span
+    span: Span
+
+
+class If(NamedTuple):
+    """`if test: then` with `otherwise`, where an `elif` is an `If` alone in `otherwise`."""
+
+    test: Expression
+    then: tuple[Statement, ...]
+    otherwise: tuple[Statement, ...]
+    header: Span
+    span: Span
+
+
+class With(NamedTuple):
+    """`with context: body`."""
+
+    contexts: tuple[Expression, ...]
+    body: tuple[Statement, ...]
+    header: Span
+    span: Span
+
+
+class Flow(NamedTuple):
+    """`pass`, `break` or `continue`."""
+
+    keyword: str
+    span: Span
+
+
+@dataclass(frozen=True)
+class Program:
+    """An expression file: its statements, and the text that they point into."""
+
+    source: Source
+    statements: tuple[Statement, ...]
