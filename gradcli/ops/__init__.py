@@ -1,0 +1,38 @@
+"""The table of operations. Everything that gradcli knows of an operation stands in its row."""
+
+from __future__ import annotations
+
+from gradcli.ops import elementwise, linalg, nn, reductions, shapes
+from gradcli.ops.rule import Composite, Primitive, Row
+
+FAMILIES = (elementwise, reductions, shapes, linalg, nn)
+
+
+def _rows() -> tuple[Row, ...]:
+    """All rows, in the order of the files; a row imported from another family counts once."""
+    seen: dict[int, Row] = {}
+    for family in FAMILIES:
+        for value in vars(family).values():
+            if isinstance(value, Row):
+                seen.setdefault(id(value), value)
+    return tuple(seen.values())
+
+
+ROWS = _rows()
+
+
+def _functions() -> dict[str, Row]:
+    """Return what a file can call, by name: rows without an overload or an underscore."""
+    table: dict[str, Row] = {}
+    for row in ROWS:
+        if row.name.startswith("_") or (isinstance(row, Primitive) and row.label != row.name):
+            continue
+        for name in (row.name, *row.aliases):
+            assert name not in table, f"two rows are called {name}"
+            table[name] = row
+    return table
+
+
+FUNCTIONS = _functions()
+
+__all__ = ["FUNCTIONS", "ROWS", "Composite", "Primitive", "Row"]

@@ -1,0 +1,149 @@
+"""Shapes, dtypes and strides of results: what is known of a tensor before it has values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any, NamedTuple
+
+from gradcli.errors import ArgumentFault, ShapeFault
+from gradcli.ops.dtypes import DType
+
+Shape = tuple[int, ...]
+
+
+class Meta(NamedTuple):
+    """What is known of a result before it is computed.
+
+    `strides` are in elements; None is contiguous, as nearly every result is. They decide whether
+    a `reshape` is a view, and so which grad_fn it has.
+    """
+
+    shape: Shape
+    dtype: DType
+    strides: tuple[int, ...] | None = None
+
+
+def shown(shape: Sequence[int]) -> str:
+    """Return a shape as PyTorch's messages write it: `[2, 3]`."""
+    return f"[{', '.join(map(str, shape))}]"
+
+
+def broadcast(a: Shape, b: Shape) -> Shape:
+    """Return the shape that two shapes broadcast to.
+
+    Raises: ShapeFault, in PyTorch's words, where they do not.
+    """
+    if a == b or not b:
+        return a
+    if not a:
+        return b
+    rank = max(len(a), len(b))
+    long_a, long_b = (1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b
+    result = []
+    for dim, (m, n) in enumerate(zip(long_a, long_b, strict=True)):
+        if m != n and m != 1 and n != 1:
+            raise ShapeFault(
+                f"The size of tensor a ({m}) must match the size of tensor b ({n}) "
+                f"at non-singleton dimension {dim}"
+            )
+        result.append(n if m == 1 else m)
+    return tuple(result)
+
+
+def dim_index(dim: int, rank: int) -> int:
+    """Return a dimension counted from 0; a 0-d tensor has one for this purpose.
+
+    Raises: ArgumentFault, in PyTorch's words, where there is no such dimension.
+    """
+    count = max(rank, 1)
+    if not -count <= dim < count:
+        raise ArgumentFault(
+            f"Dimension out of range (expected to be in range of [{-count}, {count - 1}], "
+            f"but got {dim})"
+        )
+    return dim % count
+
+
+def reduced_dims(rank: int, dim: tuple[int, ...] | int | None) -> tuple[int, ...]:
+    """Return the dimensions that a reduction runs over; None and () are all of them."""
+    if dim is None or dim == ():
+        return tuple(range(rank))
+    return tuple(d for d in ((dim,) if isinstance(dim, int) else dim) if rank)
+
+
+def reduced(shape: Shape, dim: tuple[int, ...] | int | None, keepdim: bool) -> Shape:
+    """Return the shape of a reduction over dimensions counted from 0."""
+    dims = reduced_dims(len(shape), dim)
+    if keepdim:
+        return tuple(1 if i in dims else n for i, n in enumerate(shape))
+    return tuple(n for i, n in enumerate(shape) if i not in dims)
+
+
+def contiguous(shape: Shape) -> tuple[int, ...]:
+    """Return the strides of a contiguous tensor, in elements."""
+    strides = [1] * len(shape)
+    for i in range(len(shape) - 2, -1, -1):
+        strides[i] = strides[i + 1] * max(shape[i + 1], 1)
+    return tuple(strides)
+
+
+def strides_of(tensor: Any) -> tuple[int, ...]:
+    """Return a node's strides, in elements."""
+    return contiguous(tensor.shape) if tensor.strides is None else tensor.strides
+
+
+def is_contiguous(shape: Shape, strides: tuple[int, ...]) -> bool:
+    """Say whether strides are those of a contiguous tensor; sizes of 1 do not matter."""
+    if 0 in shape:
+        return True
+    pairs = zip(shape, strides, contiguous(shape), strict=True)
+    return all(n == 1 or a == b for n, a, b in pairs)
+
+
+def packed(shape: Shape, strides: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Return strides as a node keeps them: None where they are contiguous."""
+    return None if is_contiguous(shape, strides) else strides
+
+
+def view_strides(shape: Shape, strides: tuple[int, ...], new: Shape) -> tuple[int, ...] | None:
+    """Return the strides of a view in another shape, None where no view has that shape.
+
+    Source: ATen's `computeStride`: dimensions are merged while memory is contiguous, and the new
+    shape must cut each merged piece at its own boundaries.
+    """
+    if 0 in shape or not shape:
+        return contiguous(new)
+    result, view_dim, piece, base = [0] * len(new), len(new) - 1, 1, strides[-1]
+    for dim in range(len(shape) - 1, -1, -1):
+        piece *= shape[dim]
+        if dim and (shape[dim - 1] == 1 or strides[dim - 1] == piece * base):
+            continue
+        filled = 1
+        while view_dim >= 0 and (filled < piece or new[view_dim] == 1):
+            result[view_dim] = filled * base
+            filled *= new[view_dim]
+            view_dim -= 1
+        if filled != piece:
+            return None
+        if dim:
+            piece, base = 1, strides[dim - 1]
+    return tuple(result) if view_dim < 0 else None
+
+
+def resolved(shape: Sequence[int], count: int) -> Shape:
+    """Return a requested shape with its -1, if any, worked out for `count` elements.
+
+    Raises: ShapeFault, in PyTorch's words, where the sizes do not fit.
+    """
+    fixed = prod(n for n in shape if n != -1)
+    unknown = sum(n == -1 for n in shape)
+    if unknown > 1:
+        raise ShapeFault("only one dimension can be inferred")
+    if any(n < -1 for n in shape):
+        raise ShapeFault(f"invalid shape dimension {min(shape)}")
+    if unknown and fixed and count % fixed == 0:
+        return tuple(count // fixed if n == -1 else n for n in shape)
+    if unknown or fixed != count:
+        raise ShapeFault(f"shape '{shown(shape)}' is invalid for input of size {count}")
+    return tuple(shape)

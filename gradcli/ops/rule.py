@@ -1,0 +1,420 @@
+"""What a row of the table is: a primitive operation or a composite one, and the kinds of rule.
+
+A *rule* is the derivative of an operation with respect to one argument. Its body receives the
+cotangent `g` (or a tangent `t`), the result `y`, the operands and the attributes, and calls only
+operations of the table, so that it runs on arrays, on graph nodes and on symbols alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+
+from gradcli.ops.dtypes import BOOL, DType, is_differentiable, promote, to_complex, to_real
+from gradcli.ops.meta import Meta, broadcast, dim_index, is_contiguous
+from gradcli.ops.signature import REQUIRED, Signature
+
+Body = Callable[..., Any]
+Interval = tuple[float, float]
+
+INF = float("inf")
+REAL: Interval = (-INF, INF)
+POSITIVE: Interval = (0.0, INF)
+UNIT: Interval = (-1.0, 1.0)
+ABOVE_ONE: Interval = (1.0, INF)
+
+
+class Traced:
+    """An operand that records operations instead of computing them: a node, or a symbol."""
+
+    __slots__ = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes of the dimensions."""
+        raise NotImplementedError
+
+    @property
+    def default_dtype(self) -> DType:
+        """The dtype that Python floats bring where no floating tensor is among the operands."""
+        raise NotImplementedError
+
+    @property
+    def value(self) -> Any:
+        """The values, computed now if they were not before."""
+        raise NotImplementedError
+
+    def record(self, op: Primitive, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+        """Append the operation to what this operand belongs to, and return its result."""
+        raise NotImplementedError
+
+
+# ---- the kinds of rule ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """One body per tensor argument, None where the argument is not differentiable.
+
+    `tangent` is the derivative along tangents, `tangent(tangents, y, *operands, **attrs)`;
+    a tangent is None where an operand does not move.
+    """
+
+    bodies: tuple[Body | None, ...]
+    tangent: Body | None = None
+
+    broadcasts: ClassVar[bool] = False  # the engine sums cotangents to the operand's shape
+
+    def body(self, slot: int) -> Body | None:
+        """Return the body for an argument."""
+        return self.bodies[slot] if slot < len(self.bodies) else None
+
+    def vjp(
+        self, slot: int, g: Any, y: Any, operands: tuple[Any, ...], attrs: dict[str, Any]
+    ) -> Any:
+        """Return the cotangent of one operand, given the result's cotangent `g`."""
+        body = self.body(slot)
+        assert body is not None, "asked for the cotangent of an argument that has none"
+        return body(g, y, *operands, **attrs)
+
+    def jvp(
+        self,
+        op: Primitive,
+        tangents: tuple[Any, ...],
+        y: Any,
+        operands: tuple[Any, ...],
+        attrs: dict[str, Any],
+    ) -> Any:
+        """Return the tangent of the result, given those of the operands."""
+        assert self.tangent is not None, f"{op.name} has no forward rule"
+        return self.tangent(tangents, y, *operands, **attrs)
+
+
+class Elementwise(Derivative):
+    """The Jacobian is diagonal: a body is linear in `g`, and serves tangents as well."""
+
+    broadcasts = True
+
+    def vjp(
+        self, slot: int, g: Any, y: Any, operands: tuple[Any, ...], attrs: dict[str, Any]
+    ) -> Any:
+        body = self.bodies[slot]
+        assert body is not None, "asked for the cotangent of an argument that has none"
+        if y.dtype.kind != "c":
+            return body(g, y, *operands, **attrs)
+        from gradcli.ops.shapes import conj
+
+        # a holomorphic function: body(g) = g·f'(a), and PyTorch's gradient is g·conj(f'(a))
+        return conj(body(conj(g), y, *operands, **attrs))
+
+    def jvp(
+        self,
+        op: Primitive,
+        tangents: tuple[Any, ...],
+        y: Any,
+        operands: tuple[Any, ...],
+        attrs: dict[str, Any],
+    ) -> Any:
+        total = None
+        for body, t in zip(self.bodies, tangents, strict=False):
+            if t is not None and body is not None:
+                part = body(t, y, *operands, **attrs)
+                total = part if total is None else total + part
+        return total
+
+
+class Multilinear(Derivative):
+    """Linear in each differentiable argument: the tangent is the operation with one replaced."""
+
+    def jvp(
+        self,
+        op: Primitive,
+        tangents: tuple[Any, ...],
+        y: Any,
+        operands: tuple[Any, ...],
+        attrs: dict[str, Any],
+    ) -> Any:
+        total = None
+        for slot, t in enumerate(tangents):
+            if t is not None and self.body(slot) is not None:
+                part = op(*operands[:slot], t, *operands[slot + 1 :], **attrs)
+                total = part if total is None else total + part
+        return total
+
+
+class Variadic(Derivative):
+    """Linear in a list of tensors together: one body, told which of them is asked for."""
+
+    def body(self, slot: int) -> Body | None:
+        return self.bodies[0]
+
+    def vjp(
+        self, slot: int, g: Any, y: Any, operands: tuple[Any, ...], attrs: dict[str, Any]
+    ) -> Any:
+        body = self.bodies[0]
+        assert body is not None, "a variadic operation has one body"
+        return body(slot, g, y, *operands, **attrs)
+
+    def jvp(
+        self,
+        op: Primitive,
+        tangents: tuple[Any, ...],
+        y: Any,
+        operands: tuple[Any, ...],
+        attrs: dict[str, Any],
+    ) -> Any:
+        from gradcli.ops.shapes import zeros_like
+
+        filled = [
+            zeros_like(x) if t is None else t for t, x in zip(tangents, operands, strict=True)
+        ]
+        return op(*filled, **attrs)
+
+
+# ---- rows ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """What every operation has: a signature, a line of doc, and facts for people and tests.
+
+    `kink` says what the derivative is where it is not unique; `domain` are the intervals from
+    which tests and checks draw each tensor argument; `examples` are calls in the language.
+    """
+
+    signature: Signature
+    doc: str
+    aliases: tuple[str, ...]
+    kink: str
+    domain: tuple[Interval, ...]
+    examples: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The name before the bracket of the signature."""
+        return self.signature.name
+
+    def call(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        """Call the operation as a person does, with PyTorch's argument names and defaults."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False)
+class Composite(Row):
+    """An operation that PyTorch, too, writes with other operations; it makes no node itself."""
+
+    expand: Body
+
+    def call(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        return self.expand(*self.signature.bind(arguments, keywords).values())
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        """Run the body on arguments that are known to be right, as rules do."""
+        return self.expand(*arguments, **keywords)
+
+
+@dataclass(frozen=True, eq=False)
+class Primitive(Row):
+    """An operation that makes a node: forward function, shape and dtype rule, derivative."""
+
+    grad_fn: str | Callable[..., str]
+    forward: Callable[..., Any]
+    meta: Callable[..., Any]
+    derivative: Derivative | None
+    wraps: bool = True  # a Python number in a tensor's place has an edge, to None
+    promotes: bool = False  # operands are brought to one dtype before `forward`
+    numbers: bool = False  # Python numbers may stand in a tensor's place
+    outputs: tuple[str, ...] = ()  # names of several results
+
+    @property
+    def label(self) -> str:
+        """The name that people know: `max` for `max.dim`, `softmax` for `_softmax`."""
+        space, _, rest = self.name.lstrip("_").partition(".")
+        return f"{space}.{rest}" if space in NAMESPACES else space
+
+    def __call__(self, *operands: Any, **attrs: Any) -> Any:
+        """Record the operation where an operand is traced; compute it on arrays otherwise."""
+        for operand in operands:
+            if isinstance(operand, Traced):
+                return operand.record(self, operands, attrs)
+        defaults = self.signature.defaults
+        return self.forward(*operands, **(defaults | attrs if defaults else attrs))
+
+    def call(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        bound = self.signature.bind(arguments, keywords)
+        operands: list[Any] = []
+        for name in self.signature.tensors:
+            value = bound.pop(name)
+            operands.extend(value if isinstance(value, tuple) else (value,))
+        return self(*operands, **bound)
+
+    def complete(self, operands: tuple[Any, ...], attrs: dict[str, Any]) -> dict[str, Any]:
+        """Return all attributes, defaults filled in and dimensions counted from 0."""
+        complete = {}
+        for name, kind, default in self.signature.attributes:
+            value = attrs.get(name, default)
+            assert value is not REQUIRED, f"{self.name} needs {name}"
+            if value is not None and kind in ("dim", "dims"):
+                rank = len(operands[0].shape)
+                if isinstance(value, tuple):
+                    value = tuple(dim_index(d, rank) for d in value)
+                else:
+                    value = dim_index(value, rank)
+                    value = (value,) if kind == "dims" else value
+            complete[name] = value
+        return complete
+
+    def grad_fn_name(self, operands: tuple[Any, ...], attrs: dict[str, Any]) -> str:
+        """Return PyTorch's class name for the overload that these arguments take."""
+        return self.grad_fn if isinstance(self.grad_fn, str) else self.grad_fn(*operands, **attrs)
+
+
+NAMESPACES = ("linalg", "special", "fft", "nn.functional")
+
+
+# ---- shape and dtype of elementwise results ------------------------------------------------
+
+
+def _elementwise_meta(result: str) -> Callable[..., Meta]:
+    def meta(*operands: Any, **attrs: Any) -> Meta:
+        shape: tuple[int, ...] = ()
+        operands = tuple(x for x in operands if x is not None)
+        for operand in operands:
+            if isinstance(operand, Traced):
+                shape = broadcast(shape, operand.shape)
+        return Meta(shape, _result_dtype(result, operands), _dense_strides(shape, operands))
+
+    return meta
+
+
+def _result_dtype(result: str, operands: tuple[Any, ...]) -> DType:
+    if result == "bool":
+        return BOOL
+    default = next(x.default_dtype for x in operands if isinstance(x, Traced))
+    dtype = promote(operands, default)
+    if result in ("float", "complex") and not is_differentiable(dtype):
+        dtype = default
+    if result == "complex":
+        return dtype if dtype.kind == "c" else to_complex(dtype)
+    return to_real(dtype) if result == "real" else dtype
+
+
+def _dense_strides(shape: tuple[int, ...], operands: tuple[Any, ...]) -> tuple[int, ...] | None:
+    """Return the strides that PyTorch gives a result: a transposed operand's, if it is dense."""
+    for operand in operands:
+        strides = getattr(operand, "strides", None)
+        if strides is not None and operand.shape == shape:
+            order = sorted(range(len(shape)), key=lambda d: -strides[d])
+            if is_contiguous(tuple(shape[d] for d in order), tuple(strides[d] for d in order)):
+                return tuple(strides)
+    return None
+
+
+# ---- constructors: the columns of the table ------------------------------------------------
+
+
+def _facts(
+    doc: str, aliases: str, kink: str, domain: tuple[Interval, ...], examples: str
+) -> dict[str, Any]:
+    return {
+        "doc": doc,
+        "aliases": tuple(aliases.split()),
+        "kink": kink,
+        "domain": domain,
+        "examples": tuple(e.strip() for e in examples.split(";") if e.strip()),
+    }
+
+
+def elementwise(
+    signature: str,
+    grad_fn: str | Callable[..., str],
+    forward: Callable[..., Any],
+    *bodies: Body | None,
+    result: str = "same",
+    wraps: bool = True,
+    doc: str = "",
+    aliases: str = "",
+    kink: str = "",
+    domain: tuple[Interval, ...] = (),
+    examples: str = "",
+) -> Primitive:
+    """Make a row of an elementwise operation: broadcasting, promotion and jvp follow.
+
+    `result` is the dtype: "same" as the operands', "float" (integers become floats), "real",
+    "complex" or "bool". Without bodies the result needs no gradient.
+    """
+    return Primitive(
+        Signature(signature),
+        **_facts(doc, aliases, kink, domain, examples),
+        grad_fn=grad_fn,
+        forward=forward,
+        meta=_elementwise_meta(result),
+        derivative=Elementwise(bodies) if bodies else None,
+        wraps=wraps,
+        promotes=True,
+        numbers=True,
+    )
+
+
+floating = partial(elementwise, result="float")  # integers become floats
+
+
+def primitive(
+    kind: type[Derivative],
+    signature: str,
+    grad_fn: str | Callable[..., str],
+    forward: Callable[..., Any],
+    meta: Callable[..., Any],
+    *bodies: Body | None,
+    tangent: Body | None = None,
+    outputs: str = "",
+    promotes: bool = False,
+    numbers: bool = False,
+    doc: str = "",
+    aliases: str = "",
+    kink: str = "",
+    domain: tuple[Interval, ...] = (),
+    examples: str = "",
+) -> Primitive:
+    """Make a row of any other operation that has a derivative of a given kind."""
+    return Primitive(
+        Signature(signature),
+        **_facts(doc, aliases, kink, domain, examples),
+        grad_fn=grad_fn,
+        forward=forward,
+        meta=meta,
+        derivative=kind(bodies, tangent) if bodies else None,
+        promotes=promotes,
+        numbers=numbers,
+        outputs=tuple(outputs.split()),
+    )
+
+
+def composite(
+    signature: str,
+    expand: Body,
+    *,
+    doc: str = "",
+    aliases: str = "",
+    kink: str = "",
+    domain: tuple[Interval, ...] = (),
+    examples: str = "",
+) -> Composite:
+    """Make a row of an operation that is written with others."""
+    return Composite(
+        Signature(signature), **_facts(doc, aliases, kink, domain, examples), expand=expand
+    )
+
+
+def number(x: Any) -> bool:
+    """Say whether an operand is a Python number: those are not tensors, and not nodes."""
+    return isinstance(x, int | float | complex) and not isinstance(x, np.generic)
+
+
+def concrete(x: Any) -> Any:
+    """Return the values of an operand, for the few rules that must look at them."""
+    return x.value if isinstance(x, Traced) else x

@@ -1,0 +1,251 @@
+"""Signatures of operations, as PyTorch writes them, and the binding of a call's arguments to one.
+
+A signature is text: `sum(input, dim: dims = None, keepdim: bool = False)`. A parameter without a
+kind takes a tensor. The kinds are the keys of `KINDS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gradcli.errors import ArgumentFault
+from gradcli.ops.dtypes import DTYPES
+
+REQUIRED = object()
+
+# What NumPy and JAX call a parameter that PyTorch calls otherwise; PyTorch's own short forms too.
+SYNONYMS = {
+    "axis": "dim",
+    "axes": "dims",
+    "keepdims": "keepdim",
+    "ddof": "correction",
+    "a_min": "min",
+    "a_max": "max",
+    "x1": "input",
+    "x2": "other",
+    "self": "input",
+    "a": "input",
+    "x": "input",
+    "shape": "size",
+    "newshape": "shape",
+    "arrays": "tensors",
+    "ord": "p",
+}
+
+
+class Parameter(NamedTuple):
+    """A parameter: its name, its kind, and its default, `REQUIRED` where it has none."""
+
+    name: str
+    kind: str
+    default: Any
+
+    def __str__(self) -> str:
+        if self.default is REQUIRED:
+            return self.name
+        return f"{self.name}={self.default!r}"
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The name and the parameters of an operation, read from their text when first needed."""
+
+    text: str
+
+    @property
+    def name(self) -> str:
+        """The name before the bracket."""
+        return self.text[: self.text.index("(")]
+
+    @cached_property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The parameters in order."""
+        inside = self.text[self.text.index("(") + 1 : -1]
+        return tuple(_parameter(text) for text in inside.split(", ") if text)
+
+    @cached_property
+    def tensors(self) -> tuple[str, ...]:
+        """Names of the parameters that take a tensor or a list of tensors, in order."""
+        return tuple(p.name for p in self.parameters if p.kind.rstrip("?") in ("tensor", "tensors"))
+
+    @cached_property
+    def attributes(self) -> tuple[Parameter, ...]:
+        """The other parameters."""
+        return tuple(p for p in self.parameters if p.name not in self.tensors)
+
+    @cached_property
+    def defaults(self) -> dict[str, Any]:
+        """Default values of the attributes that have one."""
+        return {p.name: p.default for p in self.attributes if p.default is not REQUIRED}
+
+    def __str__(self) -> str:
+        return f"{self.name}({', '.join(map(str, self.parameters))})"
+
+    def bind(self, arguments: Sequence[Any], keywords: dict[str, Any]) -> dict[str, Any]:
+        """Return a value for each parameter, converted to its kind.
+
+        Raises: ArgumentFault where an argument is unknown, missing, given twice or of a wrong kind.
+        """
+        given = self._positional(arguments)
+        for word, value in keywords.items():
+            name = self._known(word)
+            if name in given:
+                raise self._fault(f"got multiple values for argument '{name}'")
+            given[name] = value
+        bound: dict[str, Any] = {}
+        for parameter in self.parameters:
+            name, default = parameter.name, parameter.default
+            if name in given:
+                bound[name] = self._convert(parameter, given[name])
+            elif default is REQUIRED:
+                raise self._fault(f"missing argument '{name}'")
+            else:
+                bound[name] = default
+        return bound
+
+    def _positional(self, arguments: Sequence[Any]) -> dict[str, Any]:
+        """Give positional arguments to parameters; sizes may be spread: `view(2, 3)`."""
+        given: dict[str, Any] = {}
+        for i, parameter in enumerate(self.parameters):
+            rest = arguments[i:]
+            if not rest:
+                break
+            spread = parameter.kind in ("sizes", "dims") and len(rest) > 1
+            if spread and all(_is_int(x) for x in rest) and self._may_spread(i):
+                given[parameter.name] = tuple(rest)
+                return given
+            given[parameter.name] = rest[0]
+        if len(arguments) > len(self.parameters):
+            raise self._fault(
+                f"takes {len(self.parameters)} positional arguments but {len(arguments)} were given"
+            )
+        return given
+
+    def _may_spread(self, index: int) -> bool:
+        parameter = self.parameters[index]
+        return parameter.kind == "sizes" or index == len(self.parameters) - 1
+
+    def _known(self, word: str) -> str:
+        names = [p.name for p in self.parameters]
+        if word in names:
+            return word
+        if SYNONYMS.get(word) in names:
+            return SYNONYMS[word]
+        near = get_close_matches(word, [*names, *SYNONYMS], 1)
+        raise self._fault(
+            f"got an unexpected keyword argument '{word}'",
+            f"did you mean `{near[0]}`? " if near else "",
+        )
+
+    def _convert(self, parameter: Parameter, value: Any) -> Any:
+        kind = parameter.kind.rstrip("?")
+        if value is None and (parameter.kind.endswith("?") or parameter.default is None):
+            return None
+        description, convert = KINDS[kind]
+        try:
+            return convert(value)
+        except (TypeError, ValueError, OverflowError):
+            raise self._fault(
+                f"argument '{parameter.name}' must be {description}, not {_described(value)}"
+            ) from None
+
+    def _fault(self, message: str, hint: str = "") -> ArgumentFault:
+        return ArgumentFault(f"{self.name}() {message}", hint=f"{hint}the signature is `{self}`")
+
+
+def _parameter(text: str) -> Parameter:
+    declaration, _, default = text.partition(" = ")
+    name, _, kind = declaration.partition(": ")
+    value = REQUIRED if not default else _LITERALS.get(default)
+    if default and default not in _LITERALS:
+        value = default[1:-1] if default[0] == "'" else complex(default)
+        if isinstance(value, complex):
+            value = int(default) if default.lstrip("-").isdigit() else value.real
+    return Parameter(name, kind or "tensor", value)
+
+
+_LITERALS: dict[str, Any] = {"None": None, "True": True, "False": False, "()": ()}
+
+
+def _described(value: object) -> str:
+    if isinstance(value, str):
+        return f"'{value}'"
+    if hasattr(value, "shape"):
+        return f"a tensor of shape {list(value.shape)}"
+    return "None" if value is None else f"{type(value).__name__} {value!r}"[:60]
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int | np.integer) or getattr(value, "is_index", False) is True
+
+
+def _int(value: Any) -> int:
+    if isinstance(value, str | float):
+        raise TypeError
+    return int(value.__index__())
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, int | float | complex | np.number):
+        return value
+    return value.item()
+
+
+def _ints(value: Any) -> tuple[int, ...]:
+    if isinstance(value, tuple | list):
+        return tuple(_int(x) for x in value)
+    return (_int(value),)
+
+
+def _dtype(value: Any) -> np.dtype[Any]:
+    if isinstance(value, np.dtype):
+        return value
+    names = {bool: "bool", int: "int64", float: "float64", complex: "complex128"}
+    return DTYPES[names[value]] if value in names else DTYPES[str(value)]
+
+
+def _instance(*types: type) -> Callable[[Any], Any]:
+    def convert(value: Any) -> Any:
+        if not isinstance(value, types):
+            raise TypeError
+        return value
+
+    return convert
+
+
+def _tensor(value: Any) -> Any:
+    if value is None or isinstance(value, str | tuple | list):
+        raise TypeError
+    if not isinstance(value, int | float | complex) and not hasattr(value, "dtype"):
+        raise TypeError
+    return value
+
+
+def _tensors(value: Any) -> tuple[Any, ...]:
+    if hasattr(value, "unbind"):
+        return tuple(value.unbind())
+    if not isinstance(value, tuple | list):
+        raise TypeError
+    return tuple(_tensor(x) for x in value)
+
+
+# what an argument of each kind must be, in words, and its conversion
+KINDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "tensor": ("a tensor", _tensor),
+    "tensors": ("a list of tensors", _tensors),
+    "number": ("a number", _number),
+    "int": ("an integer", _int),
+    "bool": ("True or False", _instance(bool)),
+    "str": ("a string", _instance(str)),
+    "dim": ("an integer", _int),
+    "dims": ("an integer or a tuple of integers", _ints),
+    "sizes": ("integers", _ints),
+    "dtype": ("a dtype", _dtype),
+    "any": ("anything", lambda value: value),
+}
