@@ -1,0 +1,251 @@
+"""Reverse and forward mode over the tape, on numbers and on nodes alike.
+
+Backward visits nodes as PyTorch's engine does: highest sequence number first. On a tape that is
+the descending order of ids, since every use of a node has a higher id than the node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gradcli.errors import AutogradFault
+from gradcli.execute import compute
+from gradcli.graph import OUTPUT, Graph, Node
+from gradcli.ops.dtypes import Array, is_complex
+from gradcli.ops.meta import shown
+from gradcli.ops.shapes import expand, reshape, stack, sum_to, to_copy, zeros_like
+
+# ---- what a root may be --------------------------------------------------------------------
+
+
+def seed(node: Node, gradient: Any) -> Any:
+    """Return the cotangent that backward starts with: a given one, or 1 for a scalar.
+
+    Raises: AutogradFault, in PyTorch's words, where there is no gradient or no single start.
+    """
+    if not node.requires_grad:
+        raise AutogradFault(
+            "element 0 of tensors does not require grad and does not have a grad_fn",
+            hint="make a leaf that it depends on a parameter: requires_grad=True, or param(...)",
+        )
+    if gradient is not None:
+        if tuple(gradient.shape) != node.shape:
+            raise AutogradFault(
+                f"Mismatch in shape: grad_output[0] has a shape of torch.Size"
+                f"({shown(gradient.shape)}) and output[0] has a shape of torch.Size"
+                f"({shown(node.shape)})."
+            )
+        return gradient
+    if np.prod(node.shape) != 1:
+        raise AutogradFault(
+            "grad can be implicitly created only for scalar outputs",
+            hint=f"this one has shape {list(node.shape)}: reduce it with .sum() or .mean(), give "
+            "the cotangent (backward(gradient) or --grad-output), or ask for jacobian(y, x)",
+        )
+    if is_complex(node.dtype):
+        raise AutogradFault(
+            "grad can be implicitly created only for real scalar outputs but got "
+            f"torch.{node.dtype.name}"
+        )
+    return np.ones(node.shape, node.dtype)
+
+
+# ---- reverse mode --------------------------------------------------------------------------
+
+
+def reachable(graph: Graph, roots: Iterable[int]) -> list[int]:
+    """Return the rows to which gradients flow from some roots, highest sequence number first."""
+    found: set[int] = set()
+    pending = [i for i in roots if graph.requires_grad[i]]
+    while pending:
+        id = pending.pop()
+        if id not in found:
+            found.add(id)
+            pending.extend(i for i in graph.inputs[id] if i >= 0 and graph.requires_grad[i])
+    return sorted(found, reverse=True)
+
+
+def towards(graph: Graph, order: Sequence[int], targets: Iterable[int]) -> list[int]:
+    """Keep the rows of a backward order through which gradients reach some targets."""
+    wanted = set(targets)
+    for id in reversed(order):
+        if id not in wanted and any(i in wanted for i in graph.inputs[id]):
+            wanted.add(id)
+    return [i for i in order if i in wanted]
+
+
+def pull(
+    graph: Graph,
+    cotangents: dict[int, Any],
+    order: Sequence[int],
+    read: Callable[[int], Any],
+) -> dict[int, Any]:
+    """Carry cotangents back along an order of rows; return the cotangent of every row visited.
+
+    `read` gives a row's value to the rules: its array, and the result are numbers; its node, and
+    the result is a graph.
+    """
+    inside = set(order)
+    for id in order:
+        g = cotangents.get(id)
+        op = graph.ops[id]
+        if g is None or op is None:
+            continue
+        if op is OUTPUT:
+            _collect(graph, cotangents, id, g)
+            continue
+        derivative = op.derivative
+        assert derivative is not None, "only differentiable rows are reachable"
+        inputs = graph.inputs[id]
+        operands = tuple(read(i) if i >= 0 else graph.scalars[~i] for i in inputs)
+        y, attrs = read(id), graph.attrs[id]
+        for slot, i in enumerate(inputs):
+            if i not in inside or derivative.body(slot) is None:
+                continue
+            part = derivative.vjp(slot, g, y, operands, attrs)
+            part = fit(part, graph, i, derivative.broadcasts)
+            before = cotangents.get(i)
+            cotangents[i] = part if before is None else before + part
+    return cotangents
+
+
+def _collect(graph: Graph, cotangents: dict[int, Any], id: int, g: Any) -> None:
+    """Put the cotangent of one of several results in its place in their tuple."""
+    whole = graph.inputs[id][0]
+    parts = cotangents.setdefault(whole, [None] * graph.widths[whole])
+    parts[graph.attrs[id]["position"]] = g
+
+
+def fit(part: Any, graph: Graph, id: int, broadcasts: bool) -> Any:
+    """Bring a cotangent to its node's shape and dtype."""
+    meta = graph.metas[id]
+    if broadcasts:
+        part = sum_to(part, meta.shape)
+    assert part.shape == meta.shape, f"a rule gave {part.shape} for an operand of {meta.shape}"
+    if part.dtype == meta.dtype:
+        return part
+    return to_copy(part, dtype=meta.dtype)
+
+
+def backward(graph: Graph, root: int, gradient: Any = None) -> None:
+    """Run the backward pass from a root and add to the `.grad` of leaves and retained nodes.
+
+    `gradient` is the root's cotangent, an array of the root's shape; 1 for a scalar root.
+
+    Raises: AutogradFault where the root has no gradient, or is not a scalar and has no cotangent.
+    """
+    start = np.asarray(seed(Node(graph, root), gradient), graph.metas[root].dtype)
+    compute(graph, (root,))
+    order = reachable(graph, (root,))
+    with np.errstate(all="ignore"):
+        cotangents = pull(graph, {root: start}, order, graph.values.__getitem__)
+    for id in order:
+        if (graph.ops[id] is None or id in graph.retained) and id in cotangents:
+            now = graph.current(id)
+            before = graph.grads.get(now)
+            found = np.asarray(cotangents[id])
+            graph.grads[now] = found if before is None else before + found
+
+
+def gradients(graph: Graph, roots: Mapping[int, Any], inputs: Sequence[int]) -> list[Node | None]:
+    """Return the gradients of some roots with respect to some nodes, as nodes of the graph.
+
+    `roots` gives each root's cotangent as a node. None stands for an input that is not used.
+    """
+    order = towards(graph, reachable(graph, roots), inputs)
+    found = pull(graph, dict(roots), order, lambda i: _node(graph, i))
+    return [found.get(i) for i in inputs]
+
+
+def _node(graph: Graph, id: int) -> Any:
+    """Return a row as rules see it: a node, or the tuple of an operation's several results."""
+    if id not in graph.widths:
+        return Node(graph, id)
+    return tuple(Node(graph, id + 1 + k) for k in range(graph.widths[id]))
+
+
+# ---- forward mode --------------------------------------------------------------------------
+
+
+def push(
+    graph: Graph, tangents: dict[int, Any], targets: Sequence[int], read: Callable[[int], Any]
+) -> list[Any]:
+    """Carry tangents of some nodes forward; return the tangents of targets, None where at rest."""
+    for id in range(min(tangents), max(targets) + 1):
+        op, inputs = graph.ops[id], graph.inputs[id]
+        if op is None or id in tangents or not any(i in tangents for i in inputs):
+            continue
+        if op is OUTPUT:
+            tangents[id] = tangents[inputs[0]][graph.attrs[id]["position"]]
+            continue
+        if op.derivative is None:
+            continue
+        moved = tuple(tangents.get(i) for i in inputs)
+        operands = tuple(read(i) if i >= 0 else graph.scalars[~i] for i in inputs)
+        t = op.derivative.jvp(op, moved, read(id), operands, graph.attrs[id])
+        if t is not None:
+            tangents[id] = t if op.outputs else _shaped(t, graph, id)
+    return [tangents.get(i) for i in targets]
+
+
+def _shaped(t: Any, graph: Graph, id: int) -> Any:
+    """Bring a tangent to its node's shape and dtype: a rule need not undo broadcasting."""
+    meta = graph.metas[id]
+    if t.shape != meta.shape:
+        t = expand(t, size=meta.shape)
+    return t if t.dtype == meta.dtype else to_copy(t, dtype=meta.dtype)
+
+
+def tangent(graph: Graph, outputs: Sequence[int], tangents: Mapping[int, Any]) -> list[Any]:
+    """Return the derivatives of outputs along tangents, as nodes of the graph."""
+    return push(graph, dict(tangents), outputs, lambda i: _node(graph, i))
+
+
+def tangent_values(
+    graph: Graph, outputs: Sequence[int], tangents: Mapping[int, Array]
+) -> list[Array]:
+    """Return the derivatives of outputs along tangents, as arrays; zeros where nothing moves."""
+    compute(graph, outputs)
+    with np.errstate(all="ignore"):
+        found = push(graph, dict(tangents), outputs, graph.values.__getitem__)
+    return [
+        np.zeros(graph.metas[i].shape, graph.metas[i].dtype) if t is None else np.asarray(t)
+        for i, t in zip(outputs, found, strict=True)
+    ]
+
+
+def gradient_values(
+    graph: Graph, roots: Mapping[int, Array], inputs: Sequence[int]
+) -> list[Array | None]:
+    """Return the gradients of some roots with respect to some nodes, as arrays."""
+    compute(graph, roots)
+    order = towards(graph, reachable(graph, roots), inputs)
+    with np.errstate(all="ignore"):
+        found = pull(graph, dict(roots), order, graph.values.__getitem__)
+    return [None if (g := found.get(i)) is None else np.asarray(g) for i in inputs]
+
+
+# ---- matrices of derivatives ---------------------------------------------------------------
+
+
+def jacobian(y: Node, x: Node) -> Any:
+    """Return dy/dx as a node of shape `(*y.shape, *x.shape)`: a row a backward pass."""
+    graph = y.graph
+    if not y.requires_grad:
+        return _zeros(x, y.shape)
+    rows = []
+    for position in np.ndindex(y.shape):
+        unit = np.zeros(y.shape, y.dtype)
+        unit[position] = 1
+        row = gradients(graph, {y.id: graph.leaf(unit)}, (x.id,))[0]
+        rows.append(zeros_like(x) if row is None else row)
+    if not rows:
+        return _zeros(x, y.shape)
+    return reshape(stack(*rows, dim=0), (*y.shape, *x.shape))
+
+
+def _zeros(x: Node, shape: tuple[int, ...]) -> Node:
+    return x.constant(np.zeros((*shape, *x.shape), x.dtype))

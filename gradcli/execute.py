@@ -1,0 +1,125 @@
+"""Values of a graph: the plain executor, one node at a time with numpy, and replay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from gradcli.errors import LimitFault
+from gradcli.graph import Graph
+from gradcli.ops.dtypes import Array, DType, promote
+
+
+def compute(graph: Graph, ids: Iterable[int]) -> None:
+    """Compute the values of nodes, and of all that they depend on, where they are missing.
+
+    Raises: LimitFault where memory runs out or a number is too large for its dtype.
+    """
+    values = graph.values
+    with np.errstate(all="ignore"):
+        for id in _missing(graph, ids):
+            values[id] = evaluate(graph, id, values)
+
+
+def evaluate(graph: Graph, id: int, values: Any) -> Any:
+    """Return the value of one row from the values of its operands."""
+    op = graph.ops[id]
+    assert op is not None, "a leaf brings its value"
+    operands = [values[i] if i >= 0 else graph.scalars[~i] for i in graph.inputs[id]]
+    dtype = graph.metas[id].dtype
+    if op.promotes:
+        operands = _promoted(operands, dtype, graph.default_dtype)
+    try:
+        result = op.forward(*operands, **graph.attrs[id])
+    except (MemoryError, OverflowError) as error:
+        raise LimitFault(f"{op.label}: {error or 'out of memory'}", graph.spans[id]) from None
+    if op.outputs:
+        return result
+    array = np.asarray(result)
+    return array if array.dtype == dtype else array.astype(dtype)
+
+
+def _promoted(operands: list[Any], result: DType, default: DType) -> list[Any]:
+    """Bring arrays to the dtype in which PyTorch computes; Python numbers follow by themselves."""
+    arrays = [x for x in operands if isinstance(x, np.ndarray)]
+    if all(x.dtype == result for x in arrays):
+        return operands
+    common = promote(tuple(x for x in operands if x is not None), default)
+    if common.kind in "biu" and result.kind in "fc":
+        common = result
+    return [
+        x.astype(common) if isinstance(x, np.ndarray) and x.dtype != common else x for x in operands
+    ]
+
+
+def _missing(graph: Graph, ids: Iterable[int]) -> list[int]:
+    """Return the rows that must be computed for some nodes, parents first."""
+    values, inputs = graph.values, graph.inputs
+    found: set[int] = set()
+    stack = [i for i in ids if values[i] is None]
+    while stack:
+        id = stack.pop()
+        if id in found:
+            continue
+        found.add(id)
+        stack.extend(i for i in inputs[id] if i >= 0 and values[i] is None)
+    return sorted(found)
+
+
+class Replay:
+    """The same tape with other values of some leaves.
+
+    Only the nodes that depend on those leaves are computed again; the rest is read from the
+    graph. With the leaves' own values the results are the same bit for bit. Rows that are `held`
+    keep their values, as what is detached does for a derivative.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        leaves: Iterable[int],
+        targets: Iterable[int],
+        held: Iterable[int] = (),
+    ) -> None:
+        self.graph = graph
+        self.leaves = frozenset(leaves)
+        self.targets = tuple(targets)
+        self.held = frozenset(held)
+        compute(graph, self.targets)
+        self.plan = self._plan()
+
+    def _plan(self) -> list[int]:
+        graph, moved = self.graph, set(self.leaves)
+        start, stop = min(moved, default=0), max(self.targets, default=-1) + 1
+        for id in range(start, stop):
+            if id not in self.held and any(i in moved for i in graph.inputs[id]):
+                moved.add(id)
+        needed, stack = set(), [i for i in self.targets if i in moved]
+        while stack:
+            id = stack.pop()
+            if id not in needed:
+                needed.add(id)
+                stack.extend(i for i in graph.inputs[id] if i in moved)
+        return sorted(needed - self.leaves)
+
+    def run(self, values: Mapping[int, Array]) -> tuple[Array, ...]:
+        """Return the targets' values when the leaves have other values."""
+        now = _Overlay(self.graph.values, dict(values))
+        with np.errstate(all="ignore"):
+            for id in self.plan:
+                now.changed[id] = evaluate(self.graph, id, now)
+        return tuple(now[i] for i in self.targets)
+
+
+class _Overlay:
+    """Values of a graph with some replaced."""
+
+    def __init__(self, values: list[Any], changed: dict[int, Any]) -> None:
+        self.values = values
+        self.changed = changed
+
+    def __getitem__(self, id: int) -> Any:
+        found = self.changed.get(id)
+        return self.values[id] if found is None else found

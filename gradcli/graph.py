@@ -1,0 +1,288 @@
+"""The graph: an append-only tape of operations, parents by index, values beside it.
+
+A node is a row over several columns; `Node` is a view on one. Parents have smaller ids than
+their children, so the order of the tape is a topological order and nothing needs recursion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import numpy as np
+
+from gradcli.errors import ArgumentFault, Span
+from gradcli.ops.dtypes import FLOAT64, Array, DType, is_differentiable
+from gradcli.ops.meta import Meta, Shape
+from gradcli.ops.operators import Operators
+from gradcli.ops.rule import Derivative, Primitive, number, primitive
+
+NOWHERE = Span(0, 0)
+NO_GRADIENT = "Only Tensors of floating point and complex dtype can require gradients"
+
+Origin = Literal["file", "claim", "gradient"]
+
+# One result of an operation that has several: it carries the tuple's attributes and cotangents.
+OUTPUT = primitive(
+    Derivative,
+    "_output(input, position: int)",
+    "",
+    lambda results, position: results[position],
+    lambda results, position: results[position],
+)
+
+
+class Graph:
+    """The tape.
+
+    `inputs[i]` are the ids of the operands of node i; a negative id ~k is the Python number (or
+    None) `scalars[k]`, which is not a node. An operation with several results takes a row for
+    their tuple, `widths` of them, and a row for each of them. `origins` say whether a node was
+    written in the file, made to check a claim, or made by differentiating.
+    """
+
+    def __init__(self, default_dtype: DType = FLOAT64) -> None:
+        self.default_dtype = default_dtype
+        self.ops: list[Primitive | None] = []
+        self.inputs: list[tuple[int, ...]] = []
+        self.attrs: list[dict[str, Any]] = []
+        self.metas: list[Meta] = []
+        self.requires_grad: list[bool] = []
+        self.spans: list[Span] = []
+        self.origins: list[Origin] = []
+        self.values: list[Any] = []
+        self.scalars: list[Any] = []
+        self.widths: dict[int, int] = {}
+        self.names: dict[int, str] = {}
+        self.grads: dict[int, Array] = {}
+        self.retained: set[int] = set()
+        self.successors: dict[int, int] = {}  # of parameters that were updated in place
+        self.span = NOWHERE  # the expression that is being evaluated
+        self.origin: Origin = "file"
+        self.grad_enabled = True
+
+    def __len__(self) -> int:
+        return len(self.ops)
+
+    def leaf(self, value: Array, requires_grad: bool = False) -> Node:
+        """Append a tensor that no operation made.
+
+        Raises: ArgumentFault, in PyTorch's words, where its dtype can have no gradient.
+        """
+        if requires_grad and not is_differentiable(value.dtype):
+            raise ArgumentFault(NO_GRADIENT, hint="write the data as floats: `1.0` for `1`")
+        return self._append(None, (), {}, Meta(value.shape, value.dtype), requires_grad, value)
+
+    def record(self, op: Primitive, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+        """Append an operation; return its node, or a tuple of nodes where it has several results.
+
+        Operands are nodes, Python numbers, None where an optional tensor is missing, and arrays,
+        which become constants.
+
+        Raises: ShapeFault, DtypeFault and ArgumentFault where the operands do not fit.
+        """
+        operands = tuple(
+            self.leaf(np.asarray(x)) if isinstance(x, np.ndarray | np.generic) else x
+            for x in operands
+        )
+        if not op.numbers:
+            _refuse_numbers(op, operands)
+        attrs = op.complete(operands, attrs)
+        meta = op.meta(*operands, **attrs)
+        ids = tuple(x.id if isinstance(x, Node) else self._scalar(x) for x in operands)
+        requires = self.grad_enabled and op.derivative is not None and self._moves(op, ids)
+        if not op.outputs:
+            differentiable = requires and is_differentiable(meta.dtype)
+            return self._append(op, ids, attrs, meta, differentiable)
+        whole = self._append(op, ids, attrs, meta[0], requires)
+        self.widths[whole.id] = len(meta)
+        return tuple(
+            self._append(
+                OUTPUT, (whole.id,), {"position": k}, m, requires and is_differentiable(m.dtype)
+            )
+            for k, m in enumerate(meta)
+        )
+
+    def require_grad(self, id: int) -> None:
+        """Make a leaf a parameter. A result that needed no gradient loses what it came from.
+
+        Raises: ArgumentFault, in PyTorch's words, where its dtype can have no gradient.
+        """
+        if not is_differentiable(self.metas[id].dtype):
+            raise ArgumentFault(NO_GRADIENT, hint="write the data as floats: `1.0` for `1`")
+        if self.ops[id] is not None:
+            from gradcli.execute import compute
+
+            compute(self, (id,))
+            self.ops[id], self.inputs[id], self.attrs[id] = None, (), {}
+        self.requires_grad[id] = True
+
+    def moved(self, id: int, value: Array) -> int:
+        """Append a parameter's next value; it takes over the name and the gradient."""
+        node = self.leaf(value, True)
+        if id in self.names:
+            self.names[node.id] = self.names[id]
+        if id in self.grads:
+            self.grads[node.id] = self.grads.pop(id)
+        self.successors[id] = node.id
+        return node.id
+
+    def current(self, id: int) -> int:
+        """Return the row that holds a parameter's value now, after updates in place."""
+        while id in self.successors:
+            id = self.successors[id]
+        return id
+
+    def _moves(self, op: Primitive, ids: tuple[int, ...]) -> bool:
+        """Say whether a gradient can flow to any operand."""
+        derivative = op.derivative
+        return derivative is not None and any(
+            i >= 0 and self.requires_grad[i] and derivative.body(slot) is not None
+            for slot, i in enumerate(ids)
+        )
+
+    def _scalar(self, value: Any) -> int:
+        self.scalars.append(value)
+        return ~(len(self.scalars) - 1)
+
+    def _append(
+        self,
+        op: Primitive | None,
+        inputs: tuple[int, ...],
+        attrs: dict[str, Any],
+        meta: Meta,
+        requires_grad: bool,
+        value: Any = None,
+    ) -> Node:
+        self.ops.append(op)
+        self.inputs.append(inputs)
+        self.attrs.append(attrs)
+        self.metas.append(meta)
+        self.requires_grad.append(requires_grad)
+        self.spans.append(self.span)
+        self.origins.append(self.origin)
+        self.values.append(value)
+        return Node(self, len(self.ops) - 1)
+
+    @contextmanager
+    def settings(self, origin: Origin, grad_enabled: bool) -> Iterator[None]:
+        """Append nodes of another origin, or nodes that require no gradient."""
+        before = self.origin, self.grad_enabled
+        self.origin, self.grad_enabled = origin, grad_enabled and before[1]
+        try:
+            yield
+        finally:
+            self.origin, self.grad_enabled = before
+
+    # ---- facts about a node ----------------------------------------------------------------
+
+    def is_leaf(self, id: int) -> bool:
+        """Say whether a node is a leaf as PyTorch says it: no gradient flows on through it."""
+        return self.ops[id] is None or not self.requires_grad[id]
+
+    def producer(self, id: int) -> int:
+        """Return the row of the operation that made a node: for one of several results, theirs."""
+        return self.inputs[id][0] if self.ops[id] is OUTPUT else id
+
+    def grad_fn(self, id: int) -> str | None:
+        """Return the class name of PyTorch's grad_fn, None for a leaf."""
+        if self.is_leaf(id):
+            return None
+        row = self.producer(id)
+        op = self.ops[row]
+        assert op is not None, "a node that is no leaf has an operation"
+        return op.grad_fn_name(self.operands(row), self.attrs[row])
+
+    def operands(self, id: int) -> tuple[Any, ...]:
+        """Return the operands of a row: nodes, numbers and None."""
+        return tuple(Node(self, i) if i >= 0 else self.scalars[~i] for i in self.inputs[id])
+
+    def edges(self, id: int) -> tuple[int | None, ...]:
+        """Return PyTorch's next_functions of a row: ids of nodes, None where no gradient flows."""
+        op = self.ops[id]
+        if op is None or op.derivative is None:
+            return ()
+        edges: list[int | None] = []
+        for slot, i in enumerate(self.inputs[id]):
+            if op.derivative.body(slot) is None:
+                continue
+            if i >= 0:
+                edges.append(self.producer(i) if self.requires_grad[i] else None)
+            elif op.wraps:
+                edges.append(None)
+        return tuple(edges)
+
+    def is_tuple(self, id: int) -> bool:
+        """Say whether a row stands for the several results of an operation together."""
+        return id in self.widths
+
+
+class Node(Operators):
+    """A tensor: a view on one row of a graph. Operators on it append further rows."""
+
+    __slots__ = ("graph", "id")
+
+    def __init__(self, graph: Graph, id: int) -> None:
+        self.graph = graph
+        self.id = id
+
+    def record(self, op: Primitive, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+        return self.graph.record(op, operands, attrs)
+
+    def constant(self, array: Array) -> Node:
+        """Append an array as a constant of the same graph."""
+        return self.graph.leaf(array)
+
+    @property
+    def shape(self) -> Shape:
+        return self.graph.metas[self.id].shape
+
+    @property
+    def dtype(self) -> DType:
+        """Data type."""
+        return self.graph.metas[self.id].dtype
+
+    @property
+    def strides(self) -> tuple[int, ...] | None:
+        """Strides in elements; None is contiguous."""
+        return self.graph.metas[self.id].strides
+
+    @property
+    def default_dtype(self) -> DType:
+        return self.graph.default_dtype
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether a gradient can flow to it."""
+        return self.graph.requires_grad[self.id]
+
+    @property
+    def value(self) -> Any:
+        from gradcli.execute import compute
+
+        if self.graph.values[self.id] is None:
+            compute(self.graph, (self.id,))
+        return self.graph.values[self.id]
+
+    @property
+    def is_index(self) -> bool:
+        """Whether it can stand for a Python integer."""
+        return not self.shape and self.dtype.kind in "iu"
+
+    def __index__(self) -> int:
+        if not self.is_index:
+            raise TypeError("only integer tensors of a single element can be an index")
+        return int(self.value)
+
+    def __repr__(self) -> str:
+        return f"<Node {self.id} {list(self.shape)} {self.dtype.name}>"
+
+
+def _refuse_numbers(op: Primitive, operands: tuple[Any, ...]) -> None:
+    for operand in operands:
+        if number(operand):
+            raise ArgumentFault(
+                f"{op.label}(): argument must be a Tensor, not {type(operand).__name__}",
+                hint=f"tensor({operand}) makes a tensor of a number",
+            )
