@@ -1,0 +1,187 @@
+"""A tensor as PyTorch writes it: `repr(tensor)`, and a tensor in an f-string.
+
+Source: what PyTorch 2.13 prints with its default options (4 digits, 80 columns, at most 1000
+elements, 3 at each edge). `tests/reference/tensor_text.json` holds its texts, and the tests
+compare thousands of random tensors with PyTorch itself where it is installed.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from gradcli.errors import ArgumentFault
+from gradcli.ops.dtypes import BOOL, FLOAT64, INT64, Array, DType, is_complex, to_complex
+
+LINE_WIDTH = 80
+MAX_ELEMENTS = 1000  # a tensor with more is summarised
+EDGE = 3  # elements shown at either end of a summarised dimension
+
+_PREFIX = "tensor("
+_LONG_NUMBER = re.compile(r"\d{4}")  # a width or precision that only wastes memory
+
+
+def tensor_text(
+    array: Array,
+    *,
+    requires_grad: bool = False,
+    grad_fn: str | None = None,
+    default_dtype: DType = FLOAT64,
+) -> str:
+    """Return an array as PyTorch prints a tensor: `tensor([1., 2.], requires_grad=True)`.
+
+    `grad_fn` is the class name of the node that made it, such as `MulBackward0`. The dtype is
+    written where it is not int64, bool, `default_dtype` or its complex counterpart; that of an
+    empty tensor, where it is not `default_dtype`.
+    """
+    suffixes = []
+    unsaid = {default_dtype}
+    if array.size:
+        body = _body(array)
+        unsaid |= {to_complex(default_dtype), INT64, BOOL}
+    else:
+        body = "[]"
+        if array.ndim != 1:
+            suffixes.append(f"size={array.shape}")
+    if array.dtype not in unsaid:
+        suffixes.append(f"dtype=torch.{array.dtype.name}")
+    if grad_fn:
+        suffixes.append(f"grad_fn=<{grad_fn}>")
+    elif requires_grad:
+        suffixes.append("requires_grad=True")
+    return _with_suffixes(_PREFIX + body, suffixes) + ")"
+
+
+def format_tensor(
+    array: Array,
+    spec: str,
+    *,
+    requires_grad: bool = False,
+    grad_fn: str | None = None,
+    default_dtype: DType = FLOAT64,
+) -> str:
+    """Return a tensor as `f"{t:spec}"` gives it: without dimensions, the Python number it holds.
+
+    Raises ArgumentFault where Python raises: for a format that does not suit the number, and for
+    any format on a tensor with dimensions.
+    """
+    if array.ndim == 0:
+        return number_text(_items(array)[0], spec)
+    if spec:
+        raise ArgumentFault(
+            "unsupported format string passed to Tensor.__format__",
+            hint="a format suits one number: reduce the tensor, or format an element of it",
+        )
+    return tensor_text(
+        array, requires_grad=requires_grad, grad_fn=grad_fn, default_dtype=default_dtype
+    )
+
+
+def number_text(number: complex, spec: str) -> str:
+    """Return a Python number (a bool too) as `f"{number:spec}"` gives it.
+
+    Raises ArgumentFault for a format that does not suit the number, with Python's sentence, and
+    for a width or a precision over 999.
+    """
+    if _LONG_NUMBER.search(spec):
+        raise ArgumentFault(f"the format `{spec}` asks for more than 999 characters")
+    try:
+        return format(number, spec)
+    except (ValueError, OverflowError) as error:
+        raise ArgumentFault(str(error), hint="for example `.4f`, `.3e` or `>10.2f`") from error
+
+
+def _with_suffixes(text: str, suffixes: list[str]) -> str:
+    """Append what stands behind the numbers, on a new line where the last one is full."""
+    # as PyTorch counts: a little more than the characters on the last line
+    column = len(text) - text.rfind("\n") + 1
+    for suffix in suffixes:
+        if column + len(suffix) + 2 > LINE_WIDTH:
+            text += ",\n" + " " * len(_PREFIX) + suffix
+            column = len(_PREFIX) + len(suffix)
+        else:
+            text += ", " + suffix
+            column += len(suffix) + 2
+    return text
+
+
+def _body(array: Array) -> str:
+    """Return the numbers in their brackets, long dimensions summarised if there are many."""
+    elided = [array.size > MAX_ELEMENTS and size > 2 * EDGE for size in array.shape]
+    edges = [*range(EDGE), *range(-EDGE, 0)]
+    for axis, long in enumerate(elided):
+        if long:
+            array = array[(slice(None),) * axis + (edges,)]
+    texts, width = _complex_texts(array) if is_complex(array.dtype) else _real_texts(array)
+    cells = np.array(texts, dtype=object).reshape(array.shape)
+    return _nested(cells, elided, width, len(_PREFIX))
+
+
+def _nested(cells: Array, elided: list[bool], width: int, indent: int) -> str:
+    """Return cells of a width in nested brackets, the first of which stands at `indent`."""
+    if cells.ndim == 0:
+        return str(cells.item())
+    if cells.ndim == 1:
+        items, dots = list(cells), " ..."
+    else:
+        items, dots = [_nested(row, elided[1:], width, indent + 1) for row in cells], "..."
+    if elided[0]:
+        items.insert(EDGE, dots)
+    margin = " " * (indent + 1)
+    if cells.ndim > 1:
+        return "[" + ("," + "\n" * (cells.ndim - 1) + margin).join(items) + "]"
+    per_line = max(1, (LINE_WIDTH - indent) // (width + 2))
+    lines = [", ".join(items[at : at + per_line]) for at in range(0, len(items), per_line)]
+    return "[" + (",\n" + margin).join(lines) + "]"
+
+
+def _complex_texts(array: Array) -> tuple[list[str], int]:
+    """Return complex numbers as texts, and the width that each is reckoned to take."""
+    reals, real_width = _real_texts(array.real)
+    imaginaries, imaginary_width = _real_texts(array.imag)
+    texts = []
+    for real, padded in zip(reals, imaginaries, strict=True):
+        imaginary = padded.lstrip()
+        sign = "" if imaginary.startswith("-") else "+"
+        texts.append(f"{real}{sign}{imaginary}j")
+    return texts, real_width + imaginary_width + 1
+
+
+def _real_texts(array: Array) -> tuple[list[str], int]:
+    """Return numbers as texts aligned to the right, and the width they are aligned to."""
+    values = _items(array)
+    if array.dtype.kind in "biu":
+        texts = [str(value) for value in values]
+        width = max(map(len, texts))
+    else:
+        texts, width = _float_texts(values)
+    if array.ndim:
+        texts = [text.rjust(width) for text in texts]
+    return texts, width
+
+
+def _float_texts(values: list[float]) -> tuple[list[str], int]:
+    """Return floats in the notation that suits them all, and the width they need.
+
+    Zeros, infinities and nan have no say in either.
+    """
+    inf = float("inf")
+    telling = [value for value in values if 0 < abs(value) < inf]
+    largest = max(map(abs, telling), default=1.0)
+    smallest = min(map(abs, telling), default=1.0)
+    whole = all(value.is_integer() for value in telling)
+    if largest / smallest > 1000 or largest > 1e8 or smallest < 1e-4:
+        pattern = "{:.4e}"
+    else:
+        pattern = "{:.0f}." if whole else "{:.4f}"
+    width = max((len(pattern.format(value)) for value in telling), default=1)
+    return [pattern.format(v) if abs(v) < inf else str(v) for v in values], width
+
+
+def _items(array: Array) -> list[Any]:
+    """Return the elements as Python numbers, in row-major order."""
+    if array.dtype.kind == "V":  # bfloat16, whose elements are no Python numbers
+        array = array.astype(np.float64)
+    return array.reshape(-1).tolist()
