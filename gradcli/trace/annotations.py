@@ -1,0 +1,70 @@
+"""`x: float64[n, 3] = …`: shapes and dtypes that a file states, and that are checked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
+from gradcli.graph import Node
+from gradcli.ops.dtypes import DTYPES
+from gradcli.syntax import tree
+from gradcli.trace.builtins import DTYPE_NAMES
+from gradcli.trace.values import as_node, is_numeric_list
+
+if TYPE_CHECKING:
+    from gradcli.trace.interpreter import Tracer
+
+
+def annotated(tracer: Tracer, s: tree.Annotated) -> None:
+    """Bind an annotated name, and check its value against the annotation.
+
+    Raises: ShapeFault or DtypeFault where the value is not as stated.
+    """
+    if s.value is None:
+        if not isinstance(s.target, tree.Name) or s.target.id not in tracer.scope:
+            return
+        value = tracer.scope[s.target.id]
+    else:
+        value = tracer.evaluate(s.value)
+        if is_numeric_list(value):
+            value = as_node(tracer.graph, value)
+        tracer.assign(s.target, value)
+    if isinstance(value, Node):
+        _check(tracer, s.annotation, value)
+
+
+def _check(tracer: Tracer, annotation: tree.Expression, x: Node) -> None:
+    sizes: tuple[tree.Expression, ...] | None = None
+    kind = annotation
+    if isinstance(annotation, tree.Subscript):
+        kind = annotation.value
+        index = annotation.index
+        sizes = index.items if isinstance(index, tree.TupleDisplay) else (index,)
+    name = kind.name if isinstance(kind, tree.Attribute) else getattr(kind, "id", "")
+    if name in DTYPE_NAMES:
+        dtype = DTYPES[DTYPE_NAMES[name]]
+        if x.dtype != dtype:
+            raise DtypeFault(
+                f"the dtype is stated as {dtype.name}, but it is {x.dtype.name}", kind.span
+            )
+    elif name not in ("Tensor", "tensor"):
+        raise ArgumentFault(
+            f"`{tracer.source.snippet(kind.span)}` is not a dtype", kind.span,
+            "write float64[n, 3], or Tensor",
+        )  # fmt: skip
+    if sizes is not None:
+        _check_sizes(tracer, annotation, sizes, x)
+
+
+def _check_sizes(tracer: Tracer, e: Any, sizes: tuple[tree.Expression, ...], x: Node) -> None:
+    stated = tracer.source.snippet(e.span)
+    if len(sizes) != len(x.shape):
+        raise ShapeFault(f"stated as {stated}, but the shape is {list(x.shape)}", e.span)
+    for size, n in zip(sizes, x.shape, strict=True):
+        if isinstance(size, tree.Name) and size.id not in tracer.scope:
+            known = tracer.sizes.setdefault(size.id, n)
+        else:
+            known = int(tracer.evaluate(size))
+        if known != n:
+            what = f"`{tracer.source.snippet(size.span)}` is {known}, but the size here is {n}"
+            raise ShapeFault(f"{what}: the shape is {list(x.shape)}", size.span)

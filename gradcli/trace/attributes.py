@@ -1,0 +1,256 @@
+"""What stands after a dot: attributes and methods of tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gradcli.errors import ArgumentFault, AutogradFault, NameFault
+from gradcli.graph import Node
+from gradcli.ops import FUNCTIONS as ROWS
+from gradcli.ops.dtypes import DTYPES
+from gradcli.ops.meta import dim_index
+from gradcli.ops.shapes import adjoint, detach, permute, transpose
+from gradcli.trace.builtins import item, row_function
+from gradcli.trace.values import Function
+
+if TYPE_CHECKING:
+    from gradcli.trace.interpreter import Tracer
+
+NON_LEAF_GRAD = (
+    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad "
+    "attribute won't be populated during autograd.backward(). If you indeed want the .grad field "
+    "to be populated for a non-leaf Tensor, use .retain_grad() on the non-leaf Tensor. If you "
+    "access the non-leaf Tensor by mistake, make sure you access the leaf Tensor instead. See "
+    "github.com/pytorch/pytorch/pull/30531 for more information."
+)
+
+
+class GradFn:
+    """What `x.grad_fn` is: something with a name that prints as PyTorch's does."""
+
+    def __init__(self, name: str, node: Node) -> None:
+        self.name = name
+        self.node = node
+
+    def __repr__(self) -> str:
+        return f"<{self.name} object>"
+
+
+class Size(tuple[int, ...]):
+    """`x.shape`: a tuple that prints as PyTorch's does."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"torch.Size({list(self)})"
+
+
+# ---- attributes ----------------------------------------------------------------------------
+
+
+def _grad(tracer: Tracer, x: Node) -> Any:
+    graph = x.graph
+    if not graph.is_leaf(x.id) and x.id not in graph.retained:
+        tracer.notice(NON_LEAF_GRAD)
+        return None
+    found = graph.grads.get(x.id)
+    if found is None:
+        return None
+    with graph.settings("gradient", False):
+        node = graph.leaf(found)
+    tracer.grad_owners[node.id] = x.id
+    return node
+
+
+def _grad_fn(tracer: Tracer, x: Node) -> Any:
+    name = x.graph.grad_fn(x.id)
+    return None if name is None else GradFn(name, x)
+
+
+def _transposed(tracer: Tracer, x: Node) -> Node:
+    rank = len(x.shape)
+    if rank not in (0, 2):
+        if rank > 2:
+            tracer.notice(
+                "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is "
+                "deprecated and it will throw an error in a future release. Consider `x.mT` to "
+                "transpose batches of matrices or `x.permute(*torch.arange(x.ndim - 1, -1, -1))` "
+                "to reverse the dimensions of a tensor."
+            )
+    elif rank == 0:
+        tracer.notice(
+            "Tensor.T is deprecated on 0-D tensors. This function is the identity in these cases."
+        )
+    return permute(x, dims=tuple(range(rank))[::-1])  # type: ignore[no-any-return]
+
+
+def _matrix_transposed(name: str) -> Callable[[Tracer, Node], Any]:
+    def attribute(tracer: Tracer, x: Node) -> Any:
+        if len(x.shape) < 2:
+            raise ArgumentFault(
+                f"tensor.{name} is only supported on matrices or batches of matrices. "
+                f"Got {len(x.shape)}-D tensor."
+            )
+        return adjoint(x) if name == "mH" else transpose(x, dim0=-2, dim1=-1)
+
+    return attribute
+
+
+ATTRIBUTES: dict[str, Callable[[Tracer, Node], Any]] = {
+    "grad": _grad,
+    "grad_fn": _grad_fn,
+    "T": _transposed,
+    "mT": _matrix_transposed("mT"),
+    "mH": _matrix_transposed("mH"),
+    "H": _matrix_transposed("mH"),
+    "shape": lambda tracer, x: Size(x.shape),
+    "ndim": lambda tracer, x: len(x.shape),
+    "dtype": lambda tracer, x: x.dtype,
+    "is_leaf": lambda tracer, x: x.graph.is_leaf(x.id),
+    "requires_grad": lambda tracer, x: x.requires_grad,
+    "retains_grad": lambda tracer, x: x.id in x.graph.retained,
+    "data": lambda tracer, x: detach(x),
+    "itemsize": lambda tracer, x: x.dtype.itemsize,
+    "device": lambda tracer, x: "cpu",
+}
+
+# ---- methods -------------------------------------------------------------------------------
+
+
+def _retain_grad(tracer: Tracer, x: Node) -> None:
+    if not x.requires_grad:
+        raise AutogradFault("can't retain_grad on Tensor that has requires_grad=False")
+    if not x.graph.is_leaf(x.id):
+        x.graph.retained.add(x.id)
+
+
+def _requires_grad(tracer: Tracer, x: Node, requires_grad: bool = True) -> Node:
+    graph = x.graph
+    if not graph.is_leaf(x.id):
+        if requires_grad:
+            return x
+        raise AutogradFault(
+            "you can only change requires_grad flags of leaf variables. If you want to use a "
+            "computed variable in a subgraph that doesn't require differentiation use "
+            "var_no_grad = var.detach()."
+        )
+    if requires_grad and x.dtype.kind not in "fc":
+        raise AutogradFault(
+            "only Tensors of floating point dtype can require gradients",
+            hint="write the data as floats: `1.0` for `1`",
+        )
+    tracer.set_requires_grad(x, requires_grad)
+    return x
+
+
+def _size(tracer: Tracer, x: Node, dim: int | None = None) -> Any:
+    return Size(x.shape) if dim is None else x.shape[dim_index(dim, len(x.shape))]
+
+
+def _numpy(tracer: Tracer, x: Node) -> Node:
+    if x.requires_grad:
+        raise AutogradFault(
+            "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+        )
+    return x
+
+
+def _tolist(tracer: Tracer, x: Node) -> Any:
+    return x.value.tolist()
+
+
+def _new_filled(value: float) -> Callable[..., Node]:
+    def method(tracer: Tracer, x: Node, *size: Any) -> Node:
+        sizes = size[0] if len(size) == 1 and isinstance(size[0], tuple | list) else size
+        return tracer.graph.leaf(np.full(tuple(int(n) for n in sizes), value, x.dtype))
+
+    return method
+
+
+def _converted(dtype: str) -> Callable[[Tracer, Node], Any]:
+    return lambda tracer, x: ROWS["to"].call((x, DTYPES[dtype]), {})
+
+
+def _to(tracer: Tracer, x: Node, *args: Any, **keywords: Any) -> Any:
+    dtype = keywords.get("dtype", next((a for a in args if isinstance(a, np.dtype)), None))
+    if dtype is None and args and isinstance(args[0], Node):
+        dtype = args[0].dtype
+    return x if dtype is None else ROWS["to"].call((x, dtype), {})
+
+
+def _backward(tracer: Tracer, x: Node, *args: Any, **keywords: Any) -> None:
+    tracer.backward(x, *args, **keywords)
+
+
+def _zero(tracer: Tracer, x: Node) -> Node:
+    owner = tracer.grad_owners.get(x.id)
+    if owner is None:
+        return tracer.assign_in_place(x, tracer.graph.leaf(np.zeros(x.shape, x.dtype)))
+    x.graph.grads[owner] = np.zeros(x.shape, x.dtype)
+    return tracer.graph.leaf(np.zeros(x.shape, x.dtype))
+
+
+METHODS: dict[str, Callable[..., Any]] = {
+    "backward": _backward,
+    "retain_grad": _retain_grad,
+    "requires_grad_": _requires_grad,
+    "item": lambda tracer, x: item(tracer, x),
+    "tolist": _tolist,
+    "numpy": _numpy,
+    "cpu": lambda tracer, x: x,
+    "size": _size,
+    "dim": lambda tracer, x: len(x.shape),
+    "ndimension": lambda tracer, x: len(x.shape),
+    "numel": lambda tracer, x: prod(x.shape),
+    "nelement": lambda tracer, x: prod(x.shape),
+    "is_floating_point": lambda tracer, x: x.dtype.kind == "f",
+    "is_complex": lambda tracer, x: x.dtype.kind == "c",
+    "new_zeros": _new_filled(0),
+    "new_ones": _new_filled(1),
+    "to": _to,
+    "type": _to,
+    "astype": _to,
+    "copy": lambda tracer, x: ROWS["clone"].call((x,), {}),
+    "zero_": _zero,
+    **{
+        name: _converted(dtype)
+        for name, dtype in {
+            "half": "float16", "float": "float32", "double": "float64", "int": "int32",
+            "long": "int64", "short": "int16", "bool": "bool", "cfloat": "complex64",
+            "cdouble": "complex128",
+        }.items()
+    },
+}  # fmt: skip
+
+
+def attribute(tracer: Tracer, x: Node, name: str) -> Any:
+    """Return an attribute of a tensor, or a method of it as a function.
+
+    Raises: NameFault where it has neither.
+    """
+    if name in ATTRIBUTES:
+        return ATTRIBUTES[name](tracer, x)
+    if name in METHODS:
+        method = METHODS[name]
+        return Function(name, lambda tr, args, keywords: method(tr, x, *args, **keywords))
+    if name in ROWS and name not in ("where",):
+        function = row_function(ROWS[name], name)
+        return Function(name, lambda tr, args, keywords: function.run(tr, (x, *args), keywords))
+    if name.endswith("_") and name[:-1] in ROWS:
+        function = row_function(ROWS[name[:-1]], name[:-1])
+        return Function(
+            name,
+            lambda tr, args, keywords: tr.assign_in_place(
+                x, function.run(tr, (x, *args), keywords)
+            ),
+        )
+    near = get_close_matches(name, [*ATTRIBUTES, *METHODS, *ROWS], 1)
+    raise NameFault(
+        f"a tensor has no attribute or method `{name}`",
+        hint=f"did you mean `{near[0]}`?" if near else None,
+    )

@@ -1,0 +1,342 @@
+"""What a file can call besides the table of operations: Python's own functions and PyTorch's."""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gradcli.errors import ArgumentFault, GradcliError
+from gradcli.graph import Node
+from gradcli.ops import FUNCTIONS as ROWS
+from gradcli.ops import Row
+from gradcli.ops.dtypes import DTYPES, SYNONYMS, promote
+from gradcli.ops.rule import number
+from gradcli.trace import derivatives
+from gradcli.trace.creation import CREATION, parameter
+from gradcli.trace.values import (
+    Function,
+    Namespace,
+    Results,
+    as_node,
+    described,
+    is_numeric_list,
+    results_of,
+    to_array,
+)
+
+if TYPE_CHECKING:
+    from gradcli.trace.interpreter import Tracer
+
+Args = tuple[Any, ...]
+Keywords = dict[str, Any]
+
+CONSTANTS: dict[str, Any] = {"pi": float(np.pi), "e": float(np.e), "inf": float("inf"),
+                             "nan": float("nan")}  # fmt: skip
+
+# ---- rows ----------------------------------------------------------------------------------
+
+
+def row_function(row: Row, name: str, preset: Keywords | None = None) -> Function:
+    """Return an operation of the table as a function of a file."""
+
+    def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+        if not _any_node(args) and not _any_node(tuple(keywords.values())):
+            return _on_numbers(row, tracer, args, keywords)
+        return results_of(row.call(args, (preset or {}) | keywords))
+
+    return Function(name, run)
+
+
+def _any_node(values: Args) -> bool:
+    return any(
+        isinstance(x, Node) or (isinstance(x, tuple | list | Results) and _any_node(tuple(x)))
+        for x in values
+    )
+
+
+def _on_numbers(row: Row, tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+    """Compute `exp(2.0)` as a number; lists, as NumPy takes them, become tensors."""
+    if args and is_numeric_list(args[0]):
+        first = as_node(tracer.graph, args[0])
+        return results_of(row.call((first, *args[1:]), keywords))
+    with np.errstate(all="ignore"):
+        result = row.call(tuple(np.asarray(x) if number(x) else x for x in args), keywords)
+    return result.item() if isinstance(result, np.ndarray | np.generic) else result
+
+
+# ---- Python's functions --------------------------------------------------------------------
+
+
+def _plain(args: Args, keywords: Keywords) -> bool:
+    """Say whether Python's sum, max, … are called on a Python sequence or on numbers."""
+    return not keywords.get("dim") and isinstance(args[0], tuple | list | range | int | float)
+
+
+def _sum(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+    if not args:
+        return ROWS["sum"].call(args, keywords)
+    if _plain(args, keywords) and not is_numeric_list(args[0]):
+        total: Any = args[1] if len(args) > 1 else 0
+        for item in args[0]:
+            total = tracer.binary("+", total, item)
+        return total
+    if _plain(args, keywords):
+        return sum(_leaves(args[0]))
+    return row_function(ROWS["sum"], "sum").run(tracer, args, keywords)
+
+
+def _leaves(data: Any) -> list[Any]:
+    if any(isinstance(x, list) for x in data):
+        raise ArgumentFault(
+            "sum of a list of lists", hint="bind it to a name first: x = [[1., 2.]]"
+        )
+    return list(data)
+
+
+def _extremum(name: str, pick: Any) -> Any:
+    def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+        items = list(args[0]) if len(args) == 1 and isinstance(args[0], tuple | list) else args
+        if items and all(number(x) for x in items):
+            return pick(items)
+        if isinstance(items, list) and _any_node(tuple(items)):
+            row = ROWS["maximum" if name == "max" else "minimum"]
+            return reduce(lambda a, b: row.call((a, b), {}), items)
+        return row_function(ROWS[name], name).run(tracer, args, keywords)
+
+    return run
+
+
+def _len(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+    x = _only(args, "len")
+    if isinstance(x, Node):
+        if not x.shape:
+            raise ArgumentFault("len() of a 0-d tensor")
+        return x.shape[0]
+    if isinstance(x, tuple | list | range | str | Results | dict):
+        return len(x)
+    raise ArgumentFault(f"{described(x)} has no length")
+
+
+def _only(args: Args, name: str) -> Any:
+    if len(args) != 1:
+        raise ArgumentFault(f"{name}() takes one argument ({len(args)} given)")
+    return args[0]
+
+
+def _range(tracer: Tracer, args: Args, keywords: Keywords) -> range:
+    try:
+        found = range(*(x.__index__() for x in args))
+    except (TypeError, AttributeError, ValueError) as error:
+        raise ArgumentFault(f"range() takes one to three integers: {error}") from None
+    tracer.afford(len(found) if abs(found.stop - found.start) < 2**62 else 2**62)
+    return found
+
+
+def _cast(kind: Any) -> Any:
+    def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+        if not args:
+            return kind()
+        x = _only(args, kind.__name__)
+        if isinstance(x, Node):
+            x = item(tracer, x)
+        try:
+            return kind(x)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ArgumentFault(f"{kind.__name__}() of {described(x)}: {error}") from None
+
+    return run
+
+
+def item(tracer: Tracer, x: Node) -> Any:
+    """Return the only element of a tensor as a Python number."""
+    count = int(np.prod(x.shape))
+    if count != 1:
+        raise ArgumentFault(f"a Tensor with {count} elements cannot be converted to Scalar")
+    return x.value.item()
+
+
+def _zip(tracer: Tracer, args: Args, keywords: Keywords) -> list[Any]:
+    return list(zip(*(tracer.iterate(x) for x in args), strict=False))
+
+
+def _enumerate(tracer: Tracer, args: Args, keywords: Keywords) -> list[Any]:
+    start: Any = keywords.get("start", args[1] if len(args) > 1 else 0)
+    return list(enumerate(tracer.iterate(args[0]), start))
+
+
+def _sequence(kind: Any) -> Any:
+    def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+        return kind(tracer.iterate(args[0])) if args else kind()
+
+    return run
+
+
+def _reversed(tracer: Tracer, args: Args, keywords: Keywords) -> list[Any]:
+    return list(tracer.iterate(_only(args, "reversed")))[::-1]
+
+
+def _round(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+    if args and isinstance(args[0], int | float):
+        return round(*args)
+    return row_function(ROWS["round"], "round").run(tracer, args, keywords)
+
+
+# ---- PyTorch's functions that are no operations --------------------------------------------
+
+
+def _allclose(tracer: Tracer, args: Args, keywords: Keywords) -> bool:
+    """Say whether |a - b| ≤ atol + rtol·|b| everywhere."""
+    a, b, rtol, atol, equal_nan = close_arguments(args, keywords)
+    left, right = as_node(tracer.graph, a).value, as_node(tracer.graph, b).value
+    try:
+        with np.errstate(all="ignore"):
+            return bool(np.allclose(left, right, rtol, atol, equal_nan))
+    except ValueError:
+        raise ArgumentFault(
+            f"The size of tensor a {list(left.shape)} must match the size of tensor b "
+            f"{list(right.shape)}"
+        ) from None
+
+
+def close_arguments(args: Args, keywords: Keywords) -> tuple[Any, Any, float, float, bool]:
+    """Return both sides of an `allclose` and its tolerances."""
+    names = ("input", "other", "rtol", "atol", "equal_nan")
+    given = dict(zip(names, args, strict=False)) | keywords
+    if "input" not in given or "other" not in given or set(given) - set(names):
+        raise ArgumentFault("allclose() takes two tensors, and rtol=, atol=, equal_nan=")
+    return (given["input"], given["other"], float(given.get("rtol", 1e-5)),
+            float(given.get("atol", 1e-8)), bool(given.get("equal_nan", False)))  # fmt: skip
+
+
+def _equal(tracer: Tracer, args: Args, keywords: Keywords) -> bool:
+    a, b = (as_node(tracer.graph, x).value for x in args)
+    return bool(np.array_equal(a, b))
+
+
+def _result_type(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+    return promote(args, tracer.graph.default_dtype)
+
+
+def _manual_seed(tracer: Tracer, args: Args, keywords: Keywords) -> None:
+    tracer.generator.manual_seed(int(_only(args, "manual_seed")))
+
+
+def _set_default_dtype(tracer: Tracer, args: Args, keywords: Keywords) -> None:
+    dtype = _only(args, "set_default_dtype")
+    if getattr(dtype, "kind", "") != "f":
+        raise ArgumentFault(
+            "only floating-point types are supported as the default type",
+            hint="float64, float32 or float16",
+        )
+    tracer.graph.default_dtype = dtype
+
+
+def _load(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+    name = _only(args, "load")
+    if not isinstance(name, str):
+        raise ArgumentFault("load() takes a file's name", hint='load("points.npz")["x"]')
+    try:
+        found = tracer.read(name)
+    except GradcliError as error:
+        raise error.at(tracer.source, tracer.graph.span) from None
+    return found if isinstance(found, dict) else tracer.graph.leaf(found)
+
+
+def _backward(tracer: Tracer, args: Args, keywords: Keywords) -> None:
+    tensors = args[0] if isinstance(args[0], tuple | list) else (args[0],)
+    for x in tensors:
+        tracer.backward(x, *args[1:], **keywords)
+
+
+def _print(tracer: Tracer, args: Args, keywords: Keywords) -> None:
+    separator = keywords.get("sep", " ")
+    tracer.printed.append(str(separator).join(tracer.text(x) for x in args))
+
+
+def _nothing(tracer: Tracer, args: Args, keywords: Keywords) -> None:
+    """`set_printoptions`, …: what changes nothing here."""
+
+
+# ---- the tables ----------------------------------------------------------------------------
+
+PYTHON: dict[str, Any] = {
+    "sum": _sum, "max": _extremum("max", max), "min": _extremum("min", min), "len": _len,
+    "range": _range, "float": _cast(float), "int": _cast(int), "bool": _cast(bool),
+    "str": lambda tracer, args, keywords: tracer.text(_only(args, "str")),
+    "zip": _zip, "enumerate": _enumerate, "list": _sequence(list), "tuple": _sequence(tuple),
+    "reversed": _reversed, "round": _round, "print": _print,
+}  # fmt: skip
+
+OTHERS: dict[str, Any] = {
+    **CREATION,
+    **derivatives.FUNCTIONS,
+    "param": parameter, "nn.Parameter": parameter, "Parameter": parameter,
+    "allclose": _allclose, "equal": _equal, "array_equal": _equal, "result_type": _result_type,
+    "manual_seed": _manual_seed, "set_default_dtype": _set_default_dtype, "load": _load,
+    "autograd.backward": _backward, "set_printoptions": _nothing, "random.seed": _manual_seed,
+}  # fmt: skip
+
+# NumPy's functions that differ from PyTorch's of the same name: the row, and arguments preset
+NUMPY: dict[str, tuple[str, Keywords]] = {
+    "max": ("amax", {}), "min": ("amin", {}), "std": ("std", {"correction": 0}),
+    "var": ("var", {"correction": 0}), "dot": ("matmul", {}),
+}  # fmt: skip
+
+MODULES = {
+    "torch": "", "numpy": "np", "np": "np", "jax": "jax", "jax.numpy": "np", "jnp": "np",
+    "math": "", "F": "", "nn": "nn", "torch.nn": "nn", "torch.nn.functional": "",
+    "nn.functional": "", "jax.nn": "", "jax.scipy.special": "", "scipy.special": "",
+    "special": "", "torch.special": "", "linalg": "linalg", "torch.linalg": "linalg",
+    "np.linalg": "linalg", "fft": "fft", "torch.fft": "fft", "np.fft": "fft",
+    "torch.autograd": "autograd", "autograd": "autograd",
+    "torch.autograd.functional": "", "autograd.functional": "", "torch.func": "func",
+    "func": "func", "np.random": "random", "torch.random": "random",
+}  # fmt: skip
+
+DTYPE_NAMES = {**{name: name for name in DTYPES}, **SYNONYMS}
+
+
+def member(module: Namespace, name: str) -> Any:
+    """Return what a module has under a name, None where it has nothing."""
+    path = f"{module.path}.{name}" if module.path else name
+    if path in MODULES:
+        return Namespace(path)
+    prefix = MODULES.get(module.path, module.path)
+    if prefix == "np":
+        if name in NUMPY:
+            row, preset = NUMPY[name]
+            return row_function(ROWS[row], name, preset)
+        prefix = ""
+    return lookup(f"{prefix}.{name}" if prefix else name, bare=False) or (
+        lookup(name, bare=False) if prefix in ("linalg", "func", "jax", "nn", "random") else None
+    )
+
+
+def lookup(name: str, *, bare: bool = True) -> Any:
+    """Return the function, dtype, constant or module of a name, None where there is none.
+
+    A bare name may be Python's own; behind a prefix it is the library's.
+    """
+    if bare and name in PYTHON:
+        return Function(name, PYTHON[name])
+    if name in OTHERS:
+        return Function(name, OTHERS[name])
+    if name in ROWS:
+        return row_function(ROWS[name], name)
+    if name in CONSTANTS:
+        return CONSTANTS[name]
+    if name in DTYPE_NAMES and not (bare and name in ("int", "float", "bool")):
+        return DTYPES[DTYPE_NAMES[name]]
+    if name in ("no_grad", "enable_grad", "inference_mode"):
+        return Function(name, lambda tracer, args, keywords: Function(name, _nothing))
+    return Namespace(name) if name in MODULES and bare else None
+
+
+def names() -> set[str]:
+    """Return every name that `lookup` knows, for suggestions."""
+    return {*PYTHON, *OTHERS, *ROWS, *CONSTANTS, *DTYPE_NAMES, *MODULES}
+
+
+__all__ = ["close_arguments", "item", "lookup", "member", "names", "to_array"]

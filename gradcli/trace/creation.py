@@ -1,0 +1,177 @@
+"""Functions that make tensors out of numbers: leaves of the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gradcli.errors import ArgumentFault
+from gradcli.graph import Node
+from gradcli.ops.dtypes import INT64, Array, DType, number_dtype, promote_types
+from gradcli.ops.signature import Signature
+from gradcli.trace.values import to_array
+
+if TYPE_CHECKING:
+    from gradcli.trace.interpreter import Tracer
+
+Maker = Callable[..., Array]
+OPTIONS = ", dtype: dtype = None, requires_grad: bool = False, device: any = None"
+
+
+def _made(text: str, make: Maker) -> Any:
+    """Return a function of a file from a signature and what makes the array."""
+    signature = Signature(text[:-1] + OPTIONS + ")")
+
+    def run(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> Node:
+        bound = signature.bind(args, keywords)
+        requires, dtype = bound.pop("requires_grad"), bound.pop("dtype")
+        bound.pop("device")
+        values = make(tracer, dtype, **bound)
+        return tracer.graph.leaf(values, requires)
+
+    return run
+
+
+def _tensor(tracer: Tracer, dtype: DType | None, data: Any, pin_memory: Any = None) -> Array:
+    if isinstance(data, Node):
+        tracer.notice(
+            "To copy construct from a tensor, it is recommended to use sourceTensor.detach()."
+            "clone() or sourceTensor.detach().clone().requires_grad_(True), rather than "
+            "torch.tensor(sourceTensor)."
+        )
+    return to_array(data, tracer.graph.default_dtype, dtype)
+
+
+def _array(tracer: Tracer, dtype: DType | None, data: Any) -> Array:
+    return to_array(data, tracer.graph.default_dtype, dtype)
+
+
+def _parameter(tracer: Tracer, dtype: DType | None, data: Any) -> Array:
+    values = to_array(data, tracer.graph.default_dtype, dtype)
+    if values.dtype.kind in "biu" and not isinstance(data, Node) and not _has_int_dtype(dtype):
+        return values  # the graph refuses it, in PyTorch's words
+    return values
+
+
+def _has_int_dtype(dtype: DType | None) -> bool:
+    return dtype is not None and dtype.kind in "biu"
+
+
+def _filled(value: float) -> Maker:
+    def make(tracer: Tracer, dtype: DType | None, size: tuple[int, ...]) -> Array:
+        return np.full(size, value, dtype or tracer.graph.default_dtype)
+
+    return make
+
+
+def _full(tracer: Tracer, dtype: DType | None, size: tuple[int, ...], fill_value: Any) -> Array:
+    found = number_dtype(fill_value, tracer.graph.default_dtype)
+    return np.full(size, fill_value, dtype or found)
+
+
+def _eye(tracer: Tracer, dtype: DType | None, n: int, m: int | None) -> Array:
+    return np.eye(n, m, dtype=dtype or tracer.graph.default_dtype)
+
+
+def _arange(tracer: Tracer, dtype: DType | None, start: Any, end: Any, step: Any) -> Array:
+    if end is None:
+        start, end = 0, start
+    if not step:
+        raise ArgumentFault("step must be nonzero")
+    found = INT64
+    for x in (start, end, step):
+        found = promote_types(found, number_dtype(x, tracer.graph.default_dtype))
+    count = max(int(np.ceil((end - start) / step)), 0)
+    tracer.afford(count)
+    values: Array = start + step * np.arange(count)
+    return values.astype(dtype or found)
+
+
+def _linspace(tracer: Tracer, dtype: DType | None, start: Any, end: Any, steps: int) -> Array:
+    tracer.afford(steps)
+    return np.linspace(start, end, steps).astype(dtype or tracer.graph.default_dtype)
+
+
+def _logspace(
+    tracer: Tracer, dtype: DType | None, start: Any, end: Any, steps: int, base: Any
+) -> Array:
+    tracer.afford(steps)
+    values = np.logspace(start, end, steps, base=base)
+    return values.astype(dtype or tracer.graph.default_dtype)
+
+
+def _like(value: float) -> Maker:
+    def make(tracer: Tracer, dtype: DType | None, input: Any) -> Array:
+        return np.full(input.shape, value, dtype or input.dtype)
+
+    return make
+
+
+def _full_like(tracer: Tracer, dtype: DType | None, input: Any, fill_value: Any) -> Array:
+    return np.full(input.shape, fill_value, dtype or input.dtype)
+
+
+def _drawn(draw: str) -> Maker:
+    def make(tracer: Tracer, dtype: DType | None, size: tuple[int, ...]) -> Array:
+        tracer.afford(int(np.prod(size, dtype=object)))
+        method = getattr(tracer.generator, draw)
+        return np.asarray(method(size, dtype or tracer.graph.default_dtype))
+
+    return make
+
+
+def _drawn_like(draw: str) -> Maker:
+    def make(tracer: Tracer, dtype: DType | None, input: Any) -> Array:
+        return np.asarray(getattr(tracer.generator, draw)(input.shape, dtype or input.dtype))
+
+    return make
+
+
+def _randint(tracer: Tracer, dtype: DType | None, low: int, high: Any, size: Any) -> Array:
+    if size is None:
+        low, high, size = 0, low, high
+    bounds = tuple(size) if isinstance(size, tuple | list) else (int(size),)
+    return np.asarray(tracer.generator.randint(low, high, bounds, dtype or INT64))
+
+
+def _randperm(tracer: Tracer, dtype: DType | None, n: int) -> Array:
+    tracer.afford(n)
+    return np.asarray(tracer.generator.randperm(n)).astype(dtype or INT64)
+
+
+CREATION: dict[str, Any] = {
+    "tensor": _made("tensor(data: any, pin_memory: any = None)", _tensor),
+    "as_tensor": _made("as_tensor(data: any)", _array),
+    "array": _made("array(data: any)", _array),
+    "asarray": _made("asarray(data: any)", _array),
+    "from_numpy": _made("from_numpy(data: any)", _array),
+    "param": _made("param(data: any)", _parameter),
+    "zeros": _made("zeros(size: sizes)", _filled(0)),
+    "ones": _made("ones(size: sizes)", _filled(1)),
+    "empty": _made("empty(size: sizes)", _filled(0)),
+    "full": _made("full(size: sizes, fill_value: number)", _full),
+    "eye": _made("eye(n: int, m: int = None)", _eye),
+    "arange": _made("arange(start: number, end: number = None, step: number = 1)", _arange),
+    "linspace": _made("linspace(start: number, end: number, steps: int = 50)", _linspace),
+    "logspace": _made(
+        "logspace(start: number, end: number, steps: int = 50, base: number = 10.0)", _logspace
+    ),
+    "zeros_like": _made("zeros_like(input)", _like(0)),
+    "ones_like": _made("ones_like(input)", _like(1)),
+    "empty_like": _made("empty_like(input)", _like(0)),
+    "full_like": _made("full_like(input, fill_value: number)", _full_like),
+    "rand": _made("rand(size: sizes)", _drawn("rand")),
+    "randn": _made("randn(size: sizes)", _drawn("randn")),
+    "rand_like": _made("rand_like(input)", _drawn_like("rand")),
+    "randn_like": _made("randn_like(input)", _drawn_like("randn")),
+    "randint": _made("randint(low: int, high: any, size: any = None)", _randint),
+    "randperm": _made("randperm(n: int)", _randperm),
+}
+
+
+def parameter(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> Node:
+    """`param(data)`, `nn.Parameter(data)`: a leaf that requires a gradient."""
+    keywords = {"requires_grad": True} | keywords
+    return CREATION["param"](tracer, args, keywords)  # type: ignore[no-any-return]

@@ -1,0 +1,212 @@
+"""What each kind of expression stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from gradcli.errors import ArgumentFault, NameFault, ShapeFault, SyntaxFault
+from gradcli.graph import Node
+from gradcli.syntax import tree
+from gradcli.trace import operators
+from gradcli.trace.attributes import attribute
+from gradcli.trace.builtins import lookup, member, names
+from gradcli.trace.indexing import subscript
+from gradcli.trace.inputs import assigned_names
+from gradcli.trace.text import formatted
+from gradcli.trace.values import Namespace, Scope, UserFunction, described
+
+if TYPE_CHECKING:
+    from gradcli.trace.interpreter import Tracer
+
+
+def _name(tracer: Tracer, e: tree.Name) -> Any:
+    if e.id in tracer.scope:
+        return tracer.scope[e.id]
+    found = lookup(e.id)
+    if found is not None:
+        return found
+    assigned = assigned_names(tracer.program)
+    near = get_close_matches(e.id, [*assigned, *names()], 1)
+    hint = f"did you mean `{near[0]}`?" if near else None
+    if e.id in assigned:
+        hint = "it is assigned further down, or in another branch"
+    raise NameFault(f"name `{e.id}` is not defined", e.span, hint)
+
+
+def _attribute(tracer: Tracer, e: tree.Attribute) -> Any:
+    value = tracer.evaluate(e.value)
+    tracer.graph.span = e.span
+    if isinstance(value, Node):
+        try:
+            return attribute(tracer, value, e.name)
+        except NameFault as error:
+            raise error.at(None, e.name_span) from None
+    if isinstance(value, Namespace):
+        found = member(value, e.name)
+        if found is None:
+            near = get_close_matches(e.name, [n.rpartition(".")[2] for n in names()], 1)
+            raise NameFault(
+                f"`{value.path}` has no `{e.name}` here",
+                e.name_span,
+                f"did you mean `{near[0]}`?" if near else None,
+            )
+        return found
+    return operators.member_of(tracer, value, e)
+
+
+def _subscript(tracer: Tracer, e: tree.Subscript) -> Any:
+    value = tracer.evaluate(e.value)
+    key = tracer.evaluate(e.index)
+    tracer.graph.span = e.span
+    if isinstance(value, Node):
+        return subscript(value, key)
+    if isinstance(key, Node) and key.is_index:
+        key = key.__index__()
+    try:
+        return value[key]
+    except (IndexError, KeyError):
+        raise ArgumentFault(_no_item(value, key), e.span) from None
+    except TypeError:
+        raise ArgumentFault(
+            f"{described(value)} cannot be indexed with {described(key)}", e.span
+        ) from None
+
+
+def _no_item(value: Any, key: Any) -> str:
+    if isinstance(value, dict):
+        return f"there is no {key!r}: there are {', '.join(map(repr, value))}"
+    return f"index {key} is out of range for {described(value)} of {len(value)}"
+
+
+def _slice(tracer: Tracer, e: tree.Slice) -> slice:
+    return slice(*(None if p is None else tracer.evaluate(p) for p in e[:3]))
+
+
+def _call(tracer: Tracer, e: tree.Call) -> Any:
+    function = tracer.evaluate(e.function)
+    args: list[Any] = []
+    for argument in e.arguments:
+        if isinstance(argument, tree.Starred):
+            args.extend(tracer.iterate(tracer.evaluate(argument.value)))
+        else:
+            args.append(tracer.evaluate(argument))
+    keywords = {k.name: tracer.evaluate(k.value) for k in e.keywords}
+    tracer.graph.span = e.span
+    try:
+        return tracer.call(function, tuple(args), keywords)
+    except TypeError as error:
+        raise ArgumentFault(_call_text(function, error), e.span) from None
+    except ShapeFault as error:
+        raise operators.named(tracer, error, list(zip(e.arguments, args, strict=False))) from None
+
+
+def _call_text(function: Any, error: TypeError) -> str:
+    message = str(error)
+    name = getattr(function, "name", "")
+    return f"{name}() {message[message.find(')') + 2 :]}" if "()" in message else message
+
+
+def _binary(tracer: Tracer, e: tree.Binary) -> Any:
+    left, right = tracer.evaluate(e.left), tracer.evaluate(e.right)
+    tracer.graph.span = e.span
+    try:
+        return operators.binary(tracer, e.operator, left, right)
+    except ShapeFault as error:
+        raise operators.named(tracer, error, [(e.left, left), (e.right, right)]) from None
+
+
+def _unary(tracer: Tracer, e: tree.Unary) -> Any:
+    value = tracer.evaluate(e.operand)
+    tracer.graph.span = e.span
+    return operators.unary(tracer, e.operator, value)
+
+
+def _compare(tracer: Tracer, e: tree.Compare) -> Any:
+    left = tracer.evaluate(e.first)
+    for i, (operator, expression) in enumerate(e.rest):
+        right = tracer.evaluate(expression)
+        tracer.graph.span = e.span
+        result = operators.compare(tracer, operator, left, right)
+        if i == len(e.rest) - 1:
+            return result
+        if isinstance(result, Node) and result.shape:
+            raise ArgumentFault(
+                "a chained comparison of tensors is ambiguous", e.span, "write (a < b) & (b < c)"
+            )
+        if not tracer.truth(result):
+            return result
+        left = right
+    return None
+
+
+def _boolean(tracer: Tracer, e: tree.Boolean) -> Any:
+    left = tracer.evaluate(e.left)
+    tracer.graph.span = e.span
+    if tracer.truth(left) == (e.operator == "or"):
+        return left
+    return tracer.evaluate(e.right)
+
+
+def _conditional(tracer: Tracer, e: tree.Conditional) -> Any:
+    return tracer.evaluate(e.then if tracer.truth(tracer.evaluate(e.test)) else e.otherwise)
+
+
+def _items(tracer: Tracer, items: tuple[tree.Expression, ...]) -> list[Any]:
+    values: list[Any] = []
+    for item in items:
+        if isinstance(item, tree.Starred):
+            values.extend(tracer.iterate(tracer.evaluate(item.value)))
+        else:
+            values.append(tracer.evaluate(item))
+    return values
+
+
+def _comprehension(tracer: Tracer, e: tree.Comprehension) -> list[Any]:
+    before, tracer.scope = tracer.scope, Scope(tracer.scope, {})
+    found: list[Any] = []
+
+    def run(clauses: tuple[tree.Clause, ...]) -> None:
+        if not clauses:
+            found.append(tracer.evaluate(e.element))
+            return
+        clause = clauses[0]
+        for item in tracer.iterate(tracer.evaluate(clause.iterable)):
+            tracer.assign(clause.target, item, named=False)
+            if all(tracer.truth(tracer.evaluate(c)) for c in clause.conditions):
+                run(clauses[1:])
+
+    try:
+        run(e.clauses)
+    finally:
+        tracer.scope = before
+    return found
+
+
+def _starred(tracer: Tracer, e: tree.Starred) -> Any:
+    raise SyntaxFault("a starred expression cannot stand here", e.span)
+
+
+EXPRESSIONS: dict[type, Callable[[Tracer, Any], Any]] = {
+    tree.Constant: lambda tracer, e: e.value,
+    tree.Name: _name,
+    tree.FormattedString: formatted,
+    tree.Group: lambda tracer, e: tracer.evaluate(e.inner),
+    tree.TupleDisplay: lambda tracer, e: tuple(_items(tracer, e.items)),
+    tree.ListDisplay: lambda tracer, e: _items(tracer, e.items),
+    tree.Comprehension: _comprehension,
+    tree.Unary: _unary,
+    tree.Binary: _binary,
+    tree.Compare: _compare,
+    tree.Boolean: _boolean,
+    tree.Conditional: _conditional,
+    tree.Lambda: lambda tracer, e: UserFunction(
+        "lambda", e.parameters, e.body, tracer.scope, False
+    ),
+    tree.Attribute: _attribute,
+    tree.Subscript: _subscript,
+    tree.Slice: _slice,
+    tree.Call: _call,
+    tree.Starred: _starred,
+}

@@ -1,0 +1,112 @@
+"""`x[...]`: indices to select, slice, unsqueeze and index, as PyTorch takes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gradcli.errors import ArgumentFault
+from gradcli.graph import Node
+from gradcli.ops.meta import shown
+from gradcli.ops.shapes import alias, index, select, slice_, unsqueeze
+from gradcli.trace.values import described, is_numeric_list, to_array
+
+
+def subscript(x: Node, key: Any) -> Node:
+    """Return `x[key]`; a key is an integer, a slice, `...`, None, a tensor, a list, or a tuple.
+
+    Raises: ArgumentFault, in PyTorch's words, where an index is out of range or of a wrong kind.
+    """
+    keys = list(key) if isinstance(key, tuple) else [key]
+    keys = [_normal(x, k) for k in keys]
+    if not keys or (len(keys) == 1 and keys[0] is Ellipsis):
+        return alias(x)  # type: ignore[no-any-return]
+    used = sum(_consumed(k) for k in keys)
+    if used > len(x.shape):
+        if not x.shape:
+            raise ArgumentFault(
+                "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or "
+                "`tensor.item<T>()` in C++ to convert a 0-dim tensor to a number"
+            )
+        raise ArgumentFault(
+            f"too many indices for tensor of dimension {len(x.shape)}",
+            hint=f"{used} indices, but the shape is {shown(x.shape)}",
+        )
+    return _advanced(*_basic(x, _filled(keys, len(x.shape) - used), only=len(keys) == 1))
+
+
+def _normal(x: Node, key: Any) -> Any:
+    if isinstance(key, Node) and not key.shape and key.dtype.kind in "iu":
+        return int(key.value)
+    if is_numeric_list(key):
+        return x.constant(to_array(key))
+    if isinstance(key, list) and not key:
+        return x.constant(np.zeros(0, np.int64))
+    if isinstance(key, Node) and key.dtype.kind not in "biu":
+        raise ArgumentFault("tensors used as indices must be long, int, byte or bool tensors")
+    if key is None or key is Ellipsis or isinstance(key, int | slice | Node):
+        return key
+    raise ArgumentFault(
+        f"a tensor cannot be indexed with {described(key)}",
+        hint="indices are integers, slices, `...`, None, and integer or boolean tensors",
+    )
+
+
+def _consumed(key: Any) -> int:
+    """Return how many dimensions an index takes."""
+    if key is None or key is Ellipsis or isinstance(key, bool):
+        return 0
+    return len(key.shape) if isinstance(key, Node) and key.dtype.kind == "b" else 1
+
+
+def _filled(keys: list[Any], free: int) -> list[Any]:
+    """Replace `...` by as many full slices as it stands for."""
+    if sum(k is Ellipsis for k in keys) > 1:
+        raise ArgumentFault("an index can only have a single ellipsis ('...')")
+    filled: list[Any] = []
+    for key in keys:
+        filled.extend([slice(None)] * free if key is Ellipsis else [key])
+    return filled
+
+
+def _basic(x: Node, keys: list[Any], only: bool) -> tuple[Node, list[Any]]:
+    """Apply integers, slices and None one by one; return what is left and the tensor indices."""
+    dim = 0
+    left: list[Any] = []
+    for key in keys:
+        if key is None:
+            x = unsqueeze(x, dim=dim)
+        elif isinstance(key, bool):
+            x = unsqueeze(x, dim=dim)
+            left.extend([None] * (dim - len(left)))
+            left.append(x.constant(np.zeros(int(key), np.int64)))
+        elif isinstance(key, int):
+            x = select(x, dim=dim, index=key)
+            continue
+        elif isinstance(key, slice):
+            if only or any(part is not None for part in (key.start, key.stop, key.step)):
+                x = _sliced(x, dim, key)
+        else:
+            left.extend([None] * (dim - len(left)))
+            left.append(key)
+            dim += max(_consumed(key), 1) - 1
+        dim += 1
+    return x, left
+
+
+def _sliced(x: Node, dim: int, key: slice) -> Node:
+    parts = []
+    for part in (key.start, key.stop, key.step):
+        if part is not None and not hasattr(part, "__index__"):
+            raise ArgumentFault(f"slice indices must be integers, not {described(part)}")
+        parts.append(None if part is None else part.__index__())
+    return slice_(  # type: ignore[no-any-return]
+        x, dim=dim, start=parts[0], end=parts[1], step=1 if parts[2] is None else parts[2]
+    )
+
+
+def _advanced(x: Node, indices: list[Any]) -> Node:
+    if not indices:
+        return x
+    return index(x, *indices)  # type: ignore[no-any-return]

@@ -1,0 +1,354 @@
+"""Runs a program statement by statement, as PyTorch runs a script, appending nodes to a graph."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gradcli import autodiff
+from gradcli.errors import (
+    ArgumentFault,
+    AutogradFault,
+    DtypeFault,
+    GradcliError,
+    InputFault,
+    LimitFault,
+    ShapeFault,
+    Span,
+    SyntaxFault,
+)
+from gradcli.graph import Graph, Node
+from gradcli.ops.dtypes import FLOAT64, DType
+from gradcli.ops.shapes import select
+from gradcli.random import Generator
+from gradcli.syntax import tree
+from gradcli.trace import operators
+from gradcli.trace.builtins import lookup, names
+from gradcli.trace.claims import ClaimRecord
+from gradcli.trace.expressions import EXPRESSIONS
+from gradcli.trace.inputs import assigned_names, free_names
+from gradcli.trace.statements import STATEMENTS, assign
+from gradcli.trace.text import text
+from gradcli.trace.values import (
+    Function,
+    Results,
+    Return,
+    Scope,
+    UserFunction,
+    as_node,
+    described,
+    to_array,
+)
+
+MAX_NODES = 1_000_000
+RECURSION = 1_000_000  # Python-to-Python calls use no C stack; nesting is bounded by memory
+
+
+@dataclass(frozen=True)
+class Binding:
+    """A value given from outside for a name.
+
+    A parameter requires a gradient; an optional binding may be of a name that the file lacks.
+    """
+
+    value: Any
+    parameter: bool = False
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run a file."""
+
+    default_dtype: DType = FLOAT64
+    seed: int = 0
+    bindings: Mapping[str, Binding] = field(default_factory=dict)
+    folder: Path = Path()
+    allowed_folders: tuple[Path, ...] = ()
+    max_nodes: int = MAX_NODES
+    retain_all: bool = False
+    wrt: tuple[str, ...] = ()  # what gradients are asked for by name; all parameters where empty
+
+
+class Tracer:
+    """The state of a run. `graph` is what it makes; the rest is what a file reports on its way."""
+
+    def __init__(self, program: tree.Program, options: Options) -> None:
+        self.program = program
+        self.source = program.source
+        self.options = options
+        self.graph = Graph(options.default_dtype)
+        self.generator = Generator(options.seed)
+        self.scope: dict[str, Any] = {}
+        self.globals = self.scope
+        self.results: list[Node] = []  # what the file's own statements made, in order
+        self.roots: list[int] = []  # what backward() was called on
+        self.claims: list[ClaimRecord] = []
+        self.notices: list[tuple[Span, str]] = []
+        self.printed: list[str] = []
+        self.grad_owners: dict[int, int] = {}
+        self.active: list[str] = []  # functions being called
+        self.sizes: dict[str, int] = {}  # named in annotations
+
+    # ---- running -------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Run the whole file.
+
+        Raises: a GradcliError that knows its place.
+        """
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(max(limit, RECURSION))
+        try:
+            self.bind_inputs()
+            self.block(self.program.statements)
+        except GradcliError as error:
+            raise error.at(self.source, self.graph.span) from None
+        except Return:
+            raise SyntaxFault(
+                "'return' outside function", self.graph.span, source=self.source
+            ) from None
+        except (RecursionError, MemoryError):
+            raise LimitFault(
+                "the expression is nested too deeply", self.graph.span, source=self.source
+            ) from None
+        finally:
+            sys.setrecursionlimit(limit)
+
+    def bind_inputs(self) -> None:
+        """Make leaves of the names that the file reads but never assigns."""
+        inputs = free_names(self.program)
+        missing = [
+            (name, span)
+            for name, span in inputs.items()
+            if name not in self.options.bindings and lookup(name) is None
+        ]
+        if missing:
+            raise self._unbound(missing)
+        for name, span in inputs.items():
+            if name in self.options.bindings:
+                self.graph.span = span
+                self.scope[name] = self.bound(name)
+
+    def bound(self, name: str, requires_grad: bool = False) -> Node:
+        """Return a new leaf with the value that was given for a name."""
+        binding = self.options.bindings[name]
+        array = to_array(binding.value, self.graph.default_dtype)
+        wanted = requires_grad or binding.parameter or name in self.options.wrt
+        node = self.graph.leaf(array, wanted)
+        self.graph.names[node.id] = name
+        return node
+
+    def _unbound(self, missing: list[tuple[str, Any]]) -> GradcliError:
+        listed = ", ".join(f"`{name}`" for name, _ in missing)
+        known = [*assigned_names(self.program), *names()]
+        near = {name: get_close_matches(name, known, 1, 0.75) for name, _ in missing}
+        guesses = [f"did you mean `{v[0]}` for `{k}`?" for k, v in near.items() if v]
+        options = " ".join(f"-s {name}=…" for name, _ in missing)
+        hint = (
+            f"bind {'it' if len(missing) == 1 else 'them'} with `{options}`, with `-p NAME=…` for "
+            "a parameter (a leaf that requires a gradient), or from a file with `--data FILE`"
+        )
+        subject = "the input {} is" if len(missing) == 1 else "the inputs {} are"
+        return InputFault(
+            f"{subject.format(listed)} not bound", missing[0][1], " ".join([*guesses, hint])
+        )
+
+    def block(self, statements: tuple[tree.Statement, ...]) -> None:
+        """Run statements in order."""
+        for statement in statements:
+            self.graph.span = statement.span
+            STATEMENTS[type(statement)](self, statement)
+
+    def evaluate(self, expression: tree.Expression) -> Any:
+        """Return the value of an expression."""
+        return EXPRESSIONS[type(expression)](self, expression)
+
+    # ---- what the functions of a file ask for ----------------------------------------------
+
+    def call(self, function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        """Call a function of the file, of the table, or built in."""
+        if isinstance(function, Function):
+            if len(self.graph) > self.options.max_nodes:
+                raise LimitFault(
+                    f"the graph has more than {self.options.max_nodes} nodes",
+                    hint="make the loops shorter, or allow more with --max-nodes",
+                )
+            return function.run(self, args, keywords)
+        if isinstance(function, UserFunction):
+            return self._call_user(function, args, keywords)
+        if isinstance(function, np.dtype):
+            return as_node(self.graph, to_array(args[0], dtype=function))
+        raise ArgumentFault(f"{described(function)} cannot be called")
+
+    def _call_user(
+        self, function: UserFunction, args: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> Any:
+        if function.name in self.active:
+            raise SyntaxFault(
+                f"`{function.name}` calls itself: recursion is not part of the language",
+                hint="a file is a formula; unroll with `for i in range(n)`",
+            )
+        before, self.scope = self.scope, Scope(function.scope, self._arguments(
+            function, args, keywords))  # fmt: skip
+        self.active.append(function.name)
+        try:
+            if function.is_def:
+                self.block(function.body)
+                return None
+            return self.evaluate(function.body)
+        except Return as result:
+            return result.value
+        finally:
+            self.scope = before
+            self.active.pop()
+
+    def _arguments(
+        self, function: UserFunction, args: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> dict[str, Any]:
+        wanted = [p.name for p in function.parameters]
+        signature = f"the signature is `{function.name}({', '.join(wanted)})`"
+        if len(args) > len(wanted):
+            raise ArgumentFault(
+                f"{function.name}() takes {len(wanted)} arguments but {len(args)} were given",
+                hint=signature,
+            )
+        values = dict(zip(wanted, args, strict=False))
+        for word, value in keywords.items():
+            if word not in wanted or word in values:
+                problem = "multiple values for" if word in values else "an unexpected keyword"
+                raise ArgumentFault(
+                    f"{function.name}() got {problem} argument '{word}'", hint=signature
+                )
+            values[word] = value
+        for parameter in function.parameters:
+            if parameter.name not in values:
+                if parameter.default is None:
+                    raise ArgumentFault(
+                        f"{function.name}() missing argument '{parameter.name}'", hint=signature
+                    )
+                values[parameter.name] = self.evaluate(parameter.default)
+        return values
+
+    def iterate(self, value: Any) -> Any:
+        """Return the items of a value that a loop can run over."""
+        if isinstance(value, Node):
+            if not value.shape:
+                raise ArgumentFault("iteration over a 0-d tensor")
+            return [select(value, dim=0, index=i) for i in range(value.shape[0])]
+        if isinstance(value, list | tuple | range | Results | str | dict):
+            return value
+        raise ArgumentFault(f"{described(value)} cannot be iterated over")
+
+    def binary(self, operator: str, left: Any, right: Any) -> Any:
+        """Apply an operator to two values."""
+        return operators.binary(self, operator, left, right)
+
+    def truth(self, value: Any) -> bool:
+        """Return the truth of a value: of a tensor with one element, its own.
+
+        Raises: ArgumentFault, in PyTorch's words, for a tensor with several.
+        """
+        if isinstance(value, Node):
+            count = int(np.prod(value.shape))
+            if count != 1:
+                raise ArgumentFault(
+                    f"Boolean value of Tensor with {'no values' if not count else 'more than one '}"
+                    f"{'' if not count else 'value'} is ambiguous",
+                    hint="use .all() or .any()",
+                )
+            return bool(value.value)
+        return bool(value)
+
+    def notice(self, message: str) -> None:
+        """Warn about the line that is being run."""
+        self.notices.append((self.graph.span, message))
+
+    def text(self, value: Any) -> str:
+        """Return a value as `print` shows it."""
+        return text(self, value)
+
+    def afford(self, count: int) -> None:
+        """Check that a number of elements or steps is within the limits."""
+        if count > 10 * self.options.max_nodes:
+            raise LimitFault(
+                f"{count} elements are more than the limit of {10 * self.options.max_nodes}"
+            )
+
+    def read(self, name: str) -> Any:
+        """Read a data file beside the expression file."""
+        from gradcli.data import read
+
+        found = read(Path(name), folder=self.options.folder, allowed=self.options.allowed_folders)
+        if isinstance(found, dict):
+            return {key: self.graph.leaf(array) for key, array in found.items()}
+        return found
+
+    def backward(
+        self,
+        root: Any,
+        gradient: Any = None,
+        retain_graph: Any = None,  # noqa: ARG002 - the next commit frees saved tensors
+        create_graph: bool = False,  # noqa: ARG002
+        inputs: Any = None,  # noqa: ARG002
+    ) -> None:
+        """Run the backward pass from a tensor, there and then."""
+        if not isinstance(root, Node):
+            raise AutogradFault(f"backward() of {described(root)}", hint="call it on a tensor")
+        if self.options.retain_all:
+            self.retain_all(root)
+        cotangent = None if gradient is None else as_node(self.graph, gradient).value
+        autodiff.backward(self.graph, root.id, cotangent)
+        self.roots.append(root.id)
+
+    def retain_all(self, root: Node) -> None:
+        """Keep the gradient of every node that the root depends on."""
+        graph = self.graph
+        for id in autodiff.reachable(graph, (root.id,)):
+            if graph.ops[id] is not None and not graph.is_tuple(id):
+                graph.retained.add(id)
+
+    def set_requires_grad(self, x: Node, requires_grad: bool) -> None:
+        """Change whether a leaf requires a gradient."""
+        if requires_grad:
+            self.graph.require_grad(x.id)
+        else:
+            self.graph.requires_grad[x.id] = False
+
+    def assign_in_place(self, x: Node, value: Any) -> Node:
+        """Give a tensor another value: every name of it sees the change, as in PyTorch.
+
+        A leaf that requires a gradient stays that leaf, and is changed under no_grad only.
+
+        Raises: AutogradFault, ShapeFault and DtypeFault, in PyTorch's words.
+        """
+        graph = self.graph
+        value = as_node(graph, value)
+        is_parameter = graph.ops[x.id] is None and x.requires_grad
+        if is_parameter and graph.grad_enabled:
+            raise AutogradFault(
+                "a leaf Variable that requires grad is being used in an in-place operation.",
+                hint="update parameters inside `with no_grad():`",
+            )
+        if value.shape != x.shape:
+            raise ShapeFault(
+                f"output with shape {list(x.shape)} doesn't match the broadcast shape "
+                f"{list(value.shape)}"
+            )
+        if value.dtype != x.dtype:
+            raise DtypeFault(
+                f"result type {value.dtype.name} can't be cast to the desired output type "
+                f"{x.dtype.name}"
+            )
+        x.id = graph.moved(x.id, value.value) if is_parameter else value.id
+        return x
+
+    def assign(self, target: tree.Expression, value: Any, *, named: bool = True) -> None:
+        """Bind a target: a name, a tuple of targets, an attribute or a subscript."""
+        assign(self, target, value, named=named)

@@ -1,0 +1,156 @@
+"""What each kind of statement does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from gradcli.errors import ArgumentFault, InputFault, ShapeFault
+from gradcli.graph import Node
+from gradcli.ops.rule import number
+from gradcli.syntax import tree
+from gradcli.trace import operators
+from gradcli.trace.annotations import annotated
+from gradcli.trace.claims import claim
+from gradcli.trace.imports import import_names
+from gradcli.trace.values import Jump, Return, UserFunction, as_node, is_numeric_list
+
+if TYPE_CHECKING:
+    from gradcli.trace.interpreter import Tracer
+
+
+def assign(tracer: Tracer, target: tree.Expression, value: Any, *, named: bool = True) -> None:
+    """Bind a target: a name, or a tuple of targets."""
+    while isinstance(target, tree.Group):
+        target = target.inner
+    if isinstance(target, tree.Name):
+        if named and is_numeric_list(value):
+            value = as_node(tracer.graph, value)
+        tracer.scope[target.id] = value
+        if isinstance(value, Node) and named:
+            tracer.graph.names.setdefault(value.id, target.id)
+            tracer.results.append(value)
+    elif isinstance(target, tree.TupleDisplay | tree.ListDisplay):
+        _unpack(tracer, target, value, named)
+    else:
+        operators.assign_member(tracer, target, value)
+
+
+def _unpack(tracer: Tracer, target: Any, value: Any, named: bool) -> None:
+    values = list(tracer.iterate(value))
+    if len(values) != len(target.items):
+        few = len(values) < len(target.items)
+        raise ArgumentFault(
+            f"not enough values to unpack (expected {len(target.items)}, got {len(values)})"
+            if few
+            else f"too many values to unpack (expected {len(target.items)})",
+            target.span,
+        )
+    for item, one in zip(target.items, values, strict=True):
+        assign(tracer, item, one, named=named)
+
+
+def _assign(tracer: Tracer, s: tree.Assign) -> None:
+    value = tracer.evaluate(s.value)
+    first = s.targets[0]
+    if isinstance(first, tree.Name) and tracer.scope is tracer.globals:
+        value = _overridden(tracer, first, value)
+    for target in s.targets:
+        assign(tracer, target, value)
+    if isinstance(first, tree.Name) and first.id in tracer.options.wrt:
+        _make_parameter(tracer, value)
+
+
+def _overridden(tracer: Tracer, target: tree.Name, value: Any) -> Any:
+    """Let a binding from outside replace a leaf that the file makes."""
+    if target.id not in tracer.options.bindings or target.id in tracer.scope:
+        return value
+    is_leaf = number(value) or is_numeric_list(value)
+    if isinstance(value, Node):
+        is_leaf = tracer.graph.ops[value.id] is None
+    if not is_leaf:
+        raise InputFault(
+            f"`{target.id}` is computed by the file, and cannot be bound", target.span,
+            "only inputs and leaves can be bound",
+        )  # fmt: skip
+    return tracer.bound(target.id, isinstance(value, Node) and value.requires_grad)
+
+
+def _make_parameter(tracer: Tracer, value: Any) -> None:
+    """Let gradients reach what is differentiated by: a leaf requires them, others retain them."""
+    if isinstance(value, Node) and tracer.graph.ops[value.id] is None:
+        tracer.graph.require_grad(value.id)
+    elif isinstance(value, Node) and value.requires_grad:
+        tracer.graph.retained.add(value.id)
+
+
+def _augmented(tracer: Tracer, s: tree.Augmented) -> None:
+    left, right = tracer.evaluate(s.target), tracer.evaluate(s.value)
+    tracer.graph.span = s.span
+    try:
+        value = operators.binary(tracer, s.operator, left, right)
+    except ShapeFault as error:
+        raise operators.named(tracer, error, [(s.target, left), (s.value, right)]) from None
+    if isinstance(s.target, tree.Name) and isinstance(left, Node):
+        value = tracer.assign_in_place(left, value)
+    assign(tracer, s.target, value)
+
+
+def _expression(tracer: Tracer, s: tree.ExpressionStatement) -> None:
+    value = tracer.evaluate(s.value)
+    if isinstance(value, Node):
+        tracer.results.append(value)
+
+
+def _assert(tracer: Tracer, s: tree.Assert) -> None:
+    with tracer.graph.settings("claim", True):
+        tracer.claims.append(claim(tracer, s))
+
+
+def _def(tracer: Tracer, s: tree.Def) -> None:
+    tracer.scope[s.name] = UserFunction(s.name, s.parameters, s.body, tracer.scope, True)
+
+
+def _return(tracer: Tracer, s: tree.Return) -> None:
+    raise Return(None if s.value is None else tracer.evaluate(s.value))
+
+
+def _for(tracer: Tracer, s: tree.For) -> None:
+    for item in tracer.iterate(tracer.evaluate(s.iterable)):
+        assign(tracer, s.target, item, named=False)
+        try:
+            tracer.block(s.body)
+        except Jump as jump:
+            if jump.args[0] == "break":
+                break
+
+
+def _if(tracer: Tracer, s: tree.If) -> None:
+    tracer.block(s.then if tracer.truth(tracer.evaluate(s.test)) else s.otherwise)
+
+
+def _with(tracer: Tracer, s: tree.With) -> None:
+    enabled = all(operators.context(tracer, c) for c in s.contexts)
+    with tracer.graph.settings(tracer.graph.origin, enabled):
+        tracer.block(s.body)
+
+
+def _flow(tracer: Tracer, s: tree.Flow) -> None:
+    if s.keyword != "pass":
+        raise Jump(s.keyword)
+
+
+STATEMENTS: dict[type, Callable[[Tracer, Any], None]] = {
+    tree.Assign: _assign,
+    tree.Annotated: annotated,
+    tree.Augmented: _augmented,
+    tree.ExpressionStatement: _expression,
+    tree.Assert: _assert,
+    tree.Import: import_names,
+    tree.Def: _def,
+    tree.Return: _return,
+    tree.For: _for,
+    tree.If: _if,
+    tree.With: _with,
+    tree.Flow: _flow,
+}

@@ -1,0 +1,199 @@
+"""What the expressions of a file can stand for besides tensors and Python's own values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gradcli.errors import ArgumentFault
+from gradcli.graph import Graph, Node
+from gradcli.ops.dtypes import FLOAT64, INT64, Array, DType, number_dtype, promote_types
+from gradcli.ops.rule import number
+from gradcli.syntax import tree
+
+if TYPE_CHECKING:
+    from gradcli.trace.interpreter import Tracer
+
+Run = Callable[["Tracer", tuple[Any, ...], dict[str, Any]], Any]
+
+
+@dataclass(frozen=True)
+class Function:
+    """Something a file can call."""
+
+    name: str
+    run: Run
+
+
+@dataclass(frozen=True)
+class Namespace:
+    """A prefix such as `torch` or `np.linalg`; `path` is its full name."""
+
+    path: str
+
+
+class Results:
+    """Several results of one operation, by position and by name."""
+
+    def __init__(self, names: tuple[str, ...], items: tuple[Any, ...]) -> None:
+        self.names = names
+        self.items = items
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, position: Any) -> Any:
+        return self.items[position]
+
+
+class Return(Exception):
+    """Carries the value of `return` out of a function's body."""
+
+    def __init__(self, value: Any) -> None:
+        super().__init__()
+        self.value = value
+
+
+class Jump(Exception):
+    """`break` or `continue` on its way to its loop."""
+
+
+@dataclass(frozen=True)
+class UserFunction:
+    """A `def` or `lambda` of the file, with the names that were known where it stands."""
+
+    name: str
+    parameters: tuple[tree.Parameter, ...]
+    body: Any  # statements of a def, the expression of a lambda
+    scope: dict[str, Any]
+    is_def: bool
+
+
+class Scope(dict[str, Any]):
+    """Names of a function's body; others are looked up where it was defined."""
+
+    def __init__(self, outer: dict[str, Any], values: dict[str, Any]) -> None:
+        super().__init__(values)
+        self.outer = outer
+
+    def __missing__(self, name: str) -> Any:
+        return self.outer[name]
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or name in self.outer
+
+
+def results_of(value: Any) -> Any:
+    """Return an operation's tuple of nodes with their names; anything else as it is."""
+    if not isinstance(value, tuple) or not value or not isinstance(value[0], Node):
+        return value
+    graph = value[0].graph
+    op = graph.ops[graph.producer(value[0].id)]
+    return Results(op.outputs if op is not None else (), value)
+
+
+def to_array(data: Any, default: DType = FLOAT64, dtype: DType | None = None) -> Array:
+    """Return nested lists of numbers (or a number, or a tensor's values) as an array.
+
+    Integers alone make int64, any float the default dtype, booleans alone bool.
+
+    Raises: ArgumentFault where rows differ in length or an element is no number.
+    """
+    if isinstance(data, Node):
+        return np.array(data.value, dtype or data.dtype)
+    if isinstance(data, np.ndarray):
+        return np.asarray(data, dtype)
+    shape, flat = _flattened(data)
+    found: DType | None = None
+    for item in flat:
+        kind = item.dtype if isinstance(item, Node) else number_dtype(item, default)
+        found = kind if found is None else promote_types(found, kind)
+    flat = [x.value[()] if isinstance(x, Node) else x for x in flat]
+    result = dtype or found or default
+    try:
+        return (
+            np.array(flat, result if result != INT64 or not flat else None)
+            .astype(result)
+            .reshape(shape)
+        )
+    except (OverflowError, TypeError):
+        raise ArgumentFault(
+            f"a value cannot be converted to {result.name} without overflow"
+        ) from None
+
+
+def _flattened(data: Any) -> tuple[tuple[int, ...], list[Any]]:
+    """Return the shape of nested lists and their numbers in order."""
+    level: list[Any] = [data]
+    shape: list[int] = []
+    while level and isinstance(level[0], list | tuple | range):
+        sizes = {len(x) if isinstance(x, list | tuple | range) else -1 for x in level}
+        if len(sizes) > 1:
+            lengths = [len(x) if isinstance(x, list | tuple | range) else -1 for x in level]
+            raise _ragged(lengths, len(shape) + 1)
+        shape.append(sizes.pop())
+        level = [x for row in level for x in row]
+    for item in level:
+        if isinstance(item, list | tuple):
+            raise ArgumentFault(
+                f"expected a number but got a list of length {len(item)}",
+                hint="all elements at one depth must be numbers, or lists of one length",
+            )
+        if not number(item) and not (isinstance(item, Node) and not item.shape):
+            raise ArgumentFault(f"a tensor is made of numbers, not of {described(item)}")
+    return tuple(shape), level
+
+
+def _ragged(lengths: list[int], dim: int) -> ArgumentFault:
+    expected = lengths[0]
+    row = next(i for i, n in enumerate(lengths) if n != expected)
+    if lengths[row] < 0:
+        return ArgumentFault(f"expected a list of length {expected} at dim {dim}, got a number")
+    return ArgumentFault(
+        f"expected sequence of length {expected} at dim {dim} (got {lengths[row]})",
+        hint=f"row {row} has {lengths[row]} elements, the first has {expected}",
+    )
+
+
+def is_numeric_list(value: Any) -> bool:
+    """Say whether a value is a non-empty nested list of numbers: a bare list is a tensor."""
+    stack = [value]
+    seen = False
+    while stack:
+        item = stack.pop()
+        if isinstance(item, list):
+            stack.extend(item)
+        elif number(item):
+            seen = True
+        else:
+            return False
+    return seen and isinstance(value, list)
+
+
+def as_node(graph: Graph, value: Any) -> Node:
+    """Return a tensor; numbers and nested lists of numbers become constants."""
+    if isinstance(value, Node):
+        return value
+    return graph.leaf(to_array(value, graph.default_dtype))
+
+
+def described(value: Any) -> str:
+    """Name the kind of a value in a message."""
+    if isinstance(value, Node):
+        return f"a tensor of shape {list(value.shape)}"
+    if isinstance(value, Function):
+        return f"the function `{value.name}`"
+    if isinstance(value, Namespace):
+        return f"the module `{value.path}`"
+    if isinstance(value, bool) or value is None:
+        return repr(value)
+    kinds = {int: "an integer", float: "a number", complex: "a complex number", str: "a string",
+             list: "a list", tuple: "a tuple", range: "a range", slice: "a slice",
+             Results: "several results"}  # fmt: skip
+    return kinds.get(type(value), type(value).__name__)
