@@ -1,0 +1,167 @@
+"""The library: what the command line calls, and what a program can."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gradcli.errors import InputFault, Source
+from gradcli.inspection import Inspection
+from gradcli.ops.dtypes import DTYPES
+from gradcli.session import Request, inspect, run
+from gradcli.syntax import parse_expression
+from gradcli.syntax.tree import Program
+from gradcli.trace import Binding, Options, Tracer
+from gradcli.trace.values import to_array
+
+MAX_FILE = 64 << 20  # bytes of an expression file
+
+
+def read_source(path: Path) -> Source:
+    """Read an expression file.
+
+    Raises: InputFault where it is missing, unreadable, too large or not UTF-8.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE + 1)
+    except FileNotFoundError:
+        raise InputFault(f"{path}: there is no such file", hint=_nearby(path)) from None
+    except OSError as error:
+        raise InputFault(f"{path}: {(error.strerror or str(error)).lower()}") from None
+    return decoded(str(path), data)
+
+
+def decoded(name: str, data: bytes) -> Source:
+    """Return bytes as the text of an expression file.
+
+    Raises: InputFault where they are too many or not UTF-8.
+    """
+    if len(data) > MAX_FILE:
+        raise InputFault(f"{name}: larger than {MAX_FILE >> 20} MiB")
+    try:
+        return Source(name, data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InputFault(
+            f"{name}:{line}: not UTF-8 text: byte 0x{data[error.start]:02x} at offset "
+            f"{error.start}",
+            hint="save the file as UTF-8; data files are read with load(…) or --data",
+        ) from None
+
+
+def _nearby(path: Path) -> str | None:
+    """Suggest an expression file with a similar name in the same folder."""
+    from difflib import get_close_matches
+
+    try:
+        names = [p.name for p in path.parent.glob("*.expr")]
+    except OSError:
+        return None
+    near = get_close_matches(path.name, names, 1)
+    return f"did you mean {path.parent / near[0]}?" if near else None
+
+
+def value_of(name: str, text: str, options: Options) -> Any:
+    """Return the array that a text such as `[1., 2.]` or `randn(3)` stands for.
+
+    Raises: a GradcliError that points into the text.
+    """
+    source = Source(name, text)
+    expression = parse_expression(source)
+    tracer = Tracer(Program(source, ()), options)
+    tracer.graph.span = expression.span
+    try:
+        return to_array(tracer.evaluate(expression), options.default_dtype)
+    except Exception as error:
+        from gradcli.errors import GradcliError
+
+        if isinstance(error, GradcliError):
+            raise error.at(source, tracer.graph.span) from None
+        raise
+
+
+def options_for(
+    *,
+    dtype: str = "float64",
+    seed: int = 0,
+    set: Mapping[str, Any] | None = None,
+    param: Mapping[str, Any] | None = None,
+    data: Path | None = None,
+    wrt: tuple[str, ...] = (),
+    retain_grad: bool = False,
+    folder: Path | None = None,
+) -> Options:
+    """Return options from values as people give them: texts are expressions, others data.
+
+    Raises: InputFault where a dtype is unknown or a data file cannot be read.
+    """
+    if dtype not in DTYPES or DTYPES[dtype].kind != "f":
+        raise InputFault(
+            f"--dtype {dtype}: not a floating point dtype", hint="float64, float32 or float16"
+        )
+    plain = Options(default_dtype=DTYPES[dtype], seed=seed)
+    bindings: dict[str, Binding] = {}
+    if data is not None:
+        from gradcli.data import read_bindings
+
+        for name, array in read_bindings(data).items():
+            bindings[name] = Binding(array, optional=True)
+    for values, parameter in ((set or {}, False), (param or {}, True)):
+        for name, value in values.items():
+            if isinstance(value, str):
+                value = value_of(f"--{'param' if parameter else 'set'} {name}", value, plain)
+            bindings[name] = Binding(to_array(value, plain.default_dtype), parameter)
+    return Options(
+        default_dtype=plain.default_dtype,
+        seed=seed,
+        bindings=bindings,
+        folder=folder or Path(),
+        retain_all=retain_grad,
+        wrt=wrt,
+    )
+
+
+def loads(
+    text: str,
+    *,
+    name: str = "<text>",
+    of: str | None = None,
+    grad_output: Any = None,
+    backward: bool = True,
+    **options: Any,
+) -> Inspection:
+    """Run the text of an expression file, and return what is known of every node.
+
+    `of` names the node to differentiate, `grad_output` is its cotangent, of its shape; `set` and
+    `param` map input names to arrays, nested lists or texts; further options are those of
+    `options_for`.
+
+    Raises: GradcliError where the text or a binding is wrong.
+    """
+    return _inspected(Source(name, text), of, grad_output, backward, options)
+
+
+def load(
+    path: str | Path,
+    *,
+    of: str | None = None,
+    grad_output: Any = None,
+    backward: bool = True,
+    **options: Any,
+) -> Inspection:
+    """Run an expression file, and return what is known of every node; see `loads`."""
+    source = read_source(Path(path))
+    options = {"folder": Path(path).parent} | options
+    return _inspected(source, of, grad_output, backward, options)
+
+
+def _inspected(
+    source: Source, of: str | None, grad_output: Any, backward: bool, options: dict[str, Any]
+) -> Inspection:
+    made = options_for(**options)
+    if isinstance(grad_output, str):
+        grad_output = value_of("--grad-output", grad_output, made)
+    cotangent = None if grad_output is None else to_array(grad_output, made.default_dtype)
+    return inspect(run(source, made, Request(of, cotangent, backward)))

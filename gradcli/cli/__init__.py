@@ -1,0 +1,13 @@
+"""The command line: thin, one file per command. Arguments in, exit status out."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line; errors that a person can put right end with status 2."""
+    from gradcli.cli.app import app
+    from gradcli.cli.output import guarded
+
+    sys.exit(guarded(app))

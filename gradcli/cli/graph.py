@@ -1,0 +1,47 @@
+"""`gradcli graph`: the graph as a picture."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from gradcli.cli import options as o
+from gradcli.cli.output import show, write
+
+
+def graph(
+    file: o.File = None,
+    expr: o.Expr = None,
+    dot: Annotated[bool, typer.Option("--dot", help="In graphviz's language (default).")] = False,
+    tree: Annotated[bool, typer.Option("--tree", help="As a tree in the terminal.")] = False,
+    values: Annotated[bool, typer.Option("--values", help="With values and gradients.")] = False,
+    backward: Annotated[
+        bool, typer.Option("--backward", help="The graph of grad_fn that backward follows.")
+    ] = False,
+    set: o.Set = None,
+    param: o.Param = None,
+    data: o.Data = None,
+    of: o.Of = None,
+    wrt: o.Wrt = None,
+    dtype: o.Dtype = "float64",
+    seed: o.Seed = 0,
+    precision: o.Precision = None,
+    full: Annotated[bool, typer.Option("--full", help="Leave nothing out of a tree.")] = False,
+    output: o.Output = None,
+) -> None:
+    """Draw the graph of a file."""
+    if dot and tree:
+        raise typer.BadParameter("choose one of --dot and --tree")
+    source, folder = o.source_and_folder(file, expr)
+    options = o.made_options(
+        folder, set=set, param=param, data=data, wrt=wrt, dtype=dtype, seed=seed
+    )
+    from gradcli.render import GRAPH
+    from gradcli.session import inspect
+
+    inspection = inspect(o.session(source, options, o.made_request(options, of, None)))
+    if tree:
+        show(GRAPH["tree"](inspection, full=full, precision=precision), output)
+        return
+    write(GRAPH["dot"](inspection, values=values, backward=backward, precision=precision), output)

@@ -1,0 +1,130 @@
+"""Options that several commands take, and what they make of them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gradcli.errors import InputFault, Source
+
+if TYPE_CHECKING:
+    from gradcli.session import Request, Session
+    from gradcli.trace import Options
+
+File = Annotated[
+    str | None, typer.Argument(metavar="FILE", help="An expression file; - is standard input.")
+]
+Expr = Annotated[
+    str | None, typer.Option("-e", "--expr", metavar="TEXT", help="The expressions themselves.")
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("-s", "--set", metavar="NAME=VALUE", help="Bind an input: x=[1.,2.]"),
+]
+Param = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-p", "--param", metavar="NAME=VALUE", help="Bind an input that requires a gradient."
+    ),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="FILE", help="Bind inputs from .npz, .npy, .json, .csv, …"),
+]
+Of = Annotated[
+    str | None,
+    typer.Option("--of", metavar="NODE", help="What to differentiate (default: the last scalar)."),
+]
+Wrt = Annotated[
+    list[str] | None,
+    typer.Option("--wrt", metavar="NAME", help="Differentiate by this; it becomes a parameter."),
+]
+Dtype = Annotated[str, typer.Option("--dtype", help="Dtype of floating literals.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of random tensors.")]
+Precision = Annotated[
+    int | None, typer.Option("--precision", min=1, max=17, help="Significant digits.")
+]
+Output = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", metavar="FILE", help="Write here instead of standard output."),
+]
+
+
+def source_and_folder(file: str | None, text: str | None) -> tuple[Source, Path]:
+    """Return the text to run, and the folder against which `load(…)` reads.
+
+    Raises: InputFault where there is no text, or two.
+    """
+    from gradcli.api import decoded, read_source
+
+    if text is not None:
+        if file is not None:
+            raise InputFault("give a FILE or --expr TEXT, not both")
+        return Source("<expr>", text), Path()
+    if file is None:
+        raise InputFault(
+            "no expression file is given",
+            hint="gradcli eval FILE, gradcli eval -e 'loss = …', or - for standard input",
+        )
+    if file == "-":
+        return decoded("<stdin>", sys.stdin.buffer.read()), Path()
+    return read_source(Path(file)), Path(file).parent
+
+
+def pairs(given: list[str] | None, option: str) -> dict[str, str]:
+    """Return `NAME=VALUE` texts as a dictionary.
+
+    Raises: InputFault where one has no `=`, no name or no value.
+    """
+    found: dict[str, str] = {}
+    for text in given or []:
+        name, equals, value = text.partition("=")
+        if not (equals and name.strip().isidentifier() and value.strip()):
+            raise InputFault(f"{option} {text}: expected NAME=VALUE", hint=f"{option} 'x=[1., 2.]'")
+        found[name.strip()] = value
+    return found
+
+
+def made_options(
+    folder: Path,
+    *,
+    set: list[str] | None,
+    param: list[str] | None,
+    data: Path | None,
+    wrt: list[str] | None,
+    dtype: str,
+    seed: int,
+    retain_grad: bool = False,
+) -> Options:
+    """Return a run's options from the command line's."""
+    from gradcli.api import options_for
+
+    return options_for(
+        dtype=dtype,
+        seed=seed,
+        set=pairs(set, "--set"),
+        param=pairs(param, "--param"),
+        data=data,
+        wrt=tuple(wrt or ()),
+        retain_grad=retain_grad,
+        folder=folder,
+    )
+
+
+def made_request(options: Options, of: str | None, grad_output: str | None, **more: Any) -> Request:
+    """Return what to differentiate."""
+    from gradcli.api import value_of
+    from gradcli.session import Request
+
+    cotangent = None if grad_output is None else value_of("--grad-output", grad_output, options)
+    return Request(of, cotangent, **more)
+
+
+def session(source: Source, options: Options, request: Request) -> Session:
+    """Run the file."""
+    from gradcli.session import run
+
+    return run(source, options, request)

@@ -1,0 +1,139 @@
+"""`gradcli graph --dot`: the graph in the language of graphviz, for `dot -Tsvg` and its like."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from gradcli.inspection import Array, Inspection, Kind, NodeFacts
+from gradcli.render.numbers import lines
+from gradcli.render.words import one_line
+
+# Tints of the colour-blind safe palette of Okabe and Ito, with dark text and dark borders: they
+# stand on a light and on a dark page. Shapes say the same for those who see no colours.
+_STYLES: Mapping[Kind, str] = {
+    "parameter": 'shape=box, peripheries=2, fillcolor="#fbd9a0", color="#b87400"',
+    "data": 'shape=box, fillcolor="#cfe8f7", color="#2f7fb0"',
+    "intermediate": 'shape=ellipse, fillcolor="#f3f3f3", color="#707070"',
+    "root": 'shape=doubleoctagon, fillcolor="#bfe8d8", color="#00785a"',
+}
+_ROUNDED = 'shape=box, style="filled,rounded"'
+_ACCUMULATE = f'{_ROUNDED}, fillcolor="#f3f3f3", color="#b87400"'
+
+# operations whose operands may change places: their edges need no numbers
+_SYMMETRIC = frozenset({"add", "mul", "maximum", "minimum", "eq", "ne", "logaddexp", "dot"})
+_ORDINALS = ("1st", "2nd", "3rd")
+
+_WIDTH = 32
+_LONG = 40
+
+
+def render(
+    inspection: Inspection,
+    *,
+    values: bool = False,
+    backward: bool = False,
+    precision: int | None = None,
+) -> str:
+    """Return the graph as a digraph.
+
+    `values` writes value and grad into the nodes. `backward` draws the graph of grad_fns instead,
+    with AccumulateGrad and the leaves attached: as torchviz arranges it, each arrow pointing
+    where the gradient goes.
+    """
+    picture = _Picture(inspection, values, precision)
+    body = picture.backward() if backward else picture.forward()
+    font = 'fontname="Helvetica,Arial,sans-serif"'
+    return "\n".join(
+        [
+            f"digraph {quote(inspection.file)} {{",
+            # operands stand from left to right in their order
+            '  graph [bgcolor="transparent", ordering=in, ranksep=0.35, nodesep=0.3];',
+            f'  node [{font}, fontsize=12, fontcolor="#1a1a1a", style=filled, height=0.35];',
+            f'  edge [{font}, fontsize=10, fontcolor="#808080", color="#808080", arrowsize=0.7];',
+            *(f"  {line}" for line in body),
+            "}\n",
+        ]
+    )
+
+
+def quote(text: str, end: str = r"\n") -> str:
+    r"""Return text as a DOT string: each of its lines centred (or as `end`, `\l` or `\r`, says).
+
+    Backslashes would begin an escape (`\N` is the node's name), `&lt;` would become `<`.
+    """
+    text = re.sub(r"&(?=#?\w+;)", "&amp;", text.replace("\\", "\\\\").replace('"', r"\""))
+    return '"' + text.replace("\n", end) + '"'
+
+
+class _Picture:
+    """The statements of a picture of one inspection."""
+
+    def __init__(self, inspection: Inspection, values: bool, precision: int | None) -> None:
+        self.inspection = inspection
+        self.nodes = {node.id: node for node in inspection.nodes}
+        self.values = values
+        self.precision = precision
+
+    def forward(self) -> Iterator[str]:
+        """Yield every node, and an edge for each operand (`x*x` has two)."""
+        for node in self.inspection.nodes:
+            yield self._node(node, self._title(node))
+        for node in self.inspection.nodes:
+            ordered = len(set(node.inputs)) > 1 and node.op not in _SYMMETRIC
+            for place, operand in enumerate(node.inputs):
+                label = f' [label=" {_ordinal(place)}"]' if ordered else ""
+                yield f"n{operand} -> n{node.id}{label};"
+
+    def backward(self) -> Iterator[str]:
+        """Yield every grad_fn, the leaves and the root, and an edge for each next function."""
+        functions = self.inspection.functions
+        if not functions:
+            yield 'none [label="no grad_fn: nothing requires grad", shape=plain, style=""];'
+        for function in functions:
+            node = self.nodes[function.node]
+            if function.name == "AccumulateGrad":
+                yield f"f{function.id} [label={function.name}, {_ACCUMULATE}];"
+                yield self._node(node, _short(node.label) + _shape(node))
+                yield f"n{node.id} -> f{function.id} [dir=back, style=dashed];"
+                continue
+            title = f"{function.name}\n{_short(node.label)}"
+            yield f"f{function.id} [label={quote(title)}, {_STYLES['intermediate']}];"
+            for target in function.next:
+                if target is not None:
+                    yield f"f{target} -> f{function.id} [dir=back];"
+            if node.id == self.inspection.root:
+                yield self._node(node, _short(node.label) + _shape(node))
+                yield f"f{function.id} -> n{node.id} [dir=back, style=dashed];"
+
+    def _node(self, node: NodeFacts, title: str) -> str:
+        style = _STYLES[node.kind]
+        if self.values:
+            style = style.replace("shape=ellipse", _ROUNDED)  # ellipses of many lines are huge
+            title += self._numbers("value", node.value) + self._numbers("grad", node.grad)
+        tooltip = one_line(f"line {node.line}: {node.source}")
+        return f"n{node.id} [label={quote(title)}, {style}, tooltip={quote(tooltip)}];"
+
+    def _title(self, node: NodeFacts) -> str:
+        """Return the name over the operation, or what there is of the two."""
+        if node.op == "leaf":
+            return _short(node.label) + _shape(node)
+        return f"{_short(node.label)}\n{node.op}" if node.name is not None else node.op
+
+    def _numbers(self, what: str, array: Array | None) -> str:
+        if array is None:
+            return ""
+        return f"\n{what} " + "\n".join(lines(array, _WIDTH, self.precision))
+
+
+def _short(text: str) -> str:
+    text = one_line(text)
+    return text if len(text) <= _LONG else text[: _LONG - 1] + "…"
+
+
+def _shape(node: NodeFacts) -> str:
+    return f"\n{node.shape}" if node.shape else ""
+
+
+def _ordinal(place: int) -> str:
+    return _ORDINALS[place] if place < len(_ORDINALS) else f"{place + 1}th"

@@ -1,0 +1,113 @@
+"""`--format markdown`: a GitHub table, one row a node, then the claims and notices as lists."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from gradcli.inspection import Array, Inspection, NodeFacts
+from gradcli.render.numbers import lines
+from gradcli.render.words import (
+    MARKS,
+    claims_headline,
+    harmless,
+    headline,
+    largest_difference,
+    legend,
+    notes,
+    one_line,
+    shown,
+    sides,
+)
+
+_FLAGS = ("requires_grad", "is_leaf", "grad_fn")
+_COLUMNS = ("", "node", "op", "line", "shape", "dtype", "value", "grad", *_FLAGS)
+_RIGHT = ("line", "value", "grad")
+_WIDTH = 60
+
+
+def render(
+    inspection: Inspection,
+    *,
+    named: bool = False,
+    full: bool = False,
+    precision: int | None = None,
+) -> str:
+    """Return the nodes as a table; `full` writes out every element of large tensors."""
+    nodes = shown(inspection, named, derived=full)
+    parts = [
+        *_printed(inspection),
+        escape(headline(inspection)),
+        "",
+        "| " + " | ".join(_COLUMNS) + " |",
+        "| " + " | ".join("---:" if name in _RIGHT else "---" for name in _COLUMNS) + " |",
+        *(_row(node, full, precision) for node in nodes),
+        "",
+        "<br>".join(escape(text) for text in ["  ".join(legend(nodes)), *notes(inspection)]),
+        *_claims(inspection, precision),
+    ]
+    if inspection.notices:
+        parts += ["", *(f"- line {n.line}: {escape(n.message)}" for n in inspection.notices)]
+    return "\n".join(parts) + "\n"
+
+
+def escape(text: str) -> str:
+    """Return text in one line with every character that Markdown gives a meaning escaped."""
+    return re.sub(r"([\\`*_{}\[\]<>|#~&])", r"\\\1", one_line(text))
+
+
+def code(text: str) -> str:
+    """Return text as a code span that may stand in a table (where `|` ends a cell even in code)."""
+    text = one_line(text).replace("|", r"\|")
+    fence = _fence(text)
+    pad = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{pad}{text}{pad}{fence}"
+
+
+def _fence(text: str, at_least: int = 1) -> str:
+    """Return more backticks than the text has in a row."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    return "`" * max(longest + 1, at_least)
+
+
+def _row(node: NodeFacts, full: bool, precision: int | None) -> str:
+    cells = (
+        MARKS[node.kind],
+        code(node.label),
+        node.op,
+        str(node.line),
+        str(node.shape) if node.shape else "",
+        node.dtype,
+        _array(node.value, full, precision) if node.value is not None else "",
+        _array(node.grad, full, precision),
+        str(node.requires_grad),
+        str(node.is_leaf),
+        str(node.grad_fn),
+    )
+    return "| " + " | ".join(cells) + " |"
+
+
+def _array(array: Array | None, full: bool, precision: int | None) -> str:
+    if array is None:
+        return "None"
+    return escape(" ".join(lines(array, _WIDTH, precision, full=full)))
+
+
+def _printed(inspection: Inspection) -> Iterator[str]:
+    text = "\n".join(map(harmless, "\n".join(inspection.printed).splitlines()))
+    if text:
+        fence = _fence(text, at_least=3)
+        yield from (fence, text, fence, "")
+
+
+def _claims(inspection: Inspection, precision: int | None) -> Iterator[str]:
+    if inspection.claims:
+        yield from ("", escape(claims_headline(inspection)) + ":", "")
+    for claim in inspection.claims:
+        mark = "✓" if claim.holds else "✗"
+        parts = [f"- {mark} line {claim.line}: {code(claim.source)}"]
+        for source, value in sides(claim, _WIDTH, precision):
+            parts.append(f"({code(source)} = {escape(' '.join(value))})")
+        if claim.message and not claim.holds:
+            parts.append(escape(claim.message))
+        yield " ".join([*parts, *map(escape, largest_difference(claim))])

@@ -1,0 +1,270 @@
+"""One run of a file from text to facts: parse, trace, backward, and the Inspection of it all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradcli import autodiff
+from gradcli.errors import AutogradFault, GradcliError, InputFault, Source, Span
+from gradcli.execute import compute
+from gradcli.graph import OUTPUT, Graph, Node
+from gradcli.inspection import Array, Claim, FunctionFacts, Inspection, Kind, NodeFacts, Notice
+from gradcli.syntax import parse
+from gradcli.trace import Options, Tracer
+from gradcli.trace.claims import ClaimRecord
+from gradcli.trace.values import to_array
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to differentiate: the root by name, its cotangent, and whether to run backward."""
+
+    of: str | None = None
+    grad_output: Array | None = None
+    backward: bool = True
+
+
+@dataclass(frozen=True)
+class Session:
+    """A file that has been run. `root` is the id of the node that backward starts from."""
+
+    source: Source
+    tracer: Tracer
+    root: int | None
+    ran_backward: bool
+
+    @property
+    def graph(self) -> Graph:
+        """The graph of the run."""
+        return self.tracer.graph
+
+
+def run(source: Source, options: Options | None = None, request: Request | None = None) -> Session:
+    """Run a file, and the backward pass unless the file runs its own.
+
+    Raises: a GradcliError that knows its place.
+    """
+    options, request = options or Options(), request or Request()
+    tracer = Tracer(parse(source), options)
+    tracer.run()
+    _check_names(tracer)
+    root = _root(tracer, request)
+    ran = bool(tracer.roots)
+    if root is not None and request.backward and (not ran or request.of):
+        graph = tracer.graph
+        graph.span = graph.spans[root]
+        if options.retain_all:
+            tracer.retain_all(Node(graph, root))
+        try:
+            autodiff.backward(graph, root, request.grad_output)
+        except GradcliError as error:
+            raise error.at(source, graph.spans[root]) from None
+        ran = True
+    return Session(source, tracer, root, ran)
+
+
+def _check_names(tracer: Tracer) -> None:
+    """Refuse bindings and --wrt names that the file does not have."""
+    for name in (*tracer.options.bindings, *tracer.options.wrt):
+        binding = tracer.options.bindings.get(name)
+        if name in tracer.scope or (binding is not None and binding.optional):
+            continue
+        known = [n for n, value in tracer.scope.items() if isinstance(value, Node)]
+        raise InputFault(
+            f"{tracer.source.name} has no name `{name}`",
+            hint=f"its tensors are {', '.join(f'`{n}`' for n in known[:20])}" if known else None,
+        )
+
+
+def _root(tracer: Tracer, request: Request) -> int | None:
+    """Choose what to differentiate: what is asked for, what the file did, or its last scalar."""
+    if request.of is not None:
+        return _named(tracer, request.of)
+    if tracer.roots:
+        return tracer.roots[-1]
+    shape = None if request.grad_output is None else request.grad_output.shape
+    for node in reversed(tracer.results):
+        if not node.requires_grad or tracer.graph.ops[node.id] is None:
+            continue
+        if shape is None and np.prod(node.shape) == 1 and node.dtype.kind == "f":
+            return node.id
+        if shape is not None and node.shape == shape:
+            return node.id
+    return None
+
+
+def _named(tracer: Tracer, name: str) -> int:
+    value = tracer.scope.get(name)
+    if isinstance(value, Node):
+        if not value.requires_grad:
+            raise AutogradFault(
+                f"`{name}` does not require grad: no parameter leads to it",
+                tracer.graph.spans[value.id],
+                "make a leaf that it depends on a parameter: requires_grad=True, or -p NAME=…",
+                tracer.source,
+            )
+        return value.id
+    known = [n for n, v in tracer.scope.items() if isinstance(v, Node) and v.requires_grad]
+    raise InputFault(
+        f"{tracer.source.name} has no tensor `{name}`",
+        hint=f"there are {', '.join(f'`{n}`' for n in known[:20])}" if known else None,
+    )
+
+
+# ---- facts ---------------------------------------------------------------------------------
+
+
+def inspect(session: Session) -> Inspection:
+    """Return all that is known of a run, as plain facts."""
+    graph, tracer = session.graph, session.tracer
+    shown = _shown(graph)
+    compute(graph, shown)
+    labels = _labels(graph, session.source, shown)
+    return Inspection(
+        file=session.source.name,
+        root=session.root,
+        ran_backward=session.ran_backward,
+        nodes=tuple(_facts(session, id, labels[id]) for id in shown),
+        functions=_functions(graph, session.root),
+        claims=tuple(_claim(session.source, c) for c in tracer.claims),
+        notices=tuple(Notice(session.source.line_of(s), m) for s, m in tracer.notices),
+        printed=tuple(tracer.printed),
+    )
+
+
+def _shown(graph: Graph) -> list[int]:
+    """Return the nodes of the file's own lines, and all that they depend on."""
+    wanted = [i for i in range(len(graph)) if graph.origins[i] == "file" or i in graph.names]
+    found: set[int] = set()
+    while wanted:
+        id = wanted.pop()
+        if id not in found:
+            found.add(id)
+            wanted.extend(i for i in graph.inputs[id] if i >= 0)
+    return sorted(i for i in found if not graph.is_tuple(i))
+
+
+def _labels(graph: Graph, source: Source, shown: list[int]) -> dict[int, str]:
+    """Name every node: by its name, with its line where several share it, or by its text."""
+    count: dict[str, int] = {}
+    last: dict[Span, int] = {}
+    for id in shown:
+        name = graph.names.get(id)
+        if name is not None:
+            count[name] = count.get(name, 0) + 1
+        last[graph.spans[id]] = id
+    labels: dict[int, str] = {}
+    for id in shown:
+        name, span = graph.names.get(id), graph.spans[id]
+        if name is not None:
+            labels[id] = name if count[name] == 1 else f"{name}:{source.line_of(span)}"
+        elif last[span] == id or graph.ops[id] is None:
+            labels[id] = source.snippet(span)
+        else:  # a step of an operation that takes several
+            inputs = (labels.get(i, "…") for i in _inputs(graph, id))
+            labels[id] = f"{_operation(graph, id)}({', '.join(inputs)})"
+    return labels
+
+
+def _inputs(graph: Graph, id: int) -> tuple[int, ...]:
+    return tuple(i for i in graph.inputs[graph.producer(id)] if i >= 0)
+
+
+def _operation(graph: Graph, id: int) -> str:
+    op = graph.ops[graph.producer(id)]
+    return "leaf" if op is None else op.label
+
+
+def _facts(session: Session, id: int, label: str) -> NodeFacts:
+    graph, source = session.graph, session.source
+    span, meta = graph.spans[id], graph.metas[id]
+    return NodeFacts(
+        id=id,
+        name=graph.names.get(id),
+        label=label,
+        source=source.snippet(span),
+        line=source.line_of(span),
+        op=_operation(graph, id),
+        inputs=_inputs(graph, id),
+        shape=meta.shape,
+        dtype=meta.dtype.name,
+        requires_grad=graph.requires_grad[id],
+        is_leaf=graph.is_leaf(id),
+        retains_grad=id in graph.retained,
+        grad_fn=graph.grad_fn(id),
+        kind=_kind(graph, id, session.root),
+        value=graph.values[id],
+        grad=graph.grads.get(id),
+        derived=graph.origins[id] == "gradient",
+    )
+
+
+def _kind(graph: Graph, id: int, root: int | None) -> Kind:
+    if id == root:
+        return "root"
+    if graph.is_leaf(id):
+        return "parameter" if graph.requires_grad[id] else "data"
+    return "intermediate"
+
+
+def _functions(graph: Graph, root: int | None) -> tuple[FunctionFacts, ...]:
+    """Return the backward graph of the root, in the order in which backward visits it."""
+    if root is None:
+        return ()
+    order = [i for i in autodiff.reachable(graph, (root,)) if graph.ops[i] is not OUTPUT]
+    edges = {id: graph.edges(id) for id in order}
+    uses: dict[int, int] = {}
+    for targets in edges.values():
+        for i in targets:
+            if i is not None:
+                uses[i] = uses.get(i, 0) + 1
+    visited: list[int] = []
+    for id in order:
+        if graph.ops[id] is None:
+            continue  # a leaf is visited as soon as its last use was
+        visited.append(id)
+        for i in edges[id]:
+            if i is not None:
+                uses[i] -= 1
+                if not uses[i] and graph.ops[i] is None:
+                    visited.append(i)
+    return tuple(_function(graph, id, edges[id]) for id in visited or order)
+
+
+def _function(graph: Graph, id: int, next: tuple[int | None, ...]) -> FunctionFacts:
+    op = graph.ops[id]
+    if op is None:
+        return FunctionFacts(id, "AccumulateGrad", id, ())
+    name = op.grad_fn_name(graph.operands(id), graph.attrs[id])
+    return FunctionFacts(id, name, id + 1 if graph.is_tuple(id) else id, next)
+
+
+def _claim(source: Source, record: ClaimRecord) -> Claim:
+    sides = [_side(side) for side in (record.left, record.right)]
+    return Claim(
+        source.line_of(record.span),
+        record.source,
+        record.holds,
+        record.message,
+        record.relation,
+        sides[0],
+        sides[1],
+    )
+
+
+def _side(side: tuple[str, Any] | None) -> tuple[str, Array] | None:
+    if side is None:
+        return None
+    try:
+        return side[0], to_array(side[1])
+    except GradcliError:  # a side that is no tensor: None, a string
+        return None
+
+
+def leaves(graph: Graph, ids: Iterable[int]) -> list[int]:
+    """Return those of some nodes that are parameters: leaves that require a gradient."""
+    return [i for i in ids if graph.ops[i] is None and graph.requires_grad[i]]
