@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from gradcli.errors import InputFault, Source
+from gradcli.graph import Limits
 from gradcli.inspection import Inspection
 from gradcli.ops.dtypes import DTYPES
 from gradcli.session import Request, inspect, run
@@ -91,6 +93,8 @@ def options_for(
     data: Path | None = None,
     wrt: tuple[str, ...] = (),
     retain_grad: bool = False,
+    max_nodes: int = Limits().nodes,
+    max_memory: int | None = None,
     folder: Path | None = None,
 ) -> Options:
     """Return options from values as people give them: texts are expressions, others data.
@@ -118,9 +122,18 @@ def options_for(
         seed=seed,
         bindings=bindings,
         folder=folder or Path(),
+        limits=Limits(max_nodes, half_of_memory() if max_memory is None else max_memory),
         retain_all=retain_grad,
         wrt=wrt,
     )
+
+
+def half_of_memory() -> int:
+    """Return half of the machine's memory in bytes: what the values of a graph may take."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    except (AttributeError, OSError, ValueError):  # not said by this system
+        return 4 << 30
 
 
 def loads(

@@ -6,7 +6,7 @@ the descending order of ids, since every use of a node has a higher id than the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,8 @@ import numpy as np
 from gradcli.errors import AutogradFault
 from gradcli.execute import compute
 from gradcli.graph import OUTPUT, Graph, Node
-from gradcli.ops.dtypes import Array, is_complex
+from gradcli.ops.complex import real
+from gradcli.ops.dtypes import Array, DType, is_complex, wide
 from gradcli.ops.meta import shown
 from gradcli.ops.shapes import expand, reshape, stack, sum_to, to_copy, zeros_like
 
@@ -100,8 +101,8 @@ def pull(
         derivative = op.derivative
         assert derivative is not None, "only differentiable rows are reachable"
         inputs = graph.inputs[id]
-        operands = tuple(read(i) if i >= 0 else graph.scalars[~i] for i in inputs)
-        y, attrs = read(id), graph.attrs[id]
+        operands = tuple(wide(read(i)) if i >= 0 else graph.scalars[~i] for i in inputs)
+        g, y, attrs = wide(g), wide(read(id)), graph.attrs[id]
         for slot, i in enumerate(inputs):
             if i not in inside or derivative.body(slot) is None:
                 continue
@@ -125,25 +126,45 @@ def fit(part: Any, graph: Graph, id: int, broadcasts: bool) -> Any:
     if broadcasts:
         part = sum_to(part, meta.shape)
     assert part.shape == meta.shape, f"a rule gave {part.shape} for an operand of {meta.shape}"
-    if part.dtype == meta.dtype:
-        return part
-    return to_copy(part, dtype=meta.dtype)
+    return in_dtype(part, meta.dtype)
 
 
-def backward(graph: Graph, root: int, gradient: Any = None) -> None:
+def in_dtype(x: Any, dtype: DType) -> Any:
+    """Bring a cotangent or tangent to a dtype; what is real takes the real part."""
+    if x.dtype == dtype:
+        return x
+    if is_complex(x.dtype) and not is_complex(dtype):
+        x = real(x)
+    return x if x.dtype == dtype else to_copy(x, dtype=dtype)
+
+
+def backward(
+    graph: Graph,
+    root: int,
+    gradient: Any = None,
+    *,
+    inputs: Collection[int] = (),
+    retain_graph: bool = False,
+) -> None:
     """Run the backward pass from a root and add to the `.grad` of leaves and retained nodes.
 
-    `gradient` is the root's cotangent, an array of the root's shape; 1 for a scalar root.
+    `gradient` is the root's cotangent, an array of the root's shape; 1 for a scalar root. With
+    `inputs`, only those nodes get a `.grad`.
 
-    Raises: AutogradFault where the root has no gradient, or is not a scalar and has no cotangent.
+    Raises: AutogradFault where the root has no gradient, is not a scalar and has no cotangent,
+    or needs saved tensors that an earlier pass has freed.
     """
     start = np.asarray(seed(Node(graph, root), gradient), graph.metas[root].dtype)
     compute(graph, (root,))
     order = reachable(graph, (root,))
+    if inputs:
+        order = towards(graph, order, inputs)
+    free_saved(graph, order, retain_graph=retain_graph)
     with np.errstate(all="ignore"):
         cotangents = pull(graph, {root: start}, order, graph.values.__getitem__)
     for id in order:
-        if (graph.ops[id] is None or id in graph.retained) and id in cotangents:
+        wanted = id in inputs if inputs else graph.ops[id] is None or id in graph.retained
+        if wanted and id in cotangents:
             now = graph.current(id)
             before = graph.grads.get(now)
             found = np.asarray(cotangents[id])
@@ -167,6 +188,60 @@ def _node(graph: Graph, id: int) -> Any:
     return tuple(Node(graph, id + 1 + k) for k in range(graph.widths[id]))
 
 
+# ---- saved tensors -------------------------------------------------------------------------
+
+
+def free_saved(graph: Graph, order: Sequence[int], *, retain_graph: bool) -> None:
+    """Check that a backward pass finds its saved tensors, and free them unless they are retained.
+
+    Raises: AutogradFault, in PyTorch's words, where an earlier pass has freed one.
+    """
+    for id in order:
+        if id in graph.freed and saves(graph, id):
+            raise AutogradFault(
+                "Trying to backward through the graph a second time (or directly access saved "
+                "tensors after they have already been freed). Saved intermediate values of the "
+                "graph are freed when you call .backward() or autograd.grad(). Specify "
+                "retain_graph=True if you need to backward through the graph a second time or if "
+                "you need to access saved tensors after calling backward.",
+                hint=f"`{graph.label(id)}` needs its saved tensors again: keep them in the first "
+                "pass with backward(retain_graph=True)",
+            )
+    if not retain_graph:
+        graph.freed.update(id for id in order if graph.ops[id] is not None)
+
+
+def saves(graph: Graph, id: int) -> bool:
+    """Say whether a row's rules use a tensor of the forward pass: PyTorch saves that tensor.
+
+    Found by running them once on a scratch graph, and looking at what they read.
+    """
+    op, scratch = graph.ops[id], Graph(graph.default_dtype)
+    if op is None or op is OUTPUT or op.derivative is None:
+        return False
+    inputs = graph.inputs[id]
+
+    def leaf(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(leaf(v) for v in value)
+        return scratch.leaf(np.asarray(value))
+
+    wrapped = op.wraps and op.numbers  # PyTorch makes tensors of the numbers, and saves those
+    operands = tuple(
+        leaf(graph.values[i]) if i >= 0
+        else leaf(graph.scalars[~i]) if wrapped and graph.scalars[~i] is not None
+        else graph.scalars[~i]
+        for i in inputs
+    )  # fmt: skip
+    y = leaf(graph.values[id])
+    saved = len(scratch)
+    g = leaf(graph.values[id])
+    for slot, i in enumerate(inputs):
+        if i >= 0 and graph.requires_grad[i] and op.derivative.body(slot) is not None:
+            op.derivative.vjp(slot, g, y, operands, graph.attrs[id])
+    return any(0 <= i < saved for row in scratch.inputs for i in row)
+
+
 # ---- forward mode --------------------------------------------------------------------------
 
 
@@ -183,9 +258,9 @@ def push(
             continue
         if op.derivative is None:
             continue
-        moved = tuple(tangents.get(i) for i in inputs)
-        operands = tuple(read(i) if i >= 0 else graph.scalars[~i] for i in inputs)
-        t = op.derivative.jvp(op, moved, read(id), operands, graph.attrs[id])
+        moved = tuple(wide(tangents.get(i)) for i in inputs)
+        operands = tuple(wide(read(i)) if i >= 0 else graph.scalars[~i] for i in inputs)
+        t = op.derivative.jvp(op, moved, wide(read(id)), operands, graph.attrs[id])
         if t is not None:
             tangents[id] = t if op.outputs else _shaped(t, graph, id)
     return [tangents.get(i) for i in targets]
@@ -196,7 +271,7 @@ def _shaped(t: Any, graph: Graph, id: int) -> Any:
     meta = graph.metas[id]
     if t.shape != meta.shape:
         t = expand(t, size=meta.shape)
-    return t if t.dtype == meta.dtype else to_copy(t, dtype=meta.dtype)
+    return in_dtype(t, meta.dtype)
 
 
 def tangent(graph: Graph, outputs: Sequence[int], tangents: Mapping[int, Any]) -> list[Any]:

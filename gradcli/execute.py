@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.errors import LimitFault
+from gradcli.errors import GradcliError, LimitFault
 from gradcli.graph import Graph
-from gradcli.ops.dtypes import Array, DType, promote
+from gradcli.ops.dtypes import FLOAT32, Array, DType, is_half, promote
 
 
 def compute(graph: Graph, ids: Iterable[int]) -> None:
@@ -20,7 +20,10 @@ def compute(graph: Graph, ids: Iterable[int]) -> None:
     values = graph.values
     with np.errstate(all="ignore"):
         for id in _missing(graph, ids):
-            values[id] = evaluate(graph, id, values)
+            try:
+                values[id] = evaluate(graph, id, values)
+            except GradcliError as error:  # what only the values show: an index, a singular matrix
+                raise error.at(None, graph.spans[id]) from None
 
 
 def evaluate(graph: Graph, id: int, values: Any) -> Any:
@@ -44,11 +47,13 @@ def evaluate(graph: Graph, id: int, values: Any) -> Any:
 def _promoted(operands: list[Any], result: DType, default: DType) -> list[Any]:
     """Bring arrays to the dtype in which PyTorch computes; Python numbers follow by themselves."""
     arrays = [x for x in operands if isinstance(x, np.ndarray)]
-    if all(x.dtype == result for x in arrays):
+    if all(x.dtype == result for x in arrays) and not is_half(result):
         return operands
     common = promote(tuple(x for x in operands if x is not None), default)
     if common.kind in "biu" and result.kind in "fc":
         common = result
+    if is_half(common):
+        common = FLOAT32  # and the result is rounded once, as on PyTorch's CPU
     return [
         x.astype(common) if isinstance(x, np.ndarray) and x.dtype != common else x for x in operands
     ]

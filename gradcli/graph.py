@@ -6,13 +6,15 @@ their children, so the order of the tape is a topological order and nothing need
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
 
-from gradcli.errors import ArgumentFault, Span
+from gradcli.errors import ArgumentFault, LimitFault, Span
 from gradcli.ops.dtypes import FLOAT64, Array, DType, is_differentiable
 from gradcli.ops.meta import Meta, Shape
 from gradcli.ops.operators import Operators
@@ -33,6 +35,14 @@ OUTPUT = primitive(
 )
 
 
+@dataclass(frozen=True)
+class Limits:
+    """How large a graph may become: files come from strangers."""
+
+    nodes: int = 1_000_000
+    memory: int = 1 << 62  # bytes of values
+
+
 class Graph:
     """The tape.
 
@@ -42,8 +52,10 @@ class Graph:
     written in the file, made to check a claim, or made by differentiating.
     """
 
-    def __init__(self, default_dtype: DType = FLOAT64) -> None:
+    def __init__(self, default_dtype: DType = FLOAT64, limits: Limits | None = None) -> None:
         self.default_dtype = default_dtype
+        self.limits = limits or Limits()
+        self.bytes = 0  # of all values, computed or not
         self.ops: list[Primitive | None] = []
         self.inputs: list[tuple[int, ...]] = []
         self.attrs: list[dict[str, Any]] = []
@@ -57,7 +69,9 @@ class Graph:
         self.names: dict[int, str] = {}
         self.grads: dict[int, Array] = {}
         self.retained: set[int] = set()
+        self.freed: set[int] = set()  # rows whose saved tensors a backward pass has freed
         self.successors: dict[int, int] = {}  # of parameters that were updated in place
+        self.warnings: list[tuple[Span, str]] = []
         self.span = NOWHERE  # the expression that is being evaluated
         self.origin: Origin = "file"
         self.grad_enabled = True
@@ -104,6 +118,22 @@ class Graph:
             for k, m in enumerate(meta)
         )
 
+    def afford(self, meta: Meta) -> int:
+        """Return the bytes that a tensor takes; one that repeats its elements takes none.
+
+        Raises: LimitFault where they are more than is allowed, before anything is allocated.
+        """
+        size = meta.dtype.itemsize * prod(meta.shape)
+        if meta.strides is not None and 0 in meta.strides:
+            return 0
+        if self.bytes + size > self.limits.memory:
+            raise LimitFault(
+                f"a tensor of shape {list(meta.shape)} takes {_size(size)}, with what there is "
+                f"{_size(self.bytes + size)}: more than the limit of {_size(self.limits.memory)}",
+                hint="make it smaller, or allow more with --max-memory",
+            )
+        return size
+
     def require_grad(self, id: int) -> None:
         """Make a leaf a parameter. A result that needed no gradient loses what it came from.
 
@@ -117,6 +147,20 @@ class Graph:
             compute(self, (id,))
             self.ops[id], self.inputs[id], self.attrs[id] = None, (), {}
         self.requires_grad[id] = True
+
+    def release(self, ids: Iterable[int]) -> None:
+        """Make parameters plain tensors again, and what only they made require a gradient too."""
+        first = len(self)
+        for id in ids:
+            self.requires_grad[id] = False
+            first = min(first, id)
+        for id in range(first, len(self)):
+            op = self.ops[id]
+            if op is not None and self.requires_grad[id]:
+                source = self.inputs[id]
+                self.requires_grad[id] = (
+                    self.requires_grad[source[0]] if op is OUTPUT else self._moves(op, source)
+                )
 
     def moved(self, id: int, value: Array) -> int:
         """Append a parameter's next value; it takes over the name and the gradient."""
@@ -155,6 +199,12 @@ class Graph:
         requires_grad: bool,
         value: Any = None,
     ) -> Node:
+        if len(self.ops) >= self.limits.nodes:
+            raise LimitFault(
+                f"the graph has more than {self.limits.nodes:,} nodes",
+                hint="make the loops shorter, or allow more with --max-nodes",
+            )
+        self.bytes += self.afford(meta)
         self.ops.append(op)
         self.inputs.append(inputs)
         self.attrs.append(attrs)
@@ -164,6 +214,10 @@ class Graph:
         self.origins.append(self.origin)
         self.values.append(value)
         return Node(self, len(self.ops) - 1)
+
+    def warn(self, message: str) -> None:
+        """Keep a warning about the expression that is being evaluated."""
+        self.warnings.append((self.span, message))
 
     @contextmanager
     def settings(self, origin: Origin, grad_enabled: bool) -> Iterator[None]:
@@ -193,6 +247,11 @@ class Graph:
         op = self.ops[row]
         assert op is not None, "a node that is no leaf has an operation"
         return op.grad_fn_name(self.operands(row), self.attrs[row])
+
+    def label(self, id: int) -> str:
+        """Return the name of the operation that made a node, `leaf` where none did."""
+        op = self.ops[self.producer(id)]
+        return "leaf" if op is None else op.label
 
     def operands(self, id: int) -> tuple[Any, ...]:
         """Return the operands of a row: nodes, numbers and None."""
@@ -229,6 +288,9 @@ class Node(Operators):
 
     def record(self, op: Primitive, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
         return self.graph.record(op, operands, attrs)
+
+    def warn(self, message: str) -> None:
+        self.graph.warn(message)
 
     def constant(self, array: Array) -> Node:
         """Append an array as a constant of the same graph."""
@@ -277,6 +339,13 @@ class Node(Operators):
 
     def __repr__(self) -> str:
         return f"<Node {self.id} {list(self.shape)} {self.dtype.name}>"
+
+
+def _size(count: int) -> str:
+    for unit, name in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
+        if count >= 1 << unit:
+            return f"{count / (1 << unit):.3g} {name}"
+    return f"{count} bytes"
 
 
 def _refuse_numbers(op: Primitive, operands: tuple[Any, ...]) -> None:

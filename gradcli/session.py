@@ -57,12 +57,13 @@ def run(source: Source, options: Options | None = None, request: Request | None 
     if root is not None and request.backward and (not ran or request.of):
         graph = tracer.graph
         graph.span = graph.spans[root]
+        graph.freed.clear()  # what the file's own passes used is still here
         if options.retain_all:
             tracer.retain_all(Node(graph, root))
         try:
             autodiff.backward(graph, root, request.grad_output)
         except GradcliError as error:
-            raise error.at(source, graph.spans[root]) from None
+            raise error.at(source, graph.span) from None
         ran = True
     return Session(source, tracer, root, ran)
 
@@ -122,7 +123,10 @@ def inspect(session: Session) -> Inspection:
     """Return all that is known of a run, as plain facts."""
     graph, tracer = session.graph, session.tracer
     shown = _shown(graph)
-    compute(graph, shown)
+    try:
+        compute(graph, shown)
+    except GradcliError as error:
+        raise error.at(session.source, None) from None
     labels = _labels(graph, session.source, shown)
     return Inspection(
         file=session.source.name,
@@ -131,8 +135,8 @@ def inspect(session: Session) -> Inspection:
         nodes=tuple(_facts(session, id, labels[id]) for id in shown),
         functions=_functions(graph, session.root),
         claims=tuple(_claim(session.source, c) for c in tracer.claims),
-        notices=tuple(Notice(session.source.line_of(s), m) for s, m in tracer.notices),
-        printed=tuple(tracer.printed),
+        notices=tuple(Notice(session.source.line_of(s), m) for s, m in graph.warnings),
+        printed=tracer.printed,
     )
 
 
@@ -166,17 +170,12 @@ def _labels(graph: Graph, source: Source, shown: list[int]) -> dict[int, str]:
             labels[id] = source.snippet(span)
         else:  # a step of an operation that takes several
             inputs = (labels.get(i, "…") for i in _inputs(graph, id))
-            labels[id] = f"{_operation(graph, id)}({', '.join(inputs)})"
+            labels[id] = f"{graph.label(id)}({', '.join(inputs)})"
     return labels
 
 
 def _inputs(graph: Graph, id: int) -> tuple[int, ...]:
     return tuple(i for i in graph.inputs[graph.producer(id)] if i >= 0)
-
-
-def _operation(graph: Graph, id: int) -> str:
-    op = graph.ops[graph.producer(id)]
-    return "leaf" if op is None else op.label
 
 
 def _facts(session: Session, id: int, label: str) -> NodeFacts:
@@ -188,7 +187,7 @@ def _facts(session: Session, id: int, label: str) -> NodeFacts:
         label=label,
         source=source.snippet(span),
         line=source.line_of(span),
-        op=_operation(graph, id),
+        op=graph.label(id),
         inputs=_inputs(graph, id),
         shape=meta.shape,
         dtype=meta.dtype.name,

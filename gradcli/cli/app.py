@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from gradcli import __version__
-from gradcli.cli import check, eval, graph
+from gradcli.cli.check import check
+from gradcli.cli.eval import evaluate
+from gradcli.cli.graph import graph
 
 app = typer.Typer(
     name="gradcli",
@@ -17,9 +19,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("eval")(eval.eval)
-app.command("graph")(graph.graph)
-app.command("check")(check.check)
+app.command("eval")(evaluate)
+app.command("graph")(graph)
+app.command("check")(check)
 
 
 def _version(wanted: bool) -> None:

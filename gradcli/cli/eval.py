@@ -20,7 +20,7 @@ class Format(StrEnum):
     markdown = "markdown"
 
 
-def eval(
+def evaluate(
     file: o.File = None,
     expr: o.Expr = None,
     set: o.Set = None,
@@ -40,6 +40,8 @@ def eval(
     ] = False,
     dtype: o.Dtype = "float64",
     seed: o.Seed = 0,
+    max_nodes: o.MaxNodes = 1_000_000,
+    max_memory: o.MaxMemory = None,
     format: Annotated[Format, typer.Option("--format", help="How to write.")] = Format.table,
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     precision: o.Precision = None,
@@ -51,7 +53,7 @@ def eval(
     source, folder = o.source_and_folder(file, expr)
     options = o.made_options(
         folder, set=set, param=param, data=data, wrt=wrt, dtype=dtype, seed=seed,
-        retain_grad=retain_grad,
+        retain_grad=retain_grad, max_nodes=max_nodes, max_memory=max_memory,
     )  # fmt: skip
     request = o.made_request(options, of, grad_output, backward=backward)
     from gradcli.render import EVAL

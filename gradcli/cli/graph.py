@@ -26,6 +26,8 @@ def graph(
     wrt: o.Wrt = None,
     dtype: o.Dtype = "float64",
     seed: o.Seed = 0,
+    max_nodes: o.MaxNodes = 1_000_000,
+    max_memory: o.MaxMemory = None,
     precision: o.Precision = None,
     full: Annotated[bool, typer.Option("--full", help="Leave nothing out of a tree.")] = False,
     output: o.Output = None,
@@ -35,7 +37,15 @@ def graph(
         raise typer.BadParameter("choose one of --dot and --tree")
     source, folder = o.source_and_folder(file, expr)
     options = o.made_options(
-        folder, set=set, param=param, data=data, wrt=wrt, dtype=dtype, seed=seed
+        folder,
+        set=set,
+        param=param,
+        data=data,
+        wrt=wrt,
+        dtype=dtype,
+        seed=seed,
+        max_nodes=max_nodes,
+        max_memory=max_memory,
     )
     from gradcli.render import GRAPH
     from gradcli.session import inspect

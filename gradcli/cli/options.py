@@ -53,6 +53,17 @@ Output = Annotated[
 ]
 
 
+MaxNodes = Annotated[
+    int, typer.Option("--max-nodes", min=1, metavar="N", help="Most nodes that a graph may have.")
+]
+MaxMemory = Annotated[
+    str | None,
+    typer.Option(
+        "--max-memory", metavar="SIZE", help="Most memory for tensors: 500MB, 4GB (default: half)."
+    ),
+]
+
+
 def source_and_folder(file: str | None, text: str | None) -> tuple[Source, Path]:
     """Return the text to run, and the folder against which `load(…)` reads.
 
@@ -98,6 +109,8 @@ def made_options(
     dtype: str,
     seed: int,
     retain_grad: bool = False,
+    max_nodes: int = 1_000_000,
+    max_memory: str | None = None,
 ) -> Options:
     """Return a run's options from the command line's."""
     from gradcli.api import options_for
@@ -110,8 +123,24 @@ def made_options(
         data=data,
         wrt=tuple(wrt or ()),
         retain_grad=retain_grad,
+        max_nodes=max_nodes,
+        max_memory=None if max_memory is None else byte_count(max_memory),
         folder=folder,
     )
+
+
+def byte_count(text: str) -> int:
+    """Return a size such as `500MB` or `4GiB` in bytes.
+
+    Raises: InputFault where it is none.
+    """
+    number = text.strip().lower().removesuffix("b").removesuffix("i")
+    units = {"k": 10, "m": 20, "g": 30, "t": 40}
+    digits = number[:-1] if number[-1:] in units else number
+    try:
+        return int(float(digits) * (1 << units.get(number[-1:], 0)))
+    except (ValueError, OverflowError):
+        raise InputFault(f"--max-memory {text}: not a size", hint="500MB, 4GB") from None
 
 
 def made_request(options: Options, of: str | None, grad_output: str | None, **more: Any) -> Request:

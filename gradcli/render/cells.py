@@ -55,7 +55,8 @@ class NumberColumn:
         return result
 
     def _widest(self, width: int) -> int:
-        return max((cell_len(line) for cell in self.cells(width) for line in cell), default=0)
+        shown = (cell_len(line) for cell in self.cells(width) for line in cell)
+        return max(shown, default=0)
 
     def _cell(self, array: Array | None, width: int) -> list[str]:
         if array is None:

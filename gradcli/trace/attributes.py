@@ -15,7 +15,7 @@ from gradcli.ops import FUNCTIONS as ROWS
 from gradcli.ops.dtypes import DTYPES
 from gradcli.ops.meta import dim_index
 from gradcli.ops.shapes import adjoint, detach, permute, transpose
-from gradcli.trace.builtins import item, row_function
+from gradcli.trace.builtins import NUMPY, item, numpy_function, row_function
 from gradcli.trace.values import Function
 
 if TYPE_CHECKING:
@@ -108,6 +108,8 @@ ATTRIBUTES: dict[str, Callable[[Tracer, Node], Any]] = {
     "mT": _matrix_transposed("mT"),
     "mH": _matrix_transposed("mH"),
     "H": _matrix_transposed("mH"),
+    "real": lambda tracer, x: ROWS["real"].call((x,), {}),
+    "imag": lambda tracer, x: ROWS["imag"].call((x,), {}),
     "shape": lambda tracer, x: Size(x.shape),
     "ndim": lambda tracer, x: len(x.shape),
     "dtype": lambda tracer, x: x.dtype,
@@ -130,6 +132,14 @@ def _retain_grad(tracer: Tracer, x: Node) -> None:
 
 
 def _requires_grad(tracer: Tracer, x: Node, requires_grad: bool = True) -> Node:
+    return set_requires_grad(tracer, x, requires_grad, "floating point dtype")
+
+
+def set_requires_grad(tracer: Tracer, x: Node, requires_grad: bool, allowed: str) -> Node:
+    """Change whether a leaf requires a gradient.
+
+    Raises: AutogradFault, in PyTorch's words, for what is no leaf or has no such dtype.
+    """
     graph = x.graph
     if not graph.is_leaf(x.id):
         if requires_grad:
@@ -141,7 +151,7 @@ def _requires_grad(tracer: Tracer, x: Node, requires_grad: bool = True) -> Node:
         )
     if requires_grad and x.dtype.kind not in "fc":
         raise AutogradFault(
-            "only Tensors of floating point dtype can require gradients",
+            f"only Tensors of {allowed} can require gradients",
             hint="write the data as floats: `1.0` for `1`",
         )
     tracer.set_requires_grad(x, requires_grad)
@@ -235,6 +245,9 @@ def attribute(tracer: Tracer, x: Node, name: str) -> Any:
     """
     if name in ATTRIBUTES:
         return ATTRIBUTES[name](tracer, x)
+    if name in NUMPY and tracer.libraries and "torch" not in tracer.libraries:
+        function = numpy_function(name)
+        return Function(name, lambda tr, args, keywords: function.run(tr, (x, *args), keywords))
     if name in METHODS:
         method = METHODS[name]
         return Function(name, lambda tr, args, keywords: method(tr, x, *args, **keywords))

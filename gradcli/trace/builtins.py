@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.errors import ArgumentFault, GradcliError
+from gradcli.errors import ArgumentFault, GradcliError, LimitFault
 from gradcli.graph import Node
 from gradcli.ops import FUNCTIONS as ROWS
 from gradcli.ops import Row
-from gradcli.ops.dtypes import DTYPES, SYNONYMS, promote
+from gradcli.ops.dtypes import DTYPES, promote
+from gradcli.ops.dtypes import SYNONYMS as DTYPE_SYNONYMS
 from gradcli.ops.rule import number
+from gradcli.ops.signature import SYNONYMS
 from gradcli.trace import derivatives
 from gradcli.trace.creation import CREATION, parameter
 from gradcli.trace.values import (
@@ -44,7 +46,9 @@ def row_function(row: Row, name: str, preset: Keywords | None = None) -> Functio
     def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
         if not _any_node(args) and not _any_node(tuple(keywords.values())):
             return _on_numbers(row, tracer, args, keywords)
-        return results_of(row.call(args, (preset or {}) | keywords))
+        given = {SYNONYMS.get(word, word) for word in keywords}
+        unset = {k: v for k, v in (preset or {}).items() if k not in given}
+        return results_of(row.call(args, unset | keywords))
 
     return Function(name, run)
 
@@ -130,7 +134,12 @@ def _range(tracer: Tracer, args: Args, keywords: Keywords) -> range:
         found = range(*(x.__index__() for x in args))
     except (TypeError, AttributeError, ValueError) as error:
         raise ArgumentFault(f"range() takes one to three integers: {error}") from None
-    tracer.afford(len(found) if abs(found.stop - found.start) < 2**62 else 2**62)
+    steps = abs(found.stop - found.start) // abs(found.step)
+    if steps > tracer.graph.limits.nodes:
+        raise LimitFault(
+            f"range() of {steps:,} steps: more than the limit of {tracer.graph.limits.nodes:,}",
+            hint="allow more with --max-nodes",
+        )
     return found
 
 
@@ -140,6 +149,11 @@ def _cast(kind: Any) -> Any:
             return kind()
         x = _only(args, kind.__name__)
         if isinstance(x, Node):
+            if x.requires_grad and kind is float:
+                tracer.notice(
+                    "Converting a tensor with requires_grad=True to a scalar may lead to "
+                    "unexpected behavior.\nConsider using tensor.detach() first."
+                )
             x = item(tracer, x)
         try:
             return kind(x)
@@ -251,8 +265,12 @@ def _backward(tracer: Tracer, args: Args, keywords: Keywords) -> None:
 
 
 def _print(tracer: Tracer, args: Args, keywords: Keywords) -> None:
-    separator = keywords.get("sep", " ")
-    tracer.printed.append(str(separator).join(tracer.text(x) for x in args))
+    for word in keywords:
+        if word not in ("sep", "end", "flush"):
+            raise ArgumentFault(f"print() got an unexpected keyword argument '{word}'")
+    separator, end = keywords.get("sep"), keywords.get("end")
+    text = (" " if separator is None else str(separator)).join(tracer.text(x) for x in args)
+    tracer.write(text + ("\n" if end is None else str(end)))
 
 
 def _nothing(tracer: Tracer, args: Args, keywords: Keywords) -> None:
@@ -295,7 +313,13 @@ MODULES = {
     "func": "func", "np.random": "random", "torch.random": "random",
 }  # fmt: skip
 
-DTYPE_NAMES = {**{name: name for name in DTYPES}, **SYNONYMS}
+DTYPE_NAMES = {**{name: name for name in DTYPES}, **DTYPE_SYNONYMS}
+
+
+def numpy_function(name: str) -> Function:
+    """Return a function of NumPy that differs from PyTorch's of the same name."""
+    row, preset = NUMPY[name]
+    return row_function(ROWS[row], name, preset)
 
 
 def member(module: Namespace, name: str) -> Any:
@@ -306,8 +330,7 @@ def member(module: Namespace, name: str) -> Any:
     prefix = MODULES.get(module.path, module.path)
     if prefix == "np":
         if name in NUMPY:
-            row, preset = NUMPY[name]
-            return row_function(ROWS[row], name, preset)
+            return numpy_function(name)
         prefix = ""
     return lookup(f"{prefix}.{name}" if prefix else name, bare=False) or (
         lookup(name, bare=False) if prefix in ("linalg", "func", "jax", "nn", "random") else None

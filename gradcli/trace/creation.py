@@ -28,6 +28,8 @@ def _made(text: str, make: Maker) -> Any:
         bound = signature.bind(args, keywords)
         requires, dtype = bound.pop("requires_grad"), bound.pop("dtype")
         bound.pop("device")
+        if isinstance(bound.get("size"), tuple):
+            tracer.afford(bound["size"], dtype or tracer.graph.default_dtype)
         values = make(tracer, dtype, **bound)
         return tracer.graph.leaf(values, requires)
 
@@ -72,6 +74,7 @@ def _full(tracer: Tracer, dtype: DType | None, size: tuple[int, ...], fill_value
 
 
 def _eye(tracer: Tracer, dtype: DType | None, n: int, m: int | None) -> Array:
+    tracer.afford((n, n if m is None else m))
     return np.eye(n, m, dtype=dtype or tracer.graph.default_dtype)
 
 
@@ -84,20 +87,20 @@ def _arange(tracer: Tracer, dtype: DType | None, start: Any, end: Any, step: Any
     for x in (start, end, step):
         found = promote_types(found, number_dtype(x, tracer.graph.default_dtype))
     count = max(int(np.ceil((end - start) / step)), 0)
-    tracer.afford(count)
+    tracer.afford((count,))
     values: Array = start + step * np.arange(count)
     return values.astype(dtype or found)
 
 
 def _linspace(tracer: Tracer, dtype: DType | None, start: Any, end: Any, steps: int) -> Array:
-    tracer.afford(steps)
+    tracer.afford((steps,))
     return np.linspace(start, end, steps).astype(dtype or tracer.graph.default_dtype)
 
 
 def _logspace(
     tracer: Tracer, dtype: DType | None, start: Any, end: Any, steps: int, base: Any
 ) -> Array:
-    tracer.afford(steps)
+    tracer.afford((steps,))
     values = np.logspace(start, end, steps, base=base)
     return values.astype(dtype or tracer.graph.default_dtype)
 
@@ -115,7 +118,6 @@ def _full_like(tracer: Tracer, dtype: DType | None, input: Any, fill_value: Any)
 
 def _drawn(draw: str) -> Maker:
     def make(tracer: Tracer, dtype: DType | None, size: tuple[int, ...]) -> Array:
-        tracer.afford(int(np.prod(size, dtype=object)))
         method = getattr(tracer.generator, draw)
         return np.asarray(method(size, dtype or tracer.graph.default_dtype))
 
@@ -132,12 +134,13 @@ def _drawn_like(draw: str) -> Maker:
 def _randint(tracer: Tracer, dtype: DType | None, low: int, high: Any, size: Any) -> Array:
     if size is None:
         low, high, size = 0, low, high
-    bounds = tuple(size) if isinstance(size, tuple | list) else (int(size),)
+    bounds: tuple[int, ...] = tuple(size) if isinstance(size, tuple | list) else (int(size),)
+    tracer.afford(bounds)
     return np.asarray(tracer.generator.randint(low, high, bounds, dtype or INT64))
 
 
 def _randperm(tracer: Tracer, dtype: DType | None, n: int) -> Array:
-    tracer.afford(n)
+    tracer.afford((n,))
     return np.asarray(tracer.generator.randperm(n)).astype(dtype or INT64)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,6 +36,7 @@ def gradient(
     grad_outputs: Any = None,
     *,
     create_graph: bool = True,
+    retain_graph: bool | None = None,
     allow_unused: bool = False,
     materialize: bool = False,
 ) -> tuple[Node | None, ...]:
@@ -58,7 +60,13 @@ def gradient(
             start = autodiff.seed(y, None if cotangent is None else as_node(graph, cotangent))
             node = start if isinstance(start, Node) else graph.leaf(start)
             starts[y.id] = starts[y.id] + node if y.id in starts else node
-        found = autodiff.gradients(graph, starts, [x.id for x in wanted])
+        ids = [x.id for x in wanted]
+        order = autodiff.towards(graph, autodiff.reachable(graph, starts), ids)
+        autodiff.compute(graph, starts)
+        autodiff.free_saved(
+            graph, order, retain_graph=create_graph if retain_graph is None else retain_graph
+        )
+        found = autodiff.gradients(graph, starts, ids)
         return tuple(_used(x, g, i, allow_unused, materialize) for i, (x, g) in
                      enumerate(zip(wanted, found, strict=True)))  # fmt: skip
 
@@ -79,7 +87,7 @@ def _used(x: Node, g: Node | None, position: int, allow_unused: bool, materializ
 def _grad(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     """`grad(y, x)`: one node for one input, a tuple for a tuple. `jax.grad(f)` is a function."""
     if args and not isinstance(args[0], Node | tuple | list):
-        return _transformed(tracer, *args, **keywords)
+        return _transformed(tracer, args, keywords)
     outputs, inputs, options = _options(args, keywords)
     options.setdefault("create_graph", True)
     found = gradient(outputs, inputs, **options)
@@ -103,91 +111,105 @@ def _options(args: Args, keywords: Keywords) -> tuple[Any, Any, dict[str, Any]]:
     if "outputs" not in given or "inputs" not in given:
         raise ArgumentFault("grad() needs outputs and inputs", hint="write grad(loss, w)")
     options: dict[str, Any] = {
-        k: given[k] for k in ("grad_outputs", "create_graph", "allow_unused") if k in given
+        k: given[k]
+        for k in ("grad_outputs", "retain_graph", "create_graph", "allow_unused")
+        if k in given
     }
     options["materialize"] = bool(given.get("materialize_grads", False))
+    if options["materialize"] and given.get("allow_unused") is False:
+        raise ArgumentFault(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: "
+            "allow_unused=False."
+        )
     return given["outputs"], given["inputs"], options
 
 
-def _transformed(tracer: Tracer, f: Any, argnums: Any = 0, **_: Any) -> Function:
-    """`grad(f)`: the function whose value is the gradient of `f`, as in JAX and torch.func."""
-
-    def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
-        positions = _one(argnums)
-        fresh = _fresh(tracer, args, positions)
-        y = _checked(tracer.call(f, tuple(fresh), keywords), "the function's result")
-        found = gradient(y, tuple(fresh[i] for i in positions), materialize=True)
-        return found if isinstance(argnums, tuple | list) else found[0]
-
-    return Function("grad", run)
+# ---- transformations of functions: torch.func, torch.autograd.functional, JAX ----------------
 
 
-def _value_and_grad(tracer: Tracer, args: Args, keywords: Keywords) -> Function:
-    f, argnums = args[0], keywords.get("argnums", args[1] if len(args) > 1 else 0)
+class _Call:
+    """A call of a function with parameters of its own, which are plain tensors again after it."""
 
-    def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
-        positions = _one(argnums)
-        fresh = _fresh(tracer, args, positions)
-        y = _checked(tracer.call(f, tuple(fresh), keywords), "the function's result")
-        found = gradient(y, tuple(fresh[i] for i in positions), materialize=True)
-        return y, found if isinstance(argnums, tuple | list) else found[0]
+    def __init__(self, tracer: Tracer, f: Any, args: Args, positions: Iterable[int]) -> None:
+        self.tracer, self.graph = tracer, tracer.graph
+        self.args = list(args)
+        self.fresh: list[int] = []
+        chosen = [self._parameter(i) for i in positions]
+        self.inputs: tuple[Node, ...] = tuple(chosen)
+        self.y: Any = tracer.call(f, tuple(self.args), {})
 
-    return Function("value_and_grad", run)
+    def _parameter(self, i: int) -> Node:
+        if not -len(self.args) <= i < len(self.args):
+            raise ArgumentFault(
+                f"argnums {i} is out of range: {len(self.args)} arguments are given"
+            )
+        x = as_node(self.graph, self.args[i])
+        if not x.requires_grad:
+            values = x.value if x.dtype.kind in "fc" else x.value.astype(self.graph.default_dtype)
+            x = self.graph.leaf(values, True)
+            self.fresh.append(x.id)
+        self.args[i] = x
+        return x
+
+    @property
+    def result(self) -> Node:
+        return _checked(self.y, "the function's result")
+
+    def done(self, found: Any) -> Any:
+        """Return what was found, no longer depending on this call's own parameters."""
+        self.graph.release(self.fresh)
+        return found
 
 
-def _fresh(tracer: Tracer, args: Args, positions: tuple[int, ...]) -> list[Any]:
-    """Give a function arguments that it can be differentiated by."""
-    fresh = list(args)
-    for i in positions:
-        if not -len(fresh) <= i < len(fresh):
-            raise ArgumentFault(f"argnums {i} is out of range: {len(fresh)} arguments are given")
-        x = fresh[i]
-        if not isinstance(x, Node):
-            x = tracer.graph.leaf(np.asarray(to_float(tracer, x)), True)
-        elif not x.requires_grad:
-            x = tracer.graph.leaf(x.value, True)
-        fresh[i] = x
-    return fresh
+def _transform(with_value: str | None) -> Any:
+    """`grad(f)`: the function whose value is the gradient of `f`.
+
+    `with_value` is "first" for JAX's value_and_grad, "last" for torch.func.grad_and_value.
+    """
+
+    def transform(tracer: Tracer, args: Args, keywords: Keywords) -> Function:
+        f, argnums = args[0], keywords.get("argnums", args[1] if len(args) > 1 else 0)
+
+        def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+            call = _Call(tracer, f, args, _one(argnums))
+            found = gradient(call.result, call.inputs, materialize=True)
+            g = found if isinstance(argnums, tuple | list) else found[0]
+            pair = (call.y, g) if with_value == "first" else (g, call.y)
+            return call.done(pair if with_value else g)
+
+        return Function("grad", run)
+
+    return transform
 
 
-def to_float(tracer: Tracer, value: Any) -> Any:
-    """Return a number or list as an array that can require a gradient."""
-    node = as_node(tracer.graph, value)
-    array = node.value
-    return array if array.dtype.kind in "fc" else array.astype(tracer.graph.default_dtype)
-
-
-def _evaluated(tracer: Tracer, f: Any, inputs: Any) -> tuple[Node, list[Node]]:
-    """Return f(inputs) and the inputs as parameters, for torch.autograd.functional."""
-    args = _one(inputs)
-    fresh = _fresh(tracer, args, tuple(range(len(args))))
-    return _checked(tracer.call(f, tuple(fresh), {}), "the function's result"), fresh
+_transformed = _transform(None)
 
 
 def _matrix(order: int) -> Any:
+    """`jacobian(y, x)` of tensors, `jacobian(f, inputs)`, or `jacrev(f)`: a function."""
+
     def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
         if not args:
             raise ArgumentFault("needs what is differentiated", hint="jacobian(y, x)")
-        y, rest = args[0], args[1:]
-        if isinstance(y, Node):
-            if len(rest) != 1:
+        if isinstance(args[0], Node):
+            if len(args) != 2:
                 raise ArgumentFault("needs two arguments", hint="jacobian(y, x), hessian(y, x)")
-            return _matrices(tracer, y, rest[0], order)
-        if len(rest) == 1 and _is_inputs(rest[0]):
-            return _functional(tracer, y, rest[0], order)
-        return Function("jacobian", lambda tr, a, k: _functional(tr, y, a[0], order))
+            return _matrices(tracer, args[0], args[1], order)
+        f = args[0]
+        if len(args) > 1 and not isinstance(args[1], int):
+            return _of_function(tracer, f, args[1], order)
+        return Function("jacobian", lambda tr, a, k: _of_function(tr, f, a[0], order))
 
     return run
 
 
-def _is_inputs(value: Any) -> bool:
-    return isinstance(value, Node | tuple | list | float) and not isinstance(value, bool)
-
-
-def _functional(tracer: Tracer, f: Any, inputs: Any, order: int) -> Any:
-    y, fresh = _evaluated(tracer, f, inputs)
+def _of_function(tracer: Tracer, f: Any, inputs: Any, order: int) -> Any:
+    args = _one(inputs)
+    call = _Call(tracer, f, args, range(len(args)))
     several = isinstance(inputs, tuple | list)
-    return _matrices(tracer, y, tuple(fresh) if several else fresh[0], order)
+    return call.done(
+        _matrices(tracer, call.result, call.inputs if several else call.inputs[0], order)
+    )
 
 
 def _matrices(tracer: Tracer, y: Node, x: Any, order: int) -> Any:
@@ -202,24 +224,43 @@ def _matrices(tracer: Tracer, y: Node, x: Any, order: int) -> Any:
         return tuple(rows) if isinstance(x, tuple | list) else rows[0][0]
 
 
+def _vector(args: Args, keywords: Keywords) -> Any:
+    return keywords.get("v", args[2] if len(args) > 2 else None)
+
+
 def _vjp(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     """`vjp(y, x, v)` on tensors; `vjp(f, inputs, v)` gives the value and the product."""
-    v = keywords.get("v", args[2] if len(args) > 2 else None)
+    v, inputs = _vector(args, keywords), args[1]
     if isinstance(args[0], Node):
-        found = gradient(args[0], _one(args[1]), v, materialize=True)
-        return found if isinstance(args[1], tuple | list) else found[0]
-    y, fresh = _evaluated(tracer, args[0], args[1])
-    found = gradient(y, tuple(fresh), v, materialize=True)
-    return y, found if isinstance(args[1], tuple | list) else found[0]
+        found = gradient(args[0], _one(inputs), v, materialize=True)
+        return found if isinstance(inputs, tuple | list) else found[0]
+    call = _Call(tracer, args[0], _one(inputs), range(len(_one(inputs))))
+    found = gradient(call.result, call.inputs, v, materialize=True)
+    return call.done((call.y, found if isinstance(inputs, tuple | list) else found[0]))
+
+
+def _pullback(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+    """`torch.func.vjp(f, *inputs)`, `jax.vjp(f, *inputs)`: the value, and a function of `v`."""
+    f, inputs = args[0], args[1:]
+
+    def called() -> _Call:
+        return _Call(tracer, f, inputs, range(len(inputs)))
+
+    def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+        call = called()
+        return call.done(gradient(call.result, call.inputs, args[0], materialize=True))
+
+    call = called()
+    return call.done((call.y, Function("vjp", run)))
 
 
 def _jvp(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     """`jvp(y, x, v)` on tensors; `jvp(f, inputs, v)` gives the value and the product."""
-    v = keywords.get("v", args[2] if len(args) > 2 else None)
+    v, inputs = _vector(args, keywords), _one(args[1])
     if isinstance(args[0], Node):
-        return _pushed(tracer, args[0], _one(args[1]), v)
-    y, fresh = _evaluated(tracer, args[0], args[1])
-    return y, _pushed(tracer, y, tuple(fresh), v)
+        return _pushed(tracer, args[0], inputs, v)
+    call = _Call(tracer, args[0], inputs, range(len(inputs)))
+    return call.done((call.y, _pushed(tracer, call.result, call.inputs, v)))
 
 
 def _pushed(tracer: Tracer, y: Node, inputs: tuple[Any, ...], v: Any) -> Any:
@@ -235,31 +276,29 @@ def _pushed(tracer: Tracer, y: Node, inputs: tuple[Any, ...], v: Any) -> Any:
         return zeros_like(y) if found is None else found
 
 
-def _product(which: str) -> Any:
-    """`vhp(f, x, v)` and `hvp(f, x, v)`: the value and the Hessian times a vector."""
-
-    def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
-        v = keywords.get("v", args[2] if len(args) > 2 else None)
-        y, fresh = _evaluated(tracer, args[0], args[1])
-        slopes = gradient(y, tuple(fresh), materialize=True)
-        found = gradient(slopes, tuple(fresh), v, materialize=True)
-        return y, found if isinstance(args[1], tuple | list) else found[0]
-
-    return run
+def _hessian_product(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+    """`hvp(f, x, v)` and `vhp(f, x, v)`: the value, and the Hessian times a vector."""
+    inputs = args[1]
+    call = _Call(tracer, args[0], _one(inputs), range(len(_one(inputs))))
+    slopes = gradient(call.result, call.inputs, materialize=True)
+    found = gradient(slopes, call.inputs, _vector(args, keywords), materialize=True)
+    return call.done((call.y, found if isinstance(inputs, tuple | list) else found[0]))
 
 
 FUNCTIONS: dict[str, Any] = {
     "grad": _grad,
     "func.grad": _grad,
     "autograd.grad": _autograd_grad,
-    "value_and_grad": _value_and_grad,
-    "func.grad_and_value": _value_and_grad,
+    "value_and_grad": _transform("first"),
+    "func.grad_and_value": _transform("last"),
     "jacobian": _matrix(1),
     "hessian": _matrix(2),
     "jacrev": _matrix(1),
     "jacfwd": _matrix(1),
     "vjp": _vjp,
     "jvp": _jvp,
-    "hvp": _product("hvp"),
-    "vhp": _product("vhp"),
+    "func.vjp": _pullback,
+    "jax.vjp": _pullback,
+    "hvp": _hessian_product,
+    "vhp": _hessian_product,
 }

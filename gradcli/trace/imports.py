@@ -23,6 +23,7 @@ def import_names(tracer: Tracer, s: tree.Import) -> None:
     root = s.module.partition(".")[0]
     if root in IGNORED:
         return
+    tracer.libraries.add(root)
     if root not in MODULES and s.module not in MODULES:
         raise NameFault(
             f"cannot import `{s.module}`: a file can import nothing but names that are built in",

@@ -20,11 +20,11 @@ from gradcli.errors import (
     InputFault,
     LimitFault,
     ShapeFault,
-    Span,
     SyntaxFault,
 )
-from gradcli.graph import Graph, Node
+from gradcli.graph import Graph, Limits, Node
 from gradcli.ops.dtypes import FLOAT64, DType
+from gradcli.ops.meta import Meta
 from gradcli.ops.shapes import select
 from gradcli.random import Generator
 from gradcli.syntax import tree
@@ -46,7 +46,6 @@ from gradcli.trace.values import (
     to_array,
 )
 
-MAX_NODES = 1_000_000
 RECURSION = 1_000_000  # Python-to-Python calls use no C stack; nesting is bounded by memory
 
 
@@ -71,7 +70,7 @@ class Options:
     bindings: Mapping[str, Binding] = field(default_factory=dict)
     folder: Path = Path()
     allowed_folders: tuple[Path, ...] = ()
-    max_nodes: int = MAX_NODES
+    limits: Limits = field(default_factory=Limits)
     retain_all: bool = False
     wrt: tuple[str, ...] = ()  # what gradients are asked for by name; all parameters where empty
 
@@ -83,18 +82,18 @@ class Tracer:
         self.program = program
         self.source = program.source
         self.options = options
-        self.graph = Graph(options.default_dtype)
+        self.graph = Graph(options.default_dtype, options.limits)
         self.generator = Generator(options.seed)
         self.scope: dict[str, Any] = {}
         self.globals = self.scope
         self.results: list[Node] = []  # what the file's own statements made, in order
         self.roots: list[int] = []  # what backward() was called on
         self.claims: list[ClaimRecord] = []
-        self.notices: list[tuple[Span, str]] = []
-        self.printed: list[str] = []
+        self.output = ""  # what print() has written
         self.grad_owners: dict[int, int] = {}
-        self.active: list[str] = []  # functions being called
+        self.active: list[Any] = []  # bodies of the functions that are being called
         self.sizes: dict[str, int] = {}  # named in annotations
+        self.libraries: set[str] = set()  # imported: what methods mean differs between them
 
     # ---- running -------------------------------------------------------------------------
 
@@ -175,11 +174,6 @@ class Tracer:
     def call(self, function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """Call a function of the file, of the table, or built in."""
         if isinstance(function, Function):
-            if len(self.graph) > self.options.max_nodes:
-                raise LimitFault(
-                    f"the graph has more than {self.options.max_nodes} nodes",
-                    hint="make the loops shorter, or allow more with --max-nodes",
-                )
             return function.run(self, args, keywords)
         if isinstance(function, UserFunction):
             return self._call_user(function, args, keywords)
@@ -190,14 +184,14 @@ class Tracer:
     def _call_user(
         self, function: UserFunction, args: tuple[Any, ...], keywords: dict[str, Any]
     ) -> Any:
-        if function.name in self.active:
+        if any(function.body is body for body in self.active):
             raise SyntaxFault(
                 f"`{function.name}` calls itself: recursion is not part of the language",
                 hint="a file is a formula; unroll with `for i in range(n)`",
             )
         before, self.scope = self.scope, Scope(function.scope, self._arguments(
             function, args, keywords))  # fmt: skip
-        self.active.append(function.name)
+        self.active.append(function.body)
         try:
             if function.is_def:
                 self.block(function.body)
@@ -268,18 +262,32 @@ class Tracer:
 
     def notice(self, message: str) -> None:
         """Warn about the line that is being run."""
-        self.notices.append((self.graph.span, message))
+        self.graph.warn(message)
+
+    def write(self, text: str) -> None:
+        """Add to what the file has printed."""
+        self.output += text
+
+    @property
+    def printed(self) -> tuple[str, ...]:
+        """The lines that the file has printed."""
+        return tuple(self.output.removesuffix("\n").split("\n")) if self.output else ()
 
     def text(self, value: Any) -> str:
         """Return a value as `print` shows it."""
         return text(self, value)
 
-    def afford(self, count: int) -> None:
-        """Check that a number of elements or steps is within the limits."""
-        if count > 10 * self.options.max_nodes:
-            raise LimitFault(
-                f"{count} elements are more than the limit of {10 * self.options.max_nodes}"
-            )
+    def afford(self, shape: tuple[int, ...], dtype: DType = FLOAT64) -> None:
+        """Check that a tensor is within the limits before it is made.
+
+        Raises: LimitFault where it is not, ArgumentFault where a size is negative.
+        """
+        for size in shape:
+            if size < 0:
+                raise ArgumentFault(
+                    f"Trying to create tensor with negative dimension {size}: {list(shape)}"
+                )
+        self.graph.afford(Meta(shape, dtype))
 
     def read(self, name: str) -> Any:
         """Read a data file beside the expression file."""
@@ -294,17 +302,30 @@ class Tracer:
         self,
         root: Any,
         gradient: Any = None,
-        retain_graph: Any = None,  # noqa: ARG002 - the next commit frees saved tensors
-        create_graph: bool = False,  # noqa: ARG002
-        inputs: Any = None,  # noqa: ARG002
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Any = None,
     ) -> None:
         """Run the backward pass from a tensor, there and then."""
         if not isinstance(root, Node):
             raise AutogradFault(f"backward() of {described(root)}", hint="call it on a tensor")
+        if create_graph:
+            raise AutogradFault(
+                "backward(create_graph=True) is not part of the language",
+                hint="grad(y, x) gives a gradient that can be differentiated again",
+            )
         if self.options.retain_all:
             self.retain_all(root)
-        cotangent = None if gradient is None else as_node(self.graph, gradient).value
-        autodiff.backward(self.graph, root.id, cotangent)
+        wanted = () if inputs is None else inputs if isinstance(inputs, tuple | list) else (inputs,)
+        autodiff.backward(
+            self.graph,
+            root.id,
+            None if gradient is None else as_node(self.graph, gradient).value,
+            inputs=[x.id for x in wanted],
+            retain_graph=bool(retain_graph),
+        )
+        for x in wanted:
+            self.graph.retained.add(x.id)
         self.roots.append(root.id)
 
     def retain_all(self, root: Node) -> None:

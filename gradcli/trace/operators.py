@@ -17,6 +17,7 @@ from gradcli.errors import (
     SyntaxFault,
 )
 from gradcli.graph import Node
+from gradcli.ops.meta import shown
 from gradcli.ops.rule import number
 from gradcli.syntax import tree
 from gradcli.trace.values import Function, Results, as_node, described
@@ -214,9 +215,12 @@ def assign_member(tracer: Tracer, target: Any, value: Any) -> None:
                     tracer.assign_in_place(owner, value)
                 return
             if target.name == "requires_grad" and isinstance(value, bool):
-                from gradcli.trace.attributes import METHODS
+                from gradcli.trace.attributes import set_requires_grad
 
-                METHODS["requires_grad_"](tracer, owner, value)
+                set_requires_grad(tracer, owner, value, "floating point and complex dtype")
+                return
+            if target.name == "grad" and isinstance(value, Node):
+                _set_grad(owner, value)
                 return
     if isinstance(target, tree.Subscript):
         owner = tracer.evaluate(target.value)
@@ -227,6 +231,16 @@ def assign_member(tracer: Tracer, target: Any, value: Any) -> None:
         f"`{tracer.source.snippet(target.span)}` cannot be assigned to", target.span,
         "bind the result to a name instead",
     )  # fmt: skip
+
+
+def _set_grad(owner: Node, value: Node) -> None:
+    if value.shape != owner.shape:
+        raise ShapeFault(
+            f"attempting to assign a gradient of size '{shown(value.shape)}' to a tensor of size "
+            f"'{shown(owner.shape)}'. Please ensure that the gradient and the tensor are the same "
+            "size"
+        )
+    owner.graph.grads[owner.id] = value.value
 
 
 def context(tracer: Tracer, expression: tree.Expression) -> bool:
