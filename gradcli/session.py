@@ -53,6 +53,8 @@ def run(source: Source, options: Options | None = None, request: Request | None 
     tracer.run()
     _check_names(tracer)
     root = _root(tracer, request)
+    if root is None and request.backward:
+        _say_why(tracer)
     ran = bool(tracer.roots)
     if root is not None and request.backward and (not ran or request.of):
         graph = tracer.graph
@@ -98,6 +100,20 @@ def _root(tracer: Tracer, request: Request) -> int | None:
     return None
 
 
+def _say_why(tracer: Tracer) -> None:
+    """Warn that nothing was differentiated, where something could have been."""
+    graph = tracer.graph
+    for node in reversed(tracer.results):
+        if node.requires_grad and graph.ops[node.id] is not None:
+            graph.span = graph.spans[node.id]
+            graph.warn(
+                f"backward did not run: {list(node.shape)} is no scalar. Reduce it with .sum() or "
+                ".mean(), choose another node with --of NODE, or give its cotangent with "
+                "--grad-output VALUE"
+            )
+            return
+
+
 def _named(tracer: Tracer, name: str) -> int:
     value = tracer.scope.get(name)
     if isinstance(value, Node):
@@ -122,7 +138,8 @@ def _named(tracer: Tracer, name: str) -> int:
 def inspect(session: Session) -> Inspection:
     """Return all that is known of a run, as plain facts."""
     graph, tracer = session.graph, session.tracer
-    shown = _shown(graph)
+    roots = [] if session.root is None else [session.root]
+    shown = _shown(graph, [*roots, *(node.id for node in tracer.results)])
     try:
         compute(graph, shown)
     except GradcliError as error:
@@ -140,9 +157,9 @@ def inspect(session: Session) -> Inspection:
     )
 
 
-def _shown(graph: Graph) -> list[int]:
-    """Return the nodes of the file's own lines, and all that they depend on."""
-    wanted = [i for i in range(len(graph)) if graph.origins[i] == "file" or i in graph.names]
+def _shown(graph: Graph, results: list[int]) -> list[int]:
+    """Return the nodes of the file's own lines, its results, and all that they depend on."""
+    wanted = results + [i for i in range(len(graph)) if graph.origins[i] == "file" or i in graph.names]
     found: set[int] = set()
     while wanted:
         id = wanted.pop()

@@ -116,8 +116,9 @@ class _Report:
         yield Text()
         nodes = shown(inspection, self.named, derived=self.full)
         marks = ASCII_MARKS if ascii_only else MARKS
-        yield from self._tables(nodes, marks, options)
-        yield Text()
+        if nodes:
+            yield from self._tables(nodes, marks, options)
+            yield Text()
         for line in filled(legend(nodes, marks), options.max_width):
             yield Text(line, style="dim")
         steps = len(shown(inspection, self.named)) - len(nodes)
