@@ -10,6 +10,7 @@ from gradcli import __version__
 from gradcli.cli.check import check
 from gradcli.cli.eval import evaluate
 from gradcli.cli.graph import graph
+from gradcli.cli.ops import ops
 
 app = typer.Typer(
     name="gradcli",
@@ -22,6 +23,7 @@ app = typer.Typer(
 app.command("eval")(evaluate)
 app.command("graph")(graph)
 app.command("check")(check)
+app.command("ops")(ops)
 
 
 def _version(wanted: bool) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gradcli.cli.complete import files, nodes
 from gradcli.errors import InputFault, Source
 
 if TYPE_CHECKING:
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
     from gradcli.trace import Options
 
 File = Annotated[
-    str | None, typer.Argument(metavar="FILE", help="An expression file; - is standard input.")
+    str | None,
+    typer.Argument(
+        metavar="FILE", help="An expression file; - is standard input.", autocompletion=files
+    ),
 ]
 Expr = Annotated[
     str | None, typer.Option("-e", "--expr", metavar="TEXT", help="The expressions themselves.")
@@ -36,11 +40,21 @@ Data = Annotated[
 ]
 Of = Annotated[
     str | None,
-    typer.Option("--of", metavar="NODE", help="What to differentiate (default: the last scalar)."),
+    typer.Option(
+        "--of",
+        metavar="NODE",
+        help="What to differentiate (default: the last scalar).",
+        autocompletion=nodes,
+    ),
 ]
 Wrt = Annotated[
     list[str] | None,
-    typer.Option("--wrt", metavar="NAME", help="Differentiate by this; it becomes a parameter."),
+    typer.Option(
+        "--wrt",
+        metavar="NAME",
+        help="Differentiate by this; it becomes a parameter.",
+        autocompletion=nodes,
+    ),
 ]
 Dtype = Annotated[str, typer.Option("--dtype", help="Dtype of floating literals.")]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of random tensors.")]

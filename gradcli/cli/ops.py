@@ -1,0 +1,40 @@
+"""`gradcli ops`: the table of operations."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from gradcli.cli import options as o
+from gradcli.cli.complete import operations
+from gradcli.cli.output import show, write
+from gradcli.errors import NameFault
+
+
+def ops(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAME", help="A name or a part of one.", autocompletion=operations),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    output: o.Output = None,
+) -> None:
+    """Show operations: signature, derivative, grad_fn, kinks, domain."""
+    from gradcli.reference import entries, matching
+    from gradcli.render.ops import render, to_json
+
+    found, others = matching(tuple(names or ()))
+    if not found:
+        from difflib import get_close_matches
+
+        known = [n for e in entries() for n in (e.name, *e.aliases)]
+        near = get_close_matches((names or [""])[0], known, 1)
+        raise NameFault(
+            f"no operation is called {' or '.join(names or ())}",
+            hint=f"did you mean `{near[0]}`?" if near else "gradcli ops lists them all",
+        )
+    if json:
+        write(to_json(found), output)
+    else:
+        show(render(found, others), output)

@@ -1,0 +1,157 @@
+"""What can be said of an operation: its row, with the derivatives printed from its rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from gradcli.errors import GradcliError, Source
+from gradcli.graph import Graph
+from gradcli.ops import FAMILIES, FUNCTIONS, Primitive, Row
+from gradcli.ops.rule import Elementwise
+from gradcli.session import Request, run
+from gradcli.symbols import Formula, formulas
+from gradcli.trace import Binding, Options
+
+# the tensors that the examples of rows speak of: seeded, between 0.2 and 0.9
+SHAPES = {"s": (), "v": (3,), "M": (2, 3), "A": (3, 3), "T": (2, 3, 3)}
+
+
+@dataclass(frozen=True)
+class Derivative:
+    """The derivatives of one overload: PyTorch's class name and a formula for each argument."""
+
+    grad_fn: str
+    formulas: tuple[Formula, ...]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An operation as the reference shows it.
+
+    `steps` are the grad_fn classes of the nodes that an operation written with others makes;
+    `domain` are intervals from which an argument is drawn where not every number will do.
+    """
+
+    name: str
+    family: str
+    signature: str
+    doc: str
+    aliases: tuple[str, ...]
+    derivatives: tuple[Derivative, ...]
+    steps: tuple[str, ...]
+    kink: str
+    domain: tuple[tuple[float, float], ...]
+    examples: tuple[str, ...]
+
+
+@cache
+def entries() -> tuple[Entry, ...]:
+    """Return every operation that a file can call, in the order of the table."""
+    homes = {id(row): f.__name__.rpartition(".")[2] for f in reversed(FAMILIES)
+             for row in vars(f).values() if isinstance(row, Row)}  # fmt: skip
+    seen: set[int] = set()
+    found = []
+    for row in FUNCTIONS.values():
+        if id(row) not in seen:
+            seen.add(id(row))
+            found.append(_entry(row, homes.get(id(row), "")))
+    return tuple(sorted(found, key=lambda e: e.name))
+
+
+def matching(words: tuple[str, ...]) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
+    """Return the operations that are called by some words, and others whose names contain one.
+
+    Where no operation is called so, those that contain a word are the first.
+    """
+    if not words:
+        return entries(), ()
+    exact = tuple(e for e in entries() if any(w in _names(e) for w in words))
+    near = tuple(
+        e
+        for e in entries()
+        if e not in exact and any(w.lower() in n.lower() for w in words for n in _names(e))
+    )
+    return (exact, near) if exact else (near, ())
+
+
+def _names(entry: Entry) -> tuple[str, ...]:
+    return (entry.name, *entry.aliases)
+
+
+def _entry(row: Row, family: str) -> Entry:
+    graphs = [g for g in map(_example, row.examples) if g is not None]
+    primitives = _made(row, graphs)
+    own = [p for p in primitives if p[0] is row or p[0].label == row.name]
+    steps = () if own else tuple(dict.fromkeys(name for _, name, _, _ in primitives if name))
+    kinks = [row.kink, *(p[0].kink for p in own)]
+    domains = [row.domain, *(p[0].domain for p in own)]
+    return Entry(
+        row.name,
+        family,
+        str(row.signature),
+        row.doc,
+        row.aliases,
+        tuple(_derivatives(own)),
+        steps,
+        next((k for k in kinks if k), ""),
+        next((d for d in domains if d), ()),
+        row.examples,
+    )
+
+
+# an operation as an example uses it: its row, grad_fn, the operands' shapes, and attributes
+Use = tuple[Primitive, str, list[Any] | None, dict[str, Any]]
+
+
+def _made(row: Row, graphs: list[Graph]) -> list[Use]:
+    """Return the operations that a row's examples use, each class of grad_fn once."""
+    found: dict[str, Use] = {}
+    if isinstance(row, Primitive) and isinstance(row.derivative, Elementwise):
+        found[_class(row)] = (row, _class(row), None, {})
+    for graph in graphs:
+        for id, op in enumerate(graph.ops):
+            if op is None or op.derivative is None or not op.grad_fn:
+                continue
+            name = op.grad_fn_name(graph.operands(id), graph.attrs[id])
+            operands = graph.operands(id)
+            metas = [getattr(x, "graph", None) and graph.metas[x.id] for x in operands]
+            plain = isinstance(op.derivative, Elementwise) and op.name not in found
+            usable = None if plain or None in metas else metas
+            found.setdefault(name, (op, name, usable, {} if plain else graph.attrs[id]))
+    return list(found.values())
+
+
+def _class(row: Primitive) -> str:
+    if isinstance(row.grad_fn, str):
+        return row.grad_fn
+    defaults = row.signature.defaults
+    return row.grad_fn(*[np.zeros(())] * len(row.signature.tensors), **defaults)
+
+
+def _derivatives(uses: list[Use]) -> list[Derivative]:
+    found = []
+    for op, name, metas, attrs in uses:
+        try:
+            found.append(Derivative(name, formulas(op, metas, **attrs)))
+        except (GradcliError, AssertionError, TypeError, ValueError):
+            found.append(Derivative(name, ()))  # a rule that works on values, not on formulas
+    return found
+
+
+def _example(text: str) -> Graph | None:
+    """Return the graph of an example, None where it does not run on these tensors."""
+    generator = np.random.default_rng(0)
+    bindings = {
+        name: Binding(generator.uniform(0.2, 0.9, shape), parameter=True, optional=True)
+        for name, shape in SHAPES.items()
+    }
+    try:
+        return run(
+            Source("<example>", text), Options(bindings=bindings), Request(backward=False)
+        ).graph
+    except GradcliError:
+        return None

@@ -1,0 +1,128 @@
+"""`gradcli ops`: the table of operations as lines, as a page, and as data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from gradcli.reference import Entry
+
+SCHEMA = "gradcli.ops/1"
+PAGE = 3  # so many operations or fewer are shown whole
+
+
+def render(entries: Sequence[Entry], others: Sequence[Entry] = ()) -> RenderableType:
+    """Return a line for each operation, or the whole of each where they are few.
+
+    `others` are named below.
+    """
+    return _Pages(entries, others) if len(entries) <= PAGE else _Lines(entries)
+
+
+class _Lines:
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self.entries = entries
+
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> Iterator[RenderableType]:
+        table = Table(box=None, show_edge=False, pad_edge=False, header_style="bold")
+        table.add_column("operation", no_wrap=True)
+        table.add_column("what it is", ratio=1)
+        table.add_column("grad_fn", no_wrap=True)
+        for entry in self.entries:
+            names = [d.grad_fn for d in entry.derivatives] or list(entry.steps)
+            more = f" +{len(names) - 1}" if len(names) > 1 else ""
+            grad_fn = f"{names[0]}{more}" if names else "none"
+            table.add_row(
+                entry.name,
+                entry.doc,
+                Text(grad_fn, style="" if names else "dim"),
+            )
+        yield table
+        yield Text(f"\n{len(self.entries)} operations; gradcli ops NAME shows one", style="dim")
+
+
+class _Pages:
+    def __init__(self, entries: Sequence[Entry], others: Sequence[Entry]) -> None:
+        self.entries = entries
+        self.others = others
+
+    def __rich_console__(
+        self, console: Console, options: ConsoleOptions
+    ) -> Iterator[RenderableType]:
+        for i, entry in enumerate(self.entries):
+            if i:
+                yield Text()
+            yield Text(entry.signature, style="bold")
+            yield Text(f"  {entry.doc}")
+            table = Table.grid(padding=(0, 2, 0, 0))
+            table.add_column(style="dim", no_wrap=True)
+            table.add_column(overflow="fold")
+            for name, text in _facts(entry):
+                table.add_row(f"  {name}", text)
+            yield table
+        if self.others:
+            names = ", ".join(entry.name for entry in self.others)
+            yield Text(f"\nothers with that in their names: {names}", style="dim")
+
+
+def _facts(entry: Entry) -> Iterator[tuple[str, str]]:
+    for derivative in entry.derivatives:
+        yield "grad_fn", derivative.grad_fn
+        for formula in derivative.formulas:
+            yield "", f"{formula.argument}: {formula.text}"
+    if entry.steps:
+        yield "made of", ", ".join(entry.steps)
+    if entry.kink:
+        yield "kink", entry.kink
+    if entry.domain:
+        yield "domain", ", ".join(f"({_end(a)}, {_end(b)})" for a, b in entry.domain)
+    if entry.aliases:
+        yield "also", ", ".join(entry.aliases)
+    if entry.examples:
+        yield "examples", "; ".join(entry.examples)
+
+
+def _end(x: float) -> str:
+    return "∞" if x == float("inf") else "-∞" if x == -float("inf") else f"{x:g}"
+
+
+def record(entry: Entry) -> dict[str, Any]:
+    """Return an operation as data, in the schema `gradcli.ops/1`.
+
+    Keys: `name`, `family`, `signature`, `doc`, `aliases`, `kink` (or ""), `examples`; `domain`, a
+    pair of ends for each argument, infinities as strings; `derivatives`, each with `grad_fn` and
+    `formulas` from argument to text, where `g` is the result's cotangent and `y` the result;
+    `steps`, the grad_fn classes of an operation that is written with others.
+    """
+    return {
+        "name": entry.name,
+        "family": entry.family,
+        "signature": entry.signature,
+        "doc": entry.doc,
+        "aliases": entry.aliases,
+        "derivatives": [
+            {"grad_fn": d.grad_fn, "formulas": {f.argument: f.text for f in d.formulas}}
+            for d in entry.derivatives
+        ],
+        "steps": entry.steps,
+        "kink": entry.kink,
+        "domain": [[_number(end) for end in pair] for pair in entry.domain],
+        "examples": entry.examples,
+    }
+
+
+def _number(x: float) -> float | str:
+    return x if abs(x) != float("inf") else ("inf" if x > 0 else "-inf")
+
+
+def to_json(entries: Sequence[Entry]) -> str:
+    """Return operations as JSON, a line each."""
+    lines = ",\n    ".join(json.dumps(record(e), ensure_ascii=False) for e in entries)
+    return f'{{\n  "schema": "{SCHEMA}",\n  "operations": [\n    {lines}\n  ]\n}}\n'
