@@ -10,14 +10,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gradcli.api import load, loads
+    from gradcli.api import check, load, loads
     from gradcli.errors import GradcliError
     from gradcli.inspection import Inspection
 
 __version__ = "0.1.0"
-__all__ = ["GradcliError", "Inspection", "load", "loads"]
+__all__ = ["GradcliError", "Inspection", "check", "load", "loads"]
 
 _HOMES = {
+    "check": "gradcli.api",
     "load": "gradcli.api",
     "loads": "gradcli.api",
     "GradcliError": "gradcli.errors",

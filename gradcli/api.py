@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import InputFault, Source
 from gradcli.graph import Limits
@@ -16,6 +16,9 @@ from gradcli.syntax import parse_expression
 from gradcli.syntax.tree import Program
 from gradcli.trace import Binding, Options, Tracer
 from gradcli.trace.values import to_array
+
+if TYPE_CHECKING:
+    from gradcli.verify import Report, Settings
 
 MAX_FILE = 64 << 20  # bytes of an expression file
 
@@ -168,6 +171,19 @@ def load(
     source = read_source(Path(path))
     options = {"folder": Path(path).parent} | options
     return _inspected(source, of, grad_output, backward, options)
+
+
+def check(path: str | Path, settings: Settings | None = None, **options: Any) -> Report:
+    """Run an expression file, and compare its gradients with numeric derivatives.
+
+    `options` are those of `options_for`.
+
+    Raises: GradcliError where the file or a binding is wrong.
+    """
+    from gradcli.verify.run import check_source
+
+    source = read_source(Path(path))
+    return check_source(source, options_for(**{"folder": Path(path).parent} | options), settings)
 
 
 def _inspected(

@@ -249,7 +249,7 @@ def push(
     graph: Graph, tangents: dict[int, Any], targets: Sequence[int], read: Callable[[int], Any]
 ) -> list[Any]:
     """Carry tangents of some nodes forward; return the tangents of targets, None where at rest."""
-    for id in range(min(tangents), max(targets) + 1):
+    for id in behind(graph, targets, min(tangents)):
         op, inputs = graph.ops[id], graph.inputs[id]
         if op is None or id in tangents or not any(i in tangents for i in inputs):
             continue
@@ -264,6 +264,18 @@ def push(
         if t is not None:
             tangents[id] = t if op.outputs else _shaped(t, graph, id)
     return [tangents.get(i) for i in targets]
+
+
+def behind(graph: Graph, targets: Iterable[int], first: int) -> list[int]:
+    """Return the rows that targets are made of, from a row on: what is not has no values."""
+    found: set[int] = set()
+    pending = list(targets)
+    while pending:
+        id = pending.pop()
+        if id >= first and id not in found:
+            found.add(id)
+            pending.extend(graph.inputs[id])
+    return sorted(found)
 
 
 def _shaped(t: Any, graph: Graph, id: int) -> Any:

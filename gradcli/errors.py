@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,6 +10,16 @@ from typing import NamedTuple
 from unicodedata import combining, east_asian_width
 
 EXCERPT_WIDTH = 100  # characters of a source line shown around an error; longer lines are cropped
+_LINE_END = re.compile(r"\r\n?|\n")
+# what would move a terminal's cursor, clear its screen or turn the order of a text around
+_CONTROLS = {code: 0x2400 + code for code in range(0x20)} | {0x7F: "␡"}
+_CONTROLS |= dict.fromkeys([*range(0x80, 0xA0), 0x200E, 0x200F, 0x2028, 0x2029], "·")
+_CONTROLS |= dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)], "·")
+
+
+def visible(text: str) -> str:
+    """Return a text that is safe to print: a character for each control character."""
+    return text.translate(_CONTROLS)
 
 
 class Span(NamedTuple):
@@ -31,12 +42,8 @@ class Source:
 
     @cached_property
     def line_starts(self) -> list[int]:
-        """Offsets at which the lines begin."""
-        starts = [0]
-        find = self.text.find
-        while (at := find("\n", starts[-1])) >= 0:
-            starts.append(at + 1)
-        return starts
+        r"""Offsets at which the lines begin; they end in `\n`, `\r\n` or `\r`."""
+        return [0, *(match.end() for match in _LINE_END.finditer(self.text))]
 
     def position(self, offset: int) -> tuple[int, int]:
         """Return the line and the column of an offset, both counted from 1."""
@@ -49,9 +56,8 @@ class Source:
 
     def line_text(self, line: int) -> str:
         """Return the text of a line counted from 1, without its end."""
-        start = self.line_starts[line - 1]
-        end = self.text.find("\n", start)
-        return self.text[start : end if end >= 0 else len(self.text)].rstrip("\r")
+        end = self.line_starts[line] if line < len(self.line_starts) else None
+        return self.text[self.line_starts[line - 1] : end].rstrip("\r\n")
 
     def snippet(self, span: Span) -> str:
         """Return the text of a span on one line, runs of white space folded."""
@@ -88,18 +94,18 @@ class GradcliError(Exception):
 
     def __str__(self) -> str:
         """Return the whole report: place, message, the line underlined, the hint."""
-        lines = [f"{self._place()}error: {self.message}", *self._excerpt()]
+        report = [f"{self._place()}error: {self.message}", *self._excerpt()]
         if self.hint:
-            lines.append(f"hint: {self.hint}")
-        return "\n".join(lines)
+            report.append(f"hint: {self.hint}")
+        return "\n".join(visible(line) for part in report for line in part.split("\n"))
 
     def _place(self) -> str:
         if self.source is None:
             return ""
         if self.span is None:
-            return f"{self.source.name}: "
+            return f"{visible(self.source.name)}: "
         line, column = self.source.position(self.span.start)
-        return f"{self.source.name}:{line}:{column}: "
+        return f"{visible(self.source.name)}:{line}:{column}: "
 
     def _excerpt(self) -> list[str]:
         if self.source is None or self.span is None:
@@ -108,7 +114,7 @@ class GradcliError(Exception):
         text = self.source.line_text(line)
         begin = min(column - 1, len(text))
         end = max(begin + 1, min(begin + self.span.end - self.span.start, len(text)))
-        text, begin, end = _crop(text.replace("\t", " "), begin, end)
+        text, begin, end = _crop(visible(text.replace("\t", " ")), begin, end)
         margin = " " * len(str(line))
         return [
             f"{line} │ {text}",

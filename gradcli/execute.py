@@ -7,15 +7,25 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.errors import GradcliError, LimitFault
+from gradcli.errors import DtypeFault, GradcliError, LimitFault
 from gradcli.graph import Graph
-from gradcli.ops.dtypes import FLOAT32, Array, DType, is_half, promote
+from gradcli.ops.dtypes import (
+    FLOAT32,
+    SCALAR_NAMES,
+    Array,
+    DType,
+    is_half,
+    promote,
+)
+
+NUMPY_REFUSES = ("not supported", "did not contain a loop")  # a dtype that a ufunc lacks
 
 
 def compute(graph: Graph, ids: Iterable[int]) -> None:
     """Compute the values of nodes, and of all that they depend on, where they are missing.
 
-    Raises: LimitFault where memory runs out or a number is too large for its dtype.
+    Raises: LimitFault where memory runs out or a number is too large for its dtype; DtypeFault, in
+    PyTorch's words, where an operation does not exist for a dtype.
     """
     values = graph.values
     with np.errstate(all="ignore"):
@@ -38,6 +48,12 @@ def evaluate(graph: Graph, id: int, values: Any) -> Any:
         result = op.forward(*operands, **graph.attrs[id])
     except (MemoryError, OverflowError) as error:
         raise LimitFault(f"{op.label}: {error or 'out of memory'}", graph.spans[id]) from None
+    except TypeError as error:
+        if not any(words in str(error) for words in NUMPY_REFUSES):
+            raise
+        dtype = next(x.dtype for x in operands if isinstance(x, np.ndarray))
+        name = SCALAR_NAMES.get(dtype.name, dtype.name)
+        raise DtypeFault(f'"{op.label}" not implemented for {name!r}', graph.spans[id]) from None
     if op.outputs:
         return result
     array = np.asarray(result)
@@ -50,7 +66,7 @@ def _promoted(operands: list[Any], result: DType, default: DType) -> list[Any]:
     if all(x.dtype == result for x in arrays) and not is_half(result):
         return operands
     common = promote(tuple(x for x in operands if x is not None), default)
-    if common.kind in "biu" and result.kind in "fc":
+    if common.kind in "biu" and result.kind != "b":
         common = result
     if is_half(common):
         common = FLOAT32  # and the result is rounded once, as on PyTorch's CPU

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import GradcliError, Source
-from gradcli.graph import Graph
+from gradcli.graph import Graph, Node
 from gradcli.ops import FAMILIES, FUNCTIONS, Primitive, Row
+from gradcli.ops.dtypes import FLOAT64
+from gradcli.ops.meta import Meta
 from gradcli.ops.rule import Elementwise
 from gradcli.session import Request, run
 from gradcli.symbols import Formula, formulas
@@ -103,6 +105,8 @@ def _entry(row: Row, family: str) -> Entry:
     )
 
 
+FLOAT = Meta((), FLOAT64)
+
 # an operation as an example uses it: its row, grad_fn, the operands' shapes, and attributes
 Use = tuple[Primitive, str, list[Any] | None, dict[str, Any]]
 
@@ -110,18 +114,22 @@ Use = tuple[Primitive, str, list[Any] | None, dict[str, Any]]
 def _made(row: Row, graphs: list[Graph]) -> list[Use]:
     """Return the operations that a row's examples use, each class of grad_fn once."""
     found: dict[str, Use] = {}
-    if isinstance(row, Primitive) and isinstance(row.derivative, Elementwise):
-        found[_class(row)] = (row, _class(row), None, {})
     for graph in graphs:
         for id, op in enumerate(graph.ops):
             if op is None or op.derivative is None or not op.grad_fn:
                 continue
-            name = op.grad_fn_name(graph.operands(id), graph.attrs[id])
             operands = graph.operands(id)
-            metas = [getattr(x, "graph", None) and graph.metas[x.id] for x in operands]
-            plain = isinstance(op.derivative, Elementwise) and op.name not in found
-            usable = None if plain or None in metas else metas
-            found.setdefault(name, (op, name, usable, {} if plain else graph.attrs[id]))
+            name = op.grad_fn_name(operands, graph.attrs[id])
+            metas = [graph.metas[x.id] if isinstance(x, Node) else x for x in operands]
+            if isinstance(op.derivative, Elementwise):  # true of any shape and any attribute
+                general = [Meta((), m.dtype) if isinstance(m, Meta) else FLOAT for m in metas]
+                fixed = {p.name for p in op.signature.attributes if p.kind != "number"}
+                attrs = {k: v for k, v in graph.attrs[id].items() if k in fixed}
+                found.setdefault(name, (op, name, general, attrs))
+            else:
+                found.setdefault(name, (op, name, metas, graph.attrs[id]))
+    if not found and isinstance(row, Primitive) and isinstance(row.derivative, Elementwise):
+        found[_class(row)] = (row, _class(row), None, {})
     return list(found.values())
 
 
@@ -133,13 +141,7 @@ def _class(row: Primitive) -> str:
 
 
 def _derivatives(uses: list[Use]) -> list[Derivative]:
-    found = []
-    for op, name, metas, attrs in uses:
-        try:
-            found.append(Derivative(name, formulas(op, metas, **attrs)))
-        except (GradcliError, AssertionError, TypeError, ValueError):
-            found.append(Derivative(name, ()))  # a rule that works on values, not on formulas
-    return found
+    return [Derivative(name, formulas(op, metas, **attrs)) for op, name, metas, attrs in uses]
 
 
 def _example(text: str) -> Graph | None:

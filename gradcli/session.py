@@ -159,7 +159,9 @@ def inspect(session: Session) -> Inspection:
 
 def _shown(graph: Graph, results: list[int]) -> list[int]:
     """Return the nodes of the file's own lines, its results, and all that they depend on."""
-    wanted = results + [i for i in range(len(graph)) if graph.origins[i] == "file" or i in graph.names]
+    wanted = results + [
+        i for i in range(len(graph)) if graph.origins[i] == "file" or i in graph.names
+    ]
     found: set[int] = set()
     while wanted:
         id = wanted.pop()

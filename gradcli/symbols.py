@@ -35,12 +35,13 @@ class Symbol(Operators):
         self.rank = rank  # how tightly its outermost operator binds
 
     def record(self, op: Primitive, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+        operands = tuple(
+            self.constant(x) if isinstance(x, np.ndarray | np.generic) else x for x in operands
+        )
         attrs = {**op.signature.defaults, **attrs}
         meta = op.meta(*operands, **op.complete(operands, attrs))
         if op.outputs:
-            text = _written(op, operands, attrs)[0]
-            names = (*op.outputs, *map(str, range(len(meta))))
-            return tuple(Symbol(f"{text}.{n}", m) for n, m in zip(names, meta, strict=False))
+            return _parts(_written(op, operands, attrs)[0], op, meta)
         text, rank = _written(op, operands, attrs)
         return Symbol(text, meta, rank)
 
@@ -79,6 +80,13 @@ class Symbol(Operators):
     def __bool__(self) -> bool:
         """Take the general case where a rule asks for a special one, such as exponent == 0."""
         return False
+
+
+def _parts(whole: str, op: Primitive, metas: Any) -> tuple[Symbol, ...]:
+    """Return the several results of an operation, by name or by number."""
+    if len(op.outputs) == len(metas):
+        return tuple(Symbol(f"{whole}.{n}", m) for n, m in zip(op.outputs, metas, strict=True))
+    return tuple(Symbol(f"{whole}[{i}]", m) for i, m in enumerate(metas))
 
 
 def _written(op: Primitive, operands: tuple[Any, ...], attrs: dict[str, Any]) -> tuple[str, int]:
@@ -134,11 +142,11 @@ class Formula:
     text: str
 
 
-def formulas(row: Primitive, metas: list[Meta] | None = None, **attrs: Any) -> tuple[Formula, ...]:
+def formulas(row: Primitive, metas: list[Any] | None = None, **attrs: Any) -> tuple[Formula, ...]:
     """Return the derivative of an operation with respect to each differentiable argument.
 
-    `metas` are shapes and dtypes of the operands and `attrs` the attributes of an example; an
-    elementwise operation needs neither.
+    `metas` are shapes and dtypes of the operands (or numbers, or None where an operand is
+    missing) and `attrs` the attributes of an example; an elementwise operation needs neither.
     """
     derivative = row.derivative
     if derivative is None:
@@ -148,18 +156,19 @@ def formulas(row: Primitive, metas: list[Meta] | None = None, **attrs: Any) -> t
         metas = [Meta((), FLOAT64)] * len(names)
     if len(metas) != len(names):  # a list of tensors
         names = tuple(f"{names[0]}[{i}]" for i in range(len(metas)))
-    operands = tuple(Symbol(n, m) for n, m in zip(names, metas, strict=True))
+    operands = tuple(
+        Symbol(n, m) if isinstance(m, Meta) else m for n, m in zip(names, metas, strict=True)
+    )
     complete = {p.name: attrs.get(p.name, _standing_for(p)) for p in row.signature.attributes}
     complete = row.complete(operands, complete)
     meta = row.meta(*operands, **complete)
     y: Any = Symbol("y", meta)
     g: Any = Symbol("g", meta)
     if row.outputs:
-        y = tuple(Symbol(f"y.{n}", m) for n, m in zip(row.outputs, meta, strict=False))
-        g = tuple(Symbol(f"g.{n}", m) for n, m in zip(row.outputs, meta, strict=False))
+        y, g = _parts("y", row, meta), _parts("g", row, meta)
     found = []
     for slot, name in enumerate(names):
-        if derivative.body(slot) is not None:
+        if derivative.body(slot) is not None and isinstance(metas[slot], Meta):
             try:
                 text = _text(derivative.vjp(slot, g, y, operands, complete), COMPARISON)
             except AutogradFault:  # PyTorch's NotImplemented

@@ -9,6 +9,7 @@ import typer
 from gradcli import __version__
 from gradcli.cli.check import check
 from gradcli.cli.eval import evaluate
+from gradcli.cli.fmt import fmt
 from gradcli.cli.graph import graph
 from gradcli.cli.ops import ops
 
@@ -24,6 +25,7 @@ app.command("eval")(evaluate)
 app.command("graph")(graph)
 app.command("check")(check)
 app.command("ops")(ops)
+app.command("fmt")(fmt)
 
 
 def _version(wanted: bool) -> None:

@@ -1,22 +1,223 @@
-"""`gradcli check`: every gradient against finite differences."""
+"""`gradcli check`: every gradient against finite differences, and every claim."""
 
 from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gradcli.cli import options as o
+from gradcli.cli.output import show, write
+
+if TYPE_CHECKING:
+    from gradcli.verify import Report, Settings
+    from gradcli.verify.run import Outcome
+
+
+PATIENCE = 1.0  # seconds after which a bar is shown
+
+
+class Format(StrEnum):
+    """How the findings are written."""
+
+    table = "table"
+    json = "json"
+    markdown = "markdown"
+    junit = "junit"
+    github = "github"
+
+
+Files = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="FILE...", help="Expression files, or folders of them; - is stdin."),
+]
 
 
 def check(
-    file: o.File = None,
+    files: Files = None,
     expr: o.Expr = None,
     set: o.Set = None,
     param: o.Param = None,
     data: o.Data = None,
-    of: o.Of = None,
+    of: Annotated[
+        str | None,
+        typer.Option(
+            "--of", metavar="NODE,...", help="What to differentiate (default: the last scalar)."
+        ),
+    ] = None,
     wrt: o.Wrt = None,
+    mode: Annotated[
+        str, typer.Option("--mode", metavar="MODE,...", help="reverse, forward or both.")
+    ] = "reverse",
+    order: Annotated[
+        int, typer.Option("--order", min=1, max=2, help="2 checks the gradient of the gradient.")
+    ] = 1,
+    points: Annotated[
+        int, typer.Option("--points", min=0, help="Random points at which claims must hold too.")
+    ] = 8,
+    max_elements: Annotated[
+        int, typer.Option("--max-elements", min=1, help="Larger parameters are sampled.")
+    ] = 4096,
+    tolerance: Annotated[
+        float, typer.Option("--tolerance", min=0, help="Relative, beside the error bar.")
+    ] = 1e-6,
+    through_detach: Annotated[
+        bool, typer.Option("--through-detach", help="Let differences see through detach, no_grad.")
+    ] = False,
     dtype: o.Dtype = "float64",
     seed: o.Seed = 0,
+    format: Annotated[Format, typer.Option("--format", help="How to write.")] = Format.table,
+    json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    github: Annotated[bool, typer.Option("--github", help="The same as --format github.")] = False,
+    junit: Annotated[
+        Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit's XML here too.")
+    ] = None,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="Stop at the first file that is not well.")
+    ] = False,
+    jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="Processes for files.")] = 1,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="List elements, and show the sweep over steps.")
+    ] = False,
+    output: o.Output = None,
 ) -> None:
-    """Compare every gradient with finite differences, and evaluate the claims."""
-    raise typer.Exit(2)
+    """Compare every gradient with finite differences, and evaluate the claims.
+
+    Exit status: 0 all well, 1 a gradient is wrong or a claim false, 2 the input is wrong,
+    3 undecided.
+    """
+    from gradcli.verify import Settings
+
+    settings = Settings(
+        of=tuple(name.strip() for name in (of or "").split(",") if name.strip()),
+        modes=_modes(mode), order=order, points=points, max_elements=max_elements,
+        tolerance=tolerance, through_detach=through_detach, verbose=verbose, seed=seed,
+    )  # fmt: skip
+    made = {
+        "set": set, "param": param, "data": data, "wrt": wrt, "dtype": dtype, "seed": seed,
+    }  # fmt: skip
+    kind = "json" if json else "github" if github else format.value
+    paths = _paths(files, expr)
+    if len(paths) == 1 and kind == "table":
+        found = [_one(paths[0], expr, made, settings, output)]
+    else:
+        one = partial(_attempted, text=expr, made=made, settings=settings)
+        found = _several(paths, one, jobs, fail_fast, kind, output)
+    if junit is not None:
+        write(_rendered("junit", found), junit)
+    from gradcli.verify.run import status_of
+
+    raise typer.Exit(status_of(found))
+
+
+def _modes(text: str) -> Any:
+    modes = tuple(dict.fromkeys(m.strip() for m in text.split(",") if m.strip()))
+    if not modes or any(m not in ("reverse", "forward") for m in modes):
+        raise typer.BadParameter("reverse, forward or reverse,forward", param_hint="--mode")
+    return modes
+
+
+def _paths(files: list[str] | None, expr: str | None) -> list[str | None]:
+    """Return the files to check; None stands for the text of --expr, or for nothing at all."""
+    from gradcli.verify.run import files_in
+
+    if not files or expr is not None:
+        return [files[0] if files else None]
+    return list(files_in(files))
+
+
+def _report(
+    file: str | None, text: str | None, made: dict[str, Any], settings: Settings, **more: Any
+) -> Report:
+    from gradcli.verify.run import check_source
+
+    source, folder = o.source_and_folder(file, text)
+    return check_source(source, o.made_options(folder, **made), settings, **more)
+
+
+def _attempted(
+    file: str | None, *, text: str | None, made: dict[str, Any], settings: Settings
+) -> Outcome:
+    from gradcli.verify.run import attempted
+
+    return attempted(file or "<expr>", lambda: _report(file, text, made, settings))
+
+
+def _one(
+    file: str | None,
+    text: str | None,
+    made: dict[str, Any],
+    settings: Settings,
+    output: Path | None,
+) -> Outcome:
+    """Check one file, and show all of it. Its errors are the command's."""
+    from gradcli.render import CHECK
+    from gradcli.verify.run import Outcome
+
+    with _progress("parameters") as advance:
+        report = _report(file, text, made, settings, progress=advance)
+    show(CHECK["table"](report, verbose=settings.verbose), output)
+    return Outcome(report.file, report)
+
+
+def _several(
+    paths: list[str | None], one: Any, jobs: int, fail_fast: bool, kind: str, output: Path | None
+) -> list[Outcome]:
+    from gradcli.verify.run import outcomes
+
+    found: list[Outcome] = []
+    names = [path or "<expr>" for path in paths]
+    with _progress("files") as advance:
+        for outcome in outcomes(paths, one, jobs, fail_fast):  # type: ignore[arg-type]
+            found.append(outcome)
+            advance(len(found), len(paths))
+    if kind == "table":
+        from gradcli.render import CHECK
+
+        show(CHECK["files"](found, column=max(map(len, names)), left_out=len(paths) - len(found)),
+             output)  # fmt: skip
+    else:
+        write(_rendered(kind, found), output)
+    return found
+
+
+def _rendered(kind: str, found: list[Outcome]) -> str:
+    from gradcli.render import CHECK
+
+    text: str = CHECK[kind](found)
+    return text
+
+
+class _progress:  # noqa: N801 - used as a function, as contextmanagers are
+    """A bar on standard error, for people only, that appears when the work takes a while."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self.started = monotonic()
+        self.bar: Any = None
+        self.task: Any = None
+
+    def __enter__(self) -> Any:
+        return self.advance
+
+    def advance(self, done: int, total: int) -> None:
+        """Show how much is done."""
+        if not sys.stderr.isatty() or monotonic() - self.started < PATIENCE:
+            return
+        if self.bar is None:
+            from rich.console import Console
+            from rich.progress import Progress
+
+            self.bar = Progress(console=Console(stderr=True), transient=True)
+            self.task = self.bar.add_task(self.what, total=total)
+            self.bar.start()
+        self.bar.update(self.task, completed=done)
+
+    def __exit__(self, *_: Any) -> None:
+        if self.bar is not None:
+            self.bar.stop()

@@ -2,10 +2,57 @@
 
 from __future__ import annotations
 
-from gradcli.ops import elementwise, linalg, nn, reductions, shapes
+from gradcli.ops import (
+    activations,
+    arithmetic,
+    attention,
+    classes,
+    contractions,
+    convolution,
+    decompositions,
+    distances,
+    einsum,
+    elementwise,
+    extrema,
+    fft,
+    indexing,
+    invariants,
+    joining,
+    layout,
+    linalg,
+    losses,
+    margins,
+    masks,
+    normalisation,
+    numpy_forms,
+    padding,
+    pooling,
+    products,
+    reductions,
+    resampling,
+    scans,
+    scatter,
+    shapes,
+    solvers,
+    sorting,
+    special,
+    spectra,
+    statistics,
+    triangular,
+    views,
+    windows,
+    writes,
+)
+from gradcli.ops import complex as complex_
 from gradcli.ops.rule import Composite, Primitive, Row
 
-FAMILIES = (elementwise, reductions, shapes, linalg, nn)
+FAMILIES = (
+    elementwise, arithmetic, special, activations, complex_, reductions, extrema, scans,
+    sorting, statistics, shapes, views, layout, indexing, scatter, writes, masks, padding,
+    joining, contractions, numpy_forms, linalg, products, einsum, solvers, triangular,
+    decompositions, spectra, invariants, fft, attention, classes, convolution, distances,
+    losses, margins, normalisation, pooling, resampling, windows,
+)  # fmt: skip
 
 
 def _rows() -> tuple[Row, ...]:

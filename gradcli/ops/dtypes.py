@@ -14,12 +14,26 @@ import numpy.typing as npt
 DType = np.dtype[Any]
 Array = npt.NDArray[Any]
 
+FLOAT32 = np.dtype(np.float32)
 FLOAT64 = np.dtype(np.float64)
+COMPLEX128 = np.dtype(np.complex128)
 INT64 = np.dtype(np.int64)
 BOOL = np.dtype(np.bool_)
 
-DTYPES: dict[str, DType] = {
-    name: np.dtype(name)
+
+class _DTypes(dict[str, DType]):
+    """Dtypes by name; `bfloat16` is there from when it is first asked for, with its package."""
+
+    def __missing__(self, name: str) -> DType:
+        if name != "bfloat16":
+            raise KeyError(name)
+        import ml_dtypes
+
+        return self.setdefault(name, np.dtype(ml_dtypes.bfloat16))
+
+
+DTYPES: dict[str, DType] = _DTypes(
+    (name, np.dtype(name))
     for name in [
         "float16",
         "float32",
@@ -33,10 +47,11 @@ DTYPES: dict[str, DType] = {
         "int32",
         "int64",
     ]
-}
+)
 SYNONYMS = {
-    "half": "float16", "float": "float32", "double": "float64", "cfloat": "complex64",
-    "cdouble": "complex128", "short": "int16", "int": "int32", "long": "int64", "bool_": "bool",
+    "bfloat16": "bfloat16", "half": "float16", "float": "float32", "double": "float64",
+    "cfloat": "complex64", "cdouble": "complex128", "short": "int16", "int": "int32",
+    "long": "int64", "bool_": "bool",
 }  # fmt: skip
 SCALAR_NAMES = {  # as PyTorch's messages call them
     "float16": "Half", "bfloat16": "BFloat16", "float32": "Float", "float64": "Double",
@@ -45,9 +60,17 @@ SCALAR_NAMES = {  # as PyTorch's messages call them
 }  # fmt: skip
 
 
+_CATEGORY = {"b": 0, "i": 1, "u": 1, "f": 2, "V": 2, "c": 3}  # V: to numpy, bfloat16 is a void
+
+
 def is_floating(dtype: DType) -> bool:
     """Say whether a dtype is a real floating point one."""
-    return dtype.kind == "f"
+    return dtype.kind in "fV"
+
+
+def is_half(dtype: DType) -> bool:
+    """Say whether a dtype is float16 or bfloat16: those are computed in float32 and rounded."""
+    return dtype.itemsize == 2 and dtype.kind in "fV"
 
 
 def is_complex(dtype: DType) -> bool:
@@ -57,17 +80,33 @@ def is_complex(dtype: DType) -> bool:
 
 def is_differentiable(dtype: DType) -> bool:
     """Say whether a tensor of a dtype can require a gradient: floating point and complex."""
-    return dtype.kind in "fc"
+    return dtype.kind in "fcV"
 
 
 def to_complex(dtype: DType) -> DType:
-    """Return the complex dtype whose parts have a floating point dtype."""
+    """Return the complex dtype whose parts have a floating point dtype; complex64 for halves."""
     return np.dtype(np.complex128 if dtype.itemsize == 8 else np.complex64)
 
 
 def to_real(dtype: DType) -> DType:
     """Return the dtype of the parts of a complex dtype; any other dtype as it is."""
     return np.dtype(f"f{dtype.itemsize // 2}") if dtype.kind == "c" else dtype
+
+
+def limits(dtype: DType) -> tuple[float, float]:
+    """Return the lowest and the highest finite number of a floating point dtype."""
+    if dtype.kind == "V":
+        import ml_dtypes
+
+        return float(ml_dtypes.finfo(dtype).min), float(ml_dtypes.finfo(dtype).max)
+    return float(np.finfo(dtype).min), float(np.finfo(dtype).max)
+
+
+def wide(x: Any) -> Any:
+    """Return arrays of half types in float32, tuples of them too; all else as it is."""
+    if isinstance(x, np.ndarray | np.generic):
+        return x.astype(FLOAT32) if is_half(x.dtype) else x
+    return tuple(map(wide, x)) if isinstance(x, tuple | list) else x
 
 
 def number_dtype(number: complex, default: DType) -> DType:
@@ -83,23 +122,21 @@ def promote_types(a: DType, b: DType) -> DType:
     """Return the dtype of a result of two dtypes of equal standing."""
     if a == b:
         return a
-    if a.kind in "fc" and b.kind in "biu":
+    first, second = _CATEGORY[a.kind], _CATEGORY[b.kind]
+    if first >= 2 > second:
         return a
-    if b.kind in "fc" and a.kind in "biu":
+    if second >= 2 > first:
         return b
-    return np.promote_types(a, b)
+    return FLOAT32 if is_half(a) and is_half(b) else np.promote_types(a, b)
 
 
 def _combine(higher: DType | None, lower: DType | None) -> DType | None:
     if higher is None or lower is None:
         return lower if higher is None else higher
-    if higher.kind == "c" or (higher.kind == "f" and lower.kind != "c"):
-        return higher
-    if higher.kind == "f":
+    upper, below = _CATEGORY[higher.kind], _CATEGORY[lower.kind]
+    if upper == 2 and below == 3:
         return to_complex(higher)
-    if higher.kind == "b" or lower.kind in "fc":
-        return promote_types(higher, lower)
-    return higher
+    return promote_types(higher, lower) if upper == 0 or upper < 2 <= below else higher
 
 
 def promote(operands: tuple[Any, ...], default: DType) -> DType:

@@ -14,46 +14,36 @@ from gradcli.ops.rule import (
     POSITIVE,
     REAL,
     UNIT,
-    Body,
+    Derivative,
     Elementwise,
     composite,
     elementwise,
     floating,
+    inexact,
     number,
     primitive,
 )
-from gradcli.ops.shapes import zeros_like
+from gradcli.ops.shapes import conj, zeros_like
 
 LN2, LN10 = float(np.log(2)), float(np.log(10))
-TWO_BY_ROOT_PI = float(2 / np.sqrt(np.pi))
 
 # ---- forward functions that numpy does not have as one call --------------------------------
 
 
 def _sigmoid(a: Any) -> Any:
+    if a.dtype.kind == "c":
+        return 1 / (1 + np.exp(-a))
     e = np.exp(-np.abs(a))  # never overflows
     return np.where(np.signbit(a), e, 1) / (1 + e)
 
 
-def _softplus(a: Any, beta: float, threshold: float) -> Any:
-    scaled = a * beta
-    return np.where(scaled > threshold, a, np.log1p(np.exp(np.minimum(scaled, threshold))) / beta)
+def _unless(loses: Any, g: Any, a: Any, b: Any) -> Any:
+    """Return the cotangent of a maximum's operand: both have it where one is nan."""
+    return where(loses, 0.0, where(eq(a, b), g / 2, g))
 
 
-def _erf(a: Any) -> Any:
-    from scipy.special import erf
-
-    return erf(a)
-
-
-def _erfc(a: Any) -> Any:
-    from scipy.special import erfc
-
-    return erfc(a)
-
-
-def _maximum_ties(g: Any, a: Any, b: Any, wins: Any) -> Any:
-    return where(eq(a, b), g / 2, where(wins, g, 0.0))
+def _sign(a: Any) -> Any:
+    return np.where(np.isnan(a), 0, np.sign(a)) if a.dtype.kind == "f" else np.sign(a)
 
 
 def _power_of_int(a: Any, b: Any) -> Any:
@@ -71,6 +61,19 @@ def _where_meta(condition: Any, a: Any, b: Any) -> Meta:
     return Meta(shape, promote((a, b), condition.default_dtype))
 
 
+def _like(a: Any) -> Meta:
+    return Meta(a.shape, a.dtype, a.strides)
+
+
+def _sgn_rule(g: Any, y: Any, a: Any) -> Any:
+    """Turn across a: the same for cotangents and tangents, for a / |a| is not holomorphic."""
+    if a.dtype.kind != "c":
+        return zeros_like(g)
+    size = abs_(a)
+    part = g / where(eq(size, 0), 1.0, size)
+    return where(eq(size, 0), 0.0, (part - conj(part) * y**2) / 2)
+
+
 def _clamp(a: Any, low: Any, high: Any) -> Any:
     if low is not None:
         a = np.maximum(a, low)
@@ -84,19 +87,17 @@ def _inside(a: Any, low: Any, high: Any) -> Any:
     return ge(a, low) if high is None else logical_and(ge(a, low), le(a, high))
 
 
-def _rounded(a: Any, decimals: int) -> Any:
-    return np.round(a, decimals)
+class Undefined:
+    """The rule of an argument by which PyTorch, too, cannot differentiate."""
 
+    def __init__(self, what: str) -> None:
+        self.what = what
 
-def _undefined(name: str) -> Body:
-    def body(*_: Any, **__: Any) -> Any:
+    def __call__(self, *_: Any, **__: Any) -> Any:
         raise AutogradFault(
-            f"derivative for aten::{name} is not implemented",
-            hint="detach() the result if no gradient is meant to flow through it; "
-            "div(a, b, rounding_mode='floor') has a derivative of zero",
+            f"derivative for aten::{self.what} is not implemented",
+            hint="detach() what the gradient is not meant to flow through",
         )
-
-    return body
 
 
 def _floor_divide(a: Any, b: Any) -> Any:
@@ -121,7 +122,7 @@ sub = elementwise("sub(input, other, alpha: number = 1)", "SubBackward0",
     lambda a, b, alpha: np.subtract(a, b if alpha == 1 else alpha * b),
     lambda g, y, a, b, alpha: g,
     lambda g, y, a, b, alpha: -g if alpha == 1 else g * -alpha, doc="a - b", aliases="subtract")
-rsub_number = elementwise("rsub.Scalar(input, other: number, alpha: number = 1)", "RsubBackward1",
+rsub_number = elementwise("rsub.Scalar(input, other: scalar, alpha: number = 1)", "RsubBackward1",
     lambda a, other, alpha: other - alpha * a,
     lambda g, y, a, other, alpha: -g if alpha == 1 else g * -alpha, doc="b - a")
 rsub_tensor = elementwise("rsub.Tensor(input, other, alpha: number = 1)", "RsubBackward0",
@@ -138,10 +139,9 @@ neg = elementwise("neg(input)", "NegBackward0", np.negative,
     lambda g, y, a: -g, doc="-a", aliases="negative")
 reciprocal = floating("reciprocal(input)", "ReciprocalBackward0", np.reciprocal,
     lambda g, y, a: -g * (y * y), doc="1 / a", domain=(POSITIVE,))
-square = composite("square(input)", lambda a: a ** 2, doc="a²", examples="v.square()")
 
 # powers and roots
-pow_number = elementwise("pow.Tensor_Scalar(input, exponent: number)", "PowBackward0",
+pow_number = elementwise("pow.Tensor_Scalar(input, exponent: scalar)", "PowBackward0",
     lambda a, exponent: _power_of_int(a, exponent),
     lambda g, y, a, exponent:
         zeros_like(a) * g if exponent == 0 else g * (exponent * a ** (exponent - 1)),
@@ -152,7 +152,7 @@ pow_tensor = elementwise("pow.Tensor_Tensor(input, exponent)", "PowBackward1",
     lambda g, y, a, b: where(eq(b, 0), 0.0, g * (b * a ** (b - 1))),
     lambda g, y, a, b: g * where(logical_and(eq(a, 0), ge(b, 0)), 0.0, y * log(a)),
     doc="a to the power of b", domain=(POSITIVE, REAL))
-pow_base = elementwise("pow.Scalar(exponent, base: number)", "PowBackward2",
+pow_base = elementwise("pow.Scalar(exponent, base: scalar)", "PowBackward2",
     lambda b, base: np.power(base, b),
     lambda g, y, b, base:
         g * where(ge(b, 0), 0.0, y * float("-inf")) if base == 0 else g * (y * _log_of(base)),
@@ -165,8 +165,6 @@ rsqrt = floating("rsqrt(input)", "RsqrtBackward0", lambda a: 1 / np.sqrt(a),
 # exponentials and logarithms
 exp = floating("exp(input)", "ExpBackward0", np.exp,
     lambda g, y, a: g * y, doc="e to the power of a")
-exp2 = floating("exp2(input)", "Exp2Backward0", np.exp2,
-    lambda g, y, a: g * y * LN2, doc="2 to the power of a")
 expm1 = floating("expm1(input)", "Expm1Backward0", np.expm1,
     lambda g, y, a: g * (y + 1), doc="exp(a) - 1, exact near 0")
 log = floating("log(input)", "LogBackward0", np.log,
@@ -177,7 +175,7 @@ log10 = floating("log10(input)", "Log10Backward0", np.log10,
     lambda g, y, a: g / (a * LN10), doc="Logarithm to base 10", domain=(POSITIVE,))
 log1p = floating("log1p(input)", "Log1PBackward0", np.log1p,
     lambda g, y, a: g / (a + 1), doc="log(1 + a), exact near 0", domain=((-1.0, float("inf")),))
-logaddexp = floating("logaddexp(input, other)", "LogaddexpBackward0", np.logaddexp,
+logaddexp = inexact("logaddexp(input, other)", "LogaddexpBackward0", np.logaddexp,
     lambda g, y, a, b: g / (1 + exp(b - a)),
     lambda g, y, a, b: g / (1 + exp(a - b)), doc="log(exp(a) + exp(b))")
 
@@ -212,45 +210,29 @@ atan2 = floating("atan2(input, other)", "Atan2Backward0", np.arctan2,
     lambda g, y, a, b: g * where(logical_and(eq(a, 0), eq(b, 0)), -0.0, -a / (a * a + b * b)),
     doc="Angle of the point (b, a)", aliases="arctan2")
 
-# error functions
-erf = floating("erf(input)", "ErfBackward0", _erf,
-    lambda g, y, a: g * (TWO_BY_ROOT_PI * exp(-(a ** 2))), doc="Error function")
-erfc = floating("erfc(input)", "ErfcBackward0", _erfc,
-    lambda g, y, a: g * (-TWO_BY_ROOT_PI * exp(-(a ** 2))), doc="1 - erf(a)")
-
 # pieces: kinks and ties
 abs_ = elementwise("abs(input)", "AbsBackward0", np.abs,
     lambda g, y, a: g * sgn(a), result="real", doc="Absolute value", aliases="absolute fabs",
     kink="0 at 0")
-sgn = elementwise("sgn(input)", "SgnBackward0", np.sign,
-    lambda g, y, a: zeros_like(g), doc="Sign; a / |a| of a complex number", kink="0 everywhere")
-sign = elementwise("sign(input)", "SignBackward0", np.sign,
+sgn = primitive(Derivative, "sgn(input)", "SgnBackward0", _sign, _like,
+    _sgn_rule, tangent=lambda ts, y, a: _sgn_rule(ts[0], y, a), promotes=True,
+    doc="Sign; a / |a| of a complex number", kink="0 of a real number and at 0")
+sign = elementwise("sign(input)", "SignBackward0", _sign,
     lambda g, y, a: zeros_like(g), doc="Sign", kink="0 everywhere")
 floor = elementwise("floor(input)", "FloorBackward0", np.floor,
     lambda g, y, a: zeros_like(g), doc="Largest integer below", kink="0 everywhere")
-ceil = elementwise("ceil(input)", "CeilBackward0", np.ceil,
-    lambda g, y, a: zeros_like(g), doc="Smallest integer above", kink="0 everywhere")
-trunc = elementwise("trunc(input)", "TruncBackward0", np.trunc,
-    lambda g, y, a: zeros_like(g), doc="Integer towards 0", aliases="fix", kink="0 everywhere")
-round_ = elementwise("round(input, decimals: int = 0)",
-    lambda a, decimals: "RoundBackward1" if decimals else "RoundBackward0",
-    _rounded, lambda g, y, a, decimals: zeros_like(g), doc="Nearest integer, ties to even",
-    kink="0 everywhere")
-frac = elementwise("frac(input)", "FracBackward0", lambda a: a - np.trunc(a),
-    lambda g, y, a: g, doc="Part after the point", kink="1 everywhere")
-relu  = elementwise("relu(input)", "ReluBackward0",
-    lambda a: np.maximum(a, 0),
-    lambda g, y, a: where(gt(y, 0), g, 0.0), doc="max(a, 0)", kink="0 at 0")
+relu = elementwise("relu(input)", "ReluBackward0", lambda a: np.maximum(a, 0),
+    lambda g, y, a: where(le(y, 0), 0.0, g), doc="max(a, 0)", kink="0 at 0")
 maximum = elementwise("maximum(input, other)", "MaximumBackward0", np.maximum,
-    lambda g, y, a, b: _maximum_ties(g, a, b, gt(a, b)),
-    lambda g, y, a, b: _maximum_ties(g, a, b, gt(b, a)), doc="The larger of two",
+    lambda g, y, a, b: _unless(lt(a, b), g, a, b),
+    lambda g, y, a, b: _unless(gt(a, b), g, a, b), doc="The larger of two",
     kink="a tie is halved")
 minimum = elementwise("minimum(input, other)", "MinimumBackward0", np.minimum,
-    lambda g, y, a, b: _maximum_ties(g, a, b, lt(a, b)),
-    lambda g, y, a, b: _maximum_ties(g, a, b, lt(b, a)), doc="The smaller of two",
+    lambda g, y, a, b: _unless(gt(a, b), g, a, b),
+    lambda g, y, a, b: _unless(lt(a, b), g, a, b), doc="The smaller of two",
     kink="a tie is halved")
 clamp_number = elementwise(
-    "clamp.Scalar(input, min: number = None, max: number = None)", "ClampBackward1",
+    "clamp.Scalar(input, min: scalar = None, max: scalar = None)", "ClampBackward1",
     lambda a, min, max: _clamp(a, min, max),
     lambda g, y, a, min, max: where(_inside(a, min, max), g, 0.0),
     wraps=False, doc="a kept between two numbers", kink="1 at either end",
@@ -261,10 +243,10 @@ clamp_tensor = elementwise("clamp.Tensor(input, min = None, max = None)", "Clamp
     lambda g, y, a, low, high: where(_below(a, low, high), g, 0.0),
     lambda g, y, a, low, high: where(_above(a, low, high), g, 0.0),
     doc="a kept between two tensors", kink="1 at either end")
-clamp_min_number = elementwise("clamp_min.Scalar(input, min: number)", "ClampMinBackward0",
+clamp_min_number = elementwise("clamp_min.Scalar(input, min: scalar)", "ClampMinBackward0",
     lambda a, min: np.maximum(a, min), lambda g, y, a, min: where(ge(a, min), g, 0.0),
     doc="max(a, number)", kink="1 at the end", examples="clamp_min(v, 0.1)")
-clamp_max_number = elementwise("clamp_max.Scalar(input, max: number)", "ClampMaxBackward0",
+clamp_max_number = elementwise("clamp_max.Scalar(input, max: scalar)", "ClampMaxBackward0",
     lambda a, max: np.minimum(a, max), lambda g, y, a, max: where(le(a, max), g, 0.0),
     doc="min(a, number)", kink="1 at the end", examples="clamp_max(v, 0.1)")
 
@@ -277,31 +259,19 @@ where = primitive(Elementwise, "where(condition, input, other)", "WhereBackward0
 # activations
 sigmoid = floating("sigmoid(input)", "SigmoidBackward0", _sigmoid,
     lambda g, y, a: g * (1 - y) * y, doc="1 / (1 + exp(-a))", aliases="expit")
-softplus = elementwise(
-    "softplus(input, beta: number = 1.0, threshold: number = 20.0)", "SoftplusBackward0", _softplus,
-    lambda g, y, a, beta, threshold: where(gt(a * beta, threshold), g, g * sigmoid(a * beta)),
-    doc="log(1 + exp(β·a)) / β", kink="linear above the threshold")
-logsigmoid = elementwise("logsigmoid(input)", "LogSigmoidBackward0",
+logsigmoid = inexact("logsigmoid(input)", "LogSigmoidBackward0",
     lambda a: np.minimum(a, 0) - np.log1p(np.exp(-np.abs(a))),
     lambda g, y, a: g * sigmoid(-a), doc="log of the sigmoid")
 
 # remainders
 remainder_number = elementwise(
-    "remainder.Scalar(input, other: number)",
+    "remainder.Scalar(input, other: scalar)",
     "RemainderBackward0", lambda a, other: np.mod(a, other),
     lambda g, y, a, other: g, doc="Remainder with the divisor's sign")
 remainder_tensor = elementwise("remainder.Tensor(input, other)", "RemainderBackward1", np.mod,
     lambda g, y, a, b: g,
     lambda g, y, a, b: -g * floor(a / b), doc="Remainder with the divisor's sign",
     domain=(REAL, POSITIVE))
-fmod_number = elementwise(
-    "fmod.Scalar(input, other: number)", "FmodBackward0", lambda a, other: np.fmod(a, other),
-    lambda g, y, a, other: g, doc="Remainder with the dividend's sign")
-fmod_tensor = elementwise("fmod.Tensor(input, other)", "FmodBackward1", np.fmod,
-    lambda g, y, a, b: g,
-    lambda g, y, a, b: -g * trunc(a / b), doc="Remainder with the dividend's sign",
-    domain=(REAL, POSITIVE))
-
 div_rounded = elementwise("div.Tensor_mode(input, other, rounding_mode: str)", "DivBackward2",
     lambda a, b, rounding_mode: _ROUND[rounding_mode](a, b),
     lambda g, y, a, b, rounding_mode: zeros_like(g),
@@ -309,9 +279,9 @@ div_rounded = elementwise("div.Tensor_mode(input, other, rounding_mode: str)", "
     domain=(REAL, POSITIVE))
 floor_divide_tensor = elementwise(
     "floor_divide.Tensor(input, other)", "NotImplemented", _floor_divide,
-    _undefined("floor_divide"), _undefined("floor_divide"), wraps=False, doc="a // b")
-remainder_of_number = elementwise("remainder.Scalar_Tensor(other, input: number)", "NotImplemented",
-    lambda b, input: np.mod(input, b), _undefined("remainder"), wraps=False, doc="number % b")
+    Undefined("floor_divide"), Undefined("floor_divide"), wraps=False, doc="a // b")
+remainder_of_number = elementwise("remainder.Scalar_Tensor(other, input: scalar)", "NotImplemented",
+    lambda b, input: np.mod(input, b), Undefined("remainder"), wraps=False, doc="number % b")
 
 # no gradient: comparisons and logic make leaves
 eq = elementwise("eq(input, other)", "", np.equal, result="bool",
@@ -335,11 +305,7 @@ logical_xor = elementwise("logical_xor(input, other)", "", np.logical_xor, resul
 logical_not = elementwise("logical_not(input)",        "", np.logical_not, result="bool", doc="Not")
 isnan = elementwise("isnan(input)", "", np.isnan, result="bool",
     doc="Where it is not a number")
-isinf = elementwise("isinf(input)", "", np.isinf, result="bool",
-    doc="Where it is infinite")
 isfinite = elementwise("isfinite(input)", "", np.isfinite, result="bool", doc="Where it is finite")
-signbit = elementwise("signbit(input)", "", np.signbit, result="bool",
-    doc="Where it is negative, -0.0 too")
 bitwise_and = elementwise("bitwise_and(input, other)", "", np.bitwise_and, doc="a & b")
 bitwise_or  = elementwise("bitwise_or(input, other)",  "", np.bitwise_or,  doc="a | b")
 bitwise_xor = elementwise("bitwise_xor(input, other)", "", np.bitwise_xor, doc="a ^ b")
@@ -412,11 +378,8 @@ div = composite("div(input, other, rounding_mode: str = None)", _div,
 floor_divide = composite("floor_divide(input, other)", floor_divide_tensor, doc="a // b")
 remainder = composite("remainder(input, other)", _remainder,
     doc="Remainder with the divisor's sign", aliases="mod", examples="v % 0.3; v % (v*v+1)")
-fmod = composite("fmod(input, other)",
-    lambda a, b: fmod_number(a, other=b) if number(b) else fmod_tensor(a, b),
-    doc="Remainder with the dividend's sign", examples="fmod(v, 0.3)")
 pow_ = composite("pow(input, exponent)", _pow,
-    doc="a to the power of b", aliases="power float_power", examples="(v*v+1) ** v")
+    doc="a to the power of b", aliases="power", examples="v ** 3; 2 ** v; (v*v+1) ** v")
 rsub = composite("rsub(input, other, alpha: number = 1)",
     lambda a, b, alpha:
         rsub_number(a, other=b, alpha=alpha) if number(b) else rsub_tensor(a, b, alpha=alpha),

@@ -9,24 +9,26 @@ import numpy as np
 
 from gradcli.errors import DtypeFault, ShapeFault
 from gradcli.ops.dtypes import SCALAR_NAMES
-from gradcli.ops.meta import Meta, broadcast
+from gradcli.ops.meta import Meta, broadcast, is_contiguous, shown, strides_of
 from gradcli.ops.rule import Multilinear, Traced, composite, primitive
 from gradcli.ops.shapes import (
     adjoint,
     conj,
     contiguous_copy,
     expand,
+    permute,
     reshape,
     squeeze_matmul,
-    sum_,
     t,
     transpose,
     unsafe_view,
     unsqueeze,
+    view,
 )
 
 
-def _same_dtype(a: Any, b: Any, message: str) -> None:
+def same_dtype(a: Any, b: Any, message: str) -> None:
+    """Refuse operands of two dtypes, with a message that has places for both."""
     if a.dtype != b.dtype:
         first, second = (SCALAR_NAMES.get(x.dtype.name, x.dtype.name) for x in (a, b))
         if "{" in message and message.startswith("expected"):
@@ -53,7 +55,7 @@ def _mm_meta(a: Any, b: Any) -> Meta:
             f"({a.shape[0]}x{a.shape[1]} and {b.shape[0]}x{b.shape[1]})",
             hint=_matching(a.shape, b.shape),
         )
-    _same_dtype(a, b, _MM_DTYPES)
+    same_dtype(a, b, _MM_DTYPES)
     return Meta((a.shape[0], b.shape[1]), a.dtype)
 
 
@@ -76,7 +78,7 @@ def _mv_meta(a: Any, b: Any) -> Meta:
             f"size mismatch, got input ({a.shape[0]}), mat ({a.shape[0]}x{a.shape[1]}), "
             f"vec ({b.shape[0]})"
         )
-    _same_dtype(a, b, _MM_DTYPES)
+    same_dtype(a, b, _MM_DTYPES)
     return Meta((a.shape[0],), a.dtype)
 
 
@@ -92,7 +94,7 @@ def _dot_meta(a: Any, b: Any) -> Meta:
             f"inconsistent tensor size, expected tensor [{m}] and src [{n}] to have the same "
             f"number of elements, but got {m} and {n} elements respectively"
         )
-    _same_dtype(a, b, _DOT_DTYPES)
+    same_dtype(a, b, _DOT_DTYPES)
     return Meta((), a.dtype)
 
 
@@ -105,7 +107,7 @@ def _bmm_meta(a: Any, b: Any) -> Meta:
             f"Expected size for first two dimensions of batch2 tensor to be: "
             f"[{a.shape[0]}, {a.shape[2]}] but got: [{b.shape[0]}, {b.shape[1]}]."
         )
-    _same_dtype(a, b, _MM_DTYPES)
+    same_dtype(a, b, _MM_DTYPES)
     return Meta((*a.shape[:2], b.shape[2]), a.dtype)
 
 
@@ -166,13 +168,16 @@ def _folds(a: Any, b: Any) -> bool:
     m, n = len(a.shape), len(b.shape)
     if not ((m >= 3 and n <= 2) or (n >= 3 and m <= 2)):
         return False
-    large, small = (a, b) if m >= n else (b.mT, a if m == 1 else a.t())
-    if small.requires_grad or len(small.shape) != 2:
+    if (b if m >= n else a).requires_grad:
         return True
-    strides = large.strides
-    if strides is None:
+    if m == 2:  # the product would have to be transposed and copied
+        return False
+    shape, strides = list(a.shape), list(strides_of(a))
+    if m < n:  # the larger one comes second: what is folded is its transpose
+        shape, strides = list(b.shape), list(strides_of(b))
+        shape[-2:], strides[-2:] = shape[:-3:-1], strides[:-3:-1]
+    if 0 in shape:
         return True
-    shape = large.shape
     return all(strides[i] == shape[i + 1] * strides[i + 1] for i in range(len(shape) - 2))
 
 
@@ -188,7 +193,7 @@ def _folded(a: Any, b: Any) -> Any:
     result = unsafe_view(mm(folded, small), shape=(*large.shape[:-1], small.shape[-1]))
     if flip:
         turned = transpose(result, dim0=-2, dim1=-1)
-        return contiguous_copy(turned)
+        return turned if turned.strides is None else contiguous_copy(turned)
     return result
 
 
@@ -220,18 +225,38 @@ def reshape_always(a: Any, shape: tuple[int, ...]) -> Any:
 
 
 def _linear(a: Any, weight: Any, bias: Any) -> Any:
-    product = _matmul(a, t(weight) if len(weight.shape) == 2 else weight)
-    return product if bias is None else product + bias
+    """Source: the steps of ATen's `linear`."""
+    right = t(weight) if len(weight.shape) == 2 else weight
+    if bias is None or len(right.shape) != 2 or not isinstance(a, Traced):
+        product = _matmul(a, right)
+        return product if bias is None else product + bias
+    from gradcli.ops.products import addmm
+
+    if len(a.shape) == 2:
+        return addmm(bias, a, right)
+    if not is_contiguous(a.shape, strides_of(a)):
+        return _matmul(a, right) + bias
+    rows = addmm(bias, view(a, shape=(prod(a.shape[:-1]), a.shape[-1])), right)
+    return view(rows, shape=(*a.shape[:-1], right.shape[1]))
 
 
 def _inner(a: Any, b: Any) -> Any:
+    """Multiply over the last dimensions, by the steps of ATen's `tensordot`."""
     if not a.shape or not b.shape:
         return a * b
-    return _matmul(a, _last_two_swapped(b))
-
-
-def _last_two_swapped(b: Any) -> Any:
-    return b if len(b.shape) == 1 else transpose(b, dim0=-2, dim1=-1)
+    if a.shape[-1] != b.shape[-1]:
+        raise ShapeFault(
+            "inner() the last dimension must match on both input tensors but got shapes "
+            f"{shown(a.shape)} and {shown(b.shape)}"
+        )
+    rank, n = len(b.shape), b.shape[-1]
+    left = permute(a, dims=tuple(range(len(a.shape))))
+    right = permute(b, dims=(rank - 1, *range(rank - 1)))
+    shape = (*a.shape[:-1], *b.shape[:-1])
+    if len(a.shape) == 1 and rank == 1:
+        return reshape(dot(left, right), ())
+    m, k = prod(a.shape[:-1]), prod(b.shape[:-1])
+    return reshape(mm(reshape(left, (m, n)), reshape(right, (n, k))), shape)
 
 
 def _outer(a: Any, b: Any) -> Any:
@@ -247,8 +272,8 @@ matmul = composite("matmul(input, other)", _matmul,
 outer = composite("outer(input, vec2)", _outer,
     doc="All products of two vectors' elements", aliases="ger", examples="outer(v, v+1)")
 inner = composite("inner(input, other)", _inner,
-    doc="Sums of products over the last dimensions", examples="inner(v, v)")
+    doc="Sums of products over the last dimensions",
+    examples="inner(v, v); inner(M, A); inner(T, v)")
 linear = composite("linear(input, weight, bias = None)", _linear,
     doc="x @ W.T + b", examples="F.linear(M, A, v)")
-trace = composite("trace(input)", lambda a: sum_(a.diagonal()), doc="Sum of the diagonal")
 # fmt: on

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
-from gradcli.errors import ArgumentFault, ShapeFault
-from gradcli.ops.dtypes import DType
+from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
+from gradcli.ops.dtypes import (
+    BOOL,
+    SCALAR_NAMES,
+    DType,
+    is_differentiable,
+    is_floating,
+    promote,
+    to_complex,
+    to_real,
+)
+from gradcli.ops.signature import Signature
 
 Shape = tuple[int, ...]
 
@@ -147,3 +157,56 @@ def resolved(shape: Sequence[int], count: int) -> Shape:
     if unknown or fixed != count:
         raise ShapeFault(f"shape '{shown(shape)}' is invalid for input of size {count}")
     return tuple(shape)
+
+
+# ---- elementwise results -------------------------------------------------------------------
+
+
+def elementwise_meta(signature: Signature, result: str) -> Callable[..., Meta]:
+    """Return the shape and dtype rule of an elementwise operation.
+
+    `result` is as in `rule.elementwise`. Operands are tensors, Python numbers and None; so are
+    attributes of the kind `scalar`.
+    """
+    scalars = ": scalar" in signature.text
+
+    def meta(*operands: Any, **attrs: Any) -> Meta:
+        shape: Shape = ()
+        given = [x for x in operands if x is not None]
+        for operand in given:
+            shape = broadcast(shape, getattr(operand, "shape", ()))
+        strides = _dense_strides(shape, given)
+        if scalars:
+            given += [attrs[k] for k in signature.scalars if attrs[k] is not None]
+        return Meta(shape, _result_dtype(signature, result, tuple(given)), strides)
+
+    return meta
+
+
+def _result_dtype(signature: Signature, result: str, operands: tuple[Any, ...]) -> DType:
+    if result == "bool":
+        return BOOL
+    default = next(x.default_dtype for x in operands if hasattr(x, "default_dtype"))
+    dtype = promote(operands, default)
+    if not is_differentiable(dtype):
+        if result in ("float", "complex"):
+            dtype = default
+        elif result == "inexact":
+            raise DtypeFault(
+                f"\"{signature.name}\" not implemented for '{SCALAR_NAMES[dtype.name]}'",
+                hint="it takes floats: write `1.0` for `1`, or .double()",
+            )
+    if result == "complex":
+        return to_complex(dtype) if is_floating(dtype) else dtype
+    return to_real(dtype) if result == "real" else dtype
+
+
+def _dense_strides(shape: Shape, operands: Sequence[Any]) -> tuple[int, ...] | None:
+    """Return the strides that PyTorch gives a result: a transposed operand's, if it is dense."""
+    for operand in operands:
+        strides = getattr(operand, "strides", None)
+        if strides is not None and operand.shape == shape:
+            order = sorted(range(len(shape)), key=lambda d: -strides[d])
+            if is_contiguous(tuple(shape[d] for d in order), tuple(strides[d] for d in order)):
+                return tuple(strides)
+    return None

@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault
-from gradcli.ops.dtypes import INT64, to_real
+from gradcli.ops.dtypes import INT64, is_differentiable, to_real
 from gradcli.ops.elementwise import (
     abs_,
     eq,
     exp,
+    gt,
     isnan,
-    logical_or,
-    maximum,
-    minimum,
+    logical_not,
     sgn,
     where,
 )
@@ -27,19 +26,19 @@ from gradcli.ops.rule import (
     concrete,
     number,
     primitive,
+    warn,
 )
 from gradcli.ops.shapes import (
-    gather,
-    gather_backward,
+    conj,
     mean,
-    reshape,
     restore,
+    spread,
     sum_,
     to,
-    unsqueeze,
     zeros_like,
 )
 
+RENORM_EPSILON = 1e-7  # PyTorch's
 MAX_ZEROS = 8  # a product of more zeros than this has no derivative below that order
 
 # ---- shapes and dtypes ---------------------------------------------------------------------
@@ -49,28 +48,6 @@ def _same_dtype(a: Any, dim: Any = None, keepdim: bool = False, **_: Any) -> Met
     return Meta(reduced(a.shape, dim, keepdim), a.dtype)
 
 
-def _nonempty(name: str) -> Any:
-    def meta(a: Any, dim: Any = None, keepdim: bool = False, **_: Any) -> Meta:
-        if 0 in a.shape and all(a.shape[d] == 0 for d in reduced_dims(len(a.shape), dim)):
-            raise ArgumentFault(
-                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
-                "Specify the reduction dim with the 'dim' argument."
-            )
-        return Meta(reduced(a.shape, dim, keepdim), a.dtype)
-
-    return meta
-
-
-def _with_indices(name: str) -> Any:
-    check = _nonempty(name)
-
-    def meta(a: Any, dim: int, keepdim: bool) -> tuple[Meta, Meta]:
-        values = check(a, dim, keepdim)
-        return values, Meta(values.shape, INT64)
-
-    return meta
-
-
 def _prod_meta(a: Any, dim: Any, keepdim: bool, dtype: Any = None) -> Meta:
     wide = INT64 if a.dtype.kind in "biu" else a.dtype
     return Meta(reduced(a.shape, dim, keepdim), dtype or wide)
@@ -78,7 +55,7 @@ def _prod_meta(a: Any, dim: Any, keepdim: bool, dtype: Any = None) -> Meta:
 
 def _floating(name: str) -> Any:
     def meta(a: Any, dim: Any = None, keepdim: bool = False, **_: Any) -> Meta:
-        if a.dtype.kind not in "fc":
+        if not is_differentiable(a.dtype):
             raise ArgumentFault(
                 f"{name}(): expected a floating point or complex tensor, got {a.dtype.name}",
                 hint="write the data as floats (`1.` for `1`), or use .double()",
@@ -89,7 +66,7 @@ def _floating(name: str) -> Any:
 
 
 def _along(a: Any, dim: int) -> Meta:
-    dtype = a.dtype if a.dtype.kind in "fc" else a.default_dtype
+    dtype = a.dtype if is_differentiable(a.dtype) else a.default_dtype
     return Meta(a.shape, dtype)
 
 
@@ -134,26 +111,6 @@ def _log_softmax(a: Any, dim: int) -> Any:
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
 
-def _picked(arg: Any) -> Any:
-    def forward(a: Any, dim: int, keepdim: bool) -> tuple[Any, Any]:
-        if not np.ndim(a):
-            return a, np.zeros((), np.int64)
-        index = np.expand_dims(arg(a, dim), dim)
-        values = np.take_along_axis(a, index, dim)
-        return (values, index) if keepdim else (values.squeeze(dim), index.squeeze(dim))
-
-    return forward
-
-
-def _arg(find: Any) -> Any:
-    def forward(a: Any, dim: Any, keepdim: bool) -> Any:
-        if dim is None:
-            return np.reshape(find(a), (1,) * np.ndim(a)) if keepdim else find(a)
-        return find(a, dim, keepdims=keepdim) if np.ndim(a) else np.zeros((), np.int64)
-
-    return forward
-
-
 def _variance(a: Any, dim: Any, correction: float, keepdim: bool) -> Any:
     axis = _axis(a, dim)
     count = product(a.shape[d] for d in axis)
@@ -183,54 +140,22 @@ def _prod_rule(g: Any, y: Any, a: Any, dim: Any, keepdim: bool, dtype: Any) -> A
     g, whole = restore(g, a.shape, dim, keepdim), restore(y, a.shape, dim, keepdim)
     zero = np.equal(concrete(a), 0)
     if not zero.any():
-        return g * (whole / a)
+        return g * conj(whole / a)
     axis = reduced_dims(len(a.shape), dim)
     moved = np.moveaxis(zero, axis, range(-len(axis), 0)) if axis else zero
     flat = moved.reshape(*moved.shape[: zero.ndim - len(axis)], -1)
     rank = (np.cumsum(flat, -1) * flat).reshape(moved.shape)
     rank = np.moveaxis(rank, range(-len(axis), 0), axis) if axis else rank
-    others = whole / _where(zero, 1.0, a)
+    others = whole / where(zero, 1.0, a)
     for k in range(1, min(int(rank.max()), MAX_ZEROS) + 1):
-        rest = prod(_where(rank == k, 1.0, a), dim=axis, keepdim=True)
-        others = _where(rank == k, rest, others)
-    return g * others
+        rest = prod(where(rank == k, 1.0, a), dim=axis, keepdim=True)
+        others = where(rank == k, rest, others)
+    return g * conj(others)
 
 
-def _where(mask: Any, a: Any, b: Any) -> Any:
-    """Choose by a mask that is an array, among operands that may be nodes."""
-    traced = b if hasattr(b, "constant") else a
-    return where(traced.constant(mask) if hasattr(traced, "constant") else mask, a, b)
-
-
-def _share(g: Any, y: Any, a: Any, dim: Any, keepdim: bool) -> Any:
-    """Divide a cotangent evenly among the elements that are the extremum."""
-    top = restore(y, a.shape, dim, keepdim)
-    mask = to(logical_or(eq(a, top), isnan(a)) if _has_nan(a) else eq(a, top), a.dtype)
-    return mask * (restore(g, a.shape, dim, keepdim) / sum_(mask, dim=dim, keepdim=True))
-
-
-def _share_tangent(ts: Any, y: Any, a: Any, dim: Any, keepdim: bool) -> Any:
-    top = restore(y, a.shape, dim, keepdim)
-    mask = to(eq(a, top), a.dtype)
-    share = mask / sum_(mask, dim=dim, keepdim=True)
-    return sum_(ts[0] * share, dim=dim, keepdim=keepdim)
-
-
-def _has_nan(a: Any) -> bool:
-    return bool(np.isnan(concrete(a)).any()) if a.dtype.kind in "fc" else False
-
-
-def _pick_rule(g: Any, y: Any, a: Any, dim: int, keepdim: bool) -> Any:
-    values, index = g[0], y[1]
-    if not keepdim and a.shape:
-        values, index = unsqueeze(values, dim=dim), unsqueeze(index, dim=dim)
-    return gather_backward(values, index, dim=dim, size=a.shape)
-
-
-def _pick_tangent(ts: Any, y: Any, a: Any, dim: int, keepdim: bool) -> Any:
-    index = y[1] if keepdim or not a.shape else unsqueeze(y[1], dim=dim)
-    picked = gather(ts[0], index, dim=dim)
-    return (picked if keepdim or not a.shape else reshape(picked, y[0].shape)), None
+def _numbers(a: Any, dtype: Any) -> Any:
+    """Return 1 where an element is a number, 0 where it is NaN."""
+    return to(logical_not(isnan(a)), dtype)
 
 
 def _freedom(a: Any, dim: Any, correction: float) -> float:
@@ -279,10 +204,29 @@ def _norm_slope(y: Any, a: Any, ord: float, dim: Any, keepdim: bool) -> Any:
     return where(eq(norm, 0), 0.0, powers / norm ** (ord - 1))
 
 
-def _mse_scale(y: Any, a: Any, b: Any, reduction: str) -> float:
-    return (
-        2.0 / max(product(np.broadcast_shapes(a.shape, b.shape)), 1) if reduction == "mean" else 2.0
-    )
+def _others(a: Any, dim: int) -> tuple[int, ...]:
+    return tuple(d for d in range(len(a.shape)) if d != dim)
+
+
+def _renorm(a: Any, p: float, dim: int, maxnorm: float) -> Any:
+    norm = _vector_norm(a, p, _others(a, dim), True)
+    return a * np.where(norm > maxnorm, maxnorm / (norm + RENORM_EPSILON), 1.0)
+
+
+def _renorm_rule(g: Any, a: Any, p: float, dim: int, maxnorm: float) -> Any:
+    norm = vector_norm(a, ord=p, dim=_others(a, dim), keepdim=True)
+    inverse = 1 / (norm + RENORM_EPSILON)
+    along = sum_(g * a, dim=_others(a, dim), keepdim=True)
+    slope = _norm_slope(norm, a, p, _others(a, dim), True)
+    return where(gt(norm, maxnorm), maxnorm * inverse * (g - inverse * along * slope), g)
+
+
+def _renorm_tangent(t: Any, a: Any, p: float, dim: int, maxnorm: float) -> Any:
+    norm = vector_norm(a, ord=p, dim=_others(a, dim), keepdim=True)
+    inverse = 1 / (norm + RENORM_EPSILON)
+    slope = _norm_slope(norm, a, p, _others(a, dim), True)
+    moved = sum_(slope * t, dim=_others(a, dim), keepdim=True)
+    return where(gt(norm, maxnorm), maxnorm * inverse * (t - inverse * moved * a), t)
 
 
 # ---- the rows ------------------------------------------------------------------------------
@@ -297,32 +241,18 @@ prod = primitive(Derivative,
         sum_(ts[0] * _prod_rule(ones_of(y), y, a, dim, keepdim, dtype), dim=dim, keepdim=keepdim),
     doc="Product of the elements", examples="prod(v); M.prod(1)")
 
-max_all = primitive(Derivative, "max.all(input)", "MaxBackward1",
-    np.max, _nonempty("max"),
-    lambda g, y, a: _share(g, y, a, None, False),
-    tangent=lambda ts, y, a: _share_tangent(ts, y, a, None, False),
-    doc="Largest element", kink="a tie is shared evenly")
-min_all = primitive(Derivative, "min.all(input)", "MinBackward1",
-    np.min, _nonempty("min"),
-    lambda g, y, a: _share(g, y, a, None, False),
-    tangent=lambda ts, y, a: _share_tangent(ts, y, a, None, False),
-    doc="Smallest element", kink="a tie is shared evenly")
-max_dim = primitive(Derivative, "max.dim(input, dim: dim, keepdim: bool = False)", "MaxBackward0",
-    _picked(np.argmax), _with_indices("max"), _pick_rule, tangent=_pick_tangent,
-    outputs="values indices", doc="Largest elements along a dimension, and where they are",
-    kink="a tie goes to the first")
-min_dim = primitive(Derivative, "min.dim(input, dim: dim, keepdim: bool = False)", "MinBackward0",
-    _picked(np.argmin), _with_indices("min"), _pick_rule, tangent=_pick_tangent,
-    outputs="values indices", doc="Smallest elements along a dimension, and where they are",
-    kink="a tie goes to the first")
-amax = primitive(Derivative, "amax(input, dim: dims = (), keepdim: bool = False)", "AmaxBackward0",
-    lambda a, dim, keepdim: np.max(a, axis=_axis(a, dim), keepdims=keepdim), _nonempty("amax"),
-    _share, tangent=_share_tangent,
-    doc="Largest elements", kink="a tie is shared evenly", examples="amax(M); M.amax(0)")
-amin = primitive(Derivative, "amin(input, dim: dims = (), keepdim: bool = False)", "AminBackward0",
-    lambda a, dim, keepdim: np.min(a, axis=_axis(a, dim), keepdims=keepdim), _nonempty("amin"),
-    _share, tangent=_share_tangent,
-    doc="Smallest elements", kink="a tie is shared evenly", examples="amin(M); M.amin(0)")
+
+nansum = primitive(Derivative,
+    "nansum(input, dim: dims = None, keepdim: bool = False, dtype: dtype = None)",
+    "NansumBackward0",
+    lambda a, dim, keepdim, dtype: np.nansum(
+        a if dtype is None else a.astype(dtype), axis=_axis(a, dim), keepdims=keepdim),
+    _prod_meta,
+    lambda g, y, a, dim, keepdim, dtype: spread(g, a.shape, dim, keepdim) * _numbers(a, g.dtype),
+    tangent=lambda ts, y, a, dim, keepdim, dtype:
+        sum_(ts[0] * _numbers(a, ts[0].dtype), dim=dim, keepdim=keepdim),
+    doc="Sum of the elements that are not NaN", kink="0 at NaN",
+    examples="nansum(v); M.nansum(1)")
 
 var = primitive(Derivative,
     "var.correction(input, dim: dims = None, correction: number = 1, keepdim: bool = False)",
@@ -369,10 +299,13 @@ vector_norm = primitive(Derivative,
     examples="linalg.vector_norm(v); linalg.vector_norm(M, 3, dim=1); linalg.vector_norm(v, 1); "
     "linalg.vector_norm(v, 1.5); linalg.vector_norm(v, inf)")
 
-argmax = primitive(Derivative, "argmax(input, dim: dim = None, keepdim: bool = False)", "",
-    _arg(np.argmax), _index_meta, doc="Index of the largest element")
-argmin = primitive(Derivative, "argmin(input, dim: dim = None, keepdim: bool = False)", "",
-    _arg(np.argmin), _index_meta, doc="Index of the smallest element")
+renorm = primitive(Derivative,
+    "renorm(input, p: number, dim: dim, maxnorm: number)", "RenormBackward0",
+    _renorm, lambda a, p, dim, maxnorm: Meta(a.shape, a.dtype),
+    lambda g, y, a, p, dim, maxnorm: _renorm_rule(g, a, p, dim, maxnorm),
+    tangent=lambda ts, y, a, p, dim, maxnorm: _renorm_tangent(ts[0], a, p, dim, maxnorm),
+    doc="Slices along a dimension made shorter where their norm is too large",
+    kink="1 where the norm is the largest allowed", examples="renorm(M, 2, 0, 1.0)")
 all_ = primitive(Derivative, "all(input, dim: dims = None, keepdim: bool = False)", "",
     lambda a, dim, keepdim: np.all(a, axis=_axis(a, dim), keepdims=keepdim), _bool_meta,
     doc="Whether all elements are true")
@@ -394,15 +327,6 @@ def ones_of(y: Any) -> Any:
 # ---- composites ----------------------------------------------------------------------------
 
 
-def _extremum(whole: Any, along: Any, pair: Any) -> Any:
-    def expand(a: Any, dim: Any = None, keepdim: bool = False, other: Any = None) -> Any:
-        if other is not None or (dim is not None and hasattr(dim, "dtype")):
-            return pair(a, dim if other is None else other)
-        return whole(a) if dim is None else along(a, dim=dim, keepdim=keepdim)
-
-    return expand
-
-
 def _spread_of(row: Any) -> Any:
     def expand(a: Any, dim: Any, unbiased: Any, correction: Any, keepdim: bool) -> Any:
         if isinstance(dim, bool):  # var(unbiased) is an older overload
@@ -418,10 +342,20 @@ def _implicit_dim(row: Any) -> Any:
     def expand(a: Any, dim: int | None, dtype: Any) -> Any:
         a = to(a, dtype) if dtype is not None else a
         if dim is None:  # PyTorch's choice where none is given
+            warn(
+                a,
+                f"Implicit dimension choice for {row.label} has been deprecated. Change the call "
+                "to include dim=X as an argument.",
+            )
             dim = 0 if len(a.shape) in (0, 1, 3) else 1
         return row(a, dim=dim)
 
     return expand
+
+
+def _nanmean(a: Any, dim: Any, keepdim: bool, dtype: Any) -> Any:
+    count = sum_(logical_not(isnan(a)), dim=dim, keepdim=keepdim)
+    return nansum(a, dim=dim, keepdim=keepdim, dtype=dtype) / count
 
 
 def _norm(a: Any, p: Any, dim: Any, keepdim: bool) -> Any:
@@ -435,16 +369,6 @@ def _norm(a: Any, p: Any, dim: Any, keepdim: bool) -> Any:
 
 
 # fmt: off
-max_ = composite("max(input, dim: any = None, keepdim: bool = False, other = None)",
-    _extremum(max_all, max_dim, maximum),
-    doc="Largest element; with `dim`, values and indices; of two tensors, the larger",
-    kink="a tie is shared evenly, with `dim` it goes to the first",
-    examples="max(v); M.max(0).values")
-min_ = composite("min(input, dim: any = None, keepdim: bool = False, other = None)",
-    _extremum(min_all, min_dim, minimum),
-    doc="Smallest element; with `dim`, values and indices; of two tensors, the smaller",
-    kink="a tie is shared evenly, with `dim` it goes to the first",
-    examples="min(v); M.min(1).values")
 var_ = composite(
     "var(input, dim: any = None, unbiased: bool = None, correction: number = None, "
     "keepdim: bool = False)",
@@ -454,6 +378,10 @@ std_ = composite(
     "std(input, dim: any = None, unbiased: bool = None, correction: number = None, "
     "keepdim: bool = False)",
     _spread_of(std), doc="Standard deviation; divides by n - correction", examples="std(v)")
+nanmean = composite(
+    "nanmean(input, dim: dims = None, keepdim: bool = False, dtype: dtype = None)", _nanmean,
+    doc="Mean of the elements that are not NaN", kink="0 at NaN",
+    examples="nanmean(v); M.nanmean(0)")
 softmax = composite("softmax(input, dim: int = None, dtype: dtype = None)", _implicit_dim(softmax_),
     doc="Exponentials divided by their sum", examples="softmax(M, 1); softmax(v, dim=0)")
 log_softmax = composite(

@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from gradcli.ops.dtypes import BOOL, DType, is_differentiable, promote, to_complex, to_real
-from gradcli.ops.meta import Meta, broadcast, dim_index, is_contiguous
+from gradcli.ops.dtypes import DType
+from gradcli.ops.meta import dim_index, elementwise_meta
 from gradcli.ops.signature import REQUIRED, Signature
 
 Body = Callable[..., Any]
@@ -42,6 +42,9 @@ class Traced:
     def default_dtype(self) -> DType:
         """The dtype that Python floats bring where no floating tensor is among the operands."""
         raise NotImplementedError
+
+    def warn(self, message: str) -> None:
+        """Warn a person, as PyTorch does; an operand that is no node has nobody to tell."""
 
     @property
     def value(self) -> Any:
@@ -119,9 +122,13 @@ class Elementwise(Derivative):
         operands: tuple[Any, ...],
         attrs: dict[str, Any],
     ) -> Any:
+        from gradcli.ops.shapes import conj
+
         total = None
         for body, t in zip(self.bodies, tangents, strict=False):
             if t is not None and body is not None:
+                if t.dtype.kind == "c" != y.dtype.kind:
+                    t = conj(t)  # as of |a|: body(g) is g·w, and dy is Re(conj(w)·da)
                 part = body(t, y, *operands, **attrs)
                 total = part if total is None else total + part
         return total
@@ -276,44 +283,6 @@ class Primitive(Row):
 NAMESPACES = ("linalg", "special", "fft", "nn.functional")
 
 
-# ---- shape and dtype of elementwise results ------------------------------------------------
-
-
-def _elementwise_meta(result: str) -> Callable[..., Meta]:
-    def meta(*operands: Any, **attrs: Any) -> Meta:
-        shape: tuple[int, ...] = ()
-        operands = tuple(x for x in operands if x is not None)
-        for operand in operands:
-            if isinstance(operand, Traced):
-                shape = broadcast(shape, operand.shape)
-        return Meta(shape, _result_dtype(result, operands), _dense_strides(shape, operands))
-
-    return meta
-
-
-def _result_dtype(result: str, operands: tuple[Any, ...]) -> DType:
-    if result == "bool":
-        return BOOL
-    default = next(x.default_dtype for x in operands if isinstance(x, Traced))
-    dtype = promote(operands, default)
-    if result in ("float", "complex") and not is_differentiable(dtype):
-        dtype = default
-    if result == "complex":
-        return dtype if dtype.kind == "c" else to_complex(dtype)
-    return to_real(dtype) if result == "real" else dtype
-
-
-def _dense_strides(shape: tuple[int, ...], operands: tuple[Any, ...]) -> tuple[int, ...] | None:
-    """Return the strides that PyTorch gives a result: a transposed operand's, if it is dense."""
-    for operand in operands:
-        strides = getattr(operand, "strides", None)
-        if strides is not None and operand.shape == shape:
-            order = sorted(range(len(shape)), key=lambda d: -strides[d])
-            if is_contiguous(tuple(shape[d] for d in order), tuple(strides[d] for d in order)):
-                return tuple(strides)
-    return None
-
-
 # ---- constructors: the columns of the table ------------------------------------------------
 
 
@@ -344,15 +313,17 @@ def elementwise(
 ) -> Primitive:
     """Make a row of an elementwise operation: broadcasting, promotion and jvp follow.
 
-    `result` is the dtype: "same" as the operands', "float" (integers become floats), "real",
-    "complex" or "bool". Without bodies the result needs no gradient.
+    `result` is the dtype: "same" as the operands', "float" (integers become floats), "inexact"
+    (integers are refused), "real", "complex" or "bool". Without bodies the result needs no
+    gradient.
     """
+    parameters = Signature(signature)
     return Primitive(
-        Signature(signature),
+        parameters,
         **_facts(doc, aliases, kink, domain, examples),
         grad_fn=grad_fn,
         forward=forward,
-        meta=_elementwise_meta(result),
+        meta=elementwise_meta(parameters, result),
         derivative=Elementwise(bodies) if bodies else None,
         wraps=wraps,
         promotes=True,
@@ -361,6 +332,7 @@ def elementwise(
 
 
 floating = partial(elementwise, result="float")  # integers become floats
+inexact = partial(elementwise, result="inexact")  # integers are refused
 
 
 def primitive(
@@ -413,6 +385,12 @@ def composite(
 def number(x: Any) -> bool:
     """Say whether an operand is a Python number: those are not tensors, and not nodes."""
     return isinstance(x, int | float | complex) and not isinstance(x, np.generic)
+
+
+def warn(x: Any, message: str) -> None:
+    """Warn a person about an operation; there is nobody to tell where operands are arrays."""
+    if isinstance(x, Traced):
+        x.warn(message)
 
 
 def concrete(x: Any) -> Any:

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, ShapeFault
-from gradcli.ops.dtypes import INT64, promote
+from gradcli.ops.dtypes import INT64, SCALAR_NAMES, promote
+from gradcli.ops.indexing import permuted, select, slice_
 from gradcli.ops.meta import (
     Meta,
     Shape,
     dim_index,
+    is_contiguous,
     packed,
     reduced,
     reduced_dims,
@@ -43,7 +45,7 @@ def _mean_meta(a: Any, dim: Any, keepdim: bool, dtype: Any = None) -> Meta:
     if result.kind not in "fc":
         raise ArgumentFault(
             "mean(): could not infer output dtype. Input dtype must be either a floating point "
-            f"or complex dtype. Got: {result.name}",
+            f"or complex dtype. Got: {SCALAR_NAMES.get(result.name, result.name)}",
             hint="write the data as floats (`1.` for `1`), or pass dtype=float64",
         )
     return Meta(reduced(a.shape, dim, keepdim), result)
@@ -83,12 +85,6 @@ def _view_meta(a: Any, shape: Shape) -> Meta:
     return Meta(new, a.dtype, packed(new, strides))
 
 
-def _permuted(a: Any, order: tuple[int, ...]) -> Meta:
-    shape, strides = a.shape, strides_of(a)
-    new = tuple(shape[d] for d in order)
-    return Meta(new, a.dtype, packed(new, tuple(strides[d] for d in order)))
-
-
 def _permute_meta(a: Any, dims: tuple[int, ...]) -> Meta:
     if sorted(dims) != list(range(len(a.shape))):
         raise ArgumentFault(
@@ -98,7 +94,7 @@ def _permute_meta(a: Any, dims: tuple[int, ...]) -> Meta:
             if len(dims) != len(a.shape)
             else "permute(): duplicate dims are not allowed."
         )
-    return _permuted(a, dims)
+    return permuted(a, dims)
 
 
 def _swapped(rank: int, dim0: int, dim1: int) -> tuple[int, ...]:
@@ -114,13 +110,13 @@ def _t_meta(a: Any) -> Meta:
             f"t() expects a tensor with <= 2 dimensions, but self is {len(a.shape)}D",
             hint="use .mT for a batch of matrices, or .permute(...)",
         )
-    return _permuted(a, tuple(range(len(a.shape)))[::-1])
+    return permuted(a, tuple(range(len(a.shape)))[::-1])
 
 
 def _squeeze_meta(a: Any, dim: tuple[int, ...] | None = None) -> Meta:
     dims = reduced_dims(len(a.shape), dim)
     kept = [i for i, n in enumerate(a.shape) if n != 1 or i not in dims]
-    return _permuted(a, tuple(kept))
+    return permuted(a, tuple(kept))
 
 
 def _unsqueeze_meta(a: Any, dim: int) -> Meta:
@@ -129,31 +125,6 @@ def _unsqueeze_meta(a: Any, dim: int) -> Meta:
     new = strides[dim] * a.shape[dim] if dim < len(a.shape) else 1
     shape = (*a.shape[:dim], 1, *a.shape[dim:])
     return Meta(shape, a.dtype, packed(shape, (*strides[:dim], new, *strides[dim:])))
-
-
-def _select_meta(a: Any, dim: int, index: int) -> Meta:
-    if not a.shape:
-        raise ArgumentFault(
-            "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` "
-            "in C++ to convert a 0-dim tensor to a number"
-        )
-    if not -a.shape[dim] <= index < a.shape[dim]:
-        raise ArgumentFault(
-            f"index {index} is out of bounds for dimension {dim} with size {a.shape[dim]}"
-        )
-    kept = tuple(i for i in range(len(a.shape)) if i != dim)
-    return _permuted(a, kept)
-
-
-def _slice_meta(a: Any, dim: int, start: int | None, end: int | None, step: int) -> Meta:
-    if step <= 0:
-        raise ArgumentFault("step must be greater than zero", hint="flip(x, dim) reverses")
-    if not a.shape:
-        raise ArgumentFault("slice() cannot be applied to a 0-dim tensor.")
-    shape, strides = list(a.shape), list(strides_of(a))
-    shape[dim] = len(range(*slice(start, end, step).indices(shape[dim])))
-    strides[dim] *= step
-    return Meta(tuple(shape), a.dtype, packed(tuple(shape), tuple(strides)))
 
 
 def _cat_meta(*tensors: Any, dim: int) -> Meta:
@@ -196,77 +167,15 @@ def _stack_meta(*tensors: Any, dim: int) -> Meta:
     return Meta((*first[:dim], len(tensors), *first[dim:]), promote(tensors, tensors[0].dtype))
 
 
-def _index_meta(a: Any, *indices: Any) -> Meta:
-    arrays = [_index_array(x, needs_values=x is not None and x.dtype.kind == "b") for x in indices]
-    stand_in = np.broadcast_to(np.int8(0), a.shape)
-    try:
-        return Meta(stand_in[tuple(arrays)].shape, a.dtype)
-    except IndexError as error:
-        raise ArgumentFault(str(error)) from None
-
-
-def _index_array(x: Any, needs_values: bool) -> Any:
-    if x is None:
-        return slice(None)
-    if needs_values:
-        return x.value
-    return np.broadcast_to(np.int64(0), x.shape)
-
-
 def _like(a: Any, *_: Any, **__: Any) -> Meta:
     return Meta(a.shape, a.dtype, a.strides)
-
-
-def _sized(g: Any, *_: Any, size: Shape, **__: Any) -> Meta:
-    return Meta(size, g.dtype)
 
 
 # ---- forward functions that numpy does not have as one call --------------------------------
 
 
-def _axis(dim: Any) -> Any:
-    return None if dim is None or dim == () else dim
-
-
-def _zeros_with(g: Any, size: Shape, where: Any) -> Any:
-    result = np.zeros(size, g.dtype)
-    result[where] = g
-    return result
-
-
-def _at(dim: int, index: Any) -> tuple[Any, ...]:
-    return (*(slice(None),) * dim, index)
-
-
-def _indexed(a: Any, *indices: Any) -> Any:
-    return a[tuple(slice(None) if x is None else x for x in indices)]
-
-
-def _index_backward(g: Any, *indices: Any, size: Shape) -> Any:
-    result = np.zeros(size, g.dtype)
-    places: Any = tuple(slice(None) if x is None else x for x in indices)
-    np.add.at(result, places, g)
-    return result
-
-
-def _gather(a: Any, index: Any, dim: int) -> Any:
-    if not a.shape:
-        return np.broadcast_to(a, index.shape)
-    return np.take_along_axis(a[_within(a, index, dim)], index, dim)
-
-
-def _within(a: Any, index: Any, dim: int) -> tuple[slice, ...]:
-    return tuple(slice(None) if d == dim else slice(n) for d, n in enumerate(index.shape))
-
-
-def _gather_backward(g: Any, index: Any, dim: int, size: Shape) -> Any:
-    result = np.zeros(size, g.dtype)
-    if not size:
-        return result + g.sum()
-    grid = list(np.ogrid[tuple(slice(n) for n in index.shape)])
-    grid[dim] = index
-    np.add.at(result, tuple(grid), g)
-    return result
+def _axis(a: Any, dim: Any) -> Any:
+    return reduced_dims(np.ndim(a), dim)
 
 
 # ---- the rows ------------------------------------------------------------------------------
@@ -275,7 +184,7 @@ def _gather_backward(g: Any, index: Any, dim: int, size: Shape) -> Any:
 sum_ = primitive(Multilinear,
     "sum(input, dim: dims = None, keepdim: bool = False, dtype: dtype = None)",
     lambda a, dim, **_: "SumBackward0" if dim is None else "SumBackward1",
-    lambda a, dim, keepdim, dtype: np.sum(a, axis=_axis(dim), keepdims=keepdim, dtype=dtype),
+    lambda a, dim, keepdim, dtype: np.sum(a, axis=_axis(a, dim), keepdims=keepdim, dtype=dtype),
     _reduced_meta,
     lambda g, y, a, dim, keepdim, dtype: spread(g, a.shape, dim, keepdim),
     doc="Sum of the elements", examples="sum(M); M.sum(0); sum(M, dim=(0, 1), keepdim=True)")
@@ -283,7 +192,7 @@ sum_ = primitive(Multilinear,
 mean = primitive(Multilinear,
     "mean(input, dim: dims = None, keepdim: bool = False, dtype: dtype = None)",
     lambda a, dim, **_: "MeanBackward0" if dim is None else "MeanBackward1",
-    lambda a, dim, keepdim, dtype: np.mean(a, axis=_axis(dim), keepdims=keepdim, dtype=dtype),
+    lambda a, dim, keepdim, dtype: np.mean(a, axis=_axis(a, dim), keepdims=keepdim, dtype=dtype),
     _mean_meta,
     lambda g, y, a, dim, keepdim, dtype:
         spread(g, a.shape, dim, keepdim) / (prod(a.shape) / max(prod(y.shape), 1)),
@@ -307,6 +216,12 @@ unsafe_view = primitive(Multilinear,
     lambda a, shape: np.reshape(a, shape), _view_meta,
     lambda g, y, a, shape: reshape(g, a.shape),
     doc="View of a temporary in another shape")
+
+reshape_alias = primitive(Multilinear,
+    "_reshape_alias(input, shape: sizes)", "ReshapeAliasBackward0",
+    lambda a, shape: np.reshape(a, shape), _view_meta,
+    lambda g, y, a, shape: reshape(g, a.shape),
+    doc="View of a tensor that is not contiguous in another shape, as reshape makes it")
 
 clone = primitive(Multilinear,
     "clone(input)", "CloneBackward0",
@@ -335,7 +250,7 @@ permute = primitive(Multilinear,
 transpose = primitive(Multilinear,
     "transpose(input, dim0: dim, dim1: dim)", "TransposeBackward0",
     lambda a, dim0, dim1: np.swapaxes(a, dim0, dim1) if a.shape else a,
-    lambda a, dim0, dim1: _permuted(a, _swapped(len(a.shape), dim0, dim1)),
+    lambda a, dim0, dim1: permuted(a, _swapped(len(a.shape), dim0, dim1)),
     lambda g, y, a, dim0, dim1: transpose(g, dim0=dim0, dim1=dim1),
     doc="View with two dimensions swapped", aliases="swapaxes swapdims",
     examples="T.transpose(0, 2)")
@@ -373,57 +288,6 @@ unsqueeze = primitive(Multilinear,
     doc="View with a dimension of size 1 put in", aliases="expand_dims",
     examples="v.unsqueeze(0); v.unsqueeze(-1)")
 
-select = primitive(Multilinear,
-    "select(input, dim: dim, index: int)", "SelectBackward0",
-    lambda a, dim, index: a[_at(dim, index)], _select_meta,
-    lambda g, y, a, dim, index: select_backward(g, size=a.shape, dim=dim, index=index),
-    doc="One slice along a dimension: `x[i]`", examples="M[0]; select(M, 1, -1)")
-
-select_backward = primitive(Multilinear,
-    "_select_backward(grad, size: sizes, dim: int, index: int)", "SelectBackwardBackward0",
-    lambda g, size, dim, index: _zeros_with(g, size, _at(dim, index)), _sized,
-    lambda g, y, a, size, dim, index: select(g, dim=dim, index=index),
-    doc="Zeros with one slice filled: the transpose of select")
-
-slice_ = primitive(Multilinear,
-    "_slice(input, dim: dim, start: int = None, end: int = None, step: int = 1)", "SliceBackward0",
-    lambda a, dim, start, end, step: a[_at(dim, slice(start, end, step))], _slice_meta,
-    lambda g, y, a, dim, start, end, step:
-        slice_backward(g, size=a.shape, dim=dim, start=start, end=end, step=step),
-    doc="A range along a dimension: `x[1:]`", examples="v[1:]; M[:, ::2]")
-
-slice_backward = primitive(Multilinear,
-    "_slice_backward(grad, size: sizes, dim: int, start: int = None, end: int = None, "
-    "step: int = 1)", "SliceBackwardBackward0",
-    lambda g, size, dim, start, end, step: _zeros_with(g, size, _at(dim, slice(start, end, step))),
-    _sized,
-    lambda g, y, a, size, dim, start, end, step:
-        slice_(g, dim=dim, start=start, end=end, step=step),
-    doc="Zeros with a range filled: the transpose of slice")
-
-index = primitive(Multilinear,
-    "_index(input, indices: tensors)", "IndexBackward0",
-    _indexed, _index_meta,
-    lambda g, y, a, *indices: index_backward(g, *indices, size=a.shape),
-    doc="Elements at integer or boolean indices: `x[k]`", examples="v[[0, 2, 2]]; M[:, [1, 1]]")
-
-index_backward = primitive(Multilinear,
-    "_index_backward(grad, indices: tensors, size: sizes = ())", "IndexPutBackward0",
-    _index_backward, _sized,
-    lambda g, y, a, *indices, size: index(g, *indices),
-    doc="Zeros with elements added at indices: the transpose of index")
-
-gather = primitive(Multilinear,
-    "_gather(input, index, dim: dim)", "GatherBackward0",
-    _gather, lambda a, index, dim: Meta(index.shape, a.dtype),
-    lambda g, y, a, index, dim: gather_backward(g, index, dim=dim, size=a.shape),
-    doc="Elements picked along a dimension by an index of the result's shape")
-
-gather_backward = primitive(Multilinear,
-    "_gather_backward(grad, index, dim: int, size: sizes)", "ScatterAddBackward0",
-    _gather_backward, lambda g, index, dim, size: Meta(size, g.dtype),
-    lambda g, y, a, index, dim, size: gather(g, index, dim=dim),
-    doc="Zeros with elements added along a dimension: the transpose of gather")
 
 cat = primitive(Variadic,
     "cat(tensors: tensors, dim: dim = 0)", "CatBackward0",
@@ -435,7 +299,7 @@ cat = primitive(Variadic,
 stack = primitive(Variadic,
     "stack(tensors: tensors, dim: int = 0)", "StackBackward0",
     lambda *xs, dim: np.stack(xs, dim), _stack_meta,
-    lambda slot, g, y, *xs, dim: select(g, dim=dim, index=slot),
+    lambda slot, g, y, *xs, dim: select(g, dim=dim_index(dim, len(y.shape)), index=slot),
     doc="Tensors of one shape joined along a new dimension", promotes=True,
     examples="stack([v, v**2]); stack([v, v], dim=-1)")
 
@@ -445,7 +309,7 @@ to_copy = primitive(Multilinear,
     lambda g, y, a, dtype: g,
     doc="Copy in another dtype", examples="v.to(float32)")
 
-conj_complex = elementwise("_conj(input)", "ConjBackward0", np.conj, lambda g, y, a: g,
+conj_complex = elementwise("_conj(input)", "ConjBackward0", np.conj, lambda g, y, a: conj(g),
     doc="Complex conjugate")
 
 detach = elementwise("detach(input)", "", lambda a: a, doc="The value, cut off from the graph")
@@ -504,7 +368,7 @@ def reshape(a: Any, shape: Shape) -> Any:
         return np.reshape(a, shape)
     new = resolved(shape, prod(a.shape))
     if view_strides(a.shape, strides_of(a), new) is not None:
-        return view(a, shape=new)
+        return (view if is_contiguous(a.shape, strides_of(a)) else reshape_alias)(a, shape=new)
     return unsafe_view(contiguous_copy(a), shape=new)
 
 
@@ -518,22 +382,6 @@ def conj(a: Any) -> Any:
     return conj_complex(a) if a.dtype.kind == "c" else a
 
 
-def _squeeze(a: Any, dim: Any) -> Any:
-    return squeeze_all(a) if dim is None else squeeze_dim(a, dim=dim)
-
-
-def _flatten(a: Any, start: int, end: int) -> Any:
-    rank = len(a.shape)
-    if not rank:
-        return reshape(a, (1,))
-    start, end = dim_index(start, rank), dim_index(end, rank)
-    if start > end:
-        raise ArgumentFault("flatten() has invalid args: start_dim cannot come after end_dim")
-    if start == end:
-        return a
-    return reshape(a, (*a.shape[:start], prod(a.shape[start : end + 1]), *a.shape[end + 1 :]))
-
-
 def _to(a: Any, dtype: Any) -> Any:
     return a if dtype is None or a.dtype == dtype else to_copy(a, dtype=dtype)
 
@@ -543,32 +391,9 @@ def _adjoint(a: Any) -> Any:
     return conj(swapped) if a.dtype.kind == "c" else swapped
 
 
-def _reversed(a: Any) -> Any:
-    return permute(a, dims=tuple(range(len(a.shape)))[::-1])
-
-
 # fmt: off
-reshape_  = composite("reshape(input, shape: sizes)", reshape,
-    doc="The same elements in another shape", examples="M.reshape(6); M.T.reshape(-1)")
-squeeze   = composite("squeeze(input, dim: dims = None)", _squeeze,
-    doc="View without dimensions of size 1", examples="v.unsqueeze(0).squeeze(0)")
-flatten   = composite("flatten(input, start_dim: int = 0, end_dim: int = -1)", _flatten,
-    doc="Dimensions merged into one", examples="T.flatten(1)")
-ravel     = composite("ravel(input)", lambda a: reshape(a, (-1,)),
-    doc="All dimensions merged into one", examples="M.T.ravel()")
 to        = composite("to(input, dtype: dtype)", _to, aliases="type astype",
     doc="The tensor in another dtype; itself where it has it", examples="v.to(float64)")
 adjoint   = composite("adjoint(input)", _adjoint,
     doc="Conjugate transpose of the last two dimensions", examples="A.adjoint()")
-expand_as = composite("expand_as(input, other)", lambda a, b: expand(a, size=b.shape),
-    doc="View with the shape of another tensor", examples="v.expand_as(A)")
-view_as   = composite("view_as(input, other)", lambda a, b: view(a, shape=b.shape),
-    doc="View with the shape of another tensor")
-gather_   = composite("gather(input, dim: dim, index, sparse_grad: bool = False)",
-    lambda a, dim, index, sparse_grad: gather(a, index, dim=dim),
-    doc="Elements picked along a dimension by an index of the result's shape")
-conj_ = composite("conj(input)", conj, aliases="conj_physical resolve_conj",
-    doc="Complex conjugate; a real tensor itself")
-contiguous_ = composite("contiguous(input)", lambda a: a if is_packed(a) else contiguous_copy(a),
-    doc="The tensor in contiguous memory; itself where it is")
 # fmt: on

@@ -80,6 +80,11 @@ class Signature:
         return tuple(p for p in self.parameters if p.name not in self.tensors)
 
     @cached_property
+    def scalars(self) -> tuple[str, ...]:
+        """Names of the numbers that count for the dtype of the result."""
+        return tuple(p.name for p in self.parameters if p.kind == "scalar")
+
+    @cached_property
     def defaults(self) -> dict[str, Any]:
         """Default values of the attributes that have one."""
         return {p.name: p.default for p in self.attributes if p.default is not REQUIRED}
@@ -240,6 +245,7 @@ KINDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "tensor": ("a tensor", _tensor),
     "tensors": ("a list of tensors", _tensors),
     "number": ("a number", _number),
+    "scalar": ("a number", _number),  # one that counts for the dtype of the result
     "int": ("an integer", _int),
     "bool": ("True or False", _instance(bool)),
     "str": ("a string", _instance(str)),

@@ -10,24 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol
-
-if TYPE_CHECKING:  # which numpy comes with
-    from gradcli.inspection import Inspection
+from typing import Any, Protocol
 
 
 class Renderer(Protocol):
-    """A function from an inspection to text or to a rich renderable."""
+    """A function from facts to text or to a rich renderable."""
 
-    def __call__(self, inspection: Inspection, **options: Any) -> Any:
-        """Render the inspection; the module of the output documents the options."""
+    def __call__(self, facts: Any, /, **options: Any) -> Any:
+        """Render an inspection, or what a check found; the module documents the options."""
 
 
-def _in_module(name: str) -> Renderer:
-    """Return the `render` of a module of this package, importing it (and rich) at the call."""
+def _in_module(name: str, function: str = "render") -> Renderer:
+    """Return a function of a module of this package, importing it (and rich) at the call."""
 
-    def render(inspection: Inspection, **options: Any) -> Any:
-        return import_module(f"gradcli.render.{name}").render(inspection, **options)
+    def render(facts: Any, /, **options: Any) -> Any:
+        return getattr(import_module(f"gradcli.render.{name}"), function)(facts, **options)
 
     return render
 
@@ -44,6 +41,16 @@ EVAL: Mapping[str, Renderer] = {
 GRAPH: Mapping[str, Renderer] = {
     "dot": _in_module("dot"),  # values=, backward=, precision=
     "tree": _in_module("tree"),  # full=, precision=
+}
+
+# `gradcli check --format`; `table` shows a report, the others the outcomes of many files
+CHECK: Mapping[str, Renderer] = {
+    "table": _in_module("check"),  # verbose=
+    "files": _in_module("check_files"),  # column=, left_out=
+    "json": _in_module("check_json"),
+    "markdown": _in_module("check_reports", "markdown"),
+    "junit": _in_module("check_reports", "junit"),
+    "github": _in_module("check_reports", "github"),
 }
 
 # the outputs that are rich renderables, for `console.print(..., crop=False)` (a file's own print

@@ -1,4 +1,4 @@
-"""Text to syntax tree; the only user of lark, which is imported when something is parsed."""
+"""Text to syntax tree; the only user of lark, which is imported where tables are made."""
 
 from __future__ import annotations
 

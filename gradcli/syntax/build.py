@@ -8,15 +8,13 @@ gets `(`, an expression and `)`. So no second tree is built, and nothing recurse
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 from unicodedata import normalize
-
-from lark import Token
 
 from gradcli.errors import Span
 from gradcli.syntax import tree
 from gradcli.syntax.checks import check_arguments, check_parameters, check_target, check_targets
+from gradcli.syntax.lexer import Token
 from gradcli.syntax.literals import decode, number, split_string
 from gradcli.syntax.tree import Expression, Statement
 from gradcli.syntax.words import check_name
@@ -25,15 +23,10 @@ Parts = Any  # the parts of a rule with a list in it: tokens and nodes in turn
 _CONSTANTS = {"NONE": None, "TRUE": True, "FALSE": False, "ELLIPSIS": ...}
 
 
-def token_span(token: Token) -> Span:
-    """Return the span of a token."""
-    return Span(token.start_pos or 0, token.end_pos or 0)
-
-
 def _span(first: Any, last: Any) -> Span:
     """Return the span from one part of a rule, a token or a node, to another."""
-    start: Any = first.start_pos if type(first) is Token else first.span[0]
-    end: Any = last.end_pos if type(last) is Token else last.span[1]
+    start: int = first.start if type(first) is Token else first.span[0]
+    end: int = last.end if type(last) is Token else last.span[1]
     return Span(start, end)
 
 
@@ -42,50 +35,39 @@ def _nodes(parts: Parts) -> tuple[Any, ...]:
     return tuple([part for part in parts if type(part) is not Token])
 
 
-def _statements(parts: Parts) -> tuple[Statement, ...]:
-    """Return the statements among the parts; an import gives a list of them."""
-    found: list[Statement] = []
-    for part in parts:
-        if type(part) is list:
-            found += part
-        elif type(part) is not Token:
-            found.append(part)
-    return tuple(found)
-
-
 class Build:
     """The callbacks of the parser, named as the rules and terminals are."""
 
-    def __init__(self, formatted: Callable[[Token], tree.FormattedString]) -> None:
-        self.FORMATTED = formatted
+    def pass_(self, part: Any) -> Any:
+        return part
 
     # ---- terminals -------------------------------------------------------------------------
 
     def NAME(self, token: Token) -> tree.Name:
-        span = Span(token.start_pos, token.end_pos)  # type: ignore[arg-type]
         text = token.value
+        span = token.span
         check_name(text, span)
         return tree.Name(text if text.isascii() else normalize("NFKC", text), span)
 
     def NUMBER(self, token: Token) -> tree.Constant:
-        span = token_span(token)
+        span = token.span
         return tree.Constant(number(token.value, span), span)
 
     def STRING(self, token: Token) -> tree.Constant:
-        span = token_span(token)
+        span = token.span
         prefix, start, end = split_string(token.value)
         text = decode(token.value[start:end], span.start + start, raw="r" in prefix)
         return tree.Constant(text, span)
 
     def NONE(self, token: Token) -> tree.Constant:
-        return tree.Constant(_CONSTANTS[token.type], token_span(token))
+        return tree.Constant(_CONSTANTS[token.type], token.span)
 
     TRUE = FALSE = ELLIPSIS = NONE
 
     # ---- statements ------------------------------------------------------------------------
 
     def program(self, *parts: Parts) -> tuple[Statement, ...]:
-        return _statements(parts)
+        return _nodes(parts)
 
     block = program
 
@@ -129,7 +111,7 @@ class Build:
         return tree.Return(value, _span(keyword, value or keyword))
 
     def flow(self, keyword: Token) -> tree.Flow:
-        return tree.Flow(keyword.value, token_span(keyword))
+        return tree.Flow(keyword.value, keyword.span)
 
     # ---- imports ---------------------------------------------------------------------------
 
@@ -165,7 +147,7 @@ class Build:
         return found
 
     def parameter(self, name: tree.Name, *parts: Parts) -> tree.Parameter:
-        given = dict(zip(parts[::2], parts[1::2], strict=True))
+        given = {sign.value: part for sign, part in zip(parts[::2], parts[1::2], strict=True)}
         span = _span(name, parts[-1] if parts else name)
         return tree.Parameter(name.id, given.get(":"), given.get("="), span)
 
@@ -235,7 +217,7 @@ class Build:
         return tree.Compare(first, rest, Span(first.span[0], parts[-1].span[1]))
 
     def comparator(self, *words: Token) -> str:
-        return " ".join(words)
+        return " ".join([word.value for word in words])
 
     def attribute(self, value: Expression, _dot: Token, name: tree.Name) -> tree.Attribute:
         span = Span(value.span[0], name.span[1])
@@ -257,9 +239,15 @@ class Build:
         return tree.Subscript(value, index, _span(value, close))
 
     def slice(self, *parts: Parts) -> tree.Slice:
-        start, _, stop, _, step = parts
-        there = [part for part in parts if part is not None]
-        return tree.Slice(start, stop, step, _span(there[0], there[-1]))
+        bounds: Parts = [None, None, None]
+        at = 0
+        for part in parts:
+            if type(part) is Token:
+                at += 1
+            else:
+                bounds[at] = part
+        start, stop, step = bounds
+        return tree.Slice(start, stop, step, _span(parts[0], parts[-1]))
 
     def string(self, *pieces: Parts) -> tree.Constant | tree.FormattedString:
         """Join strings that follow each other."""

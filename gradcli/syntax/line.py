@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from lark import Token, UnexpectedCharacters
-
 from gradcli.errors import SyntaxFault
-from gradcli.syntax.layout import CLOSING, OPENING
+from gradcli.syntax.lexer import CLOSING, OPENING, Token
 
 
 class Line(NamedTuple):
@@ -39,7 +37,7 @@ def line_before(text: str, tokens: Iterator[Token], at: int) -> Line:
     top = 0
     try:
         for token in tokens:
-            start = token.start_pos or 0
+            start = token.start
             if start >= at:
                 break
             if token.type == "NEWLINE":
@@ -48,6 +46,6 @@ def line_before(text: str, tokens: Iterator[Token], at: int) -> Line:
                 if not line and token.type not in ("ELIF", "ELSE") and text[start - 1] in "\r\n":
                     top = start
                 line.append(token)
-    except (UnexpectedCharacters, SyntaxFault):
+    except SyntaxFault:
         pass  # the place that the parse reached
     return Line(line, above, top)

@@ -11,12 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from lark import Token, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
-
 from gradcli.errors import Span, SyntaxFault
-from gradcli.syntax.layout import CLOSING
+from gradcli.syntax.lexer import CLOSING, Token
 from gradcli.syntax.line import Line
-from gradcli.syntax.words import check_name, stray_character
+from gradcli.syntax.words import check_name
 
 _HEADS = {"IF": "if", "ELIF": "elif", "ELSE": "else", "FOR": "for", "WITH": "with", "DEF": "def"}
 _ENDS = frozenset({"NEWLINE", "DEDENT", "$END"})
@@ -60,11 +58,11 @@ class Scene:
     @property
     def place(self) -> Span:
         """The unexpected token, or the end of the line before it."""
-        start = self.token.start_pos or 0
+        start = self.token.start
         if self.kind in _ENDS and self.line.tokens:
-            start = self.line.tokens[-1].end_pos or 0
+            start = self.line.tokens[-1].end
             return Span(start, start)
-        return Span(start, max(start, self.token.end_pos or 0))
+        return Span(start, max(start, self.token.end))
 
     @property
     def first(self) -> str:
@@ -92,35 +90,16 @@ class Scene:
 
     def touches(self) -> bool:
         """Say whether the token follows the one before it without a blank."""
-        return self.last is not None and self.last.end_pos == self.token.start_pos
+        return self.last is not None and self.last.end == self.token.start
 
 
-def explain(error: UnexpectedInput, text: str, line: Line, spelling: dict[str, str]) -> SyntaxFault:
-    """Return the fault for an exception of lark's."""
-    at = error.pos_in_stream or 0
-    if isinstance(error, UnexpectedCharacters):
-        return _character(text, at)
-    assert isinstance(error, UnexpectedToken)
-    scene = Scene(text, error.token, line, frozenset(error.accepts or ()), spelling)
+def explain(scene: Scene) -> SyntaxFault:
+    """Return the fault for a token that cannot stand where it does."""
     for recognise in _RECOGNISERS:
         fault = recognise(scene)
         if fault is not None:
             return fault
     return SyntaxFault(f"expected {expected(scene)} here", scene.place)
-
-
-def _character(text: str, at: int) -> SyntaxFault:
-    """Return the fault for a character with which no token begins."""
-    character = text[at]
-    if character not in "\"'":
-        if text[at : at + 2] == "\\\0":
-            return stray_character("\0", at + 1)
-        return stray_character(character, at)
-    quote = character * 3 if text.startswith(character * 3, at) else character
-    hint = f"write `{quote}` where it ends"
-    if quote == character:
-        hint += f", or begin it with `{quote * 3}` if it has several lines"
-    return SyntaxFault("this string is never closed", Span(at, at + len(quote)), hint)
 
 
 # ---- recognisers, in the order of the table at the end -------------------------------------
@@ -142,7 +121,7 @@ def _indentation(scene: Scene) -> SyntaxFault | None:
         return SyntaxFault(message, scene.place, "indent it like the line above")
     if "INDENT" in scene.accepts and above:
         word = _HEADS.get(above[0].type, "block")
-        span = Span(above[0].start_pos or 0, above[-1].end_pos or 0)
+        span = Span(above[0].start, above[-1].end)
         return SyntaxFault(
             f"this `{word}` has no block", span, "indent the lines below it, or write `pass`"
         )
@@ -150,9 +129,9 @@ def _indentation(scene: Scene) -> SyntaxFault | None:
 
 
 def _foreign_operator(scene: Scene) -> SyntaxFault | None:
-    start, end = scene.token.start_pos or 0, scene.token.end_pos or 0
+    start, end = scene.token.start, scene.token.end
     last = scene.last if scene.touches() else None
-    begin = (last.start_pos or 0) if last else start
+    begin = last.start if last else start
     for at, stop in ((begin, end + 1), (begin, end), (start, end + 1)):
         found = scene.text[at:stop]
         if found in _FOREIGN:
@@ -160,8 +139,8 @@ def _foreign_operator(scene: Scene) -> SyntaxFault | None:
             return SyntaxFault(message, Span(at, at + len(found)), hint)
     if scene.kind in _ENDS and len(scene.line.tokens) > 2:
         *_, target, one, two = scene.line.tokens
-        if one.type == two.type in ("PLUS", "MINUS") and one.end_pos == two.start_pos:
-            span = Span(one.start_pos or 0, two.end_pos or 0)
+        if one.type == two.type in ("PLUS", "MINUS") and one.end == two.start:
+            span = Span(one.start, two.end)
             message = f"`{one}{two}` is not part of the language"
             return SyntaxFault(message, span, f"write `{target} {one}= 1`")
     return None
@@ -182,15 +161,15 @@ def _mismatched(scene: Scene) -> SyntaxFault | None:
 def _never_closed(scene: Scene) -> SyntaxFault | None:
     if not scene.open_brackets:
         return None
-    start = scene.token.start_pos or 0
+    start = scene.token.start
     line_start = max(scene.text.rfind(end, 0, start) for end in "\r\n") + 1
     blanks = scene.text[line_start:start]
-    head = scene.line.tokens[0].start_pos or 0
+    head = scene.line.tokens[0].start
     outdented = not blanks.strip() and head < line_start and len(blanks) <= _column(scene, head)
     if not (outdented or scene.kind in _ENDS or (scene.kind == "COLON" and scene.first in _HEADS)):
         return None
     opening = scene.open_brackets[-1]
-    span = Span(opening.start_pos or 0, opening.end_pos or 0)
+    span = Span(opening.start, opening.end)
     hint = f"write `{_PAIRS[opening.value]}` where it ends"
     return SyntaxFault(f"`{opening}` is never closed", span, hint)
 
@@ -236,15 +215,15 @@ def _keyword(scene: Scene) -> SyntaxFault | None:
         return None
     if not scene.wants_expression:
         return _keyword_fault(word)
-    following = scene.text[word.end_pos or 0 :][:9].lstrip(" ")
+    following = scene.text[word.end :][:9].lstrip(" ")
     if following[:1] == "=" and following[:2] != "==":
         return _keyword_fault(word)
     return None
 
 
 def _keyword_fault(word: Token) -> SyntaxFault:
-    span = Span(word.start_pos or 0, word.end_pos or 0)
-    hint = f"choose another name, such as `{word.lower()}_`"
+    span = Span(word.start, word.end)
+    hint = f"choose another name, such as `{word.value.lower()}_`"
     return SyntaxFault(f"`{word}` is a word of the language, and cannot be a name", span, hint)
 
 
@@ -262,7 +241,12 @@ def _not_in_the_language(scene: Scene) -> SyntaxFault | None:
     if kind in ("STAR", "__ANON_STARS") and scene.first in ("DEF",) and not scene.wants_expression:
         hint = "name each parameter"
         return SyntaxFault("`*` parameters are not part of the language", scene.place, hint)
-    if scene.token == "**" and scene.wants_expression and scene.open_brackets:
+    if kind == "COMMA" and any(token.type == "COLON" for token in scene.line.tokens):
+        if scene.first not in _HEADS and not scene.open_brackets:
+            hint = "annotate each name on a line of its own"
+            return SyntaxFault("an annotation takes one name, not several", scene.place, hint)
+        return None
+    if scene.token.value == "**" and scene.wants_expression and scene.open_brackets:
         hint = "name each argument"
         return SyntaxFault("`**` arguments are not part of the language", scene.place, hint)
     return None
@@ -275,19 +259,19 @@ def _missing_operator(scene: Scene) -> SyntaxFault | None:
     if (
         last.type == "NUMBER"
         and scene.touches()
-        and (scene.kind == "NUMBER" or token.startswith("_"))
+        and (scene.kind == "NUMBER" or token.value.startswith("_"))
     ):
-        span = Span(last.start_pos or 0, scene.place.end)
+        span = Span(last.start, scene.place.end)
         return SyntaxFault(f"`{last}{token}` is no number", span)
     if scene.kind == "NAME" and last.type in CLOSING | {"NUMBER"}:
         one = last if last.type == "NUMBER" else f"…{last}"
         hint = f"write `{one}*{token}` for a product"
         return SyntaxFault(f"expected {expected(scene)} here", scene.place, hint)
-    if last == "print" and len(scene.line.tokens) == 1:
+    if last.value == "print" and len(scene.line.tokens) == 1:
         return SyntaxFault("expected `(` here", scene.place, "write `print(…)`")
-    if scene.kind in ("STRING", "FORMATTED") and last.lower() in ("b", "br", "rb", "u", "t"):
+    if scene.kind in ("STRING", "FORMATTED") and last.value.lower() in ("b", "br", "rb", "u", "t"):
         message = f"`{last}` strings are not part of the language"
-        return SyntaxFault(message, Span(last.start_pos or 0, last.end_pos or 0), "leave it out")
+        return SyntaxFault(message, Span(last.start, last.end), "leave it out")
     return None
 
 
@@ -335,6 +319,10 @@ def expected(scene: Scene) -> str:
     if scene.wants_expression:
         words.append("an expression")
         left &= CLOSING
+    elif "ELSE" in left:
+        left = {"ELSE"}
+    elif "IN" in left and "AND" not in left:  # after the targets of a `for`, or after `not`
+        left = {"IN"}
     elif "PLUS" in scene.accepts:
         words.append("an operator")
         left -= _UNSAID
@@ -343,8 +331,6 @@ def expected(scene: Scene) -> str:
     elif "NAME" in left:
         words.append("a name")
         left.discard("NAME")
-    elif left & {"ELSE", "IN"}:  # the operators before it were taken up by then
-        left &= {"ELSE", "IN"}
     named = {"NEWLINE": "the end of the line", "INDENT": "an indented block", "$END": "the end"}
     words += sorted(f"`{scene.spelling[kind]}`" for kind in left if kind in scene.spelling)
     words += [named[kind] for kind in named.keys() & left - scene.spelling.keys()]

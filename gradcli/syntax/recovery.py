@@ -10,9 +10,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from lark import Token
-
 from gradcli.errors import Span, SyntaxFault
+from gradcli.syntax.lexer import Token
 from gradcli.syntax.line import Line, line_before
 
 MOST = 20  # faults reported of one file
@@ -83,15 +82,15 @@ def further_faults(
 def _patch(text: str, stop: Stop, line: Line) -> _Patch | None:
     """Return what to change so that the parser gets beyond a fault."""
     if not line.tokens and line.above and line.above[-1].type == "COLON":
-        end = line.above[-1].end_pos or 0  # the block is missing
+        end = line.above[-1].end  # the block is missing
         return _Patch(end, end, " pass")
     if not line.tokens and stop.kind == "INDENT":
         start = _line_start(text, stop.at)
-        outer = _indentation(text, line.above[0].start_pos or 0) if line.above else ""
+        outer = _indentation(text, line.above[0].start) if line.above else ""
         return _Patch(start, start, f"{outer}if 0:\n")
     if not stop.kind and stop.at == _line_start(text, stop.at) and text[stop.at] in " \t\f":
         return None  # an indentation that fits nowhere: what follows is anyone's guess
-    begin = (line.tokens[0].start_pos or 0) if line.tokens else stop.at
+    begin = line.tokens[0].start if line.tokens else stop.at
     end = _end(text, stop, line)
     outer = _indentation(text, begin)
     following = _BLANK_LINES.match(text, end)

@@ -15,7 +15,7 @@ from gradcli.ops.dtypes import DTYPES, promote
 from gradcli.ops.dtypes import SYNONYMS as DTYPE_SYNONYMS
 from gradcli.ops.rule import number
 from gradcli.ops.signature import SYNONYMS
-from gradcli.trace import derivatives
+from gradcli.trace import derivatives, dropout
 from gradcli.trace.creation import CREATION, parameter
 from gradcli.trace.values import (
     Function,
@@ -290,6 +290,8 @@ PYTHON: dict[str, Any] = {
 OTHERS: dict[str, Any] = {
     **CREATION,
     **derivatives.FUNCTIONS,
+    **dropout.FUNCTIONS,
+    "unfold": row_function(ROWS["nn.functional.unfold"], "unfold").run,  # x.unfold is another one
     "param": parameter, "nn.Parameter": parameter, "Parameter": parameter,
     "allclose": _allclose, "equal": _equal, "array_equal": _equal, "result_type": _result_type,
     "manual_seed": _manual_seed, "set_default_dtype": _set_default_dtype, "load": _load,
@@ -300,6 +302,11 @@ OTHERS: dict[str, Any] = {
 NUMPY: dict[str, tuple[str, Keywords]] = {
     "max": ("amax", {}), "min": ("amin", {}), "std": ("std", {"correction": 0}),
     "var": ("var", {"correction": 0}), "dot": ("matmul", {}),
+    "repeat": ("repeat_interleave", {}), "split": ("tensor_split", {}),
+    "meshgrid": ("meshgrid", {"indexing": "xy"}), "nonzero": ("nonzero", {"as_tuple": True}),
+    **{name: (f"np.{name}", {}) for name in ("transpose", "cumsum", "cumprod", "sort", "median",
+                                             "nanmedian", "percentile", "take", "pad", "flip",
+                                             "roll")},
 }  # fmt: skip
 
 MODULES = {

@@ -9,6 +9,7 @@ import numpy as np
 
 from gradcli import autodiff
 from gradcli.errors import ArgumentFault, AutogradFault
+from gradcli.execute import compute
 from gradcli.graph import Node
 from gradcli.ops.shapes import zeros_like
 from gradcli.trace.values import Function, as_node, described
@@ -62,7 +63,7 @@ def gradient(
             starts[y.id] = starts[y.id] + node if y.id in starts else node
         ids = [x.id for x in wanted]
         order = autodiff.towards(graph, autodiff.reachable(graph, starts), ids)
-        autodiff.compute(graph, starts)
+        compute(graph, starts)
         autodiff.free_saved(
             graph, order, retain_graph=create_graph if retain_graph is None else retain_graph
         )

@@ -8,8 +8,9 @@ import numpy as np
 
 from gradcli.errors import ArgumentFault
 from gradcli.graph import Node
+from gradcli.ops.indexing import index, select, slice_
 from gradcli.ops.meta import shown
-from gradcli.ops.shapes import alias, index, select, slice_, unsqueeze
+from gradcli.ops.shapes import alias, unsqueeze
 from gradcli.trace.values import described, is_numeric_list, to_array
 
 
@@ -39,7 +40,7 @@ def subscript(x: Node, key: Any) -> Node:
 def _normal(x: Node, key: Any) -> Any:
     if isinstance(key, Node) and not key.shape and key.dtype.kind in "iu":
         return int(key.value)
-    if is_numeric_list(key):
+    if is_numeric_list(key) or isinstance(key, range):
         return x.constant(to_array(key))
     if isinstance(key, list) and not key:
         return x.constant(np.zeros(0, np.int64))

@@ -24,8 +24,8 @@ from gradcli.errors import (
 )
 from gradcli.graph import Graph, Limits, Node
 from gradcli.ops.dtypes import FLOAT64, DType
+from gradcli.ops.joining import unbind
 from gradcli.ops.meta import Meta
-from gradcli.ops.shapes import select
 from gradcli.random import Generator
 from gradcli.syntax import tree
 from gradcli.trace import operators
@@ -235,7 +235,7 @@ class Tracer:
         if isinstance(value, Node):
             if not value.shape:
                 raise ArgumentFault("iteration over a 0-d tensor")
-            return [select(value, dim=0, index=i) for i in range(value.shape[0])]
+            return unbind(value, dim=0)
         if isinstance(value, list | tuple | range | Results | str | dict):
             return value
         raise ArgumentFault(f"{described(value)} cannot be iterated over")

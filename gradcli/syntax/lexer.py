@@ -1,0 +1,123 @@
+"""Text to tokens, with marks where blocks begin and end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from gradcli.errors import Span, SyntaxFault
+from gradcli.syntax.tables import Tables
+from gradcli.syntax.words import stray_character
+
+OPENING = frozenset({"LPAR", "LSQB"})
+CLOSING = frozenset({"RPAR", "RSQB"})
+
+
+class Token(NamedTuple):
+    """A piece of text: its terminal in the grammar, and its place, the end excluded."""
+
+    type: str
+    value: str
+    start: int
+    end: int
+
+    def __str__(self) -> str:
+        """Return the text."""
+        return self.value
+
+    @property
+    def span(self) -> Span:
+        """The place in the source."""
+        return Span(self.start, self.end)
+
+
+class Lexer:
+    """Cuts a text into tokens; comments, blanks and the line ends within brackets are left out."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._next = re.compile(tables.pattern).finditer
+        self._literals = tables.literals
+
+    def tokens(self, text: str, begin: int = 0, end: int | None = None) -> Iterator[Token]:
+        """Yield the tokens of a piece of text, `INDENT` and `DEDENT` among them, and `$END`.
+
+        A line end is passed on when the next token is seen, so that blanks at the end of a file
+        are no indentation.
+        """
+        literals = self._literals
+        depth = 0
+        levels = [""]
+        line_end: Token | None = None
+        last = begin
+        stop = len(text) if end is None else end
+        for match in self._next(text, begin, stop):
+            kind: str = match.lastgroup  # type: ignore[assignment]  # one group always matches
+            value: str = match[kind]
+            token_end = match.end()
+            if kind == "NEWLINE":
+                if depth == 0:
+                    line_end = Token(kind, value, token_end - len(value), token_end)
+                continue
+            if kind == "END":
+                break
+            if line_end is not None:
+                if last > begin:
+                    yield line_end
+                yield from _change_level(line_end, levels)
+                line_end = None
+            if kind == "NAME" or kind == "LITERAL":
+                kind = literals.get(value, kind)
+                if kind in OPENING:
+                    depth += 1
+                elif kind in CLOSING and depth:
+                    depth -= 1
+            elif kind == "STRAY":
+                raise _stray(text, token_end - 1)
+            yield Token(kind, value, token_end - len(value), token_end)
+            last = token_end
+        if last > begin:
+            yield line_end or Token("NEWLINE", "", last, last)
+            for _ in levels[1:]:
+                yield Token("DEDENT", "", last, last)
+        yield Token("$END", "", stop, stop)
+
+
+def _change_level(line_end: Token, levels: list[str]) -> Iterator[Token]:
+    """Yield the tokens for the indentation of the line that begins after `line_end`.
+
+    Blanks are compared as text, not by a width of tabs.
+    """
+    blanks = line_end.value[max(map(line_end.value.rfind, "\n\r\f")) + 1 :]
+    if blanks == levels[-1]:
+        return
+    end = line_end.end
+    start = end - len(blanks)
+    if blanks.startswith(levels[-1]):
+        levels.append(blanks)
+        yield Token("INDENT", blanks, start, end)
+        return
+    if blanks not in levels:
+        message = "this line is indented less than its block, but not as any block around it"
+        if not levels[-1].startswith(blanks):
+            message = "the indentation of this line mixes tabs and spaces unlike the lines above"
+        raise SyntaxFault(
+            message, Span(start, end), "indent the lines of a block by the same blanks"
+        )
+    while blanks != levels[-1]:
+        levels.pop()
+        yield Token("DEDENT", "", end, end)
+
+
+def _stray(text: str, at: int) -> SyntaxFault:
+    """Return the fault for a character with which no token begins."""
+    character = text[at]
+    if character not in "\"'":
+        if text[at : at + 2] == "\\\0":
+            return stray_character("\0", at + 1)
+        return stray_character(character, at)
+    quote = character * 3 if text.startswith(character * 3, at) else character
+    hint = f"write `{quote}` where it ends"
+    if quote == character:
+        hint += f", or begin it with `{quote * 3}` if it has several lines"
+    return SyntaxFault("this string is never closed", Span(at, at + len(quote)), hint)

@@ -1,0 +1,73 @@
+"""Dropout: its masks are drawn from the file's generator, so it is a function, not a row."""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gradcli.errors import ArgumentFault
+from gradcli.graph import Node
+from gradcli.ops.shapes import squeeze_dim, unsqueeze
+from gradcli.ops.signature import Signature
+
+if TYPE_CHECKING:
+    from gradcli.trace.interpreter import Tracer
+
+SELU_FLOOR = 1.7580993408473766  # -(the least value of selu), which alpha dropout drops to
+
+
+def dropped(tracer: Tracer, a: Node, p: float, *, feature: bool, alpha: bool) -> Any:
+    """Return a tensor with elements, or whole channels, dropped and the rest scaled.
+
+    Source: the steps of ATen's `_dropout_impl` in PyTorch 2.13.
+    """
+    dtype = a.dtype if a.dtype.kind in "fc" else a.default_dtype
+    if p == 1 and not alpha:
+        return a * tracer.graph.leaf(np.zeros((), dtype))
+    shape = (*a.shape[:2], *(1,) * (len(a.shape) - 2)) if feature else a.shape
+    kept = tracer.generator.bernoulli(np.full(shape, 1 - p)).astype(dtype)
+    if not alpha:
+        return a * tracer.graph.leaf(kept / np.asarray(1 - p, dtype))
+    scale = 1 / sqrt((SELU_FLOOR**2 * p + 1) * (1 - p)) if p < 1 else 0.0
+    shift = (kept - 1) * (SELU_FLOOR * scale) + SELU_FLOOR * scale * p
+    leaf = tracer.graph.leaf
+    return a * leaf(np.asarray(kept * scale, dtype)) + leaf(np.asarray(shift, dtype))
+
+
+def _dropout(
+    name: str, *, training: bool = True, feature: bool = False, alpha: bool = False, rank: int = 0
+) -> Any:
+    """Make the function; `rank` is that of a sample, to which a batch of one is put in front."""
+    signature = Signature(
+        f"{name}(input, p: number = 0.5, training: bool = {training}, inplace: bool = False)"
+    )
+
+    def run(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        a, p, active, _ = signature.bind(args, keywords).values()
+        if not 0 <= p <= 1:
+            raise ArgumentFault(f"dropout probability has to be between 0 and 1, but got {p}")
+        if not isinstance(a, Node):
+            raise ArgumentFault(f"{name}(): argument 'input' must be a Tensor")
+        if feature and len(a.shape) < 2:
+            raise ArgumentFault("Feature dropout requires at least 2 dimensions in the input")
+        alone = rank == len(a.shape)
+        a = unsqueeze(a, dim=0) if alone else a
+        if p and active and 0 not in a.shape:
+            a = dropped(tracer, a, p, feature=feature, alpha=alpha)
+        return squeeze_dim(a, dim=(0,)) if alone else a
+
+    return run
+
+
+FUNCTIONS: dict[str, Any] = {
+    "dropout": _dropout("dropout"),
+    "dropout1d": _dropout("dropout1d", feature=True, rank=2),
+    "dropout2d": _dropout("dropout2d", feature=True),
+    "dropout3d": _dropout("dropout3d", feature=True, rank=4),
+    "alpha_dropout": _dropout("alpha_dropout", training=False, alpha=True),
+    "feature_alpha_dropout": _dropout(
+        "feature_alpha_dropout", training=False, feature=True, alpha=True
+    ),
+}

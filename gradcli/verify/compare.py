@@ -1,0 +1,159 @@
+"""How two arrays that should be equal differ: by a factor, a transpose, a missing sum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+
+from gradcli.ops.dtypes import Array
+from gradcli.verify.report import Element
+
+Pair = tuple[Array, Array]
+
+SAME = 1e-6  # relative distance below which a pattern counts as found
+SIMPLE = 12  # numerators and denominators of factors that need no explanation
+
+
+class Vectors(NamedTuple):
+    """Two gradients compared as vectors; None where one of them is zero."""
+
+    mean: float
+    cosine: float | None
+    ratio: float | None
+
+
+def vectors(elements: Iterable[Element]) -> Vectors:
+    """Return mean absolute error, cosine and ratio of norms of analytic to numeric."""
+    pairs = [(e.analytic, e.numeric) for e in elements if e.index is not None]
+    table = np.array(pairs).reshape(-1, 2)
+    a, b = table[np.isfinite(table).all(axis=1)].T
+    if not a.size:
+        return Vectors(0.0, None, None)
+    scale = float(np.abs([a, b]).max()) or 1.0
+    a, b = a / scale, b / scale
+    m, n = float(np.linalg.norm(a)), float(np.linalg.norm(b))
+    mean = float(np.abs(a - b).mean()) * scale
+    if not m or not n:
+        return Vectors(mean, None, None)
+    return Vectors(mean, min(1.0, float(a / m @ (b / n))), m / n)
+
+
+def described(elements: Sequence[Element], shape: tuple[int, ...]) -> str:
+    """Return how the analytic derivatives differ from the numeric ones, "" where it is not plain.
+
+    The first output that differs is looked at, where all of its elements were compared.
+    """
+    output = elements[0].output
+    own = [e for e in elements if e.output == output and e.index is not None]
+    if len(own) != np.prod(shape) or any(e.part for e in own):
+        return ""
+    analytic, numeric = np.zeros(shape), np.zeros(shape)
+    for e in own:
+        assert e.index is not None, "directions were left out"
+        analytic[e.index], numeric[e.index] = e.analytic, e.numeric
+    return relation([(numeric, analytic)], ("the difference quotient", "the gradient"), {})
+
+
+def relation(pairs: Sequence[Pair], names: tuple[str, str], sizes: Mapping[int, str]) -> str:
+    """Return how the second of each pair follows from the first, "" where no pattern fits.
+
+    `names` are what to call the two; `sizes` say where sizes occur that a factor may come from.
+    """
+    if not all(np.all(np.isfinite(x)) for pair in pairs for x in pair):
+        return ""
+    first, second = names
+    factor = _factor(pairs)
+    if factor is not None:
+        times, where = _times(factor, sizes)
+        return f"{second} is {times} {first}{where}"
+    turned = [(np.swapaxes(x, -1, -2), y) for x, y in pairs if x.ndim >= 2]
+    if len(turned) == len(pairs) and (factor := _factor(turned)) is not None:
+        times, where = _times(factor, sizes)
+        return f"{second} is {times} the transpose of {first}{where}".replace(" 1 times", "")
+    return (
+        _summed(pairs, first, second)
+        or _summed([(y, x) for x, y in pairs], second, first)
+        or _shifted(pairs, first, second)
+    )
+
+
+def close(a: Array, b: Array) -> bool:
+    """Say whether two arrays are equal up to round-off."""
+    if a.shape != b.shape:
+        return False
+    size = max(float(np.abs(a).max(initial=0)), float(np.abs(b).max(initial=0)))
+    return bool(np.all(np.abs(a - b) <= SAME * size))
+
+
+def _factor(pairs: Sequence[Pair]) -> float | None:
+    """Return the constant c with y = c x for every pair, None where there is none."""
+    if any(x.shape != y.shape or not x.size or x.dtype.kind == "c" for x, y in pairs):
+        return None
+    x = np.concatenate([x.reshape(-1) for x, _ in pairs])
+    y = np.concatenate([y.reshape(-1) for _, y in pairs])
+    scale = float(np.abs(x).max())
+    if not scale or not np.abs(y).max():
+        return None
+    c = float((x / scale) @ y / ((x / scale) @ x))
+    return c if close(c * x, y) else None
+
+
+def _times(factor: float, sizes: Mapping[int, str]) -> tuple[str, str]:
+    """Return a factor in words, `minus` or `1/6 times`, and where its 6 may come from."""
+    if np.isclose(factor, -1, rtol=SAME):
+        return "minus", ""
+    simple = Fraction(factor).limit_denominator(10**6)
+    n = max(abs(simple.numerator), simple.denominator)
+    if not np.isclose(float(simple), factor, rtol=SAME) or (n > SIMPLE and n not in sizes):
+        return f"{factor:.6g} times", ""
+    return f"{simple} times", f" ({n} is {sizes[n]})" if n > 2 and n in sizes else ""
+
+
+def _summed(pairs: Sequence[Pair], first: str, second: str) -> str:
+    """Look for dimensions over which the second still has to be summed to give the first."""
+    rank = pairs[0][1].ndim
+    for count in range(1, rank + 1):
+        for axes in combinations(range(rank), count):
+            if all(_sums_to(x, y, axes) for x, y in pairs):
+                listed = ", ".join(map(str, axes))
+                return (
+                    f"{second} lacks a sum over dimension{'s' * (count > 1)} {listed}: summed, "
+                    f"it is {first}"
+                )
+    return ""
+
+
+def _sums_to(x: Array, y: Array, axes: tuple[int, ...]) -> bool:
+    total = y.sum(axis=axes, keepdims=True)
+    return total.size == x.size and close(total.reshape(x.shape), x)
+
+
+def _shifted(pairs: Sequence[Pair], first: str, second: str) -> str:
+    """Look for a constant that separates the two at every point."""
+    if len(pairs) < 2 or any(x.shape != y.shape for x, y in pairs):
+        return ""
+    gaps = [y - x for x, y in pairs]
+    if all(close(gap, gaps[0]) for gap in gaps[1:]) and gaps[0].size == 1:
+        return f"{second} is {first} plus {float(gaps[0].reshape(())):.6g} at every point"
+    return ""
+
+
+def farthest(x: Array, y: Array, count: int) -> list[tuple[tuple[int, ...], float, float]]:
+    """Return the places where two arrays differ most, with both values."""
+    try:
+        x, y = np.broadcast_arrays(x, y)
+    except ValueError:
+        return []
+    with np.errstate(all="ignore"):
+        gap = np.nan_to_num(np.abs(x - y), nan=np.inf).reshape(-1)
+    order = [i for i in np.argsort(-gap, kind="stable")[:count] if gap[i] > 0]
+    places = [tuple(int(k) for k in np.unravel_index(i, x.shape)) for i in order]
+    return [(p, _number(x[p]), _number(y[p])) for p in places]
+
+
+def _number(value: Array) -> float:
+    return float(value.real)

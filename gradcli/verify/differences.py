@@ -1,0 +1,247 @@
+"""Numeric derivatives with an error bar: central, one-sided, extrapolated, step by step.
+
+Nothing here knows a graph: a function is given by its values at the points of a stencil. Steps
+halve from one row to the next, so that the values of one step serve the extrapolation of others
+(Richardson; the choice by estimated error is Ridders', Advances in Engineering Software 4, 1982,
+and numdifftools'). An error is what three successive estimates differ by, and the round-off of
+the values over the step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradcli.ops.dtypes import Array
+
+Sample = Callable[[float], Array]  # the outputs, shape (m,), at a step from the point
+
+QUICK_STEP = 2.0**-10  # of an element's size: balances round-off and a truncation of order h⁴
+KINK = 1e-5  # one-sided slopes that differ by less are taken for one
+STEPS = 20  # halvings below an element's own size,
+DEEP = 46  # and where a kink or an edge seems near: down to the last digits
+MOST_STEPS = 80  # in one ladder, from an ordinary size down
+GROWTH = 1.07  # by which difference quotients grow at each halving where the slope is infinite
+ROUNDED = 1.95  # growth that is round-off's
+SAFETY = 4.0
+
+
+@dataclass(frozen=True)
+class Quick:
+    """Derivatives of m outputs by n elements from five points each: arrays of shape (n, m).
+
+    `settled` says where nothing speaks against a smooth function: all values are finite, and
+    both sides have the same slope.
+    """
+
+    value: Array
+    error: Array
+    settled: Array
+
+
+@dataclass(frozen=True)
+class Numeric:
+    """The derivative of one output by one element, from as many steps as it took.
+
+    `value` ± `error` is two-sided. `left`, `right` are one-sided: nan where no value is
+    defined on that side, infinite where difference quotients grow without end. `jump` says that
+    the function is not continuous; its slopes then leave the point itself out.
+    """
+
+    value: float
+    error: float
+    step: float
+    left: float
+    left_error: float
+    right: float
+    right_error: float
+    one_sided_step: float
+    jump: bool
+    ordinary: float  # by how much the output changes over an ordinary step, divided by the step
+
+    @property
+    def smooth(self) -> bool:
+        """Whether both sides have the same slope, as far as can be told."""
+        if self.jump or np.isnan(self.left) or np.isnan(self.right):
+            return False
+        if np.isinf(self.left) or np.isinf(self.right):
+            return self.left == self.right
+        bar = SAFETY * (self.left_error + self.right_error)
+        size = max(abs(self.left), abs(self.right))
+        return abs(self.left - self.right) <= bar + KINK * size
+
+
+def quick(
+    start: Array, stencil: Array, steps: Array, relative_position: Array, noise: Array
+) -> Quick:
+    """Return fourth-order central differences.
+
+    `stencil` has shape (4, n, m): values at h, 2h, -h and -2h for the n `steps` h; `start` and
+    `noise`, shape (m,), are the value at the point and its round-off. `relative_position` is
+    |x| / h, by which the rounding of x + h is magnified.
+    """
+    plus, plus2, minus, minus2 = stencil
+    h = steps[:, None]
+    with np.errstate(all="ignore"):
+        narrow, broad = (plus - minus) / (2 * h), (plus2 - minus2) / (4 * h)
+        value = (4 * narrow - broad) / 3
+        gap = np.abs(narrow - broad)
+        # successive terms of the series fall by about the same factor
+        factor = np.minimum(1.0, 10 * gap / np.abs(value))
+        roundoff = 2 * noise / h
+        rounding = np.finfo(np.float64).eps * relative_position[:, None] * np.abs(value)
+        error = gap * np.where(np.isnan(factor), 1.0, factor) + roundoff + rounding
+        right = (4 * plus - 3 * start - plus2) / (2 * h)
+        left = (3 * start - 4 * minus + minus2) / (2 * h)
+        size = np.maximum(np.abs(left), np.abs(right))
+        same = np.abs(right - left) <= KINK * size + 4 * roundoff
+        settled = np.isfinite(value) & np.isfinite(start) & same
+    return Quick(value, error, settled)
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Values of m outputs at steps that halve: `plus` and `minus` have shape (k, m)."""
+
+    steps: Array
+    plus: Array
+    minus: Array
+
+
+def ladders(sample: Sample, x: float, reach: float, depth: int = STEPS) -> list[Ladder]:
+    """Return values at steps from an ordinary size, `reach`, down to 2^-depth of the element's own.
+
+    Where these are far apart, as for 1e-20 among ones, there is a ladder at each.
+    """
+    own = abs(x) if x else reach * 2.0**-24
+    top = max(reach, own) / 4
+    count = int(np.ceil(np.log2(top / own))) + depth
+    if count <= MOST_STEPS:
+        return [_ladder(sample, top, count)]
+    return [_ladder(sample, own / 4, depth), _ladder(sample, top, 2 * STEPS)]
+
+
+def _ladder(sample: Sample, top: float, count: int) -> Ladder:
+    steps = 2.0 ** (np.floor(np.log2(top)) - np.arange(count))
+    steps = steps[steps > 0]
+    plus = np.stack([sample(h) for h in steps])
+    minus = np.stack([sample(-h) for h in steps])
+    return Ladder(steps, plus, minus)
+
+
+def numeric(x: float, start: float, rungs: list[Ladder], output: int, noise: float) -> Numeric:
+    """Return the derivative of one output at `x`, where it is `start`, from ladders of values.
+
+    The steps are powers of two, but the function rounds what it makes of x ± h as it does x: a
+    slope D turns that into a noise of ε |x D|.
+    """
+    candidates = []
+    for r in rungs:
+        plus, minus = r.plus[:, output], r.minus[:, output]
+        with np.errstate(all="ignore"):
+            slopes = np.abs(plus - minus) / (2 * r.steps)
+        slope = float(np.median(slopes[np.isfinite(slopes)])) if np.isfinite(slopes).any() else 0.0
+        bar = noise + np.finfo(np.float64).eps * abs(x) * slope
+        candidates.append(_on_ladder(start, r.steps, plus, minus, bar))
+    # the ladder at the element's own size speaks of what happens here; others are for round-off
+    own = candidates[0]
+    for other in candidates[1:]:
+        if own.smooth and other.smooth and other.error < own.error:
+            own = other
+    return own
+
+
+def _on_ladder(start: float, h: Array, plus: Array, minus: Array, noise: float) -> Numeric:
+    with np.errstate(all="ignore"):
+        right, right_error, step = _one_sided(start, h, plus, noise)
+        left, left_error, left_step = _one_sided(start, -h, minus, noise)
+        jumps = _jumps(start, plus, noise), _jumps(start, minus, noise)
+        if any(jumps):
+            right, right_error, step = _beside(h, plus, noise)
+            left, left_error, left_step = _beside(-h, minus, noise)
+        value, error, central_step = _central(start, h, plus, minus, noise)
+        change = np.maximum(np.abs(plus - start), np.abs(minus - start)) / h
+        ordinary = float(change[np.argmax(np.isfinite(change))])
+    return Numeric(
+        value, error, central_step, left, left_error, right, right_error,
+        min(step, left_step), any(jumps), ordinary,
+    )  # fmt: skip
+
+
+def _central(
+    start: float, h: Array, plus: Array, minus: Array, noise: float
+) -> tuple[float, float, float]:
+    """Return value, error and step of the best two-sided estimate.
+
+    A one-sided estimate has to agree too: a narrow bump between two far points is no slope of 0.
+    """
+    first = (plus - minus) / (2 * h)
+    second = (4 * first[1:] - first[:-1]) / 3
+    third = (16 * second[1:] - second[:-1]) / 15
+    sides = np.abs(_third_order((plus - start) / h) - _third_order((start - minus) / h))
+    lower = np.abs(second - first[1:])[2:] + np.abs(np.diff(second))[1:]
+    upper = np.abs(third - second[1:])[1:] + np.abs(np.diff(third))
+    values = np.concatenate([second[2:], third[1:]])
+    bars = np.concatenate([lower, upper]) + np.tile(0.1 * sides[1:] + 2 * noise / h[3:], 2)
+    return _best(values, bars, np.tile(h[3:], 2))
+
+
+def _third_order(quotients: Array) -> Array:
+    second = 2 * quotients[1:] - quotients[:-1]
+    result: Array = (4 * second[1:] - second[:-1]) / 3
+    return result
+
+
+def _one_sided(start: float, h: Array, values: Array, noise: float) -> tuple[float, float, float]:
+    """Return value, error and step of the best estimate from one side; `h` has its sign."""
+    if not np.isfinite(start) or not np.isfinite(values[-1]):
+        return np.nan, np.inf, float(abs(h[-1]))
+    quotients = (values - start) / h
+    second = 2 * quotients[1:] - quotients[:-1]
+    third = (4 * second[1:] - second[:-1]) / 3
+    bars = np.abs(third - second[1:])[1:] + np.abs(np.diff(third)) + 8 * noise / np.abs(h[3:])
+    value, error, step = _best(third[1:], bars, np.abs(h[3:]))
+    if error > 1e-3 * abs(value) and _diverges(quotients):
+        return float(np.copysign(np.inf, quotients[-1])), 0.0, float(abs(h[-1]))
+    return value, error, step
+
+
+def _beside(h: Array, values: Array, noise: float) -> tuple[float, float, float]:
+    """Return the slope of one side from points beside a jump, the point itself left out."""
+    slopes = np.diff(values) / np.diff(h)
+    second = 2 * slopes[1:] - slopes[:-1]
+    bars = np.abs(np.diff(second)) + 16 * noise / np.abs(h[3:])
+    return _best(second[1:], bars, np.abs(h[3:]))
+
+
+def _best(values: Array, bars: Array, steps: Array) -> tuple[float, float, float]:
+    usable = np.where(np.isfinite(values) & np.isfinite(bars), bars, np.inf)
+    with np.errstate(all="ignore"):
+        apart = np.abs(values[:, None] - values) > SAFETY * (usable[:, None] + usable)
+        # what smaller steps contradict is an accident of larger ones, such as aliasing
+        contradicted = np.any(apart & (steps < steps[:, None]), axis=1)
+    usable = np.where(contradicted, np.inf, usable)
+    k = int(np.argmin(usable))
+    if not np.isfinite(usable[k]):
+        return float("nan"), float("inf"), float(steps[k])
+    return float(values[k]), float(usable[k]), float(steps[k])
+
+
+def _diverges(quotients: Array) -> bool:
+    """Say whether the difference quotients of the smallest steps grow and grow, as h^-p.
+
+    Round-off of the point itself makes them double at every halving; that is no slope.
+    """
+    last = quotients[-8:]
+    growth = last[1:] / last[:-1]
+    return bool(np.all((growth > GROWTH) & (growth < ROUNDED)))
+
+
+def _jumps(start: float, values: Array, noise: float) -> bool:
+    """Say whether the values do not approach that of the point."""
+    change = np.abs(values[-6:] - start)
+    if not np.all(np.isfinite(change)):
+        return False
+    return bool(change[-1] > 100 * noise and change[-1] > 0.8 * np.max(change[:-1]))

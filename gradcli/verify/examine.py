@@ -1,0 +1,298 @@
+"""One parameter: its differences, the verdict on each element, and what is responsible."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from gradcli.errors import Source
+from gradcli.ops.dtypes import Array
+from gradcli.verify.complex_step import TINY, ComplexStep
+from gradcli.verify.differences import (
+    DEEP,
+    QUICK_STEP,
+    STEPS,
+    Numeric,
+    Quick,
+    Sample,
+    ladders,
+    numeric,
+    quick,
+)
+from gradcli.verify.judge import DECISIVE, Judgement, Tolerance, judge
+from gradcli.verify.probe import EPSILON, Probe
+from gradcli.verify.reasons import Line, Reason, lost, not_finite, not_smooth, reason
+from gradcli.verify.report import Element, Verdict
+
+LOOKED_AT = 500  # elements that may have a ladder of steps each; 90 evaluations
+DIRECTIONS = 8  # random directions, where not every element is checked
+ROUND_OFF = 1e-13  # of the analytic side, relative to the parameter's largest derivative
+NEGLIGIBLE = 1e-6  # a derivative relative to the largest, and to what ordinary steps change
+STILL = 1e-9  # a relative change of the output, over an ordinary step, that counts as none
+
+
+class Place(NamedTuple):
+    """Which derivative: row and column of the Jacobian."""
+
+    element: int
+    output: int
+
+
+@dataclass(frozen=True)
+class Examination:
+    """The differences of one parameter, and the verdicts that any analytic side deserves.
+
+    `elements` are the real numbers that are moved; `sizes` the steps' natural unit for each.
+    """
+
+    probe: Probe
+    source: Source
+    elements: Array
+    noise: Array
+    tolerance: float
+    estimates: Quick
+    directions: Array  # shape (k, n)
+    exact: bool  # whether the estimates are the complex step's
+    usual: Array  # the real step of every element
+    found: dict[tuple[int, int], Numeric] = field(default_factory=dict)
+
+    # ---- the verdicts ----------------------------------------------------------------------
+
+    def elements_of(self, jacobian: Array, along: Array) -> list[Element]:
+        """Return every compared derivative, worst first.
+
+        `jacobian`, shape (len(elements), m), is the analytic side; `along`, shape (k, m), its
+        derivatives along the random directions.
+        """
+        tolerances = self._tolerances(jacobian)
+        fine, quick_ok = self._agreeing(jacobian, tolerances)
+        places = [Place(int(i), int(j)) for i, j in np.argwhere(~fine)]
+        result = [
+            self._looked_at(p, float(jacobian[p]), tolerances[p.output])
+            if n < LOOKED_AT
+            else self._glanced_at(p, float(jacobian[p]), bool(quick_ok[p]))
+            for n, p in enumerate(places)
+        ]
+        for p in zip(*np.nonzero(fine), strict=True):
+            place = Place(int(p[0]), int(p[1]))
+            value, error = self.estimates.value[place], self.estimates.error[place]
+            step = self._step(place.element)
+            judgement = Judgement("OK", float(value), float(error), step)
+            result.append(self._element(place, float(jacobian[place]), judgement, None))
+        for k, direction in enumerate(self.directions):
+            result += self._directional(direction, along[k], tolerances)
+        return result
+
+    def _tolerances(self, jacobian: Array) -> list[Tolerance]:
+        finite = np.where(np.isfinite(jacobian), np.abs(jacobian), 0.0)
+        largest = finite.max(axis=0, initial=0.0)
+        values = np.nan_to_num(np.abs(self.probe.start), posinf=0.0)
+        still = STILL * values / max(self.probe.reach, EPSILON)
+        return [
+            Tolerance(self.tolerance, ROUND_OFF * g, NEGLIGIBLE * g, s)
+            for g, s in zip(largest.tolist(), still.tolist(), strict=True)
+        ]
+
+    def _agreeing(self, jacobian: Array, tolerances: list[Tolerance]) -> tuple[Array, Array]:
+        """Return where the quick differences say OK, and where they say anything reliable."""
+        value, error, settled = (
+            self.estimates.value,
+            self.estimates.error,
+            self.estimates.settled,
+        )
+        absolute = np.array([t.absolute for t in tolerances])
+        negligible = np.array([t.negligible for t in tolerances])
+        still = np.where(jacobian == 0, [t.still for t in tolerances], 0.0)
+        with np.errstate(all="ignore"):
+            size = np.maximum(np.abs(jacobian), np.abs(value))
+            near = np.abs(jacobian - value) <= self.tolerance * size + absolute + error
+            sharp = settled & (error <= np.maximum(DECISIVE * size, np.maximum(negligible, still)))
+        return near & sharp, sharp
+
+    def _looked_at(self, place: Place, analytic: float, tolerance: Tolerance) -> Element:
+        found = self._numeric(place)
+        start = float(self.probe.start[place.output])
+        dull = NEGLIGIBLE * found.ordinary if np.isfinite(found.ordinary) else 0.0
+        tolerance = replace(tolerance, negligible=max(tolerance.negligible, dull))
+        judgement = judge(analytic, start, found, tolerance)
+        return self._element(place, analytic, judgement, found)
+
+    def _glanced_at(self, place: Place, analytic: float, sharp: bool) -> Element:
+        """Judge by the quick differences: there are too many to look at each."""
+        verdict: Verdict = "WRONG" if sharp else "NOISY"
+        note = "" if sharp else "not looked at closely"
+        value, error = float(self.estimates.value[place]), float(self.estimates.error[place])
+        judgement = Judgement(verdict, value, error, self._step(place.element), note)
+        return self._element(place, analytic, judgement, None)
+
+    def _directional(
+        self, direction: Array, analytic: Array, tolerances: list[Tolerance]
+    ) -> list[Element]:
+        def sample(t: float) -> Array:
+            return self.probe.along(t * direction)
+
+        rungs, result = ladders(sample, 2.0**-4, 2.0**-4, STEPS), []
+        for j, a in enumerate(analytic.tolist()):
+            start = float(self.probe.start[j])
+            found = numeric(1.0, start, rungs, j, float(self.noise[j]))
+            # in a large tensor some kink is always near
+            judgement = judge(a, start, found, replace(tolerances[j], relative=1e-4))
+            result.append(self._element(Place(-1, j), a, judgement, found))
+        return result
+
+    # ---- the differences -------------------------------------------------------------------
+
+    def _numeric(self, place: Place) -> Numeric:
+        """Return the derivative from a ladder of steps; a deeper one where it looks odd."""
+        known = self.found.get((place.element, place.output))
+        if known is not None:
+            return known
+        element = int(self.elements[place.element])
+        sample, x = self.sample(element), float(self.probe.base[element])
+        reach = max(self.probe.reach, 1.0)
+        for depth in (STEPS, DEEP):
+            rungs = ladders(sample, x, reach, depth)
+            for j in range(len(self.noise)):
+                start = float(self.probe.start[j])
+                found = numeric(x, start, rungs, j, float(self.noise[j]))
+                self.found[(place.element, j)] = found
+            if self.found[(place.element, place.output)].smooth:
+                break
+        return self.found[(place.element, place.output)]
+
+    def sample(self, element: int) -> Sample:
+        """Return the outputs as a function of a step of one element."""
+        return lambda step: self.probe.at(element, step)
+
+    def _step(self, element: int) -> float:
+        position = int(self.elements[element])
+        if self.exact:
+            return TINY * (abs(float(self.probe.base[position])) or self.probe.reach)
+        return float(self.usual[position])
+
+    # ---- the facts -------------------------------------------------------------------------
+
+    def _element(
+        self, place: Place, analytic: float, judgement: Judgement, found: Numeric | None
+    ) -> Element:
+        index, part = self._named(place.element)
+        cause = None
+        if judgement.verdict in ("KINK", "DOMAIN") or (
+            found is not None and judgement.verdict == "WRONG" and not found.smooth
+        ):
+            cause = self._cause(place, found)
+        return Element(
+            output=self.probe.outputs.labels[place.output],
+            index=index,
+            part=part,
+            analytic=analytic,
+            numeric=judgement.numeric,
+            error=judgement.error,
+            step=judgement.step,
+            verdict=judgement.verdict,
+            left=None if found is None else found.left,
+            right=None if found is None else found.right,
+            op=None if cause is None else cause.op,
+            line=None if cause is None else cause.line,
+            note=_worded(judgement, cause, found) or self._lost(analytic, place.output),
+        )
+
+    def _lost(self, analytic: float, output: int) -> str:
+        """Say where a gradient that is not finite became so."""
+        if np.isfinite(analytic):
+            return ""
+        row = lost(self.probe.graph, self.probe.outputs, output)
+        where = "" if row is None else f" in the derivative of {self._reason(row)}"
+        return f"the gradient becomes {analytic:g}{where}"
+
+    def _reason(self, row: int) -> Reason:
+        return reason(self.probe.graph, self.source, row)
+
+    def _named(self, element: int) -> tuple[tuple[int, ...] | None, str]:
+        if element < 0:
+            return None, ""
+        meta = self.probe.graph.metas[self.probe.leaf]
+        position, part = int(self.elements[element]), ""
+        if meta.dtype.kind == "c":
+            position, odd = divmod(position, 2)
+            part = "im" if odd else "re"
+        return tuple(int(i) for i in np.unravel_index(position, meta.shape)), part
+
+    def _cause(self, place: Place, found: Numeric | None) -> Reason | None:
+        if place.element < 0 or found is None:
+            return None
+        x = float(self.probe.base[int(self.elements[place.element])])
+        step = min(found.one_sided_step, 2.0**-20 * (abs(x) or 1.0))
+        line = Line(self.probe, int(self.elements[place.element]), step)
+        row = line.first(not_finite)
+        if row is None or not (np.isnan(found.left) or np.isnan(found.right)):
+            row = line.first(not_smooth) if row is None else row
+        return None if row is None else self._reason(row)
+
+
+def _worded(judgement: Judgement, cause: Reason | None, found: Numeric | None) -> str:
+    """Return why, with the operation that is responsible and its convention."""
+    note = judgement.note
+    if judgement.verdict == "KINK" and found is not None:
+        note += f": left {found.left:g}, right {found.right:g}"
+        if cause is not None and cause.convention:
+            note += f"; PyTorch's convention is {cause.convention}"
+    return f"{cause}: {note}" if cause is not None else note
+
+
+def steps(probe: Probe) -> Array:
+    """Return the quick step of every element: a power of two relative to its size."""
+    size = np.where(np.abs(probe.base) > 2.0**-7 * probe.reach, np.abs(probe.base), probe.reach)
+    size = np.where(np.isfinite(size), size, 1.0)
+    result: Array = 2.0 ** np.floor(np.log2(size * QUICK_STEP))
+    return result
+
+
+def examine(
+    probe: Probe,
+    source: Source,
+    elements: Array,
+    tolerance: float,
+    generator: np.random.Generator,
+) -> Examination:
+    """Return the differences of some elements of a parameter; of all of it along directions."""
+    noise = probe.noise(generator)
+    step = ComplexStep(probe)
+    exact = step.serves(generator)
+    if not probe.depends:
+        zeros = np.zeros((len(elements), len(noise)))
+        estimates = Quick(zeros, zeros, zeros == 0)
+    else:
+        estimates = _exact(step, elements) if exact else _quick(probe, elements, noise)
+    directions = np.zeros((0, probe.base.size))
+    if len(elements) < probe.base.size:
+        size = np.where(probe.base == 0, probe.reach, probe.base)
+        directions = generator.standard_normal((DIRECTIONS, probe.base.size)) * size
+    return Examination(
+        probe, source, elements, noise, tolerance, estimates, directions, exact, steps(probe)
+    )
+
+
+def _quick(probe: Probe, elements: Array, noise: Array) -> Quick:
+    """Return real differences of every element, from five points each."""
+    h = steps(probe)[elements]
+    stencil = np.empty((4, len(elements), len(noise)))
+    for row, (element, step) in enumerate(zip(elements.tolist(), h.tolist(), strict=True)):
+        for k, move in enumerate((1.0, 2.0, -1.0, -2.0)):
+            stencil[k, row] = probe.at(element, move * step)
+    return quick(probe.start, stencil, h, np.abs(probe.base[elements]) / h, noise)
+
+
+def _exact(step: ComplexStep, elements: Array) -> Quick:
+    """Return derivatives by the complex step; what they contradict is looked at by real ones."""
+    rows = [step.derivatives(element) for element in elements.tolist()]
+    value = np.stack(rows) if rows else np.zeros((0, len(step.probe.start)))
+    return Quick(value, step.rounding(value), np.isfinite(value))
+
+
+def counted(elements: list[Element]) -> dict[Verdict, int]:
+    """Return how many elements have each verdict."""
+    return dict(Counter(element.verdict for element in elements))

@@ -1,0 +1,155 @@
+"""What a check finds: plain facts, a finding for each parameter and one for each claim."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gradcli.inspection import Claim
+
+Verdict = Literal["OK", "WRONG", "KINK", "DOMAIN", "CUT", "NOISY"]
+Mode = Literal["reverse", "forward"]
+
+# worst first: a parameter's verdict is the worst of its elements'
+SEVERITY: tuple[Verdict, ...] = ("WRONG", "NOISY", "DOMAIN", "KINK", "CUT", "OK")
+MEANINGS: Mapping[Verdict, str] = {
+    "OK": "the gradient agrees with the differences",
+    "WRONG": "it differs by more than the error bar and the tolerance",
+    "NOISY": "round-off is larger than what is to be seen",
+    "DOMAIN": "the function is not defined on one side",
+    "KINK": "left and right derivatives differ; the gradient lies between them",
+    "CUT": "no gradient flows, and what is cut off is held at its value",
+}
+
+
+def worst_of(verdicts: list[Verdict]) -> Verdict:
+    """Return the worst of some verdicts, OK where there are none."""
+    return min(verdicts, key=SEVERITY.index, default="OK")
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """The derivative of one output by one element of a parameter, from both sides.
+
+    `index` is the element's place, None for a random direction; `part` is `re` or `im` where the
+    parameter is complex. `numeric` ± `error` is the difference quotient at `step`. `left` and
+    `right` are the one-sided derivatives where they were needed; nan is a side that is not
+    defined. `op` and `line` name what is responsible, `note` says it in words.
+    """
+
+    output: str
+    index: tuple[int, ...] | None
+    part: str
+    analytic: float
+    numeric: float
+    error: float
+    step: float
+    verdict: Verdict
+    left: float | None = None
+    right: float | None = None
+    op: str | None = None
+    line: int | None = None
+    note: str = ""
+
+    @property
+    def absolute(self) -> float:
+        """Distance of the two derivatives."""
+        return 0.0 if self.analytic == self.numeric else abs(self.analytic - self.numeric)
+
+    @property
+    def relative(self) -> float:
+        """Distance in units of the larger of the two."""
+        largest = max(abs(self.analytic), abs(self.numeric))
+        return self.absolute / largest if self.absolute and largest else self.absolute and 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One step of the sweep that `--verbose` shows: the central difference at a step."""
+
+    step: float
+    estimate: float
+    difference: float  # from the analytic derivative
+    roundoff: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found for one parameter in one mode.
+
+    `elements` counts the parameter's elements (twice where it is complex), `checked` those that
+    were compared one by one; `directions` random directions stand for the others. `worst` are
+    the elements that matter, worst first. `method` is where most numeric values come from; what
+    the complex step contradicts is always settled by real differences. `cosine` and `ratio`
+    compare the two gradients as vectors, `mean` is the mean absolute error. `slope` is that of
+    the Taylor remainder: 2 where the gradient is right, 1 where it is wrong; None where it was
+    not needed or not measurable.
+    """
+
+    parameter: str
+    line: int
+    shape: tuple[int, ...]
+    dtype: str
+    mode: Mode
+    order: int
+    verdict: Verdict
+    elements: int
+    checked: int
+    directions: int
+    counts: Mapping[Verdict, int]
+    worst: tuple[Element, ...]
+    note: str = ""
+    method: Literal["differences", "complex step"] = "differences"
+    mean: float = 0.0
+    cosine: float | None = None
+    ratio: float | None = None
+    slope: float | None = None
+    sweep: tuple[Trial, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimFinding:
+    """A claim, what became of it at random points, and how its sides differ.
+
+    `points` is how many points were tried beside the file's own, `held` at how many of them the
+    claim held; both are 0 for claims that are no formula of the parameters. `worst` are places
+    where the sides differ most, with both values.
+    """
+
+    claim: Claim
+    points: int = 0
+    held: int = 0
+    note: str = ""
+    worst: tuple[tuple[tuple[int, ...], float, float], ...] = ()
+
+    @property
+    def holds(self) -> bool:
+        """Whether it holds at the file's point and at every other."""
+        return self.claim.holds and self.held == self.points
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that a check found. `outputs` are the labels of what was differentiated."""
+
+    file: str
+    outputs: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    claims: tuple[ClaimFinding, ...]
+    evaluations: int = 0
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict of all; a false claim is WRONG."""
+        if not all(claim.holds for claim in self.claims):
+            return "WRONG"
+        return worst_of([finding.verdict for finding in self.findings])
+
+    @property
+    def status(self) -> int:
+        """The exit status: 1 where something is wrong, 3 where it is undecided, or nothing is."""
+        if not self.findings and not self.claims:
+            return 3
+        return {"WRONG": 1, "NOISY": 3}.get(self.verdict, 0)

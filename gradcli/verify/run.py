@@ -1,0 +1,119 @@
+"""Checks of files: one run each, in one process or several."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from gradcli.errors import GradcliError, InputFault, Source
+from gradcli.session import Request, run
+from gradcli.trace import Options
+from gradcli.verify.check import Settings, check
+from gradcli.verify.report import SEVERITY, Report, Verdict
+
+SUFFIX = ".expr"
+ERROR = 2  # exit status of a file that cannot be run
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one file: a report, or the error that kept it from running."""
+
+    file: str
+    report: Report | None
+    error: str | None = None
+    line: int | None = None
+
+    @property
+    def verdict(self) -> Verdict | Literal["ERROR"]:
+        """The report's verdict, or ERROR."""
+        return "ERROR" if self.report is None else self.report.verdict
+
+    @property
+    def status(self) -> int:
+        """The exit status that this file alone would give."""
+        return ERROR if self.report is None else self.report.status
+
+
+def status_of(outcomes: Sequence[Outcome]) -> int:
+    """Return the exit status of several: what is false comes first, then errors, then doubt."""
+    found = {outcome.status for outcome in outcomes}
+    return next((status for status in (1, ERROR, 3) if status in found), 0)
+
+
+def verdict_of(outcomes: Sequence[Outcome]) -> Verdict | Literal["ERROR"]:
+    """Return the worst verdict."""
+    order = [SEVERITY[0], "ERROR", *SEVERITY[1:]]
+    return min((o.verdict for o in outcomes), key=order.index, default="OK")
+
+
+def check_source(
+    source: Source,
+    options: Options,
+    settings: Settings | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Run a text and check it.
+
+    Raises: GradcliError where it is wrong.
+    """
+    return check(run(source, options, Request(backward=False)), settings, progress)
+
+
+def files_in(paths: Sequence[str]) -> list[str]:
+    """Return the expression files: those named, and all below folders, sorted.
+
+    Raises: InputFault where a folder has none.
+    """
+    found: list[str] = []
+    for path in paths:
+        if path == "-" or not Path(path).is_dir():
+            found.append(path)
+            continue
+        inside = sorted(str(p) for p in Path(path).rglob(f"*{SUFFIX}") if p.is_file())
+        if not inside:
+            raise InputFault(f"{path}: no {SUFFIX} file is in this folder")
+        found += inside
+    return list(dict.fromkeys(found))
+
+
+def outcomes(
+    files: Sequence[str], one: Callable[[str], Outcome], jobs: int, fail_fast: bool
+) -> Iterator[Outcome]:
+    """Yield the outcome of each file in the order of the files; stop early where asked to.
+
+    `one` checks a file; with several jobs it runs in other processes, and must be picklable.
+    """
+    if jobs == 1 or len(files) == 1:
+        for file in files:
+            outcome = one(file)
+            yield outcome
+            if fail_fast and outcome.status:
+                return
+        return
+    with ProcessPoolExecutor(min(jobs, len(files))) as pool:
+        pending: dict[Future[Outcome], str] = {pool.submit(one, file): file for file in files}
+        done: dict[str, Outcome] = {}
+        waiting = list(files)
+        for future in as_completed(pending):
+            done[pending[future]] = future.result()
+            while waiting and waiting[0] in done:
+                outcome = done[waiting.pop(0)]
+                yield outcome
+                if fail_fast and outcome.status:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    return
+
+
+def attempted(file: str, make: Callable[[], Report]) -> Outcome:
+    """Return the outcome of a check, errors included."""
+    try:
+        return Outcome(file, make())
+    except GradcliError as error:
+        line = None
+        if error.source is not None and error.span is not None:
+            line = error.source.line_of(error.span)
+        return Outcome(file, None, str(error), line)

@@ -1,0 +1,55 @@
+"""The same tape in double precision, so that differences of float32 files have digits to spare."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import Any
+
+import numpy as np
+
+from gradcli.graph import Graph
+from gradcli.ops.dtypes import FLOAT64, DType
+
+COMPLEX128 = np.dtype(np.complex128)
+
+
+def wide(dtype: DType) -> DType:
+    """Return the double precision dtype of the same kind; integers and booleans stay."""
+    return {"f": FLOAT64, "c": COMPLEX128}.get(dtype.kind, dtype)
+
+
+def widened(graph: Graph) -> Graph:
+    """Return a copy of the tape whose floating point rows are all in double precision.
+
+    Leaves keep their values exactly. A cast to float32 becomes the identity; a cast to integers
+    stays one. The copy shares nothing that appending to either would change.
+    """
+    result = copy(graph)
+    result.default_dtype = FLOAT64
+    result.metas = [meta._replace(dtype=wide(meta.dtype)) for meta in graph.metas]
+    result.attrs = [
+        {name: _wide_attribute(value) for name, value in attrs.items()} for attrs in graph.attrs
+    ]
+    result.values = [
+        _wide_leaf(value) if op is None else None
+        for op, value in zip(graph.ops, graph.values, strict=True)
+    ]
+    for column in ("ops", "inputs", "requires_grad", "spans", "origins", "scalars"):
+        setattr(result, column, list(getattr(graph, column)))
+    for table in ("widths", "names", "grads"):
+        setattr(result, table, dict(getattr(graph, table)))
+    result.retained = set(graph.retained)
+    return result
+
+
+def is_narrow(graph: Graph) -> bool:
+    """Say whether any row has a floating point dtype below double precision."""
+    return any(meta.dtype != wide(meta.dtype) for meta in graph.metas)
+
+
+def _wide_attribute(value: Any) -> Any:
+    return wide(value) if isinstance(value, np.dtype) else value
+
+
+def _wide_leaf(value: Any) -> Any:
+    return value.astype(wide(value.dtype)) if isinstance(value, np.ndarray) else value

@@ -1,0 +1,51 @@
+"""`gradcli graph` as a person uses it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.runner import ROOT, run
+
+SAMPLES = sorted(p.name for p in (ROOT / "samples").glob("*.expr") if p.stem != "one_liner")
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="needs graphviz")
+@pytest.mark.parametrize("options", [(), ("--values",), ("--backward",)], ids=str)
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_graphviz_draws_every_sample(sample: str, options: tuple[str, ...]) -> None:
+    outcome = run("graph", f"samples/{sample}", "--dot", *options)
+    assert outcome.status == 0
+    subprocess.run(["dot", "-Tsvg"], input=outcome.output.encode(), check=True, capture_output=True)
+
+
+def test_a_picture_has_the_nodes_under_their_names() -> None:
+    text = run("graph", "samples/linear_regression.expr", "--dot").output
+    assert text.startswith("digraph")
+    for name in ("w", "b", "x", "y", "wx", "loss2_sum"):
+        assert f'label="{name}' in text
+
+
+def test_the_backward_picture_has_accumulate_grad() -> None:
+    text = run("graph", "samples/linear_regression.expr", "--backward").output
+    assert text.count("label=AccumulateGrad") == 2
+    assert "SumBackward0" in text
+
+
+def test_a_tree_names_a_repeated_node_once() -> None:
+    outcome = run("graph", "-e", "y = w*w", "-p", "w=3.", "--tree")
+    assert outcome.status == 0
+    assert outcome.output.count("MulBackward0") == 1
+
+
+def test_a_picture_goes_to_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "graph.dot"
+    assert run("graph", "samples/mlp.expr", "-o", str(path)).output == ""
+    assert path.read_text().startswith("digraph")
+
+
+def test_one_kind_of_picture_at_a_time() -> None:
+    assert run("graph", "samples/mlp.expr", "--dot", "--tree").status == 2

@@ -1,0 +1,176 @@
+"""The house: which room may import which, and which libraries each may use."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+HOUSE = Path(__file__).parent.parent / "gradcli"
+
+CORE = "errors ops"
+ENGINE = f"{CORE} graph execute autodiff"
+LANGUAGE = f"{ENGINE} symbols syntax random tensor_text data"
+RUN = f"{LANGUAGE} trace inspection session"
+
+# a room, and the rooms that it may import besides itself
+MAY_IMPORT: dict[str, str] = {
+    "errors": "",
+    "syntax": "errors",
+    "ops": "errors",
+    "symbols": CORE,
+    "graph": CORE,
+    "execute": f"{CORE} graph",
+    "autodiff": f"{CORE} graph execute",
+    "random": CORE,
+    "tensor_text": CORE,
+    "data": CORE,
+    "trace": LANGUAGE,
+    "inspection": ENGINE,
+    "session": f"{LANGUAGE} trace inspection",
+    "reference": RUN,
+    "manual": "errors syntax reference",
+    "verify": RUN,
+    "explain": f"{RUN} verify",
+    "diagnose": f"{RUN} verify explain",
+    "api": f"{RUN} verify explain diagnose",
+    "render": "errors reference inspection verify explain diagnose",
+    "cli": f"{RUN} reference verify explain diagnose api render manual",
+}
+# upward imports that stand, each inside a function
+EXCEPTIONS: dict[tuple[str, str], str] = {
+    ("graph", "execute"): "a node's value is computed when it is read",
+}
+# a library, and the rooms that may use it
+HOMES: dict[str, str] = {
+    "lark": "syntax",
+    "typer": "cli",
+    "rich": "render cli",
+    "scipy": "ops",
+    "torch": "",
+    "jax": "",
+}
+WITHOUT_NUMPY = {"errors", "syntax", "cli"}
+SLOW = ("numpy", "lark", "scipy", "rich.table")
+VAGUE = ("util", "helper", "manager", "base", "common", "misc")
+
+
+class Import(NamedTuple):
+    """A module that a file imports, where it does, and whether inside a function."""
+
+    file: Path
+    room: str
+    module: str
+    lazy: bool
+
+    def __str__(self) -> str:
+        return f"{self.file.relative_to(HOUSE.parent)} imports {self.module}"
+
+
+def room_of(module: str) -> str:
+    """Return the room of a module of gradcli; "" is the package itself."""
+    return [*module.split("."), ""][1]
+
+
+def files() -> list[Path]:
+    return sorted(HOUSE.rglob("*.py"))
+
+
+def imports() -> Iterator[Import]:
+    for file in files():
+        parts = file.relative_to(HOUSE).with_suffix("").parts
+        room = "" if parts == ("__init__",) else parts[0]
+        tree = ast.parse(file.read_text())
+        inside = {
+            node
+            for function in ast.walk(tree)
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+            for node in ast.walk(function)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                assert not node.level, f"{file}: imports are absolute"
+                names = [node.module or ""]
+                if node.module == "gradcli":
+                    names = [f"gradcli.{alias.name}" for alias in node.names]
+            else:
+                continue
+            for name in names:
+                yield Import(file, room, name, node in inside)
+
+
+IMPORTS = list(imports())
+OWN = [x for x in IMPORTS if x.module.split(".")[0] == "gradcli"]
+
+
+def test_every_room_is_in_the_table() -> None:
+    rooms = {file.relative_to(HOUSE).with_suffix("").parts[0] for file in files()} - {"__init__"}
+    assert rooms - set(MAY_IMPORT) == set(), "say in the table what the new room may import"
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_imports_point_down(room: str) -> None:
+    allowed = {room, "__version__", *MAY_IMPORT[room].split()}
+    wrong = [
+        str(x)
+        for x in OWN
+        if x.room == room
+        and room_of(x.module) not in allowed
+        and not (x.lazy and (room, room_of(x.module)) in EXCEPTIONS)
+    ]
+    assert wrong == []
+
+
+def test_the_table_itself_has_no_circle() -> None:
+    done: set[str] = set()
+    for room, below in MAY_IMPORT.items():
+        assert set(below.split()) <= done | {room}, f"{room} may import what comes after it"
+        done.add(room)
+
+
+def test_every_exception_is_still_needed() -> None:
+    used = {(x.room, room_of(x.module)) for x in OWN if x.lazy}
+    assert set(EXCEPTIONS) <= used
+
+
+@pytest.mark.parametrize("library", HOMES)
+def test_each_library_stays_in_its_rooms(library: str) -> None:
+    homes = HOMES[library].split()
+    users = [x for x in IMPORTS if x.module.split(".")[0] == library and x.room not in homes]
+    assert [str(x) for x in users] == []
+
+
+def test_scipy_is_imported_only_where_it_is_used() -> None:
+    assert [str(x) for x in IMPORTS if x.module.startswith("scipy") and not x.lazy] == []
+
+
+def test_rooms_that_must_start_fast_do_not_use_numpy() -> None:
+    users = [x for x in IMPORTS if x.module.split(".")[0] == "numpy" and x.room in WITHOUT_NUMPY]
+    assert [str(x) for x in users] == []
+
+
+def test_no_module_has_a_name_that_says_nothing() -> None:
+    vague = [file for file in files() if any(word in file.stem.lower() for word in VAGUE)]
+    assert vague == []
+
+
+def test_help_loads_nothing_that_is_slow_to_import() -> None:
+    script = (
+        "import sys\n"
+        "from gradcli.cli import main\n"
+        "sys.argv = ['gradcli', '--help']\n"
+        "try:\n    main()\nexcept SystemExit as done:\n    status = done.code or 0\n"
+        f"loaded = [name for name in {SLOW!r} if name in sys.modules]\n"
+        "print('loaded', loaded, 'status', status, file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=HOUSE.parent, check=True
+    )
+    assert "loaded [] status 0" in done.stderr

@@ -1,0 +1,169 @@
+"""The verdict that each gradient deserves: kinks, edges, cuts, noise, and wrong rules."""
+
+from typing import Any
+
+import pytest
+
+from gradcli.verify import Settings, Verdict, check
+from tests.verify.checking import checked, session_of, with_wrong_rule
+
+# text, verdict of the first parameter, words of its note
+CASES: tuple[tuple[str, Verdict, str], ...] = (
+    ("w = param(1.5)\ny = relu(w)", "OK", ""),
+    ("w = param(0.)\ny = relu(w)", "KINK", "relu (line 2): the slope jumps: left 0, right 1"),
+    ("w = param([0., 1., -1.])\ny = sum(abs(w))", "KINK", "convention is 0 at 0"),
+    ("w = param([1., 1., 0.5])\ny = max(w)", "KINK", "max (line 2)"),
+    ("w = param(1.)\ny = clamp(w, -1, 1)", "KINK", "clamp (line 2)"),
+    ("w = param([0.5, 0.5])\ny = minimum(w[0], w[1])", "KINK", "a tie is halved"),
+    ("w = param([0., 0.])\ny = norm(w)", "KINK", "vector_norm"),
+    ("w = param([1., 1.])\ny = std(w)", "KINK", "std (line 2)"),
+    ("w = param(0.)\ny = abs(w)*1e-3 + w**2", "KINK", "abs (line 2)"),
+    ("w = param(1.)\ny = where(w > 1, w, 2*w)", "KINK", "where (line 2): the function jumps"),
+    ("w = param(0.)\ny = sign(w) + 3*w", "KINK", "sign (line 2): the function jumps"),
+    ("w = param([1., 2.5])\ny = sum(floor(w))", "KINK", "floor (line 2): the function jumps"),
+    ("w = param(1.000000001)\ny = relu(w - 1)", "OK", ""),
+    ("w = param(0.)\ny = w*abs(w)", "OK", ""),
+    ("w = param(1e-300)\ny = log(w)", "OK", ""),
+    ("w = param(1e-7)\ny = log(w)", "OK", ""),
+    ("w = param(0.999999999999)\ny = asin(w)", "OK", ""),
+    ("w = param(0.)\ny = log(w)", "DOMAIN", "log (line 2): the value is -inf"),
+    ("w = param(0.)\ny = sqrt(w)", "DOMAIN", "sqrt (line 2): not defined on the left"),
+    ("w = param(1.)\ny = asin(w)", "DOMAIN", "asin (line 2): not defined on the right"),
+    ("w = param(0.)\ny = 1/w", "DOMAIN", "reciprocal (line 2): the value is inf"),
+    ("w = param(0.)\ny = w*sqrt(w)", "WRONG", "sqrt (line 2)"),  # nan; it is 0
+    ("w = param([1., -1.])\ny = sum(where(w > 0, sqrt(w), w))", "WRONG", "derivative of sqrt"),
+    ("w = param(1.5)\ny = floor(w)", "CUT", "floor (line 2) stops the gradient"),
+    ("w = param(2.)\ny = (w*3).detach()*2 + param(1.)", "CUT", "detach (line 2)"),
+    ("w = param(2.)\ny = w*w.detach()", "OK", ""),
+    ("w = param(2.)\nwith no_grad():\n    c = w**2\ny = c*w", "OK", ""),
+    ("w = param(3.)\nb = param(1.)\ny = b*2", "CUT", "does not depend on it"),
+    ("w = param([1e-20, 1e20])\ny = sum(w**2)", "OK", ""),
+    ("w = param([1e-20, 1e20])\ny = sum(log(w))", "OK", ""),
+    ("w = param([1e-12, 1.])\ny = sum((w - 1)**2)", "OK", ""),
+    ("w = param(1e-20)\ny = (w - 1)**2", "OK", ""),
+    ("w = param(1e-3)\ny = 1e8 + w**2", "OK", ""),
+    ("w = param(1e-8)\ny = 1e12 + w**2", "OK", ""),  # the complex step sees it
+    ("w = param(1e-8)\ny = 1e12 + w*abs(w)", "NOISY", "error bar"),
+    ("w = param(1.)\ny = cos(1e6*w)", "OK", ""),
+    ("w = param(3e-7)\ny = exp(-(w*1e6)**2)", "OK", ""),
+    ("w = param(1.)\ny = w.float()*2", "OK", ""),
+    ("w = param([0., 2.])\ny = prod(w)", "OK", ""),
+    ("z = param([1 + 2j, 3 - 1j])\ny = sum(abs(z)**2)", "OK", ""),
+    ("z = param([1 + 2j, 3 - 1j])\ny = z*z", "OK", ""),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "verdict", "words"), CASES)
+def test_every_case_has_the_verdict_it_deserves(text: str, verdict: Verdict, words: str) -> None:
+    finding = checked(text).findings[0]
+    assert finding.verdict == verdict, finding
+    assert words in finding.note
+
+
+def test_differences_can_look_through_detach() -> None:
+    text = "w = param(2.)\ny = w*w.detach()"
+    finding = checked(text, through_detach=True).findings[0]
+    assert finding.verdict == "WRONG"
+    assert finding.worst[0].numeric == pytest.approx(4)
+
+
+WRONG: dict[str, Any] = {
+    "a factor of 1.03": lambda body: lambda *a, **k: body(*a, **k) * 1.03,
+    "the wrong sign": lambda body: lambda *a, **k: -body(*a, **k),
+    "no derivative": lambda body: lambda *a, **k: body(*a, **k) * 0,
+    "a term too many": lambda body: lambda *a, **k: body(*a, **k) + 0.03 * a[0],
+}
+
+
+@pytest.mark.parametrize("change", WRONG, ids=str)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_wrong_rule_is_caught(change: str, dtype: str) -> None:
+    text = "w = param([0.3, -0.5])\ny = sum(tanh(w)*tensor([1., 2.]))"
+    session = session_of(text, {"dtype": dtype})
+    assert check(session).verdict == "OK"
+    assert with_wrong_rule(session.graph, "tanh", WRONG[change]) == 1
+    report = check(session)
+    assert report.verdict == "WRONG"
+    assert report.status == 1
+
+
+def test_the_report_says_how_a_wrong_gradient_differs() -> None:
+    session = session_of("w = param([0.3, -0.5])\ny = sum(tanh(w))")
+    with_wrong_rule(session.graph, "tanh", lambda body: lambda *a: body(*a) * 2)
+    finding = check(session).findings[0]
+    assert finding.note == "the gradient is 2 times the difference quotient"
+    assert finding.slope == pytest.approx(1, abs=0.05)
+
+
+def test_the_taylor_remainder_of_a_right_gradient_is_of_second_order() -> None:
+    finding = checked("w = param([0.3, -0.5])\ny = sum(exp(w))", verbose=True).findings[0]
+    assert finding.slope == pytest.approx(2, abs=0.05)
+    assert len(finding.sweep) > 10
+
+
+def test_forward_mode_is_checked_too() -> None:
+    text = "w = param([0.3, -0.5])\ny = sum(tanh(w)*sin(w))"
+    report = checked(text, modes=("reverse", "forward"))
+    assert [(f.mode, f.verdict) for f in report.findings] == [("reverse", "OK"), ("forward", "OK")]
+
+
+def test_the_gradient_of_the_gradient_is_checked() -> None:
+    session = session_of("w = param([0.3, -0.5])\ny = sum(tanh(w)*sin(w))")
+    report = check(session, Settings(order=2))
+    assert report.verdict == "OK"
+    assert report.outputs == ("dy/dw[0]", "dy/dw[1]")
+
+
+def test_several_outputs_are_differentiated_together() -> None:
+    text = "w = param([0.3, -0.5])\na = sum(w**2)\nb = exp(w)"
+    report = checked(text, of=("a", "b"))
+    assert report.outputs == ("a", "b[0]", "b[1]")
+    assert report.findings[0].counts == {"OK": 6}
+
+
+def test_a_large_parameter_is_sampled_and_the_coverage_is_told() -> None:
+    text = "w = randn(50, 20, requires_grad=True)\ny = sum(sin(w)*w)"
+    finding = checked(text, max_elements=64).findings[0]
+    assert (finding.verdict, finding.elements, finding.checked) == ("OK", 1000, 64)
+    assert finding.directions == 8
+    assert finding.counts == {"OK": 72}
+
+
+def test_a_sampled_check_catches_one_wrong_row_of_many() -> None:
+    session = session_of("w = randn(50, 20, requires_grad=True)\ny = sum(sin(w)*w)")
+
+    def change(body: Any) -> Any:
+        def changed(g: Any, y: Any, a: Any) -> Any:
+            found = body(g, y, a)
+            found[7] *= 1.5
+            return found
+
+        return changed
+
+    with_wrong_rule(session.graph, "sin", change)
+    assert check(session, Settings(max_elements=64)).verdict == "WRONG"
+
+
+def test_a_large_root_is_projected_on_random_directions() -> None:
+    report = checked("w = param([0.3, -0.5])\ny = outer(exp(w), arange(1., 301.))")
+    assert report.verdict == "OK"
+    assert len(report.outputs) == 4
+
+
+def test_wrt_limits_the_check() -> None:
+    text = "a = param(1.)\nb = param(2.)\ny = a*b"
+    report = checked(text, {"wrt": ("b",)})
+    assert [f.parameter for f in report.findings] == ["b"]
+
+
+def test_a_file_without_gradients_and_claims_is_undecided() -> None:
+    assert checked("a = tensor(1.)").status == 3
+
+
+def test_round_off_of_float32_is_told_apart_from_a_wrong_rule() -> None:
+    # (w + 1e4) - 1e4 loses the digits of w
+    text = "w = param(0.0123)\ny = ((w + 1e4) - 1e4)**2"
+    finding = checked(text, {"dtype": "float32"}).findings[0]
+    assert finding.verdict == "NOISY"
+    assert "try --dtype float64" in finding.note
+    assert checked(text).findings[0].verdict == "OK"
