@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import gradcli
+from gradcli.reference import entries
 from tests.cli.runner import ROOT, run
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -56,6 +57,10 @@ def test_the_tutorial_in_readme_is_the_samples() -> None:
     lines = [line for line in sample.splitlines() if not line.startswith("#")]
     shown = [line for line in code[1].splitlines() if line]
     assert [line for line in lines if line] == shown
+
+
+def test_readme_counts_the_operations() -> None:
+    assert f"\n{len(entries())} operations carry" in README
 
 
 def test_the_changelog_names_the_version() -> None:
