@@ -98,6 +98,7 @@ def options_for(
     retain_grad: bool = False,
     max_nodes: int = Limits().nodes,
     max_memory: int | None = None,
+    allowed_folders: tuple[Path, ...] = (),
     folder: Path | None = None,
 ) -> Options:
     """Return options from values as people give them: texts are expressions, others data.
@@ -125,6 +126,7 @@ def options_for(
         seed=seed,
         bindings=bindings,
         folder=folder or Path(),
+        allowed_folders=allowed_folders,
         limits=Limits(max_nodes, half_of_memory() if max_memory is None else max_memory),
         retain_all=retain_grad,
         wrt=wrt,

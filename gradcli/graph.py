@@ -72,6 +72,8 @@ class Graph:
         self.freed: set[int] = set()  # rows whose saved tensors a backward pass has freed
         self.successors: dict[int, int] = {}  # of parameters that were updated in place
         self.warnings: list[tuple[Span, str]] = []
+        self.calls: dict[int, Span] = {}  # of nodes made in a function: where the file called it
+        self.call: Span | None = None
         self.span = NOWHERE  # the expression that is being evaluated
         self.origin: Origin = "file"
         self.grad_enabled = True
@@ -211,6 +213,8 @@ class Graph:
         self.metas.append(meta)
         self.requires_grad.append(requires_grad)
         self.spans.append(self.span)
+        if self.call is not None:
+            self.calls[len(self.ops) - 1] = self.call
         self.origins.append(self.origin)
         self.values.append(value)
         return Node(self, len(self.ops) - 1)
@@ -256,6 +260,17 @@ class Graph:
     def operands(self, id: int) -> tuple[Any, ...]:
         """Return the operands of a row: nodes, numbers and None."""
         return tuple(Node(self, i) if i >= 0 else self.scalars[~i] for i in self.inputs[id])
+
+    def operand_names(self, id: int) -> tuple[str, ...]:
+        """Return what the signature calls the operands that are nodes, in their order."""
+        op = self.ops[id]
+        if op is None:
+            return ()
+        inputs, names = self.inputs[id], op.signature.tensors
+        if len(names) != len(inputs):  # the last one takes a list
+            first = len(names) - 1
+            names = (*names[:-1], *(f"{names[-1]}[{i}]" for i in range(len(inputs) - first)))
+        return tuple(name for name, i in zip(names, inputs, strict=True) if i >= 0)
 
     def edges(self, id: int) -> tuple[int | None, ...]:
         """Return PyTorch's next_functions of a row: ids of nodes, None where no gradient flows."""

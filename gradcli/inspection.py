@@ -23,6 +23,8 @@ class NodeFacts:
     backward started from. `value` and `grad` have the node's `shape` and `dtype`; `grad` is None
     where PyTorch's `.grad` is None, and both may be None where nothing was computed. `derived`
     marks a node that differentiation made (`grad(y, x)` in the file), not a line of the file.
+    `operands` are what the operation's signature calls its inputs. `call_line` is the line on which
+    the file called the function in whose body the node's line stands.
     """
 
     id: int
@@ -42,6 +44,8 @@ class NodeFacts:
     value: Array | None
     grad: Array | None
     derived: bool = False
+    operands: tuple[str, ...] = ()
+    call_line: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradcli import autodiff
-from gradcli.errors import AutogradFault, GradcliError, InputFault, Source, Span
+from gradcli.errors import AutogradFault, GradcliError, InputFault, Source
 from gradcli.execute import compute
 from gradcli.graph import OUTPUT, Graph, Node
 from gradcli.inspection import Array, Claim, FunctionFacts, Inspection, Kind, NodeFacts, Notice
@@ -172,22 +172,30 @@ def _shown(graph: Graph, results: list[int]) -> list[int]:
 
 
 def _labels(graph: Graph, source: Source, shown: list[int]) -> dict[int, str]:
-    """Name every node: by its name, with its line where several share it, or by its text."""
+    """Name every node: by its name, with its line where several share it, or by its text.
+
+    Where a line runs several times, as in a loop, the times are counted: `loss:8#2`.
+    """
     count: dict[str, int] = {}
-    last: dict[Span, int] = {}
+    lines: dict[tuple[str, int], list[int]] = {}
+    steps: set[int] = set()  # of operations that take several: used by their own expression
     for id in shown:
         name = graph.names.get(id)
         if name is not None:
             count[name] = count.get(name, 0) + 1
-        last[graph.spans[id]] = id
+            lines.setdefault((name, source.line_of(graph.spans[id])), []).append(id)
+        steps.update(i for i in _inputs(graph, id) if graph.spans[i] == graph.spans[id])
     labels: dict[int, str] = {}
     for id in shown:
         name, span = graph.names.get(id), graph.spans[id]
         if name is not None:
-            labels[id] = name if count[name] == 1 else f"{name}:{source.line_of(span)}"
-        elif last[span] == id or graph.ops[id] is None:
+            line = source.line_of(span)
+            times = lines[name, line]
+            turn = f"#{times.index(id) + 1}" if len(times) > 1 else ""
+            labels[id] = name if count[name] == 1 else f"{name}:{line}{turn}"
+        elif id not in steps or graph.ops[id] is None:
             labels[id] = source.snippet(span)
-        else:  # a step of an operation that takes several
+        else:
             inputs = (labels.get(i, "…") for i in _inputs(graph, id))
             labels[id] = f"{graph.label(id)}({', '.join(inputs)})"
     return labels
@@ -218,6 +226,8 @@ def _facts(session: Session, id: int, label: str) -> NodeFacts:
         value=graph.values[id],
         grad=graph.grads.get(id),
         derived=graph.origins[id] == "gradient",
+        operands=graph.operand_names(graph.producer(id)),
+        call_line=source.line_of(graph.calls[id]) if id in graph.calls else None,
     )
 
 

@@ -40,6 +40,7 @@ def evaluate(
     ] = False,
     dtype: o.Dtype = "float64",
     seed: o.Seed = 0,
+    allow_path: o.AllowPath = None,
     max_nodes: o.MaxNodes = 1_000_000,
     max_memory: o.MaxMemory = None,
     format: Annotated[Format, typer.Option("--format", help="How to write.")] = Format.table,
@@ -53,7 +54,7 @@ def evaluate(
     source, folder = o.source_and_folder(file, expr)
     options = o.made_options(
         folder, set=set, param=param, data=data, wrt=wrt, dtype=dtype, seed=seed,
-        retain_grad=retain_grad, max_nodes=max_nodes, max_memory=max_memory,
+        retain_grad=retain_grad, max_nodes=max_nodes, max_memory=max_memory, allow_path=allow_path,
     )  # fmt: skip
     request = o.made_request(options, of, grad_output, backward=backward)
     from gradcli.render import EVAL

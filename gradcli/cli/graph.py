@@ -26,6 +26,7 @@ def graph(
     wrt: o.Wrt = None,
     dtype: o.Dtype = "float64",
     seed: o.Seed = 0,
+    allow_path: o.AllowPath = None,
     max_nodes: o.MaxNodes = 1_000_000,
     max_memory: o.MaxMemory = None,
     precision: o.Precision = None,
@@ -46,6 +47,7 @@ def graph(
         seed=seed,
         max_nodes=max_nodes,
         max_memory=max_memory,
+        allow_path=allow_path,
     )
     from gradcli.render import GRAPH
     from gradcli.session import inspect

@@ -67,6 +67,10 @@ Output = Annotated[
 ]
 
 
+AllowPath = Annotated[
+    list[Path] | None,
+    typer.Option("--allow-path", metavar="DIR", help="Let load(…) read in this folder too."),
+]
 MaxNodes = Annotated[
     int, typer.Option("--max-nodes", min=1, metavar="N", help="Most nodes that a graph may have.")
 ]
@@ -125,6 +129,7 @@ def made_options(
     retain_grad: bool = False,
     max_nodes: int = 1_000_000,
     max_memory: str | None = None,
+    allow_path: list[Path] | None = None,
 ) -> Options:
     """Return a run's options from the command line's."""
     from gradcli.api import options_for
@@ -140,6 +145,7 @@ def made_options(
         max_nodes=max_nodes,
         max_memory=None if max_memory is None else byte_count(max_memory),
         folder=folder,
+        allowed_folders=tuple(allow_path or ()),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from gradcli.errors import GradcliError, InputFault
 
-OK, FALSE, WRONG_INPUT, UNDECIDED, INTERRUPTED = 0, 1, 2, 3, 130
+OK, FALSE, WRONG_INPUT, UNDECIDED, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 70, 130
 
 
 def guarded(app: Callable[..., Any]) -> int:
@@ -39,6 +39,14 @@ def guarded(app: Callable[..., Any]) -> int:
     except MemoryError:
         complain("error: out of memory")
         return WRONG_INPUT
+    except Exception as error:
+        if os.environ.get("GRADCLI_TRACEBACK"):
+            raise
+        complain(
+            f"internal error: {type(error).__name__}: {error}\n"
+            "hint: this is a fault of gradcli, please report it; GRADCLI_TRACEBACK=1 shows where"
+        )
+        return INTERNAL
     return _flushed(OK)
 
 

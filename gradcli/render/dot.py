@@ -22,6 +22,7 @@ _ACCUMULATE = f'{_ROUNDED}, fillcolor="#f3f3f3", color="#b87400"'
 
 # operations whose operands may change places: their edges need no numbers
 _SYMMETRIC = frozenset({"add", "mul", "maximum", "minimum", "eq", "ne", "logaddexp", "dot"})
+_SAY_NOTHING = frozenset({"input", "other", "mat", "vec", "tensor", "grad"})
 _ORDINALS = ("1st", "2nd", "3rd")
 
 _WIDTH = 32
@@ -82,7 +83,7 @@ class _Picture:
         for node in self.inspection.nodes:
             ordered = len(set(node.inputs)) > 1 and node.op not in _SYMMETRIC
             for place, operand in enumerate(node.inputs):
-                label = f' [label=" {_ordinal(place)}"]' if ordered else ""
+                label = f" [label={quote(' ' + _place(node, place))}]" if ordered else ""
                 yield f"n{operand} -> n{node.id}{label};"
 
     def backward(self) -> Iterator[str]:
@@ -135,5 +136,9 @@ def _shape(node: NodeFacts) -> str:
     return f"\n{node.shape}" if node.shape else ""
 
 
-def _ordinal(place: int) -> str:
+def _place(node: NodeFacts, place: int) -> str:
+    """Return what an operand is called, or which it is where its name says nothing."""
+    name = node.operands[place] if place < len(node.operands) else ""
+    if name and name.rstrip("0123456789") not in _SAY_NOTHING:
+        return name
     return _ORDINALS[place] if place < len(_ORDINALS) else f"{place + 1}th"

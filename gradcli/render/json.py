@@ -26,6 +26,8 @@ A node:
 - `requires_grad`, `is_leaf`, `retains_grad`: as PyTorch's attributes.
 - `grad_fn`: the class name, for instance `"MulBackward0"`, or null.
 - `derived`: whether a differentiation in the file (`grad(y, x)`) made it.
+- `operands`: what the operation's signature calls its inputs, in their order.
+- `call_line`: the line on which the file called the function in whose body `line` is, or null.
 - `value`, `grad`: a number, or nested lists of the node's shape; null where there is none.
 
 A function: `id`, `name` (the class name, or `"AccumulateGrad"`), `node` (the id of the node it

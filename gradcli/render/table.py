@@ -80,12 +80,17 @@ _LAYOUTS = (
 _CAPS = {"node": 14, "grad_fn:line": 19, "expression": 24, "inputs": 16}
 
 
+def _lines(node: NodeFacts) -> str:
+    """Return a node's line; in a function's body, after the line that called it."""
+    return str(node.line) if node.call_line is None else f"{node.call_line}>{node.line}"
+
+
 _TEXTS: Mapping[str, Callable[[NodeFacts, Mapping[int, str]], str]] = {
     "expression": lambda node, _: "" if node.source == node.label else node.source,
     "op": lambda node, _: node.op,
-    "line": lambda node, _: str(node.line),
-    "op:line": lambda node, _: f"{node.op}:{node.line}",
-    "grad_fn:line": lambda node, _: f"{node.grad_fn or node.op}:{node.line}",
+    "line": lambda node, _: _lines(node),
+    "op:line": lambda node, _: f"{node.op}:{_lines(node)}",
+    "grad_fn:line": lambda node, _: f"{node.grad_fn or node.op}:{_lines(node)}",
     "inputs": lambda node, labels: ", ".join(labels[i] for i in node.inputs),
     "shape": lambda node, _: str(node.shape) if node.shape else "",
     "dtype": lambda node, _: node.dtype,

@@ -74,7 +74,16 @@ def headline(inspection: Inspection) -> str:
 
 
 def notes(inspection: Inspection) -> list[str]:
-    """Return why gradients are None where they are, and how to have them."""
+    """Return how lines are written, why gradients are None where they are, and how to have them."""
+    called = next((n for n in inspection.nodes if n.call_line is not None), None)
+    if called is None:
+        return _notes_on_gradients(inspection)
+    lines = f"{called.call_line}>{called.line}"
+    where = f"{lines}: line {called.line}, in a function that line {called.call_line} calls."
+    return [where, *_notes_on_gradients(inspection)]
+
+
+def _notes_on_gradients(inspection: Inspection) -> list[str]:
     nodes = inspection.nodes
     if not any(node.requires_grad for node in nodes):
         return ["Nothing requires grad: make a parameter with param(...) or --param NAME=VALUE."]
@@ -87,8 +96,14 @@ def notes(inspection: Inspection) -> list[str]:
             "`.retain_grad()` one."
         )
     reached = {function.node for function in inspection.functions}
+    newest = {n.name or n.label: n.id for n in nodes}  # updated in place, a parameter is a new one
     missed = [
-        n.label for n in nodes if n.kind == "parameter" and n.id not in reached and n.grad is None
+        n.label
+        for n in nodes
+        if n.kind == "parameter"
+        and n.id == newest[n.name or n.label]
+        and n.id not in reached
+        and n.grad is None
     ]
     if missed:
         others = f" and {len(missed) - _NAMED} others" if len(missed) > _NAMED else ""

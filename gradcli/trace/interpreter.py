@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -17,7 +18,6 @@ from gradcli.errors import (
     AutogradFault,
     DtypeFault,
     GradcliError,
-    InputFault,
     LimitFault,
     ShapeFault,
     SyntaxFault,
@@ -29,14 +29,16 @@ from gradcli.ops.meta import Meta
 from gradcli.random import Generator
 from gradcli.syntax import tree
 from gradcli.trace import operators
-from gradcli.trace.builtins import lookup, names
+from gradcli.trace.builtins import lookup
 from gradcli.trace.claims import ClaimRecord
 from gradcli.trace.expressions import EXPRESSIONS
-from gradcli.trace.inputs import assigned_names, free_names
+from gradcli.trace.inputs import free_names
+from gradcli.trace.mistakes import UNFORESEEN, counted, outside, unbound, unforeseen
 from gradcli.trace.statements import STATEMENTS, assign
 from gradcli.trace.text import text
 from gradcli.trace.values import (
     Function,
+    Jump,
     Results,
     Return,
     Scope,
@@ -92,7 +94,7 @@ class Tracer:
         self.output = ""  # what print() has written
         self.grad_owners: dict[int, int] = {}
         self.active: list[Any] = []  # bodies of the functions that are being called
-        self.sizes: dict[str, int] = {}  # named in annotations
+        self.sizes: dict[str, tuple[int, int]] = {}  # named in annotations: the size, the line
         self.libraries: set[str] = set()  # imported: what methods mean differs between them
 
     # ---- running -------------------------------------------------------------------------
@@ -102,34 +104,44 @@ class Tracer:
 
         Raises: a GradcliError that knows its place.
         """
+        with self.placed():
+            self.bind_inputs()
+            self.block(self.program.statements)
+
+    @contextmanager
+    def placed(self) -> Iterator[None]:
+        """Give every error the place that is being evaluated, and no other kind of error a way out.
+
+        Operations refuse what they do not take in their own words. Where one did not, and NumPy
+        stumbles over it, that is an error of the file too: nobody is shown a traceback.
+        """
         limit = sys.getrecursionlimit()
         sys.setrecursionlimit(max(limit, RECURSION))
         try:
-            self.bind_inputs()
-            self.block(self.program.statements)
+            yield
         except GradcliError as error:
             raise error.at(self.source, self.graph.span) from None
-        except Return:
-            raise SyntaxFault(
-                "'return' outside function", self.graph.span, source=self.source
-            ) from None
+        except (Return, Jump) as jump:
+            raise outside(jump).at(self.source, self.graph.span) from None
         except (RecursionError, MemoryError):
             raise LimitFault(
                 "the expression is nested too deeply", self.graph.span, source=self.source
             ) from None
+        except UNFORESEEN as error:
+            raise unforeseen(self.source, self.graph.span, error) from error
         finally:
             sys.setrecursionlimit(limit)
 
     def bind_inputs(self) -> None:
         """Make leaves of the names that the file reads but never assigns."""
         inputs = free_names(self.program)
-        missing = [
-            (name, span)
+        missing = {
+            name: span
             for name, span in inputs.items()
             if name not in self.options.bindings and lookup(name) is None
-        ]
+        }
         if missing:
-            raise self._unbound(missing)
+            raise unbound(self.program, missing)
         for name, span in inputs.items():
             if name in self.options.bindings:
                 self.graph.span = span
@@ -143,21 +155,6 @@ class Tracer:
         node = self.graph.leaf(array, wanted)
         self.graph.names[node.id] = name
         return node
-
-    def _unbound(self, missing: list[tuple[str, Any]]) -> GradcliError:
-        listed = ", ".join(f"`{name}`" for name, _ in missing)
-        known = [*assigned_names(self.program), *names()]
-        near = {name: get_close_matches(name, known, 1, 0.75) for name, _ in missing}
-        guesses = [f"did you mean `{v[0]}` for `{k}`?" for k, v in near.items() if v]
-        options = " ".join(f"-s {name}=…" for name, _ in missing)
-        hint = (
-            f"bind {'it' if len(missing) == 1 else 'them'} with `{options}`, with `-p NAME=…` for "
-            "a parameter (a leaf that requires a gradient), or from a file with `--data FILE`"
-        )
-        subject = "the input {} is" if len(missing) == 1 else "the inputs {} are"
-        return InputFault(
-            f"{subject.format(listed)} not bound", missing[0][1], " ".join([*guesses, hint])
-        )
 
     def block(self, statements: tuple[tree.Statement, ...]) -> None:
         """Run statements in order."""
@@ -192,6 +189,8 @@ class Tracer:
         before, self.scope = self.scope, Scope(function.scope, self._arguments(
             function, args, keywords))  # fmt: skip
         self.active.append(function.body)
+        graph, call = self.graph, self.graph.call
+        graph.call = call or graph.span
         try:
             if function.is_def:
                 self.block(function.body)
@@ -199,26 +198,31 @@ class Tracer:
             return self.evaluate(function.body)
         except Return as result:
             return result.value
+        except Jump as jump:
+            raise outside(jump) from None
         finally:
-            self.scope = before
+            self.scope, graph.call = before, call
             self.active.pop()
 
     def _arguments(
         self, function: UserFunction, args: tuple[Any, ...], keywords: dict[str, Any]
     ) -> dict[str, Any]:
         wanted = [p.name for p in function.parameters]
-        signature = f"the signature is `{function.name}({', '.join(wanted)})`"
+        signature = f"the signature is `{self._signature(function)}`"
         if len(args) > len(wanted):
             raise ArgumentFault(
-                f"{function.name}() takes {len(wanted)} arguments but {len(args)} were given",
+                f"{function.name}() takes {counted(len(wanted), 'argument')} but {len(args)} "
+                f"{'was' if len(args) == 1 else 'were'} given",
                 hint=signature,
             )
         values = dict(zip(wanted, args, strict=False))
         for word, value in keywords.items():
             if word not in wanted or word in values:
                 problem = "multiple values for" if word in values else "an unexpected keyword"
+                near = [] if word in values else get_close_matches(word, wanted, 1)
+                guess = f"did you mean `{near[0]}`? " if near else ""
                 raise ArgumentFault(
-                    f"{function.name}() got {problem} argument '{word}'", hint=signature
+                    f"{function.name}() got {problem} argument '{word}'", hint=guess + signature
                 )
             values[word] = value
         for parameter in function.parameters:
@@ -230,6 +234,10 @@ class Tracer:
                 values[parameter.name] = self.evaluate(parameter.default)
         return values
 
+    def _signature(self, function: UserFunction) -> str:
+        parameters = ", ".join(self.source.snippet(p.span) for p in function.parameters)
+        return f"{function.name}({parameters})" if function.is_def else f"lambda {parameters}: …"
+
     def iterate(self, value: Any) -> Any:
         """Return the items of a value that a loop can run over."""
         if isinstance(value, Node):
@@ -238,7 +246,8 @@ class Tracer:
             return unbind(value, dim=0)
         if isinstance(value, list | tuple | range | Results | str | dict):
             return value
-        raise ArgumentFault(f"{described(value)} cannot be iterated over")
+        hint = f"range({value}) counts" if type(value) is int and value >= 0 else None
+        raise ArgumentFault(f"{described(value)} cannot be iterated over", hint=hint)
 
     def binary(self, operator: str, left: Any, right: Any) -> Any:
         """Apply an operator to two values."""

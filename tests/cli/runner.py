@@ -35,7 +35,9 @@ def run(*arguments: str, stdin: bytes = b"", columns: int = 80, folder: Path = R
             patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8")),
             patch.object(sys, "stdout", out),
             patch.object(sys, "stderr", err),
-            patch.dict(os.environ, {"COLUMNS": str(columns), "NO_COLOR": "1"}),
+            patch.dict(
+                os.environ, {"COLUMNS": str(columns), "NO_COLOR": "1", "GRADCLI_TRACEBACK": "1"}
+            ),
         ):
             status = guarded(app)
     finally:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -19,7 +20,9 @@ NUMBERS = {"bool": True, "int": 2, "float": 2.0, "complex": 2j}
 
 def main() -> None:
     """Write the file beside this script."""
-    operands = {f"{name}[1]": torch.ones(1, dtype=getattr(torch, name)) for name in DTYPES}
+    operands: dict[str, Any] = {
+        f"{name}[1]": torch.ones(1, dtype=getattr(torch, name)) for name in DTYPES
+    }
     operands |= {f"{name}[]": torch.ones((), dtype=getattr(torch, name)) for name in DTYPES}
     operands |= NUMBERS
     table: dict[str, dict[str, dict[str, str]]] = {}
