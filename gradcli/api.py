@@ -77,14 +77,8 @@ def value_of(name: str, text: str, options: Options) -> Any:
     expression = parse_expression(source)
     tracer = Tracer(Program(source, ()), options)
     tracer.graph.span = expression.span
-    try:
+    with tracer.placed():
         return to_array(tracer.evaluate(expression), options.default_dtype)
-    except Exception as error:
-        from gradcli.errors import GradcliError
-
-        if isinstance(error, GradcliError):
-            raise error.at(source, tracer.graph.span) from None
-        raise
 
 
 def options_for(
@@ -110,27 +104,34 @@ def options_for(
             f"--dtype {dtype}: not a floating point dtype", hint="float64, float32 or float16"
         )
     plain = Options(default_dtype=DTYPES[dtype], seed=seed)
-    bindings: dict[str, Binding] = {}
-    if data is not None:
-        from gradcli.data import read_bindings
-
-        for name, array in read_bindings(data).items():
-            bindings[name] = Binding(array, optional=True)
-    for values, parameter in ((set or {}, False), (param or {}, True)):
-        for name, value in values.items():
-            if isinstance(value, str):
-                value = value_of(f"--{'param' if parameter else 'set'} {name}", value, plain)
-            bindings[name] = Binding(to_array(value, plain.default_dtype), parameter)
     return Options(
         default_dtype=plain.default_dtype,
         seed=seed,
-        bindings=bindings,
+        bindings=_bindings(plain, set or {}, param or {}, data),
         folder=folder or Path(),
         allowed_folders=allowed_folders,
         limits=Limits(max_nodes, half_of_memory() if max_memory is None else max_memory),
         retain_all=retain_grad,
         wrt=wrt,
     )
+
+
+def _bindings(
+    plain: Options, set: Mapping[str, Any], param: Mapping[str, Any], data: Path | None
+) -> dict[str, Binding]:
+    """Return what names are bound to: --param over --set over --data."""
+    found: dict[str, Binding] = {}
+    if data is not None:
+        from gradcli.data import read_bindings
+
+        for name, array in read_bindings(data).items():
+            found[name] = Binding(array, optional=True)
+    for values, parameter in ((set, False), (param, True)):
+        for name, value in values.items():
+            if isinstance(value, str):
+                value = value_of(f"--{'param' if parameter else 'set'} {name}", value, plain)
+            found[name] = Binding(to_array(value, plain.default_dtype), parameter)
+    return found
 
 
 def half_of_memory() -> int:

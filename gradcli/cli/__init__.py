@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import sys
 
+INTERRUPTED = 130
+
 
 def main() -> None:
     """Run the command line; errors that a person can put right end with status 2."""
-    from gradcli.cli.app import app
-    from gradcli.cli.output import guarded
+    try:
+        from gradcli.cli.app import app
+        from gradcli.cli.output import guarded
 
-    sys.exit(guarded(app))
+        status = guarded(app)
+    except KeyboardInterrupt:  # while modules are imported
+        status = INTERRUPTED
+    sys.exit(status)

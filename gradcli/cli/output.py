@@ -12,9 +12,10 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
+from gradcli.cli import INTERRUPTED
 from gradcli.errors import GradcliError, InputFault
 
-OK, FALSE, WRONG_INPUT, UNDECIDED, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 70, 130
+OK, FALSE, WRONG_INPUT, UNDECIDED, INTERNAL = 0, 1, 2, 3, 70
 
 
 def guarded(app: Callable[..., Any]) -> int:
