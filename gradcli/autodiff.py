@@ -254,7 +254,9 @@ def push(
         if op is None or id in tangents or not any(i in tangents for i in inputs):
             continue
         if op is OUTPUT:
-            tangents[id] = tangents[inputs[0]][graph.attrs[id]["position"]]
+            t = tangents[inputs[0]][graph.attrs[id]["position"]]
+            if t is not None:
+                tangents[id] = t
             continue
         if op.derivative is None:
             continue

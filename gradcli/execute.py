@@ -34,6 +34,9 @@ def compute(graph: Graph, ids: Iterable[int]) -> None:
                 values[id] = evaluate(graph, id, values)
             except GradcliError as error:  # what only the values show: an index, a singular matrix
                 raise error.at(None, graph.spans[id]) from None
+            except Exception:
+                graph.span = graph.spans[id]  # the place of an error that nobody foresaw
+                raise
 
 
 def evaluate(graph: Graph, id: int, values: Any) -> Any:

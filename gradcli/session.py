@@ -18,6 +18,8 @@ from gradcli.trace import Options, Tracer
 from gradcli.trace.claims import ClaimRecord
 from gradcli.trace.values import to_array
 
+LABEL_WIDTH = 60  # characters of a label within another
+
 
 @dataclass(frozen=True)
 class Request:
@@ -62,10 +64,8 @@ def run(source: Source, options: Options | None = None, request: Request | None 
         graph.freed.clear()  # what the file's own passes used is still here
         if options.retain_all:
             tracer.retain_all(Node(graph, root))
-        try:
+        with tracer.placed():
             autodiff.backward(graph, root, request.grad_output)
-        except GradcliError as error:
-            raise error.at(source, graph.span) from None
         ran = True
     return Session(source, tracer, root, ran)
 
@@ -140,10 +140,8 @@ def inspect(session: Session) -> Inspection:
     graph, tracer = session.graph, session.tracer
     roots = [] if session.root is None else [session.root]
     shown = _shown(graph, [*roots, *(node.id for node in tracer.results)])
-    try:
+    with tracer.placed():
         compute(graph, shown)
-    except GradcliError as error:
-        raise error.at(session.source, None) from None
     labels = _labels(graph, session.source, shown)
     return Inspection(
         file=session.source.name,
@@ -177,28 +175,34 @@ def _labels(graph: Graph, source: Source, shown: list[int]) -> dict[int, str]:
     Where a line runs several times, as in a loop, the times are counted: `loss:8#2`.
     """
     count: dict[str, int] = {}
-    lines: dict[tuple[str, int], list[int]] = {}
+    lines: dict[tuple[str, int], int] = {}  # how often a line has bound a name
+    turns: dict[int, int] = {}
     steps: set[int] = set()  # of operations that take several: used by their own expression
     for id in shown:
         name = graph.names.get(id)
         if name is not None:
             count[name] = count.get(name, 0) + 1
-            lines.setdefault((name, source.line_of(graph.spans[id])), []).append(id)
+            place = name, source.line_of(graph.spans[id])
+            turns[id] = lines[place] = lines.get(place, 0) + 1
         steps.update(i for i in _inputs(graph, id) if graph.spans[i] == graph.spans[id])
     labels: dict[int, str] = {}
     for id in shown:
         name, span = graph.names.get(id), graph.spans[id]
         if name is not None:
             line = source.line_of(span)
-            times = lines[name, line]
-            turn = f"#{times.index(id) + 1}" if len(times) > 1 else ""
+            turn = f"#{turns[id]}" if lines[name, line] > 1 else ""
             labels[id] = name if count[name] == 1 else f"{name}:{line}{turn}"
         elif id not in steps or graph.ops[id] is None:
             labels[id] = source.snippet(span)
         else:
-            inputs = (labels.get(i, "…") for i in _inputs(graph, id))
+            inputs = (_short(labels.get(i, "…")) for i in _inputs(graph, id))
             labels[id] = f"{graph.label(id)}({', '.join(inputs)})"
     return labels
+
+
+def _short(label: str) -> str:
+    """Return a label within a label: they would nest as deep as the graph, and double each time."""
+    return label if len(label) <= LABEL_WIDTH else label[: LABEL_WIDTH - 1] + "…"
 
 
 def _inputs(graph: Graph, id: int) -> tuple[int, ...]:

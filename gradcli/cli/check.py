@@ -58,7 +58,10 @@ def check(
         int, typer.Option("--order", min=1, max=2, help="2 checks the gradient of the gradient.")
     ] = 1,
     points: Annotated[
-        int, typer.Option("--points", min=0, help="Random points at which claims must hold too.")
+        int,
+        typer.Option(
+            "--points", min=0, help="Random points for claims, and for inputs without values."
+        ),
     ] = 8,
     max_elements: Annotated[
         int, typer.Option("--max-elements", min=1, help="Larger parameters are sampled.")
@@ -81,6 +84,12 @@ def check(
         bool, typer.Option("--fail-fast", help="Stop at the first file that is not well.")
     ] = False,
     jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="Processes for files.")] = 1,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against", metavar="torch", help="Compare with this library instead, as it runs."
+        ),
+    ] = None,
     verbose: Annotated[
         bool, typer.Option("--verbose", help="List elements, and show the sweep over steps.")
     ] = False,
@@ -103,10 +112,13 @@ def check(
     }  # fmt: skip
     kind = "json" if json else "github" if github else format.value
     paths = _paths(files, expr)
-    if len(paths) == 1 and kind == "table":
+    if against is not None:
+        raise typer.Exit(_against(against, paths, expr, made, kind, output))
+    if len(paths) == 1 and kind == "table" and (not files or paths[0] in files):
         found = [_one(paths[0], expr, made, settings, output)]
     else:
-        one = partial(_attempted, text=expr, made=made, settings=settings)
+        named = frozenset(files or ()) | {None}
+        one = partial(_attempted, text=expr, made=made, settings=settings, named=named)
         found = _several(paths, one, jobs, fail_fast, kind, output)
     if junit is not None:
         write(_rendered("junit", found), junit)
@@ -141,11 +153,18 @@ def _report(
 
 
 def _attempted(
-    file: str | None, *, text: str | None, made: dict[str, Any], settings: Settings
+    file: str | None,
+    *,
+    text: str | None,
+    made: dict[str, Any],
+    settings: Settings,
+    named: frozenset[str | None],
 ) -> Outcome:
+    """Check one of several files. One that a folder brought may need inputs, and is skipped."""
     from gradcli.verify.run import attempted
 
-    return attempted(file or "<expr>", lambda: _report(file, text, made, settings))
+    walked = file not in named
+    return attempted(file or "<expr>", lambda: _report(file, text, made, settings, walked=walked))
 
 
 def _one(
@@ -191,6 +210,32 @@ def _rendered(kind: str, found: list[Outcome]) -> str:
 
     text: str = CHECK[kind](found)
     return text
+
+
+def _against(
+    library: str,
+    paths: list[str | None],
+    text: str | None,
+    made: dict[str, Any],
+    kind: str,
+    output: Path | None,
+) -> int:
+    """Compare each file with a library's run of it; return the exit status."""
+    from gradcli.render.check_against import render, render_json
+    from gradcli.verify.against import run_and_compare
+
+    found = []
+    for path in paths:
+        source, folder = o.source_and_folder(path, text)
+        comparisons = run_and_compare(source, o.made_options(folder, **made), library)
+        found.append((source.name, comparisons))
+        if kind != "json":
+            show(render(source.name, library, comparisons), output)
+    if kind == "json":
+        write(render_json(library, found), output)
+    if not any(comparisons for _, comparisons in found):
+        return 3
+    return int(any(c.differs for _, comparisons in found for c in comparisons))
 
 
 class _progress:  # noqa: N801 - used as a function, as contextmanagers are

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.errors import ArgumentFault, ShapeFault
+from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
+from gradcli.ops.dtypes import SCALAR_NAMES, is_differentiable
 from gradcli.ops.elementwise import (
     abs_,
     exp,
@@ -84,6 +85,11 @@ def _within(a: Any, low: float, high: float) -> Any:
 def _glu_meta(a: Any, dim: int) -> Meta:
     if not a.shape:
         raise ShapeFault("glu does not support 0-dimensional tensors")
+    if not is_differentiable(a.dtype):
+        raise DtypeFault(
+            f"\"glu_cpu\" not implemented for '{SCALAR_NAMES[a.dtype.name]}'",
+            hint="it takes floats: write `1.0` for `1`, or .double()",
+        )
     if a.shape[dim] % 2:
         raise ShapeFault(
             f"Halving dimension must be even, but dimension {dim} is size {a.shape[dim]}"

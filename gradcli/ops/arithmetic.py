@@ -12,6 +12,7 @@ from gradcli.ops.elementwise import (
     LN2,
     Undefined,
     eq,
+    exp,
     ge,
     isfinite,
     isnan,
@@ -67,6 +68,13 @@ def _second_wins(a: Any, b: Any, first: Any) -> Any:
     return eq(logical_or(first(a, b), isnan(b)), False)
 
 
+def _logaddexp(a: Any, b: Any) -> Any:
+    if a.dtype.kind != "c":
+        return np.logaddexp(a, b)
+    top = np.where(a.real < b.real, b, a)
+    return np.log(np.exp(a - top) + np.exp(b - top)) + top
+
+
 # ---- the rows ------------------------------------------------------------------------------
 
 # fmt: off
@@ -77,6 +85,9 @@ exp2 = floating("exp2(input)", "Exp2Backward0", np.exp2,
 hypot = inexact("hypot(input, other)", "HypotBackward0", np.hypot,
     lambda g, y, a, b: g * (a / y),
     lambda g, y, a, b: g * (b / y), doc="Root of a² + b²", kink="nan at (0, 0)")
+logaddexp = inexact("logaddexp(input, other)", "LogaddexpBackward0", _logaddexp,
+    lambda g, y, a, b: g / (1 + exp(b - a)),
+    lambda g, y, a, b: g / (1 + exp(a - b)), doc="log(exp(a) + exp(b))")
 logaddexp2 = inexact("logaddexp2(input, other)", "Logaddexp2Backward0", np.logaddexp2,
     lambda g, y, a, b: g / (1 + 2 ** (b - a)),
     lambda g, y, a, b: g / (1 + 2 ** (a - b)), doc="Logarithm to base 2 of 2ᵃ + 2ᵇ")
@@ -173,7 +184,8 @@ bitwise_right_shift = elementwise("bitwise_right_shift(input, other)", "", np.ri
 
 # composites
 square = composite("square(input)", lambda a: a ** 2, doc="a²", examples="v.square()")
-positive = composite("positive(input)", lambda a: a, doc="The tensor itself")
+positive = composite("positive(input)", lambda a: a, doc="The tensor itself",
+    examples="positive(v); +v")
 float_power = composite("float_power(input, exponent)", _power_of_float,
     doc="a to the power of b, in double precision", examples="float_power(v, 2)")
 fmod = composite("fmod(input, other)",

@@ -11,7 +11,8 @@ from gradcli.errors import ArgumentFault, ShapeFault
 from gradcli.ops.dtypes import BOOL
 from gradcli.ops.elementwise import where
 from gradcli.ops.linalg import matmul
-from gradcli.ops.meta import Meta
+from gradcli.ops.matrices import like
+from gradcli.ops.meta import Meta, broadcast
 from gradcli.ops.normalisation import mul_number
 from gradcli.ops.rule import Derivative, Multilinear, composite, primitive
 from gradcli.ops.shapes import conj, reshape, sum_, transpose
@@ -114,6 +115,8 @@ def _attention(
         )
     natural = 1 / sqrt(q.shape[-1]) if q.shape[-1] else float("inf")
     size = natural if scale is None else scale
+    if 0 in (*q.shape[:-1], k.shape[-2], v.shape[-1]):
+        return _nothing(q, k, v)
     if _is_fused(q, k, v, mask):
         return flash_attention(q, k, v, mask, scale=size, is_causal=is_causal)
     if mask is not None and mask.dtype == BOOL:
@@ -126,6 +129,13 @@ def _attention(
     scores = matmul(left, mul_number(_swap(k), other=root))
     scores = scores if mask is None else scores + mask
     return matmul(safe_softmax(scores, dim=len(scores.shape) - 1), v)
+
+
+def _nothing(q: Any, k: Any, v: Any) -> Any:
+    """Return zeros that depend on all three, as PyTorch does where there is nothing to attend."""
+    shape = (*broadcast(q.shape[:-2], broadcast(k.shape[:-2], v.shape[:-2])), q.shape[-2])
+    zeros = like(q, np.zeros((*shape, v.shape[-1])))
+    return zeros + mul_number(sum_(q) + sum_(k) + sum_(v), other=0)
 
 
 def _infinity(q: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
-from gradcli.ops.dtypes import SCALAR_NAMES
+from gradcli.ops.dtypes import SCALAR_NAMES, is_floating
 from gradcli.ops.elementwise import eq, ge, gt, where
 from gradcli.ops.indexing import gather, gather_backward
 from gradcli.ops.losses import check_reduction, collected, fixed
@@ -137,7 +137,7 @@ def _along_classes(weight: Any, a: Any) -> Any:
 
 
 def _of_probabilities(a: Any, target: Any, weight: Any, reduction: str, smoothing: float) -> Any:
-    if target.dtype.kind != "f":
+    if not is_floating(target.dtype):
         raise DtypeFault(
             "Expected floating point type for target with class probabilities, got "
             f"{SCALAR_NAMES.get(target.dtype.name, target.dtype.name)}"

@@ -135,6 +135,7 @@ conj_physical = composite("conj_physical(input)",
     doc="Complex conjugate, not as a view; a real tensor itself",
     examples="conj_physical(complex(v, v*v))")
 resolve_conj = composite("resolve_conj(input)", lambda a: a, aliases="resolve_neg",
-    doc="The tensor itself: a conjugate has values of its own here")
+    doc="The tensor itself: a conjugate has values of its own here",
+    examples="resolve_conj(v); resolve_conj(complex(v, v*v).conj()).real")
 imag = composite("imag(input)", _imag, doc="Imaginary part", examples="imag(complex(v, v*v))")
 # fmt: on

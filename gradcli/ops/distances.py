@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
-from gradcli.ops.dtypes import is_differentiable, promote
+from gradcli.ops.dtypes import is_differentiable, is_floating, promote
+from gradcli.ops.elementwise import gt, where
 from gradcli.ops.indexing import index, index_backward
 from gradcli.ops.meta import Meta, broadcast
 from gradcli.ops.normalisation import add_number, clamped_copy
-from gradcli.ops.reductions import vector_norm
+from gradcli.ops.reductions import norm_slope, vector_norm
 from gradcli.ops.rule import Derivative, composite, primitive
 from gradcli.ops.shapes import expand, sum_, unsqueeze
 from gradcli.ops.signature import Signature
@@ -25,6 +26,8 @@ norm_along = replace(
     grad_fn="NormBackward1",
     examples=(),
 )
+
+RENORM_EPSILON = 1e-7  # PyTorch's
 
 
 class Paired(Derivative):
@@ -62,7 +65,7 @@ def _cdist_meta(a: Any, b: Any, p: float) -> Meta:
             raise ShapeFault(
                 f"cdist only supports at least 2D tensors, {name} got: {len(x.shape)}D"
             )
-        if x.dtype.kind != "f":
+        if not is_floating(x.dtype):
             raise DtypeFault(
                 f"cdist only supports floating-point dtypes, {name} got: {x.dtype.name}"
             )
@@ -153,7 +156,39 @@ def _cosine(a: Any, b: Any, dim: int, eps: float) -> Any:
     return sum_(first * second, dim=(dim,))
 
 
+def _others(a: Any, dim: int) -> tuple[int, ...]:
+    return tuple(d for d in range(len(a.shape)) if d != dim)
+
+
+def _renorm(a: Any, p: float, dim: int, maxnorm: float) -> Any:
+    norm = vector_norm.forward(a, p, _others(a, dim), True)
+    return a * np.where(norm > maxnorm, maxnorm / (norm + RENORM_EPSILON), 1.0)
+
+
+def _renorm_rule(g: Any, a: Any, p: float, dim: int, maxnorm: float) -> Any:
+    norm = vector_norm(a, ord=p, dim=_others(a, dim), keepdim=True)
+    inverse = 1 / (norm + RENORM_EPSILON)
+    along = sum_(g * a, dim=_others(a, dim), keepdim=True)
+    slope = norm_slope(norm, a, p, _others(a, dim), True)
+    return where(gt(norm, maxnorm), maxnorm * inverse * (g - inverse * along * slope), g)
+
+
+def _renorm_tangent(t: Any, a: Any, p: float, dim: int, maxnorm: float) -> Any:
+    norm = vector_norm(a, ord=p, dim=_others(a, dim), keepdim=True)
+    inverse = 1 / (norm + RENORM_EPSILON)
+    slope = norm_slope(norm, a, p, _others(a, dim), True)
+    moved = sum_(slope * t, dim=_others(a, dim), keepdim=True)
+    return where(gt(norm, maxnorm), maxnorm * inverse * (t - inverse * moved * a), t)
+
+
 # fmt: off
+renorm = primitive(Derivative,
+    "renorm(input, p: number, dim: dim, maxnorm: number)", "RenormBackward0",
+    _renorm, lambda a, p, dim, maxnorm: Meta(a.shape, a.dtype),
+    lambda g, y, a, p, dim, maxnorm: _renorm_rule(g, a, p, dim, maxnorm),
+    tangent=lambda ts, y, a, p, dim, maxnorm: _renorm_tangent(ts[0], a, p, dim, maxnorm),
+    doc="Slices along a dimension made shorter where their norm is too large",
+    kink="1 where the norm is the largest allowed", examples="renorm(M, 2, 0, 1.0)")
 cdist = composite(
     "cdist(x1, x2, p: number = 2.0, "
     "compute_mode: str = 'use_mm_for_euclid_dist_if_necessary')",

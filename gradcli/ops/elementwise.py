@@ -43,7 +43,9 @@ def _unless(loses: Any, g: Any, a: Any, b: Any) -> Any:
 
 
 def _sign(a: Any) -> Any:
-    return np.where(np.isnan(a), 0, np.sign(a)) if a.dtype.kind == "f" else np.sign(a)
+    if a.dtype.kind == "f":
+        return np.where(np.isnan(a), 0, np.sign(a))
+    return a if a.dtype.kind == "b" else np.sign(a)
 
 
 def _power_of_int(a: Any, b: Any) -> Any:
@@ -175,9 +177,6 @@ log10 = floating("log10(input)", "Log10Backward0", np.log10,
     lambda g, y, a: g / (a * LN10), doc="Logarithm to base 10", domain=(POSITIVE,))
 log1p = floating("log1p(input)", "Log1PBackward0", np.log1p,
     lambda g, y, a: g / (a + 1), doc="log(1 + a), exact near 0", domain=((-1.0, float("inf")),))
-logaddexp = inexact("logaddexp(input, other)", "LogaddexpBackward0", np.logaddexp,
-    lambda g, y, a, b: g / (1 + exp(b - a)),
-    lambda g, y, a, b: g / (1 + exp(a - b)), doc="log(exp(a) + exp(b))")
 
 # trigonometric and hyperbolic
 sin = floating("sin(input)",   "SinBackward0",   np.sin,     lambda g, y, a: g * cos(a), doc="Sine")
@@ -250,7 +249,7 @@ clamp_max_number = elementwise("clamp_max.Scalar(input, max: scalar)", "ClampMax
     lambda a, max: np.minimum(a, max), lambda g, y, a, max: where(le(a, max), g, 0.0),
     doc="min(a, number)", kink="1 at the end", examples="clamp_max(v, 0.1)")
 
-where = primitive(Elementwise, "where(condition, input, other)", "WhereBackward0",
+where = primitive(Elementwise, "where.self(condition, input, other)", "WhereBackward0",
     np.where, _where_meta,
     None,
     lambda g, y, c, a, b: where(c, g, 0.0),
@@ -375,7 +374,8 @@ def _clamp_any(a: Any, low: Any, high: Any) -> Any:
 # fmt: off
 div = composite("div(input, other, rounding_mode: str = None)", _div,
     doc="a / b", aliases="divide true_divide", examples="div(v, 2); div(v, v*v+1)")
-floor_divide = composite("floor_divide(input, other)", floor_divide_tensor, doc="a // b")
+floor_divide = composite("floor_divide(input, other)", floor_divide_tensor, doc="a // b",
+    examples="floor_divide(v.detach(), 0.3)")
 remainder = composite("remainder(input, other)", _remainder,
     doc="Remainder with the divisor's sign", aliases="mod", examples="v % 0.3; v % (v*v+1)")
 pow_ = composite("pow(input, exponent)", _pow,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault
-from gradcli.ops.meta import Meta, Shape, packed, strides_of
+from gradcli.ops.meta import Meta, Shape, packed, shown, strides_of
 from gradcli.ops.rule import Multilinear, concrete, primitive
 
 # ---- shapes of results ---------------------------------------------------------------------
@@ -52,7 +52,23 @@ def _index_meta(a: Any, *indices: Any) -> Meta:
     try:
         return Meta(stand_in[tuple(arrays)].shape, a.dtype)
     except IndexError as error:
-        raise ArgumentFault(str(error)) from None
+        raise ArgumentFault(_mask_text(a.shape, indices) or str(error)) from None
+
+
+def _mask_text(shape: Shape, indices: tuple[Any, ...]) -> str | None:
+    """Return PyTorch's sentence for a mask that does not have the shape of what it masks."""
+    dim = 0
+    for x in indices:
+        is_mask = x is not None and x.dtype.kind == "b"
+        rank = len(x.shape) if is_mask else 1
+        if is_mask and tuple(x.shape) != tuple(shape[dim : dim + rank]):
+            wrong = next(i for i, n in enumerate(x.shape) if shape[dim + i : dim + i + 1] != (n,))
+            return (
+                f"The shape of the mask {shown(x.shape)} at index {wrong} does not match the shape "
+                f"of the indexed tensor {shown(shape)} at index {dim + wrong}"
+            )
+        dim += rank
+    return None
 
 
 def _index_array(x: Any, needs_values: bool) -> Any:
@@ -91,7 +107,10 @@ def _at(dim: int, index: Any) -> tuple[Any, ...]:
 
 
 def _indexed(a: Any, *indices: Any) -> Any:
-    return a[tuple(slice(None) if x is None else x for x in indices)]
+    try:
+        return a[tuple(slice(None) if x is None else x for x in indices)]
+    except IndexError as error:
+        raise ArgumentFault(str(error).replace("axis", "dimension")) from None
 
 
 def _index_backward(g: Any, *indices: Any, size: Shape) -> Any:

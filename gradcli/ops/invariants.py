@@ -167,7 +167,8 @@ def _matrix_norm(a: Any, ord: Any, dim: Any, keepdim: bool, dtype: Any = None) -
             f"linalg.matrix_norm: Order {ord} not supported.",
             hint="'fro', 'nuc', 1, -1, 2, -2, inf and -inf are",
         )
-    if ord != "nuc" and ord > 0 and 0 in (a.shape[row], a.shape[column]):
+    compared = {1: (column,), 2: (row, column), INF: (row,)}.get(ord, ())
+    if any(not a.shape[d] for d in compared):  # the largest of nothing
         return like(a, np.zeros(reduced(a.shape, (row, column), keepdim)))
     if ord == "nuc" or abs(ord) == 2:
         return _of_singular_values(a, ord, (row, column), keepdim)
@@ -254,10 +255,13 @@ matrix_norm = composite(
     "linalg.matrix_norm(M, 2); linalg.matrix_norm(A, -2); linalg.matrix_norm(T, 1); "
     "linalg.matrix_norm(T, inf); linalg.matrix_norm(T, -1, dim=(0, 1), keepdim=True)")
 norm = composite(
-    "_linalg_norm(A, ord: any = None, dim: dims = None, keepdim: bool = False, "
+    "linalg.norm(A, ord: any = None, dim: dims = None, keepdim: bool = False, "
     "dtype: dtype = None)", _norm,
     doc="Norms of vectors, or of matrices where an order is given and there are two dimensions",
-    kink="that of vector_norm, or of matrix_norm")
+    kink="that of vector_norm, or of matrix_norm",
+    examples="linalg.norm(v); linalg.norm(A, 'nuc'); linalg.norm(M, 1); "
+    "linalg.norm(T, dim=(1, 2)); linalg.norm(T, inf, dim=(0, 2), keepdim=True); "
+    "linalg.norm(T, 3, dim=1)")
 cond = composite("linalg.cond(A, p: any = None)", _cond,
     doc="Condition numbers of matrices", kink="that of the norm",
     examples="linalg.cond(A); linalg.cond(M); linalg.cond(T, -2); linalg.cond(A, 'fro'); "

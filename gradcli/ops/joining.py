@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.errors import ArgumentFault, ShapeFault
+from gradcli.errors import ArgumentFault, LimitFault, ShapeFault
 from gradcli.ops.dtypes import promote
 from gradcli.ops.indexing import permuted, slice_
 from gradcli.ops.masks import masked_select
@@ -134,11 +134,11 @@ split_ = primitive(Multilinear,
     _split, _split_meta,
     lambda g, y, a, split_size, dim: cat(*_all(g, y), dim=dim),
     outputs="*", doc="Pieces of a size along a dimension")
-unbind = primitive(Multilinear,
-    "unbind(input, dim: dim = 0)", "UnbindBackward0",
+unbind_ = primitive(Multilinear,
+    "unbind.int(input, dim: dim = 0)", "UnbindBackward0",
     lambda a, dim: tuple(np.moveaxis(a, dim, 0)), _unbind_meta,
     lambda g, y, a, dim: stack(*_all(g, y), dim=dim),
-    outputs="*", doc="All slices along a dimension", examples="unbind(M)[0]; M.unbind(1)[2]")
+    outputs="*", doc="All slices along a dimension")
 block_diag_ = primitive(Variadic,
     "_block_diag(tensors: tensors)", "BlockDiagBackward0",
     _block_diag, _block_meta, _block_rule,
@@ -158,6 +158,9 @@ class Gathering(Composite):
         return super().call((arguments,) if one_by_one else arguments, keywords)
 
 
+MOST_PARTS = 1_000_000  # of one tensor
+
+
 def _gathering(signature: str, expand: Any, **facts: Any) -> Gathering:
     row = composite(signature, expand, **facts)
     return Gathering(**{name: getattr(row, name) for name in row.__dataclass_fields__})
@@ -168,6 +171,12 @@ def _split_any(a: Any, size: Any, dim: int) -> Any:
     return split_(a, split_size=size, dim=dim)
 
 
+def _affordable(parts: int) -> int:
+    if parts > MOST_PARTS:
+        raise LimitFault(f"{parts:,} parts of a tensor: more than the limit of {MOST_PARTS:,}")
+    return parts
+
+
 def _chunk(a: Any, chunks: int, dim: int) -> Any:
     if chunks < 1:
         raise ArgumentFault(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
@@ -175,7 +184,7 @@ def _chunk(a: Any, chunks: int, dim: int) -> Any:
         raise ArgumentFault("chunk expects at least a 1-dimensional tensor")
     length = a.shape[dim_index(dim, len(a.shape))]
     if not length:
-        return split_(a, split_size=(0,) * chunks, dim=dim)
+        return split_(a, split_size=(0,) * _affordable(chunks), dim=dim)
     return split_(a, split_size=-(-length // chunks), dim=dim)
 
 
@@ -193,10 +202,16 @@ def _tensor_split(a: Any, places: Any, dim: int) -> tuple[Any, ...]:
         if sections < 1:
             raise ArgumentFault(f"number of sections must be larger than 0, got {sections}")
         ends = np.cumsum([length // sections + (i < length % sections)
-                          for i in range(sections)]).tolist()  # fmt: skip
+                          for i in range(_affordable(sections))]).tolist()  # fmt: skip
     starts = [0, *ends[:-1]]
     return tuple(slice_(a, dim=dim, start=s, end=e, step=1)
                  for s, e in zip(starts, ends, strict=True))  # fmt: skip
+
+
+def _unbind(input: Any, dim: int = 0) -> tuple[Any, ...]:
+    if input.shape and not input.shape[dim_index(dim, len(input.shape))]:
+        return ()
+    return unbind_(input, dim=dim)  # type: ignore[no-any-return]
 
 
 def _split_along(name: str, dim: int) -> Any:
@@ -292,6 +307,8 @@ split = composite("split(tensor, split_size_or_sections: any, dim: int = 0)", _s
 split_with_sizes = composite("split_with_sizes(input, split_sizes: sizes, dim: int = 0)",
     lambda a, sizes, dim: split_(a, split_size=sizes, dim=dim),
     doc="Pieces of several sizes along a dimension")
+unbind = composite("unbind(input, dim: int = 0)", _unbind,
+    doc="All slices along a dimension", examples="unbind(M)[0]; M.unbind(1)[2]")
 chunk = composite("chunk(input, chunks: int, dim: int = 0)", _chunk,
     doc="A number of pieces along a dimension", examples="chunk(v, 3)[1]; M.chunk(2, 1)[1]")
 tensor_split = composite(

@@ -226,7 +226,7 @@ def reshape_always(a: Any, shape: tuple[int, ...]) -> Any:
 
 def _linear(a: Any, weight: Any, bias: Any) -> Any:
     """Source: the steps of ATen's `linear`."""
-    right = t(weight) if len(weight.shape) == 2 else weight
+    right = t(weight) if len(weight.shape) <= 2 else weight
     if bias is None or len(right.shape) != 2 or not isinstance(a, Traced):
         product = _matmul(a, right)
         return product if bias is None else product + bias

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -22,7 +23,7 @@ from gradcli.ops.rule import (
     primitive,
 )
 from gradcli.ops.scatter import joint, same_dtype
-from gradcli.ops.shapes import sum_to
+from gradcli.ops.shapes import sum_to, zeros_like
 
 # ---- shapes and forward functions ----------------------------------------------------------
 
@@ -163,6 +164,16 @@ one_hot = primitive(Derivative, "one_hot(tensor, num_classes: int = -1)", "",
     lambda a, num_classes: Meta((*a.shape, _classes(a.value, num_classes)), INT64),
     doc="Vectors of zeros with a 1 at each integer")
 
+normal_ = replace(primitive(Derivative,
+    "_normal(mean, std, drawn)",
+    lambda mean, std, drawn: "NormalBackward1" if number(std) else
+        "NormalBackward2" if number(mean) else "NormalBackward3",
+    lambda mean, std, drawn: drawn, lambda mean, std, drawn: Meta(drawn.shape, drawn.dtype),
+    lambda g, y, mean, std, drawn: zeros_like(mean),
+    lambda g, y, mean, std, drawn: zeros_like(std),
+    tangent=lambda ts, y, mean, std, drawn: zeros_like(y),
+    numbers=True, doc="Numbers drawn from normal distributions", kink="0 everywhere"), wraps=False)
+
 # fmt: on
 
 # ---- composites ----------------------------------------------------------------------------
@@ -196,6 +207,14 @@ def nonzero_tuple(a: Any) -> tuple[Any, ...]:
     return tuple(select(found, dim=1, index=d) for d in range(len(a.shape)))
 
 
+def _where(condition: Any, a: Any, b: Any) -> Any:
+    if a is None and b is None:
+        return nonzero_tuple(condition)
+    if a is None or b is None:
+        raise ArgumentFault("where() takes a condition alone, or a condition and two tensors")
+    return where(condition, a, b)
+
+
 # fmt: off
 masked_fill = composite("masked_fill(input, mask, value)", _masked_fill,
     doc="A number where a mask holds",
@@ -205,6 +224,10 @@ embedding = composite(
     "norm_type: number = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False)", _embedding,
     doc="Rows of a table by their number", kink="0 for the padding's row",
     examples="F.embedding(tensor([0, 2, 2]), A); F.embedding(tensor([0, 2]), A, padding_idx=2)")
+where_ = composite("where(condition, input: tensor? = None, other: tensor? = None)",
+    _where,
+    doc="a where a condition holds, b elsewhere; of a condition alone, where it holds",
+    examples="where(v > 0, v, v**2); where(M > 0, M, 0.5)")
 nonzero = composite("nonzero(input, as_tuple: bool = False)",
     lambda a, as_tuple: nonzero_tuple(a) if as_tuple else nonzero_(a),
     doc="Where elements are not 0; no gradient", aliases="argwhere")

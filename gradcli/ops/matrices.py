@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import DtypeFault, ShapeFault
-from gradcli.ops.dtypes import SCALAR_NAMES, DType
+from gradcli.ops.dtypes import SCALAR_NAMES, DType, is_differentiable
 from gradcli.ops.indexing import slice_
 from gradcli.ops.layout import diag_embed, diagonal, tril, triu
 from gradcli.ops.meta import Meta, contiguous, packed
@@ -68,7 +68,7 @@ def matrices(name: str, *operands: Any, square: bool = True) -> None:
                 f"{a.shape[-2]} by {a.shape[-1]} matrices"
             )
         kind = SCALAR_NAMES.get(a.dtype.name, a.dtype.name)
-        if a.dtype.kind not in "fc":
+        if not is_differentiable(a.dtype):
             raise DtypeFault(
                 f"{name}: Expected a floating point or complex tensor as input. Got {kind}",
                 hint="write the data as floats (`1.` for `1`), or use .double()",

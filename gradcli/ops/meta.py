@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
-from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
+from gradcli.errors import DtypeFault, ShapeFault
 from gradcli.ops.dtypes import (
     BOOL,
     SCALAR_NAMES,
@@ -64,11 +64,11 @@ def broadcast(a: Shape, b: Shape) -> Shape:
 def dim_index(dim: int, rank: int) -> int:
     """Return a dimension counted from 0; a 0-d tensor has one for this purpose.
 
-    Raises: ArgumentFault, in PyTorch's words, where there is no such dimension.
+    Raises: ShapeFault, in PyTorch's words, where there is no such dimension.
     """
     count = max(rank, 1)
     if not -count <= dim < count:
-        raise ArgumentFault(
+        raise ShapeFault(
             f"Dimension out of range (expected to be in range of [{-count}, {count - 1}], "
             f"but got {dim})"
         )
@@ -171,6 +171,8 @@ def elementwise_meta(signature: Signature, result: str) -> Callable[..., Meta]:
     scalars = ": scalar" in signature.text
 
     def meta(*operands: Any, **attrs: Any) -> Meta:
+        if not attrs and result == "same" and (alike := _alike(operands)) is not None:
+            return alike
         shape: Shape = ()
         given = [x for x in operands if x is not None]
         for operand in given:
@@ -181,6 +183,20 @@ def elementwise_meta(signature: Signature, result: str) -> Callable[..., Meta]:
         return Meta(shape, _result_dtype(signature, result, tuple(given)), strides)
 
     return meta
+
+
+def _alike(operands: tuple[Any, ...]) -> Meta | None:
+    """Return what all operands are where they do not differ and are contiguous: the usual case."""
+    first = operands[0]
+    if not hasattr(first, "strides") or first.strides is not None:
+        return None
+    shape, dtype = first.shape, first.dtype
+    for x in operands[1:]:
+        if x is first:
+            continue
+        if getattr(x, "strides", ()) is not None or x.shape != shape or x.dtype != dtype:
+            return None
+    return Meta(shape, dtype)
 
 
 def _result_dtype(signature: Signature, result: str, operands: tuple[Any, ...]) -> DType:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gradcli.ops.arithmetic import bitwise_left_shift, bitwise_right_shift
 from gradcli.ops.elementwise import (
     abs_,
     add,
@@ -68,6 +69,10 @@ class Operators(Traced):
     def __ror__(self, b: Any) -> Any: return bitwise_or(self, b)
     def __xor__(self, b: Any) -> Any: return bitwise_xor(self, b)
     def __rxor__(self, b: Any) -> Any: return bitwise_xor(self, b)
+    def __lshift__(self, b: Any) -> Any: return bitwise_left_shift(self, b)
+    def __rlshift__(self, b: Any) -> Any: return bitwise_left_shift(b, self)
+    def __rshift__(self, b: Any) -> Any: return bitwise_right_shift(self, b)
+    def __rrshift__(self, b: Any) -> Any: return bitwise_right_shift(b, self)
     def __lt__(self, b: Any) -> Any: return lt(self, b)
     def __le__(self, b: Any) -> Any: return le(self, b)
     def __gt__(self, b: Any) -> Any: return gt(self, b)

@@ -13,7 +13,6 @@ from gradcli.ops.elementwise import (
     abs_,
     eq,
     exp,
-    gt,
     isnan,
     logical_not,
     sgn,
@@ -38,7 +37,6 @@ from gradcli.ops.shapes import (
     zeros_like,
 )
 
-RENORM_EPSILON = 1e-7  # PyTorch's
 MAX_ZEROS = 8  # a product of more zeros than this has no derivative below that order
 
 # ---- shapes and dtypes ---------------------------------------------------------------------
@@ -68,6 +66,22 @@ def _floating(name: str) -> Any:
 def _along(a: Any, dim: int) -> Meta:
     dtype = a.dtype if is_differentiable(a.dtype) else a.default_dtype
     return Meta(a.shape, dtype)
+
+
+def _norm_meta(a: Any, ord: float, dim: Any, keepdim: bool) -> Meta:
+    empty = [d for d in reduced_dims(len(a.shape), dim) if not a.shape[d]]
+    if empty and (ord < 0 or ord == float("inf")):
+        alone = dim is None or len(a.shape) == 1
+        where_ = (
+            "an empty tensor because"
+            if alone
+            else (f"the dimension {empty[0]} because this dimension is empty and")
+        )
+        raise ArgumentFault(
+            f"linalg.vector_norm cannot compute the {ord:g} norm on {where_} the operation does "
+            "not have an identity"
+        )
+    return _floating("linalg.vector_norm")(a, dim, keepdim)  # type: ignore[no-any-return]
 
 
 def _bool_meta(a: Any, dim: Any = None, keepdim: bool = False) -> Meta:
@@ -164,9 +178,11 @@ def _freedom(a: Any, dim: Any, correction: float) -> float:
 
 
 def _variance_rule(g: Any, y: Any, a: Any, dim: Any, correction: float, keepdim: bool) -> Any:
-    freedom = _freedom(a, dim, correction)
-    scale = 2 / freedom if freedom else float("inf")
-    return restore(g, a.shape, dim, keepdim) * scale * (a - mean(a, dim=dim, keepdim=True))
+    freedom, centre = _freedom(a, dim, correction), mean(a, dim=dim, keepdim=True)
+    g = restore(g, a.shape, dim, keepdim)
+    if not freedom and dim is None:
+        return g * where(eq(a, centre), float("nan"), float("inf"))
+    return g * (2 / freedom if freedom else float("inf")) * (a - centre)
 
 
 def _variance_tangent(ts: Any, y: Any, a: Any, dim: Any, correction: float, keepdim: bool) -> Any:
@@ -185,7 +201,7 @@ def _std_tangent(ts: Any, y: Any, a: Any, dim: Any, correction: float, keepdim: 
     return where(eq(y, 0), 0.0, _variance_tangent(ts, y, a, dim, correction, keepdim) / (2 * y))
 
 
-def _norm_slope(y: Any, a: Any, ord: float, dim: Any, keepdim: bool) -> Any:
+def norm_slope(y: Any, a: Any, ord: float, dim: Any, keepdim: bool) -> Any:
     """Return the derivative of a norm with respect to each element, 0 where it is not unique."""
     norm = restore(y, a.shape, dim, keepdim)
     if ord == 0:
@@ -202,31 +218,6 @@ def _norm_slope(y: Any, a: Any, ord: float, dim: Any, keepdim: bool) -> Any:
         return sgn(a) * size * norm ** (1 - ord)
     powers = sgn(a) * abs_(a) ** (ord - 1) if ord < 2 else a * abs_(a) ** (ord - 2)
     return where(eq(norm, 0), 0.0, powers / norm ** (ord - 1))
-
-
-def _others(a: Any, dim: int) -> tuple[int, ...]:
-    return tuple(d for d in range(len(a.shape)) if d != dim)
-
-
-def _renorm(a: Any, p: float, dim: int, maxnorm: float) -> Any:
-    norm = _vector_norm(a, p, _others(a, dim), True)
-    return a * np.where(norm > maxnorm, maxnorm / (norm + RENORM_EPSILON), 1.0)
-
-
-def _renorm_rule(g: Any, a: Any, p: float, dim: int, maxnorm: float) -> Any:
-    norm = vector_norm(a, ord=p, dim=_others(a, dim), keepdim=True)
-    inverse = 1 / (norm + RENORM_EPSILON)
-    along = sum_(g * a, dim=_others(a, dim), keepdim=True)
-    slope = _norm_slope(norm, a, p, _others(a, dim), True)
-    return where(gt(norm, maxnorm), maxnorm * inverse * (g - inverse * along * slope), g)
-
-
-def _renorm_tangent(t: Any, a: Any, p: float, dim: int, maxnorm: float) -> Any:
-    norm = vector_norm(a, ord=p, dim=_others(a, dim), keepdim=True)
-    inverse = 1 / (norm + RENORM_EPSILON)
-    slope = _norm_slope(norm, a, p, _others(a, dim), True)
-    moved = sum_(slope * t, dim=_others(a, dim), keepdim=True)
-    return where(gt(norm, maxnorm), maxnorm * inverse * (t - inverse * moved * a), t)
 
 
 # ---- the rows ------------------------------------------------------------------------------
@@ -290,22 +281,15 @@ log_softmax_ = primitive(Derivative, "_log_softmax(input, dim: dim)", "LogSoftma
 vector_norm = primitive(Derivative,
     "linalg.vector_norm(input, ord: number = 2, dim: dims = None, keepdim: bool = False)",
     "LinalgVectorNormBackward0",
-    _vector_norm, _floating("linalg.vector_norm"),
+    _vector_norm, _norm_meta,
     lambda g, y, a, ord, dim, keepdim:
-        restore(g, a.shape, dim, keepdim) * _norm_slope(y, a, ord, dim, keepdim),
+        restore(g, a.shape, dim, keepdim) * norm_slope(y, a, ord, dim, keepdim),
     tangent=lambda ts, y, a, ord, dim, keepdim:
-        sum_(ts[0] * _norm_slope(y, a, ord, dim, keepdim), dim=dim, keepdim=keepdim),
+        sum_(ts[0] * norm_slope(y, a, ord, dim, keepdim), dim=dim, keepdim=keepdim),
     doc="Norm of the elements as a vector", kink="0 at 0",
     examples="linalg.vector_norm(v); linalg.vector_norm(M, 3, dim=1); linalg.vector_norm(v, 1); "
     "linalg.vector_norm(v, 1.5); linalg.vector_norm(v, inf)")
 
-renorm = primitive(Derivative,
-    "renorm(input, p: number, dim: dim, maxnorm: number)", "RenormBackward0",
-    _renorm, lambda a, p, dim, maxnorm: Meta(a.shape, a.dtype),
-    lambda g, y, a, p, dim, maxnorm: _renorm_rule(g, a, p, dim, maxnorm),
-    tangent=lambda ts, y, a, p, dim, maxnorm: _renorm_tangent(ts[0], a, p, dim, maxnorm),
-    doc="Slices along a dimension made shorter where their norm is too large",
-    kink="1 where the norm is the largest allowed", examples="renorm(M, 2, 0, 1.0)")
 all_ = primitive(Derivative, "all(input, dim: dims = None, keepdim: bool = False)", "",
     lambda a, dim, keepdim: np.all(a, axis=_axis(a, dim), keepdims=keepdim), _bool_meta,
     doc="Whether all elements are true")
@@ -361,9 +345,14 @@ def _nanmean(a: Any, dim: Any, keepdim: bool, dtype: Any) -> Any:
 def _norm(a: Any, p: Any, dim: Any, keepdim: bool) -> Any:
     if p in (None, "fro"):
         p = 2
+    if p == "nuc":
+        from gradcli.ops.invariants import matrix_norm
+
+        return matrix_norm(a, p, tuple(range(len(a.shape))) if dim is None else dim, keepdim)
     if not number(p):
         raise ArgumentFault(
-            f"norm(): order {p!r} is not supported", hint="orders are numbers, inf, -inf and 'fro'"
+            f"norm(): order {p!r} is not supported",
+            hint="orders are numbers, inf, -inf, 'fro' and 'nuc'",
         )
     return vector_norm(a, ord=p, dim=dim, keepdim=keepdim)
 
@@ -391,6 +380,6 @@ softmin = composite("softmin(input, dim: int = None, dtype: dtype = None)",
     lambda a, dim, dtype: _implicit_dim(softmax_)(-a, dim, dtype), doc="softmax(-a)",
     examples="softmin(v, 0)")
 norm = composite("norm(input, p: any = 2, dim: dims = None, keepdim: bool = False)", _norm,
-    doc="Norm of the elements as a vector", aliases="linalg.norm", kink="0 at 0",
-    examples="norm(v); M.norm(dim=1); norm(v, 3)")
+    doc="Norm of the elements as a vector", kink="0 at 0",
+    examples="norm(v); M.norm(dim=1); norm(v, 3); norm(A, 'nuc')")
 # fmt: on

@@ -261,6 +261,8 @@ class Primitive(Row):
 
     def complete(self, operands: tuple[Any, ...], attrs: dict[str, Any]) -> dict[str, Any]:
         """Return all attributes, defaults filled in and dimensions counted from 0."""
+        if not self.signature.attributes:
+            return attrs
         complete = {}
         for name, kind, default in self.signature.attributes:
             value = attrs.get(name, default)

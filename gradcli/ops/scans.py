@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, ShapeFault
-from gradcli.ops.dtypes import INT64, Array
+from gradcli.ops.dtypes import INT64, Array, is_differentiable
 from gradcli.ops.elementwise import exp, where
 from gradcli.ops.extrema import amax
 from gradcli.ops.indexing import gather, gather_backward, select, slice_
 from gradcli.ops.layout import flip
+from gradcli.ops.matrices import like
 from gradcli.ops.meta import Meta, dim_index
 from gradcli.ops.normalisation import div_number, mul_number
 from gradcli.ops.rule import Derivative, Multilinear, composite, concrete, primitive
@@ -31,7 +32,7 @@ def _extremum_meta(a: Any, dim: int) -> tuple[Meta, Meta]:
 
 
 def _logcumsumexp_meta(a: Any, dim: int) -> Meta:
-    if a.dtype.kind not in "fc":
+    if not is_differentiable(a.dtype):
         raise ArgumentFault(
             f'"logcumsumexp_out_cpu" not implemented for {a.dtype.name}',
             hint="write the data as floats (`1.` for `1`), or use .double()",
@@ -208,7 +209,7 @@ def _area_arguments(y: Any, x: Any, dx: Any, dim: int, name: str) -> int:
 def _trapezoid(y: Any, x: Any, dx: Any, dim: int) -> Any:
     dim = _area_arguments(y, x, dx, dim, "trapezoid")
     if not y.shape[dim]:
-        return sum_(y, dim=(dim,))
+        return like(y, np.zeros(y.shape[:dim] + y.shape[dim + 1 :]))
     if x is None:
         ends = select(y, dim=dim, index=0) + select(y, dim=dim, index=-1)
         inner = sum_(y, dim=(dim,)) - mul_number(ends, other=0.5)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, ShapeFault
-from gradcli.ops.dtypes import INT64, SCALAR_NAMES, promote
+from gradcli.ops.dtypes import INT64, SCALAR_NAMES, is_differentiable, promote
 from gradcli.ops.indexing import permuted, select, slice_
 from gradcli.ops.meta import (
     Meta,
@@ -42,7 +42,7 @@ def _reduced_meta(a: Any, dim: Any, keepdim: bool, dtype: Any = None) -> Meta:
 
 def _mean_meta(a: Any, dim: Any, keepdim: bool, dtype: Any = None) -> Meta:
     result = dtype or a.dtype
-    if result.kind not in "fc":
+    if not is_differentiable(result):
         raise ArgumentFault(
             "mean(): could not infer output dtype. Input dtype must be either a floating point "
             f"or complex dtype. Got: {SCALAR_NAMES.get(result.name, result.name)}",

@@ -126,9 +126,10 @@ class Signature:
                 given[parameter.name] = tuple(rest)
                 return given
             given[parameter.name] = rest[0]
-        if len(arguments) > len(self.parameters):
+        n = len(self.parameters)
+        if len(arguments) > n:
             raise self._fault(
-                f"takes {len(self.parameters)} positional arguments but {len(arguments)} were given"
+                f"takes {n} positional argument{'s' * (n != 1)} but {len(arguments)} were given"
             )
         return given
 
@@ -142,7 +143,7 @@ class Signature:
             return word
         if SYNONYMS.get(word) in names:
             return SYNONYMS[word]
-        near = get_close_matches(word, [*names, *SYNONYMS], 1)
+        near = get_close_matches(word, [*names, *(k for k in SYNONYMS if SYNONYMS[k] in names)], 1)
         raise self._fault(
             f"got an unexpected keyword argument '{word}'",
             f"did you mean `{near[0]}`? " if near else "",
@@ -155,7 +156,7 @@ class Signature:
         description, convert = KINDS[kind]
         try:
             return convert(value)
-        except (TypeError, ValueError, OverflowError):
+        except (TypeError, ValueError, KeyError, AttributeError, OverflowError):
             raise self._fault(
                 f"argument '{parameter.name}' must be {description}, not {_described(value)}"
             ) from None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, ShapeFault
-from gradcli.ops.dtypes import SCALAR_NAMES, to_real
+from gradcli.ops.dtypes import SCALAR_NAMES, is_differentiable, to_real
 from gradcli.ops.linalg import matmul
 from gradcli.ops.matrices import (
     by_columns,
@@ -126,7 +126,7 @@ def system(name: str, vectors: bool) -> Callable[..., Meta]:
 
 
 def _pinv_meta(a: Any, **_: Any) -> Meta:
-    if len(a.shape) < 2 or a.dtype.kind not in "fc":
+    if len(a.shape) < 2 or not is_differentiable(a.dtype):
         kind = SCALAR_NAMES.get(a.dtype.name, a.dtype.name)
         raise ArgumentFault(
             f"linalg.pinv({kind}{{{list(a.shape)}}}): expected a tensor with 2 or more dimensions "

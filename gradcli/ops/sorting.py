@@ -48,6 +48,9 @@ def _one(a: Any, index: Any, dim: int, keepdim: bool) -> tuple[Any, Any]:
 def _kth(a: Any, k: int, dim: int, keepdim: bool) -> tuple[Any, Any]:
     if not a.shape:
         return a, np.zeros((), np.int64)
+    if not a.size:
+        index = np.zeros((*a.shape[:dim], 1, *a.shape[dim + 1 :]), np.int64)
+        return _one(a, index, dim, keepdim)
     index = np.expand_dims(np.apply_along_axis(_quick_select, dim, a, k - 1), dim)
     return _one(a, index, dim, keepdim)
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.ops.dtypes import promote, to_real
+from gradcli.errors import DtypeFault
+from gradcli.ops.dtypes import SCALAR_NAMES, is_differentiable, promote, to_real
 from gradcli.ops.elementwise import Undefined, eq, exp, ge, le, logical_and, sgn, where
 from gradcli.ops.elementwise import log as log_
-from gradcli.ops.meta import Meta
+from gradcli.ops.meta import Meta, broadcast
 from gradcli.ops.normalisation import mul_number
 from gradcli.ops.reductions import vector_norm
 from gradcli.ops.rule import (
@@ -224,10 +225,25 @@ polygamma = composite("polygamma(n: int, input)",
     domain=(POSITIVE,), examples="polygamma(1, v*v + 1); polygamma(2, v*v + 1)")
 ndtr = composite("ndtr(input)", lambda a: mul_number(1 + erf(a / sqrt(2)), other=0.5),
     doc="Normal distribution function", examples="ndtr(v)")
+# fmt: on
 
+
+def _dist_meta(a: Any, b: Any, p: float) -> Meta:
+    dtype = promote((a, b), a.default_dtype)
+    if not is_differentiable(dtype):
+        raise DtypeFault(
+            "norm(): input dtype should be either floating point or complex. Got "
+            f"{SCALAR_NAMES[dtype.name]} instead."
+        )
+    apart = Meta(broadcast(a.shape, b.shape), dtype)
+    vector_norm.meta(apart, ord=p, dim=None, keepdim=False)  # it must have such a norm
+    return Meta((), to_real(dtype))
+
+
+# fmt: off
 dist = primitive(Derivative, "dist(input, other, p: number = 2)", "DistBackward0",
     lambda a, b, p: vector_norm.forward(a - b, ord=p, dim=None, keepdim=False),
-    lambda a, b, p: Meta((), to_real(promote((a, b), a.default_dtype))),
+    _dist_meta,
     lambda g, y, a, b, p: sum_to(_dist_slope(g, y, a, b, p), a.shape),
     lambda g, y, a, b, p: -sum_to(_dist_slope(g, y, a, b, p), b.shape),
     tangent=_dist_tangent, promotes=True, doc="Norm of a - b", kink="0 at 0",

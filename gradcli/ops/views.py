@@ -21,7 +21,6 @@ from gradcli.ops.shapes import (
     reshape,
     squeeze_all,
     squeeze_dim,
-    squeeze_matmul,
     sum_,
     t,
     to,
@@ -234,6 +233,11 @@ squeeze_all_in_place = primitive(Multilinear,
     "squeeze_.all(input)", "SqueezeBackward3", squeeze_all.forward, squeeze_all.meta,
     lambda g, y, a: reshape(g, a.shape), doc="squeeze, in place")
 
+squeeze_dim_in_place = replace(squeeze_dim,
+    signature=Signature("squeeze_.dim(input, dim: dims)"), grad_fn="SqueezeBackward4")
+squeeze_dims_in_place = replace(squeeze_dim,
+    signature=Signature("squeeze_.dims(input, dim: dims)"), grad_fn="SqueezeBackward5")
+
 fill_number_in_place = primitive(Derivative, "fill_.Scalar(input, value: number)", "FillBackward2",
     fill_number.forward, _like,
     lambda g, y, a, value: zeros_like(g),
@@ -257,9 +261,12 @@ conj_ = composite("conj(input)", conj, aliases="conjugate",
     doc="Complex conjugate; a real tensor itself")
 squeeze   = composite("squeeze(input, dim: any = None)", _squeeze,
     doc="View without dimensions of size 1", examples="v.unsqueeze(0).squeeze(0)")
-squeeze_in_place = composite("squeeze_(input, dim: dims = None)",
-    lambda a, dim: squeeze_all_in_place(a) if dim is None else squeeze_matmul(a, dim=dim),
-    doc="squeeze, in place")
+squeeze_in_place = composite("squeeze_(input, dim: any = None)",
+    lambda a, dim: squeeze_all_in_place(a) if dim is None
+        else (squeeze_dims_in_place if isinstance(dim, tuple | list)
+              else squeeze_dim_in_place)(a, dim=dim),
+    doc="squeeze, in place",
+    examples="(v * 1).unsqueeze(0).squeeze_(0); (M[None] * 1).squeeze_((0, 1))")
 flatten   = composite("flatten(input, start_dim: int = 0, end_dim: int = -1)", _flatten,
     doc="Dimensions merged into one", examples="T.flatten(1)")
 ravel     = composite("ravel(input)", ravel_,

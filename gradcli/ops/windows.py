@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.ops.dtypes import INT64
+from gradcli.ops.dtypes import INT64, is_floating
 from gradcli.ops.indexing import gather, gather_backward
 from gradcli.ops.meta import Meta, Shape
 from gradcli.ops.rule import Derivative, primitive
@@ -98,7 +98,7 @@ def _maxima(a: Any, parts: list[tuple[Any, Any]]) -> tuple[Any, Any]:
         shape[d], shape[rank + d] = index.shape
         places.append(index.reshape(shape))
         there = there & valid.reshape(shape)
-    least = -np.inf if a.dtype.kind == "f" else np.iinfo(a.dtype).min
+    least = -np.inf if is_floating(a.dtype) else np.iinfo(a.dtype).min
     taken = np.where(there, a[(..., *places)], np.asarray(least, a.dtype))
     counts = there.shape[:rank]
     inside = prod(there.shape[rank:])

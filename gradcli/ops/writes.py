@@ -13,7 +13,7 @@ from gradcli.ops.layout import diagonal
 from gradcli.ops.meta import Meta, shown
 from gradcli.ops.rule import Derivative, composite, number, primitive
 from gradcli.ops.scatter import fitted, joint, same_dtype
-from gradcli.ops.shapes import sum_, sum_to, view, zeros_like
+from gradcli.ops.shapes import expand, sum_, sum_to, view, zeros_like
 
 
 def _like(a: Any, *_: Any, **__: Any) -> Meta:
@@ -57,6 +57,12 @@ def _part_meta(part: Any) -> Any:
         return Meta(a.shape, a.dtype)
 
     return meta
+
+
+def _slices_meta(a: Any, source: Any, places: Any) -> Meta:
+    if not number(source):
+        expand.meta(source, size=places.shape)  # its shape must fit
+    return Meta(a.shape, a.dtype)
 
 
 # ---- forward functions ---------------------------------------------------------------------
@@ -185,7 +191,7 @@ put = primitive(Derivative,
     examples="M.put(tensor([4, 0]), v[:2] ** 2); put(M, tensor([4, 4]), v[:2], accumulate=True)")
 copy_slices = primitive(Derivative,
     "_copy_slices(input, source, positions)", "CopySlices",
-    lambda a, b, i: _put(a, i, np.broadcast_to(b, i.shape), False), _like,
+    lambda a, b, i: _put(a, i, np.broadcast_to(b, i.shape), False), _slices_meta,
     lambda g, y, a, b, i: copy_slices(g, np.zeros((), g.dtype), i),
     lambda g, y, a, b, i: sum_to(take(g, i), b.shape),
     tangent=joint(lambda: copy_slices, 0, 1), doc="A tensor written into a view: `x[1:] = y`",

@@ -31,6 +31,7 @@ from gradcli.render.check_words import (
     numeric_text,
     place_text,
     plural,
+    points_text,
     sentence,
     summary,
 )
@@ -234,11 +235,17 @@ def _claim(finding: ClaimFinding, margin: int, options: ConsoleOptions) -> Itera
     for line in rest:
         yield Text(" " * (margin + 2) + line)
     if finding.holds:
+        if finding.outside:
+            yield from _indented(points_text(finding), margin, options, "dim")
         return
     yield from _sides(finding, margin, options)
     for text in [finding.note, *differences(finding), claim.message or ""]:
-        for line in wrap(one_line(text, ascii_only=ascii_only), room):
-            yield Text(" " * margin + line, style="yellow" if text == finding.note else "")
+        yield from _indented(text, margin, options, "yellow" if text == finding.note else "")
+
+
+def _indented(text: str, margin: int, options: ConsoleOptions, style: str) -> Iterator[Text]:
+    for line in wrap(one_line(text, ascii_only=options.ascii_only), options.max_width - margin):
+        yield Text(" " * margin + line, style)
 
 
 def _sides(finding: ClaimFinding, margin: int, options: ConsoleOptions) -> Iterator[Text]:

@@ -48,9 +48,14 @@ class _Files:
 def _line(outcome: Outcome, column: int, width: int, ascii_only: bool) -> Iterator[Text]:
     marks = ASCII_MARKS if ascii_only else MARKS
     verdict = outcome.verdict
-    mark, style = ("!", "bold red") if verdict == "ERROR" else (marks[verdict], STYLES[verdict])
+    if verdict == "ERROR":
+        mark, style = "!", "bold red"
+    elif verdict == "SKIPPED":
+        mark, style = "-" if ascii_only else "–", "dim"
+    else:
+        mark, style = marks[verdict], STYLES[verdict]
     name = shorten(one_line(outcome.file, ascii_only=ascii_only), column, ascii_only=ascii_only)
-    text = "error" if outcome.report is None else summary(outcome.report)
+    text = _text(outcome)
     head = Text(f"{mark} {name}{' ' * (column - cell_len(name))}  ", style)
     yield head.append(shorten(text, max(width - column - 4, 8), ascii_only=ascii_only), "default")
     for remark in remarks(outcome):
@@ -58,8 +63,16 @@ def _line(outcome: Outcome, column: int, width: int, ascii_only: bool) -> Iterat
             yield Text("    " + part)
 
 
+def _text(outcome: Outcome) -> str:
+    if outcome.needs:
+        return f"needs inputs: {', '.join(outcome.needs)}"
+    return "error" if outcome.report is None else summary(outcome.report)
+
+
 def remarks(outcome: Outcome) -> Iterator[str]:
     """Yield what is to be said of a file that is not well."""
+    if outcome.needs:
+        return
     if outcome.report is None:
         yield (outcome.error or "").splitlines()[0]
         return
@@ -78,12 +91,15 @@ def total(outcomes: Sequence[Outcome], left_out: int = 0) -> str:
     bad = sum(o.status == 1 for o in outcomes)
     errors = sum(o.status == 2 for o in outcomes)
     unclear = sum(o.status == 3 for o in outcomes)
-    parts = [plural(len(outcomes), "file") + " checked"]
-    if not (bad or errors or unclear):
+    skipped = sum(bool(o.needs) for o in outcomes)
+    parts = [plural(len(outcomes) - skipped, "file") + " checked"]
+    if len(outcomes) > skipped and not (bad or errors or unclear):
         parts.append("all well")
     for count, what in ((bad, "wrong"), (errors, "with an error"), (unclear, "undecided")):
         if count:
             parts.append(f"{count} {what}")
+    if skipped:
+        parts.append(f"{skipped} skipped ({'needs' if skipped == 1 else 'need'} inputs)")
     if left_out:
         parts.append(f"{left_out} left out (--fail-fast)")
     return ", ".join(parts)

@@ -4,7 +4,8 @@ Top level: `schema`; `files`, one record a file; `verdict` and `status`, the wor
 exit status. A file's record:
 
 - `file`: as it was named. `verdict`: the worst of its findings, `"WRONG"` where a claim is false,
-  `"ERROR"` where it could not be run. `error`: the message then, null otherwise.
+  `"ERROR"` where it could not be run, `"SKIPPED"` where a folder was walked and the file has
+  inputs that are not bound. `error`: the message of an error, null otherwise. `needs`: the inputs.
 - `outputs`: labels of the real numbers that were differentiated: `loss`, `y[2]`, `z.re`, or
   `y·v1`, a random projection of a large tensor.
 - `findings`: one a parameter and mode. `claims`: one an `assert`. `notes`: sentences.
@@ -28,7 +29,8 @@ function is not defined on that side; `op` and `line` of what is responsible, or
 
 A claim: `line`, `source`, `holds` (at the file's point and at every other), `here` (at the
 file's point), `points` and `held`, how many random points were tried and at how many it held,
-`note`, `worst` (places of the largest differences: `index`, `left`, `right`).
+`outside`, how many more decide nothing because a side is not finite there, `note`, `worst` (places
+of the largest differences: `index`, `left`, `right`).
 
 NaN and infinities are the strings `"nan"`, `"inf"`, `"-inf"`.
 """
@@ -63,6 +65,7 @@ def _file(outcome: Outcome) -> dict[str, Any]:
         "file": outcome.file,
         "verdict": outcome.verdict,
         "error": outcome.error,
+        "needs": outcome.needs,
         "outputs": report.outputs,
         "findings": [_finding(f) for f in report.findings],
         "claims": [_claim(c) for c in report.claims],
@@ -89,6 +92,7 @@ def _claim(finding: ClaimFinding) -> dict[str, Any]:
         "here": finding.claim.holds,
         "points": finding.points,
         "held": finding.held,
+        "outside": finding.outside,
         "note": finding.note,
         "worst": [{"index": i, "left": a, "right": b} for i, a, b in finding.worst],
     }

@@ -40,6 +40,9 @@ def markdown(outcomes: Sequence[Outcome]) -> str:
 
 
 def _section(outcome: Outcome) -> Iterator[str]:
+    if outcome.needs:
+        yield f"Skipped: needs inputs {', '.join(map(code, outcome.needs))}"
+        return
     if outcome.report is None:
         yield from ("```", harmless_lines(outcome.error or ""), "```")
         return
@@ -93,6 +96,9 @@ def junit(outcomes: Sequence[Outcome]) -> str:
 
 def _suite(outcome: Outcome) -> str:
     name = _attribute(outcome.file)
+    if outcome.needs:
+        case = _case(outcome.file, name, "skipped", f"needs inputs: {', '.join(outcome.needs)}")
+        return f'  <testsuite name={name} tests="1" skipped="1">\n{case}\n  </testsuite>'
     if outcome.report is None:
         case = f"    <testcase name={name} classname={name}>\n      <error message="
         case += f"{_attribute((outcome.error or '').splitlines()[0])}/>\n    </testcase>"
@@ -137,6 +143,8 @@ def github(outcomes: Sequence[Outcome]) -> str:
 
 
 def _annotations(outcome: Outcome) -> Iterator[str]:
+    if outcome.needs:
+        return
     if outcome.report is None:
         text = next(remarks(outcome), "error")
         yield _command("error", outcome.file, outcome.line or 1, "gradcli", text)

@@ -124,11 +124,15 @@ def sentence(finding: Finding) -> str | None:
 
 def points_text(claim: ClaimFinding) -> str:
     """Return at how many random points a claim held, "" where none were tried."""
+    outside = f"{claim.outside} more lie outside the domain, and decide nothing"
     if not claim.points:
-        return ""
+        count = plural(claim.outside, "random point")
+        return f"undecided at {count}: outside the domain" if claim.outside else ""
     if claim.held == claim.points:
-        return f"and at {plural(claim.points, 'random point')}"
-    return f"it holds at {claim.held} of {plural(claim.points, 'random point')}"
+        text = f"and at {plural(claim.points, 'random point')}"
+    else:
+        text = f"it holds at {claim.held} of {plural(claim.points, 'random point')}"
+    return f"{text}; {outside}" if claim.outside else text
 
 
 def differences(claim: ClaimFinding) -> Iterator[str]:

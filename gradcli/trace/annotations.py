@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
@@ -9,7 +10,7 @@ from gradcli.graph import Node
 from gradcli.ops.dtypes import DTYPES
 from gradcli.syntax import tree
 from gradcli.trace.builtins import DTYPE_NAMES
-from gradcli.trace.values import as_node, is_numeric_list
+from gradcli.trace.values import as_node, described, is_numeric_list
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -45,12 +46,15 @@ def _check(tracer: Tracer, annotation: tree.Expression, x: Node) -> None:
         dtype = DTYPES[DTYPE_NAMES[name]]
         if x.dtype != dtype:
             raise DtypeFault(
-                f"the dtype is stated as {dtype.name}, but it is {x.dtype.name}", kind.span
+                f"the dtype is stated as {dtype.name}, but it is {x.dtype.name}",
+                kind.span,
+                f"write {x.dtype.name} here, or convert the value: .to({dtype.name})",
             )
     elif name not in ("Tensor", "tensor"):
         raise ArgumentFault(
             f"`{tracer.source.snippet(kind.span)}` is not a dtype", kind.span,
-            "write float64[n, 3], or Tensor",
+            "".join(f"did you mean `{n}`? " for n in get_close_matches(name, DTYPE_NAMES, 1))
+            + "for example float64[n, 3], or Tensor",
         )  # fmt: skip
     if sizes is not None:
         _check_sizes(tracer, annotation, sizes, x)
@@ -60,11 +64,25 @@ def _check_sizes(tracer: Tracer, e: Any, sizes: tuple[tree.Expression, ...], x: 
     stated = tracer.source.snippet(e.span)
     if len(sizes) != len(x.shape):
         raise ShapeFault(f"stated as {stated}, but the shape is {list(x.shape)}", e.span)
-    for size, n in zip(sizes, x.shape, strict=True):
-        if isinstance(size, tree.Name) and size.id not in tracer.scope:
-            known = tracer.sizes.setdefault(size.id, n)
-        else:
-            known = int(tracer.evaluate(size))
+    for dim, (size, n) in enumerate(zip(sizes, x.shape, strict=True)):
+        known, since = _size(tracer, size, n)
         if known != n:
-            what = f"`{tracer.source.snippet(size.span)}` is {known}, but the size here is {n}"
-            raise ShapeFault(f"{what}: the shape is {list(x.shape)}", size.span)
+            raise ShapeFault(
+                f"{since}, but dimension {dim} here has size {n}: the shape is {list(x.shape)}",
+                size.span,
+            )
+
+
+def _size(tracer: Tracer, size: tree.Expression, n: int) -> tuple[int, str]:
+    """Return a stated size, and a clause that says it; a new name stands for the size `n`."""
+    written = tracer.source.snippet(size.span)
+    if isinstance(size, tree.Name) and size.id not in tracer.scope:
+        known, line = tracer.sizes.setdefault(size.id, (n, tracer.source.line_of(size.span)))
+        return known, f"`{written}` is {known} since line {line}"
+    value = tracer.evaluate(size)
+    if isinstance(value, Node) and value.is_index:
+        value = value.__index__()
+    if not isinstance(value, int):
+        raise ArgumentFault(f"a size is an integer or a name, not {described(value)}", size.span)
+    stated = written if isinstance(size, tree.Constant) else f"`{written}` = {value}"
+    return value, f"the size is stated as {stated}"

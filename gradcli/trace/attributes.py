@@ -12,10 +12,11 @@ import numpy as np
 from gradcli.errors import ArgumentFault, AutogradFault, NameFault
 from gradcli.graph import Node
 from gradcli.ops import FUNCTIONS as ROWS
-from gradcli.ops.dtypes import DTYPES
+from gradcli.ops.dtypes import DTYPES, is_differentiable, is_floating
 from gradcli.ops.meta import dim_index
 from gradcli.ops.shapes import adjoint, detach, permute, transpose
 from gradcli.trace.builtins import NUMPY, item, numpy_function, row_function
+from gradcli.trace.indexing import check_writable, set_item
 from gradcli.trace.values import Function
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ def set_requires_grad(tracer: Tracer, x: Node, requires_grad: bool, allowed: str
             "computed variable in a subgraph that doesn't require differentiation use "
             "var_no_grad = var.detach()."
         )
-    if requires_grad and x.dtype.kind not in "fc":
+    if requires_grad and not is_differentiable(x.dtype):
         raise AutogradFault(
             f"only Tensors of {allowed} can require gradients",
             hint="write the data as floats: `1.0` for `1`",
@@ -202,7 +203,8 @@ def _zero(tracer: Tracer, x: Node) -> Node:
     if owner is None:
         return tracer.assign_in_place(x, tracer.graph.leaf(np.zeros(x.shape, x.dtype)))
     x.graph.grads[owner] = np.zeros(x.shape, x.dtype)
-    return tracer.graph.leaf(np.zeros(x.shape, x.dtype))
+    with x.graph.settings("gradient", False):
+        return x.graph.leaf(np.zeros(x.shape, x.dtype))
 
 
 METHODS: dict[str, Callable[..., Any]] = {
@@ -218,7 +220,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "ndimension": lambda tracer, x: len(x.shape),
     "numel": lambda tracer, x: prod(x.shape),
     "nelement": lambda tracer, x: prod(x.shape),
-    "is_floating_point": lambda tracer, x: x.dtype.kind == "f",
+    "is_floating_point": lambda tracer, x: is_floating(x.dtype),
     "is_complex": lambda tracer, x: x.dtype.kind == "c",
     "new_zeros": _new_filled(0),
     "new_ones": _new_filled(1),
@@ -227,15 +229,31 @@ METHODS: dict[str, Callable[..., Any]] = {
     "astype": _to,
     "copy": lambda tracer, x: ROWS["clone"].call((x,), {}),
     "zero_": _zero,
+    "polygamma": lambda tracer, x, n: ROWS["polygamma"].call((n, x), {}),
+    "where": lambda tracer, x, condition, other: ROWS["where"].call((condition, x, other), {}),
+    "__setitem__": lambda tracer, x, key, value: set_item(tracer, x, key, value=value),
     **{
         name: _converted(dtype)
         for name, dtype in {
-            "half": "float16", "float": "float32", "double": "float64", "int": "int32",
-            "long": "int64", "short": "int16", "bool": "bool", "cfloat": "complex64",
-            "cdouble": "complex128",
+            "half": "float16", "bfloat16": "bfloat16", "float": "float32", "double": "float64",
+            "int": "int32", "long": "int64", "short": "int16", "bool": "bool",
+            "cfloat": "complex64", "cdouble": "complex128",
         }.items()
     },
 }  # fmt: skip
+
+
+def _in_place(
+    tracer: Tracer, x: Node, function: Function, args: tuple[Any, ...], keywords: dict[str, Any]
+) -> Node:
+    """Give a tensor what a row in place, such as `t_`, makes of it: its shape may change."""
+    check_writable(tracer, x)
+    value = function.run(tracer, (x, *args), keywords)
+    if value.shape == x.shape or not function.name.endswith("_"):
+        return tracer.assign_in_place(x, value)
+    parameter = x.requires_grad and x.graph.ops[x.id] is None
+    x.id = x.graph.moved(x.id, value.value) if parameter else value.id
+    return x
 
 
 def attribute(tracer: Tracer, x: Node, name: str) -> Any:
@@ -251,16 +269,17 @@ def attribute(tracer: Tracer, x: Node, name: str) -> Any:
     if name in METHODS:
         method = METHODS[name]
         return Function(name, lambda tr, args, keywords: method(tr, x, *args, **keywords))
-    if name in ROWS and name not in ("where",):
+    if name.endswith("_") and name in ROWS:
+        function = row_function(ROWS[name], name)
+        return Function(name, lambda tr, args, keywords: _in_place(tr, x, function, args, keywords))
+    if name in ROWS:
         function = row_function(ROWS[name], name)
         return Function(name, lambda tr, args, keywords: function.run(tr, (x, *args), keywords))
     if name.endswith("_") and name[:-1] in ROWS:
         function = row_function(ROWS[name[:-1]], name[:-1])
         return Function(
             name,
-            lambda tr, args, keywords: tr.assign_in_place(
-                x, function.run(tr, (x, *args), keywords)
-            ),
+            lambda tr, args, keywords: _in_place(tr, x, function, args, keywords),
         )
     near = get_close_matches(name, [*ATTRIBUTES, *METHODS, *ROWS], 1)
     raise NameFault(

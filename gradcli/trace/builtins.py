@@ -13,6 +13,7 @@ from gradcli.ops import FUNCTIONS as ROWS
 from gradcli.ops import Row
 from gradcli.ops.dtypes import DTYPES, promote
 from gradcli.ops.dtypes import SYNONYMS as DTYPE_SYNONYMS
+from gradcli.ops.meta import broadcast
 from gradcli.ops.rule import number
 from gradcli.ops.signature import SYNONYMS
 from gradcli.trace import derivatives, dropout
@@ -44,13 +45,27 @@ def row_function(row: Row, name: str, preset: Keywords | None = None) -> Functio
     """Return an operation of the table as a function of a file."""
 
     def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
-        if not _any_node(args) and not _any_node(tuple(keywords.values())):
-            return _on_numbers(row, tracer, args, keywords)
-        given = {SYNONYMS.get(word, word) for word in keywords}
-        unset = {k: v for k, v in (preset or {}).items() if k not in given}
-        return results_of(row.call(args, unset | keywords))
+        try:
+            if not _any_node(args) and not _any_node(tuple(keywords.values())):
+                return _on_numbers(row, tracer, args, keywords)
+            given = {SYNONYMS.get(word, word) for word in keywords}
+            unset = {k: v for k, v in (preset or {}).items() if k not in given}
+            return results_of(row.call(args, unset | keywords))
+        except (AttributeError, TypeError, IndexError, ValueError):
+            _refuse_numbers(row, name, args, keywords)
+            raise
 
     return Function(name, run)
+
+
+def _refuse_numbers(row: Row, name: str, args: Args, keywords: Keywords) -> None:
+    """Say that a number stands in a tensor's place, where an operation stumbled over one."""
+    for word, value in row.signature.bind(args, keywords).items():
+        if word in row.signature.tensors and number(value):
+            raise ArgumentFault(
+                f"{name}(): argument '{word}' must be a Tensor, not {type(value).__name__}",
+                hint=f"tensor({value}) makes a tensor of a number",
+            ) from None
 
 
 def _any_node(values: Args) -> bool:
@@ -67,7 +82,9 @@ def _on_numbers(row: Row, tracer: Tracer, args: Args, keywords: Keywords) -> Any
         return results_of(row.call((first, *args[1:]), keywords))
     with np.errstate(all="ignore"):
         result = row.call(tuple(np.asarray(x) if number(x) else x for x in args), keywords)
-    return result.item() if isinstance(result, np.ndarray | np.generic) else result
+    if isinstance(result, np.ndarray | np.generic):
+        return result.item() if result.size == 1 else tracer.graph.leaf(np.asarray(result))
+    return result
 
 
 # ---- Python's functions --------------------------------------------------------------------
@@ -129,11 +146,22 @@ def _only(args: Args, name: str) -> Any:
     return args[0]
 
 
+def _first(args: Args, name: str, signature: str) -> Any:
+    if not args:
+        raise ArgumentFault(f"{name}() needs an argument", hint=f"the signature is `{signature}`")
+    return args[0]
+
+
 def _range(tracer: Tracer, args: Args, keywords: Keywords) -> range:
-    try:
-        found = range(*(x.__index__() for x in args))
-    except (TypeError, AttributeError, ValueError) as error:
-        raise ArgumentFault(f"range() takes one to three integers: {error}") from None
+    hint = "the signature is `range(stop)` or `range(start, stop, step=1)`"
+    for x in args:
+        if not isinstance(x, int) and not (isinstance(x, Node) and x.is_index):
+            raise ArgumentFault(f"range() takes integers, not {described(x)}", hint=hint)
+    if not 1 <= len(args) <= 3 or keywords:
+        raise ArgumentFault(f"range() takes one to three integers ({len(args)} given)", hint=hint)
+    if len(args) == 3 and not args[2].__index__():
+        raise ArgumentFault("the step of range() must not be zero")
+    found = range(*(x.__index__() for x in args))
     steps = abs(found.stop - found.start) // abs(found.step)
     if steps > tracer.graph.limits.nodes:
         raise LimitFault(
@@ -157,8 +185,9 @@ def _cast(kind: Any) -> Any:
             x = item(tracer, x)
         try:
             return kind(x)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise ArgumentFault(f"{kind.__name__}() of {described(x)}: {error}") from None
+        except (TypeError, ValueError, OverflowError):
+            what = repr(x) if isinstance(x, str | int | float | complex) else described(x)
+            raise ArgumentFault(f"{kind.__name__}() cannot convert {what}") from None
 
     return run
 
@@ -176,8 +205,11 @@ def _zip(tracer: Tracer, args: Args, keywords: Keywords) -> list[Any]:
 
 
 def _enumerate(tracer: Tracer, args: Args, keywords: Keywords) -> list[Any]:
+    first = _first(args, "enumerate", "enumerate(items, start=0)")
     start: Any = keywords.get("start", args[1] if len(args) > 1 else 0)
-    return list(enumerate(tracer.iterate(args[0]), start))
+    if not isinstance(start, int):
+        raise ArgumentFault(f"enumerate() starts at an integer, not at {described(start)}")
+    return list(enumerate(tracer.iterate(first), start))
 
 
 def _sequence(kind: Any) -> Any:
@@ -203,38 +235,45 @@ def _round(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
 def _allclose(tracer: Tracer, args: Args, keywords: Keywords) -> bool:
     """Say whether |a - b| ≤ atol + rtol·|b| everywhere."""
     a, b, rtol, atol, equal_nan = close_arguments(args, keywords)
-    left, right = as_node(tracer.graph, a).value, as_node(tracer.graph, b).value
-    try:
-        with np.errstate(all="ignore"):
-            return bool(np.allclose(left, right, rtol, atol, equal_nan))
-    except ValueError:
-        raise ArgumentFault(
-            f"The size of tensor a {list(left.shape)} must match the size of tensor b "
-            f"{list(right.shape)}"
-        ) from None
+    left, right = as_node(tracer.graph, a), as_node(tracer.graph, b)
+    broadcast(left.shape, right.shape)
+    with np.errstate(all="ignore"):
+        return bool(np.allclose(left.value, right.value, rtol, atol, equal_nan))
 
 
 def close_arguments(args: Args, keywords: Keywords) -> tuple[Any, Any, float, float, bool]:
     """Return both sides of an `allclose` and its tolerances."""
     names = ("input", "other", "rtol", "atol", "equal_nan")
     given = dict(zip(names, args, strict=False)) | keywords
+    signature = "allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False)"
     if "input" not in given or "other" not in given or set(given) - set(names):
-        raise ArgumentFault("allclose() takes two tensors, and rtol=, atol=, equal_nan=")
-    return (given["input"], given["other"], float(given.get("rtol", 1e-5)),
-            float(given.get("atol", 1e-8)), bool(given.get("equal_nan", False)))  # fmt: skip
+        raise ArgumentFault("allclose() takes two tensors", hint=f"the signature is `{signature}`")
+    tolerances = given.get("rtol", 1e-5), given.get("atol", 1e-8)
+    for tolerance in tolerances:
+        if not isinstance(tolerance, int | float):
+            raise ArgumentFault(f"a tolerance is a number, not {described(tolerance)}")
+    return (given["input"], given["other"], *map(float, tolerances),
+            bool(given.get("equal_nan", False)))  # fmt: skip
 
 
 def _equal(tracer: Tracer, args: Args, keywords: Keywords) -> bool:
+    if len(args) != 2:
+        raise ArgumentFault(f"equal() takes two tensors ({len(args)} given)")
     a, b = (as_node(tracer.graph, x).value for x in args)
     return bool(np.array_equal(a, b))
 
 
 def _result_type(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+    if len(args) != 2:
+        raise ArgumentFault(f"result_type() takes two tensors or numbers ({len(args)} given)")
     return promote(args, tracer.graph.default_dtype)
 
 
 def _manual_seed(tracer: Tracer, args: Args, keywords: Keywords) -> None:
-    tracer.generator.manual_seed(int(_only(args, "manual_seed")))
+    seed = _only(args, "manual_seed")
+    if not isinstance(seed, int):
+        raise ArgumentFault(f"a seed is an integer, not {described(seed)}")
+    tracer.generator.manual_seed(seed)
 
 
 def _set_default_dtype(tracer: Tracer, args: Args, keywords: Keywords) -> None:
@@ -254,12 +293,14 @@ def _load(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     try:
         found = tracer.read(name)
     except GradcliError as error:
+        error.hint = error.hint or "files are looked for beside the expression file"
         raise error.at(tracer.source, tracer.graph.span) from None
     return found if isinstance(found, dict) else tracer.graph.leaf(found)
 
 
 def _backward(tracer: Tracer, args: Args, keywords: Keywords) -> None:
-    tensors = args[0] if isinstance(args[0], tuple | list) else (args[0],)
+    first = _first(args, "backward", "backward(tensors, grad_tensors=None, retain_graph=None)")
+    tensors = first if isinstance(first, tuple | list) else (first,)
     for x in tensors:
         tracer.backward(x, *args[1:], **keywords)
 
@@ -267,7 +308,10 @@ def _backward(tracer: Tracer, args: Args, keywords: Keywords) -> None:
 def _print(tracer: Tracer, args: Args, keywords: Keywords) -> None:
     for word in keywords:
         if word not in ("sep", "end", "flush"):
-            raise ArgumentFault(f"print() got an unexpected keyword argument '{word}'")
+            raise ArgumentFault(
+                f"print() got an unexpected keyword argument '{word}'",
+                hint="the signature is `print(…, sep=' ', end='\\n')`",
+            )
     separator, end = keywords.get("sep"), keywords.get("end")
     text = (" " if separator is None else str(separator)).join(tracer.text(x) for x in args)
     tracer.write(text + ("\n" if end is None else str(end)))
@@ -314,7 +358,9 @@ MODULES = {
     "math": "", "F": "", "nn": "nn", "torch.nn": "nn", "torch.nn.functional": "",
     "nn.functional": "", "jax.nn": "", "jax.scipy.special": "", "scipy.special": "",
     "special": "", "torch.special": "", "linalg": "linalg", "torch.linalg": "linalg",
-    "np.linalg": "linalg", "fft": "fft", "torch.fft": "fft", "np.fft": "fft",
+    "np.linalg": "linalg", "numpy.linalg": "linalg", "numpy.fft": "fft",
+    "numpy.random": "random", "jax.numpy.linalg": "linalg", "jax.numpy.fft": "fft",
+    "jnp.linalg": "linalg", "jnp.fft": "fft", "fft": "fft", "torch.fft": "fft", "np.fft": "fft",
     "torch.autograd": "autograd", "autograd": "autograd",
     "torch.autograd.functional": "", "autograd.functional": "", "torch.func": "func",
     "func": "func", "np.random": "random", "torch.random": "random",

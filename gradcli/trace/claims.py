@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gradcli.syntax import tree
 from gradcli.trace import operators
 from gradcli.trace.builtins import close_arguments
+from gradcli.trace.expressions import holds
 from gradcli.trace.values import Function
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def claim(tracer: Tracer, s: tree.Assert) -> ClaimRecord:
         function = tracer.evaluate(test.function)
         if isinstance(function, Function) and function.name in ("allclose", "equal"):
             return _closeness(tracer, s, test, function, source, message)
-    return ClaimRecord(s.span, source, tracer.truth(tracer.evaluate(test)), message)
+    return ClaimRecord(s.span, source, holds(tracer, test), message)
 
 
 def _comparison(
@@ -55,9 +56,9 @@ def _comparison(
     operator, second = test.rest[0]
     left, right = tracer.evaluate(test.first), tracer.evaluate(second)
     tracer.graph.span = test.span
-    holds = tracer.truth(operators.compare(tracer, operator, left, right))
+    found = tracer.truth(operators.compare(tracer, operator, left, right))
     return ClaimRecord(
-        s.span, source, holds, message, operator,
+        s.span, source, found, message, operator,
         (tracer.source.snippet(test.first.span), left),
         (tracer.source.snippet(second.span), right),
     )  # fmt: skip
@@ -74,13 +75,13 @@ def _closeness(
     args = tuple(tracer.evaluate(a) for a in test.arguments)
     keywords = {k.name: tracer.evaluate(k.value) for k in test.keywords}
     tracer.graph.span = test.span
-    holds = function.run(tracer, args, keywords)
+    found = function.run(tracer, args, keywords)
     if len(test.arguments) < 2:
-        return ClaimRecord(s.span, source, holds, message)
+        return ClaimRecord(s.span, source, found, message)
     texts = [tracer.source.snippet(a.span) for a in test.arguments[:2]]
     exact = function.name == "equal"
     tolerances = None if exact else close_arguments(args, keywords)[2:4]
     return ClaimRecord(
-        s.span, source, holds, message, "==" if exact else "≈",
+        s.span, source, found, message, "==" if exact else "≈",
         (texts[0], args[0]), (texts[1], args[1]), tolerances,
     )  # fmt: skip

@@ -68,9 +68,25 @@ def _filled(value: float) -> Maker:
     return make
 
 
+def _cast(value: Any, dtype: DType) -> Array:
+    """Return a number in a dtype, as PyTorch converts it.
+
+    Raises: ArgumentFault, in PyTorch's words, where the dtype does not hold it.
+    """
+    try:
+        with np.errstate(all="raise", under="ignore"):
+            if dtype.kind != "c" and isinstance(value, complex) and value.imag:
+                raise OverflowError
+            return np.asarray(value.real if isinstance(value, complex) else value).astype(dtype)
+    except (OverflowError, FloatingPointError):
+        raise ArgumentFault(
+            f"value cannot be converted to type {dtype.name} without overflow"
+        ) from None
+
+
 def _full(tracer: Tracer, dtype: DType | None, size: tuple[int, ...], fill_value: Any) -> Array:
     found = number_dtype(fill_value, tracer.graph.default_dtype)
-    return np.full(size, fill_value, dtype or found)
+    return np.full(size, _cast(fill_value, dtype or found))
 
 
 def _eye(tracer: Tracer, dtype: DType | None, n: int, m: int | None) -> Array:
@@ -105,15 +121,24 @@ def _logspace(
     return values.astype(dtype or tracer.graph.default_dtype)
 
 
+def _tensor_shape(x: Any) -> tuple[int, ...]:
+    if not isinstance(x, Node):
+        raise ArgumentFault(
+            f"argument 'input' must be a Tensor, not {type(x).__name__}",
+            hint=f"tensor({x}) makes a tensor of a number",
+        )
+    return x.shape
+
+
 def _like(value: float) -> Maker:
     def make(tracer: Tracer, dtype: DType | None, input: Any) -> Array:
-        return np.full(input.shape, value, dtype or input.dtype)
+        return np.full(_tensor_shape(input), value, dtype or input.dtype)
 
     return make
 
 
 def _full_like(tracer: Tracer, dtype: DType | None, input: Any, fill_value: Any) -> Array:
-    return np.full(input.shape, fill_value, dtype or input.dtype)
+    return np.full(_tensor_shape(input), _cast(fill_value, dtype or input.dtype))
 
 
 def _drawn(draw: str) -> Maker:
@@ -126,7 +151,8 @@ def _drawn(draw: str) -> Maker:
 
 def _drawn_like(draw: str) -> Maker:
     def make(tracer: Tracer, dtype: DType | None, input: Any) -> Array:
-        return np.asarray(getattr(tracer.generator, draw)(input.shape, dtype or input.dtype))
+        shape = _tensor_shape(input)
+        return np.asarray(getattr(tracer.generator, draw)(shape, dtype or input.dtype))
 
     return make
 
@@ -142,6 +168,15 @@ def _randint(tracer: Tracer, dtype: DType | None, low: int, high: Any, size: Any
 def _randperm(tracer: Tracer, dtype: DType | None, n: int) -> Array:
     tracer.afford((n,))
     return np.asarray(tracer.generator.randperm(n)).astype(dtype or INT64)
+
+
+def _frequencies(half: bool) -> Maker:
+    def make(tracer: Tracer, dtype: DType | None, n: int, d: float) -> Array:
+        tracer.afford((n,))
+        made = np.fft.rfftfreq(n, d) if half else np.fft.fftfreq(n, d)
+        return made.astype(dtype or tracer.graph.default_dtype)
+
+    return make
 
 
 CREATION: dict[str, Any] = {
@@ -161,6 +196,8 @@ CREATION: dict[str, Any] = {
     "logspace": _made(
         "logspace(start: number, end: number, steps: int = 50, base: number = 10.0)", _logspace
     ),
+    "fft.fftfreq": _made("fftfreq(n: int, d: number = 1.0)", _frequencies(half=False)),
+    "fft.rfftfreq": _made("rfftfreq(n: int, d: number = 1.0)", _frequencies(half=True)),
     "zeros_like": _made("zeros_like(input)", _like(0)),
     "ones_like": _made("ones_like(input)", _like(1)),
     "empty_like": _made("empty_like(input)", _like(0)),

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gradcli import autodiff
-from gradcli.errors import ArgumentFault, AutogradFault
+from gradcli.errors import ArgumentFault, AutogradFault, ShapeFault
 from gradcli.execute import compute
 from gradcli.graph import Node
+from gradcli.ops.meta import shown
 from gradcli.ops.shapes import zeros_like
-from gradcli.trace.values import Function, as_node, described
+from gradcli.trace.values import Function, UserFunction, as_node, described
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
 
 Args = tuple[Any, ...]
 Keywords = dict[str, Any]
+
+SIGNATURE = (
+    "the signature is `grad(outputs, inputs, grad_outputs=None, retain_graph=None, "
+    "create_graph=True, allow_unused=False)`"
+)
 
 
 def _one(value: Any) -> tuple[Any, ...]:
@@ -47,6 +54,8 @@ def gradient(
     """
     roots = [_checked(y, "what is differentiated") for y in _one(outputs)]
     wanted = [_checked(x, "what it is differentiated by") for x in _one(inputs)]
+    if not roots:
+        raise ArgumentFault("grad requires non-empty outputs.")
     for x in wanted:
         if not x.requires_grad:
             raise AutogradFault(
@@ -57,6 +66,8 @@ def gradient(
     given = _one(grad_outputs) if grad_outputs is not None else (None,) * len(roots)
     graph = roots[0].graph
     with graph.settings("gradient", create_graph):
+        if len(given) != len(roots):
+            raise AutogradFault(f"got {len(roots)} tensors and {len(given)} gradients")
         for y, cotangent in zip(roots, given, strict=True):
             start = autodiff.seed(y, None if cotangent is None else as_node(graph, cotangent))
             node = start if isinstance(start, Node) else graph.leaf(start)
@@ -78,9 +89,11 @@ def _used(x: Node, g: Node | None, position: int, allow_unused: bool, materializ
     if materialize:
         return zeros_like(x)
     if not allow_unused:
+        name = x.graph.names.get(x.id)
         raise AutogradFault(
             f"The differentiated Tensor at index {position} appears to not have been used in "
-            "the graph. Set allow_unused=True if this is the desired behavior."
+            "the graph. Set allow_unused=True if this is the desired behavior.",
+            hint=f"no path leads from `{name}` to what is differentiated" if name else None,
         )
     return None
 
@@ -108,7 +121,15 @@ def _options(args: Args, keywords: Keywords) -> tuple[Any, Any, dict[str, Any]]:
     known = {*names, "allow_unused", "materialize_grads", "only_inputs", "is_grads_batched"}
     for word in given:
         if word not in known:
-            raise ArgumentFault(f"grad() got an unexpected keyword argument '{word}'")
+            near = "".join(f"did you mean `{n}`? " for n in get_close_matches(word, known, 1))
+            raise ArgumentFault(
+                f"grad() got an unexpected keyword argument '{word}'", hint=near + SIGNATURE
+            )
+    if len(args) > len(names):
+        raise ArgumentFault(
+            f"grad() takes {len(names)} positional arguments but {len(args)} were given",
+            hint=SIGNATURE,
+        )
     if "outputs" not in given or "inputs" not in given:
         raise ArgumentFault("grad() needs outputs and inputs", hint="write grad(loss, w)")
     options: dict[str, Any] = {
@@ -169,7 +190,11 @@ def _transform(with_value: str | None) -> Any:
     """
 
     def transform(tracer: Tracer, args: Args, keywords: Keywords) -> Function:
-        f, argnums = args[0], keywords.get("argnums", args[1] if len(args) > 1 else 0)
+        f, argnums = (
+            _function(args, "grad"), keywords.get("argnums", args[1] if len(args) > 1 else 0)
+        )  # fmt: skip
+        if not all(isinstance(n, int) for n in _one(argnums)):
+            raise ArgumentFault(f"argnums must be integers, not {described(argnums)}")
 
         def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
             call = _Call(tracer, f, args, _one(argnums))
@@ -186,22 +211,46 @@ def _transform(with_value: str | None) -> Any:
 _transformed = _transform(None)
 
 
+def _function(args: Args, name: str) -> Any:
+    """Return the function that a transformation is of."""
+    if not args or not isinstance(args[0], Function | UserFunction):
+        given = described(args[0]) if args else "nothing"
+        raise ArgumentFault(
+            f"{name}() cannot differentiate {given}",
+            hint="it takes a function (`def` or `lambda`), or what it is differentiated by too",
+        )
+    return args[0]
+
+
+def _two(args: Args, name: str, more: str = "") -> tuple[Any, Any]:
+    """Return the first two arguments: what is differentiated, and by what."""
+    if len(args) < 2 or len(args) > 2 + bool(more):
+        raise ArgumentFault(
+            f"{name}() does not take {len(args)} argument{'' if len(args) == 1 else 's'}",
+            hint=f"write {name}(y, x{more}) of tensors, or {name}(f, inputs{more}) of a function",
+        )
+    return args[0], args[1]
+
+
 def _matrix(order: int) -> Any:
     """`jacobian(y, x)` of tensors, `jacobian(f, inputs)`, or `jacrev(f)`: a function."""
+    name = "jacobian" if order == 1 else "hessian"
 
     def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
-        if not args:
-            raise ArgumentFault("needs what is differentiated", hint="jacobian(y, x)")
-        if isinstance(args[0], Node):
-            if len(args) != 2:
-                raise ArgumentFault("needs two arguments", hint="jacobian(y, x), hessian(y, x)")
-            return _matrices(tracer, args[0], args[1], order)
-        f = args[0]
+        if args and isinstance(args[0], Node):
+            return _matrices(tracer, *_two(args, name), order)
+        f = _function(args, name)
         if len(args) > 1 and not isinstance(args[1], int):
             return _of_function(tracer, f, args[1], order)
-        return Function("jacobian", lambda tr, a, k: _of_function(tr, f, a[0], order))
+        return Function(name, lambda tr, a, k: _of_function(tr, f, _point(a, name), order))
 
     return run
+
+
+def _point(args: Args, name: str) -> Any:
+    if len(args) != 1:
+        raise ArgumentFault(f"a {name} is taken at one argument ({len(args)} given)")
+    return args[0]
 
 
 def _of_function(tracer: Tracer, f: Any, inputs: Any, order: int) -> Any:
@@ -231,25 +280,26 @@ def _vector(args: Args, keywords: Keywords) -> Any:
 
 def _vjp(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     """`vjp(y, x, v)` on tensors; `vjp(f, inputs, v)` gives the value and the product."""
-    v, inputs = _vector(args, keywords), args[1]
+    v, inputs = _vector(args, keywords), _two(args, "vjp", ", v")[1]
     if isinstance(args[0], Node):
         found = gradient(args[0], _one(inputs), v, materialize=True)
         return found if isinstance(inputs, tuple | list) else found[0]
-    call = _Call(tracer, args[0], _one(inputs), range(len(_one(inputs))))
+    call = _Call(tracer, _function(args, "vjp"), _one(inputs), range(len(_one(inputs))))
     found = gradient(call.result, call.inputs, v, materialize=True)
     return call.done((call.y, found if isinstance(inputs, tuple | list) else found[0]))
 
 
 def _pullback(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     """`torch.func.vjp(f, *inputs)`, `jax.vjp(f, *inputs)`: the value, and a function of `v`."""
-    f, inputs = args[0], args[1:]
+    f, inputs = _function(args, "vjp"), args[1:]
 
     def called() -> _Call:
         return _Call(tracer, f, inputs, range(len(inputs)))
 
     def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
         call = called()
-        return call.done(gradient(call.result, call.inputs, args[0], materialize=True))
+        v = _point(args, "vjp")
+        return call.done(gradient(call.result, call.inputs, v, materialize=True))
 
     call = called()
     return call.done((call.y, Function("vjp", run)))
@@ -257,30 +307,40 @@ def _pullback(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
 
 def _jvp(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     """`jvp(y, x, v)` on tensors; `jvp(f, inputs, v)` gives the value and the product."""
-    v, inputs = _vector(args, keywords), _one(args[1])
+    v, inputs = _vector(args, keywords), _one(_two(args, "jvp", ", v")[1])
     if isinstance(args[0], Node):
         return _pushed(tracer, args[0], inputs, v)
-    call = _Call(tracer, args[0], inputs, range(len(inputs)))
+    call = _Call(tracer, _function(args, "jvp"), inputs, range(len(inputs)))
     return call.done((call.y, _pushed(tracer, call.result, call.inputs, v)))
 
 
 def _pushed(tracer: Tracer, y: Node, inputs: tuple[Any, ...], v: Any) -> Any:
     graph = tracer.graph
+    if not inputs:
+        raise ArgumentFault("jvp() needs inputs", hint="write jvp(y, x, v)")
     with graph.settings("gradient", True):
         directions = (None,) * len(inputs) if v is None else _one(v)
+        if len(directions) != len(inputs):
+            raise AutogradFault(f"got {len(inputs)} inputs and {len(directions)} vectors")
         tangents = {
             _checked(x, "an input").id: x.constant(np.ones(x.shape, x.dtype))
             if d is None else as_node(graph, d)
             for x, d in zip(inputs, directions, strict=True)
         }  # fmt: skip
+        for x, direction in zip(inputs, tangents.values(), strict=False):
+            if direction.shape != x.shape:
+                raise ShapeFault(
+                    f"v has invalid size: should be {shown(x.shape)} but got "
+                    f"{shown(direction.shape)}."
+                )
         found = autodiff.tangent(graph, [y.id], tangents)[0]
         return zeros_like(y) if found is None else found
 
 
 def _hessian_product(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     """`hvp(f, x, v)` and `vhp(f, x, v)`: the value, and the Hessian times a vector."""
-    inputs = args[1]
-    call = _Call(tracer, args[0], _one(inputs), range(len(_one(inputs))))
+    inputs = _two(args, "hvp", ", v")[1]
+    call = _Call(tracer, _function(args, "hvp"), _one(inputs), range(len(_one(inputs))))
     slopes = gradient(call.result, call.inputs, materialize=True)
     found = gradient(slopes, call.inputs, _vector(args, keywords), materialize=True)
     return call.done((call.y, found if isinstance(inputs, tuple | list) else found[0]))

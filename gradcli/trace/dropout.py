@@ -1,4 +1,4 @@
-"""Dropout: its masks are drawn from the file's generator, so it is a function, not a row."""
+"""Dropout and normal: they draw from the file's generator, so they are functions, not rows."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import numpy as np
 
 from gradcli.errors import ArgumentFault
 from gradcli.graph import Node
+from gradcli.ops.dtypes import is_differentiable
+from gradcli.ops.masks import normal_
+from gradcli.ops.meta import broadcast
 from gradcli.ops.shapes import squeeze_dim, unsqueeze
 from gradcli.ops.signature import Signature
 
@@ -23,7 +26,7 @@ def dropped(tracer: Tracer, a: Node, p: float, *, feature: bool, alpha: bool) ->
 
     Source: the steps of ATen's `_dropout_impl` in PyTorch 2.13.
     """
-    dtype = a.dtype if a.dtype.kind in "fc" else a.default_dtype
+    dtype = a.dtype if is_differentiable(a.dtype) else a.default_dtype
     if p == 1 and not alpha:
         return a * tracer.graph.leaf(np.zeros((), dtype))
     shape = (*a.shape[:2], *(1,) * (len(a.shape) - 2)) if feature else a.shape
@@ -61,7 +64,25 @@ def _dropout(
     return run
 
 
+NORMAL = Signature("normal(mean: any, std: any = 1.0, size: sizes = None)")
+
+
+def _normal(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """Draw from normal distributions of some means and deviations."""
+    mean, std, size = NORMAL.bind(args, keywords).values()
+    nodes = [x for x in (mean, std) if isinstance(x, Node)]
+    shape = size or ()
+    for x in nodes:
+        shape = broadcast(shape, x.shape)
+    values = [x.value if isinstance(x, Node) else x for x in (mean, std)]
+    dtype = nodes[0].dtype if nodes else tracer.graph.default_dtype
+    tracer.afford(shape, dtype)
+    drawn = tracer.generator.normal(values[0], values[1], shape, dtype)
+    return normal_(mean, std, tracer.graph.leaf(drawn)) if nodes else tracer.graph.leaf(drawn)
+
+
 FUNCTIONS: dict[str, Any] = {
+    "normal": _normal,
     "dropout": _dropout("dropout"),
     "dropout1d": _dropout("dropout1d", feature=True, rank=2),
     "dropout2d": _dropout("dropout2d", feature=True),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from gradcli.errors import ArgumentFault, NameFault, ShapeFault, SyntaxFault
 from gradcli.graph import Node
@@ -14,8 +15,9 @@ from gradcli.trace.attributes import attribute
 from gradcli.trace.builtins import lookup, member, names
 from gradcli.trace.indexing import subscript
 from gradcli.trace.inputs import assigned_names
+from gradcli.trace.mistakes import counted, suggestion, uncallable, wrong_call
 from gradcli.trace.text import formatted
-from gradcli.trace.values import Namespace, Scope, UserFunction, described
+from gradcli.trace.values import Function, Namespace, Results, Scope, UserFunction, described
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -28,10 +30,9 @@ def _name(tracer: Tracer, e: tree.Name) -> Any:
     if found is not None:
         return found
     assigned = assigned_names(tracer.program)
-    near = get_close_matches(e.id, [*assigned, *names()], 1)
-    hint = f"did you mean `{near[0]}`?" if near else None
+    hint = suggestion(e.id, [*assigned, *names()])
     if e.id in assigned:
-        hint = "it is assigned further down, or in another branch"
+        hint = "it is assigned further down, in another branch, or inside a function"
     raise NameFault(f"name `{e.id}` is not defined", e.span, hint)
 
 
@@ -46,11 +47,9 @@ def _attribute(tracer: Tracer, e: tree.Attribute) -> Any:
     if isinstance(value, Namespace):
         found = member(value, e.name)
         if found is None:
-            near = get_close_matches(e.name, [n.rpartition(".")[2] for n in names()], 1)
+            known = [n.rpartition(".")[2] for n in names()]
             raise NameFault(
-                f"`{value.path}` has no `{e.name}` here",
-                e.name_span,
-                f"did you mean `{near[0]}`?" if near else None,
+                f"`{value.path}` has no `{e.name}` here", e.name_span, suggestion(e.name, known)
             )
         return found
     return operators.member_of(tracer, value, e)
@@ -77,7 +76,8 @@ def _subscript(tracer: Tracer, e: tree.Subscript) -> Any:
 def _no_item(value: Any, key: Any) -> str:
     if isinstance(value, dict):
         return f"there is no {key!r}: there are {', '.join(map(repr, value))}"
-    return f"index {key} is out of range for {described(value)} of {len(value)}"
+    kind = "a tuple" if isinstance(value, Results) else described(value)
+    return f"index {key} is out of range for {kind} of {counted(len(value), 'item')}"
 
 
 def _slice(tracer: Tracer, e: tree.Slice) -> slice:
@@ -94,18 +94,39 @@ def _call(tracer: Tracer, e: tree.Call) -> Any:
             args.append(tracer.evaluate(argument))
     keywords = {k.name: tracer.evaluate(k.value) for k in e.keywords}
     tracer.graph.span = e.span
+    if not isinstance(function, Function | UserFunction | np.dtype):
+        name = e.function.id if isinstance(e.function, tree.Name) else None
+        what = described(function)
+        if name and not isinstance(function, Namespace):
+            what = f"`{name}` is {what}, which"
+        raise ArgumentFault(f"{what} cannot be called", e.span, uncallable(function, name))
     try:
         return tracer.call(function, tuple(args), keywords)
     except TypeError as error:
-        raise ArgumentFault(_call_text(function, error), e.span) from None
+        raise wrong_call(function, args, keywords, error).at(None, e.span) from None
     except ShapeFault as error:
-        raise operators.named(tracer, error, list(zip(e.arguments, args, strict=False))) from None
+        raise operators.named(tracer, error, _operands(tracer, e, args, keywords)) from None
 
 
-def _call_text(function: Any, error: TypeError) -> str:
-    message = str(error)
-    name = getattr(function, "name", "")
-    return f"{name}() {message[message.find(')') + 2 :]}" if "()" in message else message
+def _operands(
+    tracer: Tracer, e: tree.Call, args: list[Any], keywords: dict[str, Any]
+) -> list[tuple[tree.Expression, Any]]:
+    """Return the operands of a call with their texts: its object, arguments, items of lists."""
+    found: list[tuple[tree.Expression, Any]] = []
+    if isinstance(e.function, tree.Attribute) and isinstance(e.function.value, tree.Name):
+        found.append((e.function.value, tracer.scope.get(e.function.value.id)))
+    if not any(isinstance(a, tree.Starred) for a in e.arguments):
+        found += zip(e.arguments, args, strict=True)
+    found += [(k.value, keywords[k.name]) for k in e.keywords]
+    items: list[tuple[tree.Expression, Any]] = []
+    for expression, value in found:
+        if isinstance(expression, tree.ListDisplay | tree.TupleDisplay) and isinstance(
+            value, list | tuple
+        ):
+            items += zip(expression.items, value, strict=False)
+        else:
+            items.append((expression, value))
+    return items
 
 
 def _binary(tracer: Tracer, e: tree.Binary) -> Any:
@@ -141,16 +162,30 @@ def _compare(tracer: Tracer, e: tree.Compare) -> Any:
     return None
 
 
+def holds(tracer: Tracer, test: tree.Expression) -> bool:
+    """Return the truth of an expression."""
+    value = tracer.evaluate(test)
+    tracer.graph.span = test.span
+    return tracer.truth(value)
+
+
+def items(tracer: Tracer, iterable: tree.Expression) -> Any:
+    """Return the items of an expression that a loop runs over."""
+    value = tracer.evaluate(iterable)
+    tracer.graph.span = iterable.span
+    return tracer.iterate(value)
+
+
 def _boolean(tracer: Tracer, e: tree.Boolean) -> Any:
     left = tracer.evaluate(e.left)
-    tracer.graph.span = e.span
+    tracer.graph.span = e.left.span
     if tracer.truth(left) == (e.operator == "or"):
         return left
     return tracer.evaluate(e.right)
 
 
 def _conditional(tracer: Tracer, e: tree.Conditional) -> Any:
-    return tracer.evaluate(e.then if tracer.truth(tracer.evaluate(e.test)) else e.otherwise)
+    return tracer.evaluate(e.then if holds(tracer, e.test) else e.otherwise)
 
 
 def _items(tracer: Tracer, items: tuple[tree.Expression, ...]) -> list[Any]:
@@ -172,9 +207,9 @@ def _comprehension(tracer: Tracer, e: tree.Comprehension) -> list[Any]:
             found.append(tracer.evaluate(e.element))
             return
         clause = clauses[0]
-        for item in tracer.iterate(tracer.evaluate(clause.iterable)):
+        for item in items(tracer, clause.iterable):
             tracer.assign(clause.target, item, named=False)
-            if all(tracer.truth(tracer.evaluate(c)) for c in clause.conditions):
+            if all(holds(tracer, c) for c in clause.conditions):
                 run(clauses[1:])
 
     try:

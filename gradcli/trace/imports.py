@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import NameFault
 from gradcli.syntax import tree
-from gradcli.trace.builtins import MODULES, lookup, member
+from gradcli.trace.builtins import MODULES, lookup, member, names
+from gradcli.trace.mistakes import INSTEAD, suggestion
 from gradcli.trace.values import Namespace
 
 if TYPE_CHECKING:
@@ -24,11 +25,12 @@ def import_names(tracer: Tracer, s: tree.Import) -> None:
     if root in IGNORED:
         return
     tracer.libraries.add(root)
-    if root not in MODULES and s.module not in MODULES:
+    if s.module not in MODULES:
+        last = s.module.rpartition(".")[2]
         raise NameFault(
             f"cannot import `{s.module}`: a file can import nothing but names that are built in",
             s.span,
-            'torch, numpy, jax.numpy and math are; load("data.npz") reads data',
+            INSTEAD.get(last, 'torch, numpy, jax.numpy and math are; load("data.npz") reads data'),
         )
     if s.imported is None:
         path = s.module if s.name != root or "." not in s.module else root
@@ -45,6 +47,8 @@ def _imported(s: tree.Import) -> Any:
         found = Namespace(f"{s.module}.{s.imported}")
     if found is None:
         raise NameFault(
-            f"cannot import `{s.imported}` from `{s.module}`: it is not built in", s.span
+            f"cannot import `{s.imported}` from `{s.module}`: it is not built in",
+            s.span,
+            suggestion(s.imported or "", [n.rpartition(".")[2] for n in names()]),
         )
     return found

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from math import prod
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.errors import ArgumentFault
-from gradcli.graph import Node
+from gradcli.errors import ArgumentFault, AutogradFault
+from gradcli.graph import Graph, Node
 from gradcli.ops.indexing import index, select, slice_
 from gradcli.ops.meta import shown
-from gradcli.ops.shapes import alias, unsqueeze
+from gradcli.ops.rule import number
+from gradcli.ops.shapes import alias, unsqueeze, view
+from gradcli.ops.writes import copy_slices
 from gradcli.trace.values import described, is_numeric_list, to_array
+
+if TYPE_CHECKING:
+    from gradcli.trace.interpreter import Tracer
+
+# operations whose result shows the elements of its operand
+VIEWS = frozenset({
+    "slice", "select", "view", "diagonal", "squeeze", "unsqueeze", "transpose", "t", "permute",
+    "expand", "unfold", "alias", "detach", "split", "unbind", "view_as_real", "view_as_complex",
+    "reshape_alias",
+})  # fmt: skip
 
 
 def subscript(x: Node, key: Any) -> Node:
@@ -35,6 +49,70 @@ def subscript(x: Node, key: Any) -> Node:
             hint=f"{used} indices, but the shape is {shown(x.shape)}",
         )
     return _advanced(*_basic(x, _filled(keys, len(x.shape) - used), only=len(keys) == 1))
+
+
+def write(x: Node, keys: Sequence[Any], value: Any) -> Node:
+    """Return a tensor with `x[k][l]… = value` carried out, for one key or several in a row.
+
+    Raises: ArgumentFault and ShapeFault, in PyTorch's words, where keys or value do not fit.
+    """
+    scratch = Graph()
+    places = scratch.leaf(np.arange(prod(x.shape)).reshape(x.shape))
+    for key in keys:
+        parts = [scratch.leaf(k.value) if isinstance(k, Node) else k
+                 for k in (key if isinstance(key, tuple) else (key,))]  # fmt: skip
+        places = subscript(places, tuple(parts) if isinstance(key, tuple) else parts[0])
+    if is_numeric_list(value):
+        raise ArgumentFault("can't assign a list to a tensor", hint="write tensor([...])")
+    if not number(value) and not isinstance(value, Node):
+        raise ArgumentFault(f"can't assign {described(value)} to a tensor")
+    return copy_slices(x, _shortened(value, places), places.value)  # type: ignore[no-any-return]
+
+
+def set_item(tracer: Tracer, x: Node, *keys: Any, value: Any) -> None:
+    """Carry out `x[k] = value`: every name of the tensor sees the change."""
+    check_writable(tracer, x, of_view=True)
+    tracer.assign_in_place(x, write(x, keys, value))
+
+
+def _shortened(value: Any, places: Node) -> Any:
+    """Leave out leading dimensions of size 1 that what is written to does not have."""
+    shape = getattr(value, "shape", ())
+    extra = len(shape) - len(places.shape)
+    if extra <= 0 or any(n != 1 for n in shape[:extra]):
+        return value
+    return view(value, shape=shape[extra:])
+
+
+def base(x: Node) -> Node:
+    """Return the tensor whose elements a view shows; a tensor that is no view itself."""
+    graph, id = x.graph, x.id
+    while (op := graph.ops[graph.producer(id)]) is not None and op.label in VIEWS:
+        id = graph.inputs[graph.producer(id)][0]
+    return Node(graph, id)
+
+
+def check_writable(tracer: Tracer, x: Node, *, of_view: bool = False) -> None:
+    """Check that a tensor, or a view of it, can be changed in place.
+
+    Raises: AutogradFault, in PyTorch's words, for a leaf that requires a gradient; ArgumentFault
+    for a view of another tensor that the file can still see, which would have to change too.
+    """
+    graph, source = tracer.graph, base(x)
+    is_view = source.id != x.id
+    leaf = source.requires_grad and x.requires_grad and graph.ops[source.id] is None
+    if leaf and graph.grad_enabled:
+        what = "a view of a leaf Variable" if is_view or of_view else "a leaf Variable"
+        raise AutogradFault(
+            f"{what} that requires grad is being used in an in-place operation.",
+            hint="update parameters inside `with no_grad():`",
+        )
+    seen = [v for v in tracer.scope.values() if isinstance(v, Node) and v.id != x.id]
+    if is_view and any(base(v).id == source.id for v in seen):
+        raise ArgumentFault(
+            "a view of another tensor cannot be changed in place",
+            hint="write into the tensor itself: `x[0][1] = …`, or change a copy: x[0].clone()",
+        )
 
 
 def _normal(x: Node, key: Any) -> Any:

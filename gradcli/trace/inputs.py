@@ -38,6 +38,15 @@ def free_names(program: tree.Program) -> dict[str, Span]:
     return dict(sorted(found.items(), key=lambda pair: pair[1].start))
 
 
+def called_names(program: tree.Program) -> set[str]:
+    """Return the names that stand for the function of a call."""
+    return {
+        item.function.id
+        for item in _walk(program.statements)
+        if isinstance(item, tree.Call) and isinstance(item.function, tree.Name)
+    }
+
+
 def _annotation_names(program: tree.Program) -> set[Span]:
     """Return the places of names inside annotations: those are dtypes and sizes."""
     found: set[Span] = set()

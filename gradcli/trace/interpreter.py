@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -118,7 +119,9 @@ class Tracer:
         limit = sys.getrecursionlimit()
         sys.setrecursionlimit(max(limit, RECURSION))
         try:
-            yield
+            with warnings.catch_warnings():  # nan and inf are values like others: nobody is warned
+                warnings.simplefilter("ignore", RuntimeWarning)
+                yield
         except GradcliError as error:
             raise error.at(self.source, self.graph.span) from None
         except (Return, Jump) as jump:

@@ -17,9 +17,12 @@ from gradcli.errors import (
     SyntaxFault,
 )
 from gradcli.graph import Node
+from gradcli.ops.dtypes import is_differentiable
 from gradcli.ops.meta import shown
 from gradcli.ops.rule import number
 from gradcli.syntax import tree
+from gradcli.trace.indexing import set_item
+from gradcli.trace.mistakes import no_attribute
 from gradcli.trace.values import Function, Results, as_node, described
 
 if TYPE_CHECKING:
@@ -38,7 +41,8 @@ COMPARE = {
     "!=": python.ne,
 }  # fmt: skip
 UNARY: dict[str, Callable[[Any], Any]] = {"-": python.neg, "+": python.pos, "~": python.invert}
-BITWISE = ("&", "|", "^")
+BITWISE = {"&": "bitwise_and", "|": "bitwise_or", "^": "bitwise_xor", "<<": "lshift",
+           ">>": "rshift"}  # fmt: skip
 
 
 def binary(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
@@ -57,32 +61,50 @@ def binary(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
             hint="a tensor divided by 0.0 is inf: write tensor(…) / 0.0",
         ) from None
     except OverflowError:
-        raise ArgumentFault(f"the result of `{operator}` is too large for a number") from None
-    except TypeError:
-        hint = "use `**` for powers" if operator == "^" else None
         raise ArgumentFault(
-            f"`{operator}` cannot combine {described(left)} and {described(right)}", hint=hint
+            f"the result of `{operator}` is too large for a number",
+            hint="a tensor has inf there: write tensor(…)",
         ) from None
+    except TypeError:
+        raise _uncombined(operator, left, right) from None
+    except ValueError as error:  # a negative shift
+        raise ArgumentFault(f"`{operator}`: {error}") from None
 
 
 def _on_tensors(operator: str, left: Any, right: Any) -> Any:
     for side in (left, right):
-        if not isinstance(side, Node) and not number(side):
-            raise ArgumentFault(
-                f"`{operator}` cannot combine {described(left)} and {described(right)}",
-                hint="a list in a formula is no tensor: write tensor([...])"
-                if isinstance(side, list)
-                else None,
-            )
+        if not isinstance(side, Node) and not (number(side) and operator != "@"):
+            raise _uncombined(operator, left, right)
     if operator in BITWISE:
         for side in (left, right):
-            if isinstance(side, Node) and side.dtype.kind in "fc":
+            if isinstance(side, Node) and is_differentiable(side.dtype):
                 raise DtypeFault(
-                    f'"bitwise_{"xor" if operator == "^" else "and" if operator == "&" else "or"}'
-                    f'_cpu" not implemented for {side.dtype.name}',
+                    f'"{BITWISE[operator]}_cpu" not implemented for {side.dtype.name}',
                     hint="use `**` for powers" if operator == "^" else "these need integers",
                 )
-    return BINARY[operator](left, right)
+    try:
+        return BINARY[operator](left, right)
+    except TypeError:
+        raise _uncombined(operator, left, right) from None
+
+
+def _uncombined(operator: str, left: Any, right: Any) -> ArgumentFault:
+    hint = None
+    if left is None or right is None:
+        hint = no_attribute(None, "grad")
+    elif operator == "^":
+        hint = "use `**` for powers"
+    elif isinstance(left, list) or isinstance(right, list):
+        hint = "a list in a formula is no tensor: write tensor([...])"
+    elif operator == "@":
+        hint = "`*` multiplies by a number"
+    elif isinstance(left, str) or isinstance(right, str):
+        hint = "f'{value}' makes a text of a value"
+    elif operator == ">>" and getattr(left, "name", "") == "print":
+        hint = "write `print(…)`"
+    return ArgumentFault(
+        f"`{operator}` cannot combine {described(left)} and {described(right)}", hint=hint
+    )
 
 
 def _check_size(operator: str, left: Any, right: Any) -> None:
@@ -104,7 +126,9 @@ def _check_size(operator: str, left: Any, right: Any) -> None:
                 and isinstance(count, int)
                 and len(items) * count > MAX_ITEMS
             ):
-                raise LimitFault(f"a sequence of more than {MAX_ITEMS} items")
+                raise LimitFault(
+                    f"a sequence of more than {MAX_ITEMS:,} items", hint="zeros(n) makes a tensor"
+                )
 
 
 def unary(tracer: Tracer, operator: str, value: Any) -> Any:
@@ -116,9 +140,10 @@ def unary(tracer: Tracer, operator: str, value: Any) -> Any:
             from gradcli.ops.elementwise import logical_not
 
             return logical_not(value)
-        if operator == "~" and value.dtype.kind in "fc":
+        if operator == "~" and is_differentiable(value.dtype):
             raise DtypeFault(
-                "~ (operator.invert) is only implemented on integer and Boolean-type tensors"
+                "~ (operator.invert) is only implemented on integer and Boolean-type tensors",
+                hint="`~` negates a mask such as x > 0, `-` a number",
             )
     try:
         return UNARY[operator](value)
@@ -198,7 +223,7 @@ def member_of(tracer: Tracer, value: Any, e: tree.Attribute) -> Any:
     raise NameFault(
         f"{described(value)} has no attribute `{name}`",
         e.name_span,
-        "`.grad` is None before backward(), and for what is no leaf" if value is None else None,
+        no_attribute(value, name),
     )
 
 
@@ -222,15 +247,34 @@ def assign_member(tracer: Tracer, target: Any, value: Any) -> None:
             if target.name == "grad" and isinstance(value, Node):
                 _set_grad(owner, value)
                 return
-    if isinstance(target, tree.Subscript):
-        owner = tracer.evaluate(target.value)
-        if isinstance(owner, list | dict):
-            owner[tracer.evaluate(target.index)] = value
-            return
+    if isinstance(target, tree.Subscript) and _assign_item(tracer, target, value):
+        return
     raise SyntaxFault(
         f"`{tracer.source.snippet(target.span)}` cannot be assigned to", target.span,
         "bind the result to a name instead",
     )  # fmt: skip
+
+
+def _assign_item(tracer: Tracer, target: tree.Subscript, value: Any) -> bool:
+    """Carry out `x[i] = …` and `x[i][j] = …` if x is a tensor, a list or a dictionary."""
+    written, keys = target.value, [tracer.evaluate(target.index)]
+    while isinstance(written, tree.Subscript):
+        keys.insert(0, tracer.evaluate(written.index))
+        written = written.value
+    owner = tracer.evaluate(written)
+    while isinstance(owner, list | dict):
+        key = keys.pop(0)
+        if not keys:
+            owner[key] = value
+            return True
+        owner = owner[key]
+    if not isinstance(owner, Node):
+        return False
+    tracer.graph.span = target.span
+    set_item(tracer, owner, *keys, value=value)
+    if isinstance(written, tree.Name):
+        tracer.graph.names.setdefault(owner.id, written.id)
+    return True
 
 
 def _set_grad(owner: Node, value: Node) -> None:

@@ -12,8 +12,17 @@ from gradcli.syntax import tree
 from gradcli.trace import operators
 from gradcli.trace.annotations import annotated
 from gradcli.trace.claims import claim
+from gradcli.trace.expressions import holds, items
 from gradcli.trace.imports import import_names
-from gradcli.trace.values import Jump, Return, UserFunction, as_node, is_numeric_list
+from gradcli.trace.values import (
+    Jump,
+    Results,
+    Return,
+    UserFunction,
+    as_node,
+    described,
+    is_numeric_list,
+)
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -37,6 +46,8 @@ def assign(tracer: Tracer, target: tree.Expression, value: Any, *, named: bool =
 
 
 def _unpack(tracer: Tracer, target: Any, value: Any, named: bool) -> None:
+    if not isinstance(value, Node | list | tuple | range | Results | str | dict):
+        raise ArgumentFault(f"{described(value)} cannot be unpacked", target.span)
     values = list(tracer.iterate(value))
     if len(values) != len(target.items):
         few = len(values) < len(target.items)
@@ -116,7 +127,7 @@ def _return(tracer: Tracer, s: tree.Return) -> None:
 
 
 def _for(tracer: Tracer, s: tree.For) -> None:
-    for item in tracer.iterate(tracer.evaluate(s.iterable)):
+    for item in items(tracer, s.iterable):
         assign(tracer, s.target, item, named=False)
         try:
             tracer.block(s.body)
@@ -126,7 +137,7 @@ def _for(tracer: Tracer, s: tree.For) -> None:
 
 
 def _if(tracer: Tracer, s: tree.If) -> None:
-    tracer.block(s.then if tracer.truth(tracer.evaluate(s.test)) else s.otherwise)
+    tracer.block(s.then if holds(tracer, s.test) else s.otherwise)
 
 
 def _with(tracer: Tracer, s: tree.With) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.errors import ArgumentFault
+from gradcli.errors import ArgumentFault, GradcliError
 from gradcli.graph import Node
 from gradcli.syntax import tree
 from gradcli.tensor_text import format_tensor, number_text, tensor_text
@@ -14,6 +14,9 @@ from gradcli.trace.values import Results
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
+
+
+FORMATS = "for example `.4f` or `.3e` for numbers, `>10` for text"
 
 
 def text(tracer: Tracer, value: Any, *, quoted: bool = False) -> str:
@@ -62,4 +65,6 @@ def _field(tracer: Tracer, field: tree.Field) -> str:
             return field.label + number_text(value, field.format)
         return field.label + format(value, field.format)
     except (TypeError, ValueError) as error:
-        raise ArgumentFault(str(error), field.span) from None
+        raise ArgumentFault(str(error), field.span, FORMATS) from None
+    except GradcliError as error:
+        raise error.at(None, field.span) from None

@@ -123,8 +123,11 @@ def to_array(data: Any, default: DType = FLOAT64, dtype: DType | None = None) ->
             .reshape(shape)
         )
     except (OverflowError, TypeError):
+        hint = None
+        if result.kind in "iu":
+            hint = f"{result.name} holds {np.iinfo(result).min} to {np.iinfo(result).max}"
         raise ArgumentFault(
-            f"a value cannot be converted to {result.name} without overflow"
+            f"value cannot be converted to type {result.name} without overflow", hint=hint
         ) from None
 
 
@@ -136,7 +139,7 @@ def _flattened(data: Any) -> tuple[tuple[int, ...], list[Any]]:
         sizes = {len(x) if isinstance(x, list | tuple | range) else -1 for x in level}
         if len(sizes) > 1:
             lengths = [len(x) if isinstance(x, list | tuple | range) else -1 for x in level]
-            raise _ragged(lengths, len(shape) + 1)
+            raise _ragged(lengths, len(shape))
         shape.append(sizes.pop())
         level = [x for row in level for x in row]
     for item in level:
@@ -195,5 +198,9 @@ def described(value: Any) -> str:
         return repr(value)
     kinds = {int: "an integer", float: "a number", complex: "a complex number", str: "a string",
              list: "a list", tuple: "a tuple", range: "a range", slice: "a slice",
-             Results: "several results"}  # fmt: skip
-    return kinds.get(type(value), type(value).__name__)
+             Results: "a tuple of results", dict: "a table of tensors"}  # fmt: skip
+    if isinstance(value, UserFunction):
+        return f"the function `{value.name}`"
+    if isinstance(value, np.dtype):
+        return f"the dtype {value.name}"
+    return kinds.get(type(value), f"a {type(value).__name__}")

@@ -14,7 +14,7 @@ from gradcli.inspection import Inspection
 from gradcli.ops.dtypes import Array
 from gradcli.session import Session, inspect, leaves
 from gradcli.verify import analytic
-from gradcli.verify.claims import check_claims
+from gradcli.verify.claims import check_claims, upstream
 from gradcli.verify.compare import described, vectors
 from gradcli.verify.examine import Examination, counted, examine
 from gradcli.verify.probe import Outputs, Probe, held_rows, outputs_of
@@ -73,8 +73,9 @@ def check(
     """
     settings = settings or Settings()
     inspection = inspect(session)
-    parameters = _parameters(session)
-    roots = _roots(session, settings, parameters)
+    every = _parameters(session)
+    roots = _roots(session, settings, every)
+    parameters = _current(session.graph, every, [id for id, _ in roots])
     generator = np.random.default_rng(settings.seed)
     targets, notes = [], []
     if roots:
@@ -91,7 +92,7 @@ def check(
             if progress is not None:
                 progress(k + 1, len(target.parameters))
     findings.sort(key=lambda f: SEVERITY.index(f.verdict))
-    claims = check_claims(session, inspection, parameters, settings.points, generator)
+    claims = check_claims(session, inspection, every, settings.points, generator)
     labels = targets[0].outputs.labels if targets else ()
     return Report(session.source.name, labels, tuple(findings), claims, evaluations, tuple(notes))
 
@@ -104,6 +105,21 @@ def _parameters(session: Session) -> list[int]:
     graph, wanted = session.graph, session.tracer.options.wrt
     found = leaves(graph, [i for i in range(len(graph)) if graph.origins[i] == "file"])
     return [i for i in found if not wanted or graph.names.get(i) in wanted]
+
+
+def _current(graph: Graph, parameters: list[int], roots: list[int]) -> list[int]:
+    """Return the parameters that count: of those that share a name, what the roots have seen.
+
+    A loop makes a row of its own at each update. Those that no root depends on are its past; where
+    none is depended on, the last stands for all of them.
+    """
+    seen = upstream(graph, roots)
+    last: dict[int | str, int] = {}
+    for i in parameters:
+        name = graph.names.get(i, graph.current(i))
+        if i in seen or last.get(name) not in seen:
+            last[name] = i
+    return [i for i in parameters if i in seen or i in last.values()]
 
 
 def _roots(
@@ -231,6 +247,8 @@ def _finding(
     gradient: Array | None,
 ) -> Finding:
     node = inspection.node(examination.probe.leaf)
+    names = [session.graph.names.get(i) for i in target.parameters]
+    alone = node.name is not None and names.count(node.name) == 1
     elements.sort(key=lambda e: (SEVERITY.index(e.verdict), -_weight(e)))
     verdict = worst_of([e.verdict for e in elements])
     note = described(elements, node.shape) if verdict == "WRONG" else ""
@@ -240,7 +258,7 @@ def _finding(
     doubtful = verdict in ("WRONG", "NOISY") or settings.verbose
     odd = [e for e in elements if e.verdict != "OK"] or elements
     return Finding(
-        parameter=node.label,
+        parameter=node.name if alone and node.name else node.label,
         line=node.line,
         shape=node.shape,
         dtype=node.dtype,

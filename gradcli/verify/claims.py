@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -84,23 +84,25 @@ def _formula(session: Session, record: ClaimRecord, parameters: Sequence[int]) -
     if not isinstance(left, Node) or not isinstance(right, Node):
         return None
     graph = session.graph
-    upstream = [_upstream(graph, side.id) for side in (left, right)]
-    grads = _recomputed(session, upstream[0] | upstream[1])
+    behind = [upstream(graph, [side.id]) for side in (left, right)]
+    grads = _recomputed(session, behind[0] | behind[1])
     moving = {*parameters, *grads}
     is_gradient = bool(grads) or any(
-        graph.origins[i] == "gradient" and graph.ops[i] is not None
-        for i in upstream[0] | upstream[1]
+        graph.origins[i] == "gradient" and graph.ops[i] is not None for i in behind[0] | behind[1]
     )
-    if not is_gradient or not all(ids & moving for ids in upstream):
+    if not is_gradient or not all(ids & moving for ids in behind):
         return None
     sides = left.id, right.id
     tape = widened(graph) if is_narrow(graph) else graph
     compute(tape, (*sides, *grads.values()))
-    return _Formula(tape, sides, tuple(parameters), grads, record.tolerances or EXACT)
+    needed = upstream(graph, [*sides, *grads.values()])
+    moved = tuple(i for i in parameters if i in needed)
+    return _Formula(tape, sides, moved, grads, record.tolerances or EXACT)
 
 
-def _upstream(graph: Graph, id: int) -> set[int]:
-    found, stack = set(), [id]
+def upstream(graph: Graph, ids: Iterable[int]) -> set[int]:
+    """Return some rows and all that they depend on."""
+    found, stack = set(), list(ids)
     while stack:
         i = stack.pop()
         if i not in found:
@@ -136,9 +138,9 @@ def _tried(
     pairs = [
         pair for _ in range(points) if (pair := _at_random_point(formula, generator)) is not None
     ]
-    held = sum(map(formula.holds, pairs))
+    held, outside = sum(map(formula.holds, pairs)), points - len(pairs)
     if claim.holds and held == len(pairs):
-        return ClaimFinding(claim, len(pairs), held)
+        return ClaimFinding(claim, len(pairs), held, outside)
     base = formula.at({i: formula.graph.values[i] for i in formula.parameters})
     failing = [base] if not claim.holds else [p for p in pairs if not formula.holds(p)]
     worst = farthest(*failing[0], SHOWN)
@@ -148,7 +150,7 @@ def _tried(
         note += f"; {further}" if further else ""
     else:
         note = _difference(claim, [base, *pairs], graph)
-    return ClaimFinding(claim, len(pairs), held, note, tuple(worst))
+    return ClaimFinding(claim, len(pairs), held, outside, note, tuple(worst))
 
 
 def _at_random_point(formula: _Formula, generator: np.random.Generator) -> Pair | None:

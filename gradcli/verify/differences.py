@@ -10,7 +10,7 @@ the values over the step.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -60,6 +60,7 @@ class Numeric:
     one_sided_step: float
     jump: bool
     ordinary: float  # by how much the output changes over an ordinary step, divided by the step
+    rounded: float = 0.0  # by how much the slope changes where x is rounded: ε |x f''|
 
     @property
     def smooth(self) -> bool:
@@ -68,7 +69,7 @@ class Numeric:
             return False
         if np.isinf(self.left) or np.isinf(self.right):
             return self.left == self.right
-        bar = SAFETY * (self.left_error + self.right_error)
+        bar = SAFETY * (self.left_error + self.right_error) + self.rounded
         size = max(abs(self.left), abs(self.right))
         return abs(self.left - self.right) <= bar + KINK * size
 
@@ -150,7 +151,18 @@ def numeric(x: float, start: float, rungs: list[Ladder], output: int, noise: flo
     for other in candidates[1:]:
         if own.smooth and other.smooth and other.error < own.error:
             own = other
-    return own
+    return replace(own, rounded=_rounded(x, start, rungs[0], output))
+
+
+def _rounded(x: float, start: float, rung: Ladder, output: int) -> float:
+    """Return by how much rounding moves a slope, where a loop has ended at a minimum say."""
+    near = np.flatnonzero(rung.steps <= abs(x) / 2)
+    if not near.size:
+        return 0.0
+    k, h = near[0], rung.steps[near[0]]
+    with np.errstate(all="ignore"):
+        bend = float(abs(rung.plus[k, output] - 2 * start + rung.minus[k, output]) / h)
+    return 16 * float(np.finfo(np.float64).eps) * bend if np.isfinite(bend) else 0.0
 
 
 def _on_ladder(start: float, h: Array, plus: Array, minus: Array, noise: float) -> Numeric:

@@ -89,12 +89,19 @@ class Examination:
     def _tolerances(self, jacobian: Array) -> list[Tolerance]:
         finite = np.where(np.isfinite(jacobian), np.abs(jacobian), 0.0)
         largest = finite.max(axis=0, initial=0.0)
+        whole = largest[self._partners()]  # both parts of a complex output round alike
         values = np.nan_to_num(np.abs(self.probe.start), posinf=0.0)
         still = STILL * values / max(self.probe.reach, EPSILON)
         return [
-            Tolerance(self.tolerance, ROUND_OFF * g, NEGLIGIBLE * g, s)
-            for g, s in zip(largest.tolist(), still.tolist(), strict=True)
+            Tolerance(self.tolerance, ROUND_OFF * max(g, w), NEGLIGIBLE * g, s)
+            for g, w, s in zip(largest.tolist(), whole.tolist(), still.tolist(), strict=True)
         ]
+
+    def _partners(self) -> list[int]:
+        """Return for every output the other part of the same complex number, or itself."""
+        place = {label: j for j, label in enumerate(self.probe.outputs.labels)}
+        other = {".re": ".im", ".im": ".re"}
+        return [place.get(label[:-3] + other.get(label[-3:], "-"), j) for label, j in place.items()]
 
     def _agreeing(self, jacobian: Array, tolerances: list[Tolerance]) -> tuple[Array, Array]:
         """Return where the quick differences say OK, and where they say anything reliable."""
@@ -116,7 +123,11 @@ class Examination:
         found = self._numeric(place)
         start = float(self.probe.start[place.output])
         dull = NEGLIGIBLE * found.ordinary if np.isfinite(found.ordinary) else 0.0
-        tolerance = replace(tolerance, negligible=max(tolerance.negligible, dull))
+        tolerance = replace(
+            tolerance,
+            negligible=max(tolerance.negligible, dull),
+            absolute=tolerance.absolute + found.rounded,
+        )
         judgement = judge(analytic, start, found, tolerance)
         return self._element(place, analytic, judgement, found)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from gradcli.inspection import Claim
@@ -113,13 +113,15 @@ class ClaimFinding:
     """A claim, what became of it at random points, and how its sides differ.
 
     `points` is how many points were tried beside the file's own, `held` at how many of them the
-    claim held; both are 0 for claims that are no formula of the parameters. `worst` are places
+    claim held; both are 0 for claims that are no formula of the parameters. `outside` points more
+    say nothing: a side was not finite there, however near they were drawn. `worst` are places
     where the sides differ most, with both values.
     """
 
     claim: Claim
     points: int = 0
     held: int = 0
+    outside: int = 0
     note: str = ""
     worst: tuple[tuple[tuple[int, ...], float, float], ...] = ()
 
@@ -153,3 +155,36 @@ class Report:
         if not self.findings and not self.claims:
             return 3
         return {"WRONG": 1, "NOISY": 3}.get(self.verdict, 0)
+
+
+def merged(reports: Sequence[Report], note: str) -> Report:
+    """Return one report of the same file at several points: the worst finding of each kind."""
+    first = reports[0]
+    findings: dict[tuple[str, int, Mode, int], Finding] = {}
+    for k, report in enumerate(reports):
+        for f in report.findings:
+            key = f.parameter, f.line, f.mode, f.order
+            known = findings.get(key)
+            if known is None or SEVERITY.index(f.verdict) < SEVERITY.index(known.verdict):
+                where = f"at drawn point {k + 1}"
+                told = k and f.verdict != "OK"
+                note_there = f"{where}: {f.note}" if f.note else where
+                findings[key] = replace(f, note=note_there) if told else f
+    ordered = sorted(findings.values(), key=lambda f: SEVERITY.index(f.verdict))
+    claims = tuple(
+        _claim_of([report.claims[k] for report in reports]) for k in range(len(first.claims))
+    )
+    notes = (note, *first.notes)
+    return replace(
+        first, findings=tuple(ordered), claims=claims, notes=notes,
+        evaluations=sum(report.evaluations for report in reports),
+    )  # fmt: skip
+
+
+def _claim_of(found: Sequence[ClaimFinding]) -> ClaimFinding:
+    """Return the first that fails; the first with all points counted where none does."""
+    failing = next((c for c in found if not c.holds), None)
+    if failing is not None:
+        return failing
+    more = len(found) - 1
+    return replace(found[0], points=found[0].points + more, held=found[0].held + more)

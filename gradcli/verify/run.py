@@ -4,38 +4,57 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from gradcli.errors import GradcliError, InputFault, Source
 from gradcli.session import Request, run
 from gradcli.trace import Options
+from gradcli.verify import drawn
 from gradcli.verify.check import Settings, check
-from gradcli.verify.report import SEVERITY, Report, Verdict
+from gradcli.verify.report import SEVERITY, Report, Verdict, merged
 
 SUFFIX = ".expr"
+FileVerdict = Verdict | Literal["ERROR", "SKIPPED"]
+
 ERROR = 2  # exit status of a file that cannot be run
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one file: a report, or the error that kept it from running."""
+    """What became of one file: a report, or the error that kept it from running.
+
+    A file of a folder whose inputs are not bound is skipped; `needs` names them.
+    """
 
     file: str
     report: Report | None
     error: str | None = None
     line: int | None = None
+    needs: tuple[str, ...] = ()
 
     @property
-    def verdict(self) -> Verdict | Literal["ERROR"]:
-        """The report's verdict, or ERROR."""
+    def verdict(self) -> FileVerdict:
+        """The report's verdict, ERROR or SKIPPED."""
+        if self.needs:
+            return "SKIPPED"
         return "ERROR" if self.report is None else self.report.verdict
 
     @property
     def status(self) -> int:
         """The exit status that this file alone would give."""
+        if self.needs:
+            return 0
         return ERROR if self.report is None else self.report.status
+
+
+class Unbound(InputFault):
+    """A file of a folder has inputs that nothing binds."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        super().__init__(f"needs inputs: {', '.join(names)}")
+        self.names = names
 
 
 def status_of(outcomes: Sequence[Outcome]) -> int:
@@ -44,10 +63,10 @@ def status_of(outcomes: Sequence[Outcome]) -> int:
     return next((status for status in (1, ERROR, 3) if status in found), 0)
 
 
-def verdict_of(outcomes: Sequence[Outcome]) -> Verdict | Literal["ERROR"]:
-    """Return the worst verdict."""
-    order = [SEVERITY[0], "ERROR", *SEVERITY[1:]]
-    return min((o.verdict for o in outcomes), key=order.index, default="OK")
+def verdict_of(outcomes: Sequence[Outcome]) -> FileVerdict:
+    """Return the worst verdict of the files that were checked."""
+    order = [SEVERITY[0], "ERROR", *SEVERITY[1:], "SKIPPED"]
+    return min((o.verdict for o in outcomes if not o.needs), key=order.index, default="OK")
 
 
 def check_source(
@@ -55,12 +74,32 @@ def check_source(
     options: Options,
     settings: Settings | None = None,
     progress: Callable[[int, int], None] | None = None,
+    *,
+    walked: bool = False,
 ) -> Report:
-    """Run a text and check it.
+    """Run a text and check it, at several drawn points where it declares inputs by shape only.
 
-    Raises: GradcliError where it is wrong.
+    Raises: GradcliError where it is wrong; Unbound where it was found by walking a folder, and
+    has inputs without values.
     """
-    return check(run(source, options, Request(backward=False)), settings, progress)
+    settings = settings or Settings()
+    inputs = drawn.declared(source, options)
+    if walked:
+        names = drawn.needed(source, options, inputs)
+        if names:
+            raise Unbound(names)
+    if not inputs:
+        return check(run(source, options, Request(backward=False)), settings, progress)
+    reports: list[Report] = []
+    points = max(settings.points, 1)
+    for session in drawn.runs(source, options, inputs, points):
+        own = replace(settings, points=0) if reports else settings
+        reports.append(check(session, own))
+        if progress is not None:
+            progress(len(reports), points)
+    shapes = ", ".join(f"{name} {list(shape)}" for name, (shape, _) in inputs.items())
+    note = f"inputs drawn at {points} point{'s' * (points > 1)} (seed {options.seed}): {shapes}"
+    return merged(reports, note)
 
 
 def files_in(paths: Sequence[str]) -> list[str]:
@@ -112,6 +151,8 @@ def attempted(file: str, make: Callable[[], Report]) -> Outcome:
     """Return the outcome of a check, errors included."""
     try:
         return Outcome(file, make())
+    except Unbound as error:
+        return Outcome(file, None, needs=error.names)
     except GradcliError as error:
         line = None
         if error.source is not None and error.span is not None:

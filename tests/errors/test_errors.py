@@ -12,6 +12,7 @@ import pytest
 from tests.cli.runner import run
 
 FOLDER = Path(__file__).parent
+LIMITS = ("--max-nodes", "1000", "--max-memory", "1GB")
 NAMES = sorted(path.stem for path in FOLDER.glob("*.expr"))
 
 
@@ -19,7 +20,7 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.expr"))
 def test_a_bad_file_is_reported_as_in_the_text_beside_it(
     name: str, request: pytest.FixtureRequest
 ) -> None:
-    outcome = run("eval", f"{name}.expr", "--max-memory", "1GB", folder=FOLDER)
+    outcome = run("eval", f"{name}.expr", *LIMITS, folder=FOLDER)
     assert (outcome.status, outcome.output) == (2, "")
     assert "Traceback" not in outcome.errors
     assert outcome.errors.startswith(f"{name}.expr:")

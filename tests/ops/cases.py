@@ -27,7 +27,7 @@ LETTERS: dict[str, Shape] = {"s": (), "v": (3,), "M": (2, 3), "A": (3, 3), "T": 
 
 # rows whose examples would have to name what a letter cannot be: conditions, indices, classes
 MORE: dict[str, tuple[str, ...]] = {
-    "where": ("where(v > 0, v, v ** 2)",),
+    "where.self": ("where(v > 0, v, v ** 2)",),
     "gather": ("M.gather(1, tensor([[0, 0], [2, 1]]))",),
     "nll_loss": (
         "F.nll_loss(M, tensor([2, 0]))",
@@ -57,6 +57,7 @@ MORE: dict[str, tuple[str, ...]] = {
     "_scaled_dot_product_flash_attention_for_cpu": (
         "F.scaled_dot_product_attention(T[None], T[None], T[None])",
     ),
+    "_normal": ("normal(v, v * v)", "normal(v, 2.0)", "normal(1.0, v * v)"),
     "fmod": ("fmod(v, v * v + 1)",),
 }
 

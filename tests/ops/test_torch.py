@@ -2,7 +2,8 @@
 
 One text is run by both: by gradcli, and by Python with PyTorch's names. Where PyTorch refuses a
 call, gradcli may give an answer, and must not crash. `torch_differences.txt` lists the calls on
-which the two differ; `--update-golden` takes off what agrees, and nothing puts a call on it.
+which the two differ, how, and why that is right; `--update-golden` takes off what agrees, and
+nothing puts a call on it.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ REFUSALS = (
 )
 
 DIFFERENCES = Path(__file__).parent / "torch_differences.txt"
-KNOWN = dict(line.split("\t", 1) for line in DIFFERENCES.read_text().splitlines())
+KNOWN = {line.split("\t")[0]: line for line in DIFFERENCES.read_text().splitlines()}
 
 
 class Call(NamedTuple):
@@ -302,11 +303,12 @@ def test_the_list_of_differences_only_shrinks(request: pytest.FixtureRequest) ->
         for dtype in FLOATS + OTHERS
         for call in taken(row, dtype)
     }
-    left = {k: why for k, why in KNOWN.items() if k in every}
+    left = {k: line for k, line in KNOWN.items() if k in every}
     if request.config.getoption("--update-golden"):
-        left = {k: why for k, why in left.items() if difference(*every[k]) is not None}
-        DIFFERENCES.write_text("".join(f"{k}\t{why}\n" for k, why in left.items()))
+        left = {k: line for k, line in left.items() if difference(*every[k]) is not None}
+        DIFFERENCES.write_text("".join(f"{line}\n" for line in left.values()))
         return
+    assert all(len(line.split("\t")) == 3 for line in KNOWN.values()), "a reason is missing"
     assert left == KNOWN, "a call is listed that no row makes: pytest --update-golden removes it"
     assert len(every) > 8000
     assert set(LETTERS) == set(sized(3, 2, 2))

@@ -33,7 +33,7 @@ INPUTS = {
     )
     for name, x in DATA["inputs"].items()
 }
-AT_LEAST = 357  # raise it as the list shrinks
+AT_LEAST = 360  # raise it as the list shrinks
 UNCOVERED = Uncovered("uncovered.txt", "reference expressions", ROWS)
 
 

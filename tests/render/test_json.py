@@ -1,6 +1,5 @@
 import json
 import re
-import time
 from typing import Any
 
 import numpy as np
@@ -83,9 +82,9 @@ def test_every_key_is_documented(odd: Inspection) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_a_million_elements_take_seconds_at_most(dtype: str) -> None:
+def test_a_million_elements_are_written_one_by_one(dtype: str) -> None:
     m = Maker()
-    m.add("x", np.random.default_rng(0).normal(size=10**6), dtype=dtype)
-    start = time.perf_counter()
-    EVAL["json"](m.inspection())
-    assert time.perf_counter() - start < 5
+    values = np.random.default_rng(0).normal(size=10**6)
+    m.add("x", values, dtype=dtype)
+    (node,) = json.loads(EVAL["json"](m.inspection()))["nodes"]
+    assert np.array_equal(np.array(node["value"], dtype), values.astype(dtype))

@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 
@@ -125,8 +123,6 @@ def test_decimal_points_stand_in_one_column() -> None:
     assert texts == ["-28", "  1.5", "  1.234e-12", "100.25", "nan", "  7e+20"]
 
 
-def test_a_million_elements_take_no_time() -> None:
+def test_a_million_elements_are_a_summary() -> None:
     array = np.random.default_rng(0).normal(size=10**6).astype(np.float32)
-    start = time.perf_counter()
-    lines(array, 40)
-    assert time.perf_counter() - start < 0.5
+    assert len(lines(array, 40)) <= 4

@@ -1,4 +1,3 @@
-import time
 from typing import Any
 
 import pytest
@@ -52,7 +51,5 @@ def test_a_chain_of_100_000_nodes_is_cut_with_a_note() -> None:
     for i in range(100_000):
         node = m.add("t", 1.0, op="neg", inputs=(node,), grad_fn="NegBackward0", root=i == 99_999)
     inspection = m.inspection()
-    start = time.perf_counter()
     text = printed(tree(inspection))
-    assert time.perf_counter() - start < 3
     assert "99,984 nodes left out (--full shows them)" in text

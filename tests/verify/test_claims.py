@@ -2,7 +2,9 @@
 
 import pytest
 
+from gradcli.render import CHECK
 from gradcli.verify import ClaimFinding
+from tests.render.printing import printed
 from tests.verify.checking import checked
 
 DATA = """
@@ -86,3 +88,12 @@ def test_claims_of_float32_files_are_verified_in_float64() -> None:
         "w = param([1., 2.], dtype=float32)\ny = sum(exp(w))\nassert allclose(grad(y, w), exp(w))"
     )
     assert claim(text).held == 8
+
+
+def test_points_outside_the_domain_are_undecided_and_said() -> None:
+    text = "w = param([1.] * 40)\ny = sum(asin(w))\n"
+    found = claim(text + "assert allclose(grad(y, w), 1/sqrt(1 - w**2))")
+    assert found.holds
+    assert (found.points, found.held, found.outside) == (0, 0, 8)
+    text = printed(CHECK["table"](checked(text + "assert allclose(grad(y, w), 1/sqrt(1 - w**2))")))
+    assert "undecided at 8 random points: outside the domain" in text

@@ -1,0 +1,163 @@
+"""What is wrong where no operation is to blame: unknown names, calls of what is no function."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Mapping
+from difflib import get_close_matches
+from inspect import signature
+from typing import Any
+
+from gradcli.errors import (
+    ArgumentFault,
+    GradcliError,
+    InputFault,
+    NameFault,
+    Source,
+    Span,
+    SyntaxFault,
+)
+from gradcli.graph import Node
+from gradcli.ops import FUNCTIONS as ROWS
+from gradcli.syntax import tree
+from gradcli.trace.attributes import ATTRIBUTES, METHODS
+from gradcli.trace.builtins import names
+from gradcli.trace.inputs import assigned_names, called_names
+from gradcli.trace.values import Jump, Namespace, Results, Return, described
+
+# what NumPy and Python raise over arguments that no operation has refused
+UNFORESEEN = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    NotImplementedError,
+)
+NOT_COMPUTED = "cannot be computed with these values"
+WHAT_TO_CHECK = "check their shapes, dtypes and ranges"
+
+# what people use that is not here, and what to write instead
+INSTEAD = {
+    "open": 'load("data.npz") reads a data file',
+    "input": "bind values on the command line: -s NAME=…, -p NAME=…, --data FILE",
+    "map": "write a list comprehension: [f(x) for x in xs]",
+    "filter": "write a list comprehension: [x for x in xs if …]",
+    "dict": "write a tuple or a list",
+    "set": "write a tuple or a list",
+    "type": "`x.dtype` and `x.shape` say what a tensor is",
+    "isinstance": "`x.dtype` and `x.shape` say what a tensor is",
+    "complex": "write 1 + 2j",
+    "cuda": "leave it out: tensors are on the CPU",
+    "optim": "write the update by hand: with no_grad(): w -= 0.1 * w.grad",
+    "Linear": "write F.linear(x, weight, bias), with parameters that the file makes",
+    "Module": "write functions with `def`, and parameters with param(...)",
+    "Sequential": "write functions with `def`, and parameters with param(...)",
+}
+
+
+def counted(n: int, noun: str) -> str:
+    """Return a number of things: `1 argument`, `2 arguments`."""
+    return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
+def suggestion(name: str, known: Any) -> str | None:
+    """Say what to write for a name that is not here: something else, or the nearest known name."""
+    near = INSTEAD.get(name) or next(iter(get_close_matches(name, known, 1)), None)
+    return near if near is None or name in INSTEAD else f"did you mean `{near}`?"
+
+
+def unbound(program: tree.Program, missing: Mapping[str, Span]) -> GradcliError:
+    """Return the error for names that the file reads, and that nothing binds."""
+    known = [*assigned_names(program), *names()]
+    called = called_names(program)
+    for name, span in missing.items():
+        if name in called:  # an input is a tensor, and no tensor can be called
+            if hasattr(builtins, name):
+                what = f"Python's `{name}` is not part of the language"
+                return NameFault(what, span, INSTEAD.get(name))
+            hint = suggestion(name, known) or f"define it with `def {name}(…):`"
+            return NameFault(f"the function `{name}` is not defined", span, hint)
+    listed = ", ".join(f"`{name}`" for name in missing)
+    subject = "the input {} is" if len(missing) == 1 else "the inputs {} are"
+    near = {name: get_close_matches(name, known, 1, 0.75) for name in missing}
+    guesses = [f"`{v[0]}`" + f" for `{k}`" * (len(missing) > 1) for k, v in near.items() if v]
+    hint = "bind it with" if len(missing) == 1 else "bind them with"
+    hint = f"{hint} {' '.join(f'-s {name}=…' for name in missing)} (-p for a parameter), or --data"
+    if guesses:
+        hint = f"did you mean {', '.join(guesses)}? Otherwise {hint}"
+    return InputFault(
+        f"{subject.format(listed)} not bound", next(iter(missing.values())), f"{hint} FILE"
+    )
+
+
+def outside(jump: Return | Jump) -> GradcliError:
+    """Return the error for a `return`, `break` or `continue` that stands where it has no effect."""
+    if isinstance(jump, Return):
+        return SyntaxFault("'return' outside function", hint="give the result a name: `loss = …`")
+    return SyntaxFault(f"'{jump.args[0]}' outside loop", hint="it stands inside `for … in …:`")
+
+
+def uncallable(value: Any, name: str | None) -> str | None:
+    """Say what to write instead of a call of something that is no function."""
+    if isinstance(value, Namespace):
+        return f"call one of its functions: {value.path}.tensor(…)"
+    if isinstance(value, Node | int | float | complex):
+        if name is not None and (name in names() or hasattr(builtins, name)):
+            return f"the file binds `{name}`, which hides the function: choose another name"
+        return "write `*` for a product, and [ ] for an element"
+    return None
+
+
+def wrong_call(
+    function: Any, args: list[Any], keywords: dict[str, Any], error: TypeError
+) -> GradcliError:
+    """Return the error for a call whose arguments do not fit what runs it.
+
+    A method's own function takes the run and the tensor before the arguments of the file.
+    """
+    name = getattr(function, "name", "the function")
+    if "positional argument" not in str(error) and "keyword argument" not in str(error):
+        return ArgumentFault(f"{name}() {NOT_COMPUTED}: {error}", hint=WHAT_TO_CHECK)
+    words = [*(described(x) for x in args), *(f"{word}=" for word in keywords)]
+    given = ", ".join(words) if words else "nothing"
+    parameters = method_parameters(name)
+    hint = None if parameters is None else f"the signature is `{name}({', '.join(parameters)})`"
+    return ArgumentFault(f"{name}() does not take {given}", hint=hint)
+
+
+def method_parameters(name: str) -> list[str] | None:
+    """Return the parameters of a tensor's method, None where they are not written out."""
+    if name == "backward":
+        return ["gradient=None", "retain_graph=None", "inputs=None"]
+    if name not in METHODS:
+        return None
+    parameters = list(signature(METHODS[name]).parameters.values())[2:]
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return None
+    return [p.name + f"={p.default}" * (p.default is not p.empty) for p in parameters]
+
+
+def no_attribute(value: Any, name: str) -> str | None:
+    """Say why a value that is no tensor lacks an attribute, where tensors have it."""
+    if isinstance(value, Results) and value.names:
+        return f"it has {', '.join(f'`{n}`' for n in value.names)}"
+    if value is None:
+        return "`.grad` of a leaf is None before backward(), and so is a function without `return`"
+    if name in ATTRIBUTES or name in METHODS or name in ROWS:
+        return "tensors have it: tensor(…) makes one"
+    return None
+
+
+def unforeseen(source: Source, span: Span, error: BaseException) -> GradcliError:
+    """Return the error for an expression over which NumPy or Python stumbled."""
+    reason = next(iter(str(error).splitlines()), "")
+    text = source.snippet(span)
+    text = text if len(text) <= 60 else text[:59] + "…"
+    return ArgumentFault(
+        f"`{text}` {NOT_COMPUTED}" + f": {reason}" * bool(reason),
+        span,
+        WHAT_TO_CHECK,
+        source,
+    )

@@ -1,0 +1,213 @@
+"""Values for inputs that a file declares by shape only, from the domains of what uses them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gradcli.errors import GradcliError, InputFault, Source
+from gradcli.graph import Graph, Node
+from gradcli.ops.dtypes import DTYPES, Array, DType
+from gradcli.ops.rule import REAL, Interval
+from gradcli.session import Request, Session, run
+from gradcli.syntax import parse, tree
+from gradcli.trace import Binding, Options, Tracer
+from gradcli.trace.builtins import DTYPE_NAMES, lookup
+from gradcli.trace.inputs import free_names
+from gradcli.trace.mistakes import unbound
+
+SIZES = (3, 4, 5, 2, 6, 7)  # of named dimensions: different ones, so that a transpose shows
+ATTEMPTS = 16  # draws until every value of the run is finite
+MARGIN = 0.02  # of an interval, that is kept from its ends
+
+Declared = Mapping[str, tuple[tuple[int, ...], DType]]
+
+
+def needed(source: Source, options: Options, inputs: Declared) -> tuple[str, ...]:
+    """Return the inputs that nothing binds or declares, none where a name looks mistaken."""
+    program = parse(source)
+    missing = {
+        name: span
+        for name, span in free_names(program).items()
+        if name not in options.bindings and name not in inputs and lookup(name) is None
+    }
+    if not missing:
+        return ()
+    error = unbound(program, missing)
+    mistaken = not isinstance(error, InputFault) or (error.hint or "").startswith("did you mean")
+    return () if mistaken else tuple(missing)
+
+
+def declared(source: Source, options: Options) -> Declared:
+    """Return shape and dtype of the unbound inputs that the file declares without a value.
+
+    Raises: InputFault where a size is not a number.
+    """
+    program = parse(source)
+    missing = {n for n in free_names(program) if n not in options.bindings}
+    found = {
+        s.target.id: s.annotation
+        for s in program.statements
+        if isinstance(s, tree.Annotated)
+        and s.value is None
+        and isinstance(s.target, tree.Name)
+        and s.target.id in missing
+    }
+    if not found:
+        return {}
+    sizes = _Sizes(program, options)
+    return {
+        name: (sizes.shape(annotation), _dtype(annotation, options))
+        for name, annotation in found.items()
+    }
+
+
+def runs(source: Source, options: Options, inputs: Declared, points: int) -> Iterator[Session]:
+    """Yield runs of a file at drawn inputs, one a point; a parameter each that is floating.
+
+    Raises: GradcliError where the file does not run.
+    """
+    generator = np.random.default_rng(options.seed)
+    intervals: dict[str, Interval] = {}
+    for point in range(points):
+        for attempt in range(ATTEMPTS):
+            # what no operation says may want it: log(2*x) positive numbers, asin(2*x) small ones
+            positive, spread = attempt % 2 == 1, 0.8**attempt
+            drawn = {
+                name: _draw(generator, shape, dtype, intervals.get(name), positive, spread)
+                for name, (shape, dtype) in inputs.items()
+            }
+            bound = replace(options, bindings={**options.bindings, **drawn})
+            try:
+                session = run(source, bound, Request(backward=False))
+            except GradcliError:
+                if attempt == ATTEMPTS - 1:
+                    raise
+                continue
+            if not point and not attempt:
+                intervals = {name: _interval(session, name) for name in inputs}
+                if any(interval != REAL for interval in intervals.values()):
+                    continue
+            if _finite(session) or attempt == ATTEMPTS - 1:
+                yield session
+                break
+
+
+# ---- what is declared ----------------------------------------------------------------------
+
+
+class _Sizes:
+    """The sizes that annotations name: known from the file or a bound input, else chosen."""
+
+    def __init__(self, program: tree.Program, options: Options) -> None:
+        self.program = program
+        self.tracer = Tracer(tree.Program(program.source, ()), options)
+        self.known = self.tracer.scope
+        for s in program.statements:
+            if isinstance(s, tree.Assign) and isinstance(s.targets[0], tree.Name):
+                self._constant(s.targets[0].id, s.value)
+            if isinstance(s, tree.Annotated) and isinstance(s.target, tree.Name):
+                self._bound(s, options.bindings.get(s.target.id))
+        for name, binding in options.bindings.items():
+            if np.ndim(binding.value) == 0 and np.asarray(binding.value).dtype.kind in "iu":
+                self.known.setdefault(name, int(binding.value))
+
+    def _constant(self, name: str, value: tree.Expression) -> None:
+        try:
+            found = self.tracer.evaluate(value)
+        except GradcliError:
+            return
+        if isinstance(found, int):
+            self.known[name] = found
+
+    def _bound(self, s: tree.Annotated, binding: Binding | None) -> None:
+        if binding is None or not isinstance(s.annotation, tree.Subscript):
+            return
+        for size, n in zip(_items(s.annotation), np.shape(binding.value), strict=False):
+            if isinstance(size, tree.Name):
+                self.known.setdefault(size.id, n)
+
+    def shape(self, annotation: tree.Expression) -> tuple[int, ...]:
+        """Return the shape that an annotation states, a scalar's where it states none."""
+        if not isinstance(annotation, tree.Subscript):
+            return ()
+        return tuple(self._size(size) for size in _items(annotation))
+
+    def _size(self, size: tree.Expression) -> int:
+        statement = tree.ExpressionStatement(size, size.span)
+        for name in free_names(tree.Program(self.program.source, (statement,))):
+            if name not in self.known:
+                chosen = sum(k.startswith("size ") for k in self.known)
+                self.known[f"size {name}"] = True
+                self.known[name] = SIZES[chosen % len(SIZES)]
+        found = self.tracer.evaluate(size)
+        if not isinstance(found, int) or found < 0:
+            raise InputFault(
+                f"the size `{self.program.source.snippet(size.span)}` is not a number",
+                size.span, "write float64[3, 4], or names: float64[n, 4]", self.program.source,
+            )  # fmt: skip
+        return found
+
+
+def _items(annotation: tree.Subscript) -> tuple[tree.Expression, ...]:
+    index = annotation.index
+    return index.items if isinstance(index, tree.TupleDisplay) else (index,)
+
+
+def _dtype(annotation: tree.Expression, options: Options) -> DType:
+    kind = annotation.value if isinstance(annotation, tree.Subscript) else annotation
+    name = kind.name if isinstance(kind, tree.Attribute) else getattr(kind, "id", "")
+    return DTYPES[DTYPE_NAMES[name]] if name in DTYPE_NAMES else options.default_dtype
+
+
+# ---- values --------------------------------------------------------------------------------
+
+
+def _draw(
+    generator: np.random.Generator,
+    shape: tuple[int, ...],
+    dtype: DType,
+    interval: Interval | None,
+    positive: bool,
+    spread: float,
+) -> Binding:
+    if dtype.kind in "iub":
+        return Binding(generator.integers(0, 2, shape).astype(dtype))
+    low, high = interval or REAL
+    x: Array = spread * generator.standard_normal(shape)
+    if np.isfinite(low) and np.isfinite(high):
+        x = low + (high - low) * generator.uniform(MARGIN, 1 - MARGIN, shape)
+    elif np.isfinite(low) or positive:
+        x = (low if np.isfinite(low) else 0.0) + np.abs(x) + MARGIN
+    elif np.isfinite(high):
+        x = high - np.abs(x) - MARGIN
+    if dtype.kind == "c":
+        x = x + 1j * generator.standard_normal(shape)
+    return Binding(np.asarray(x).astype(dtype), parameter=True)
+
+
+def _interval(session: Session, name: str) -> Interval:
+    """Return where the operations that use an input directly are all defined."""
+    value: Any = session.tracer.scope.get(name)
+    low, high = REAL
+    if not isinstance(value, Node):
+        return low, high
+    for op, slot in _uses(session.graph, value.id):
+        if op is not None and slot < len(op.domain):
+            low, high = max(low, op.domain[slot][0]), min(high, op.domain[slot][1])
+    return (low, high) if low < high else REAL
+
+
+def _uses(graph: Graph, leaf: int) -> Iterator[tuple[Any, int]]:
+    for id, inputs in enumerate(graph.inputs):
+        for slot, i in enumerate(inputs):
+            if i == leaf and graph.origins[id] == "file":
+                yield graph.ops[id], slot
+
+
+def _finite(session: Session) -> bool:
+    results = [n.value for n in session.tracer.results if n.dtype.kind in "fc"]
+    return all(bool(np.all(np.isfinite(x))) for x in results)
