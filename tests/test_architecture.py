@@ -40,6 +40,7 @@ MAY_IMPORT: dict[str, str] = {
     "diagnose": f"{RUN} verify explain",
     "api": f"{RUN} verify explain diagnose",
     "render": "errors reference inspection verify explain diagnose",
+    "pytest_plugin": f"{RUN} verify explain diagnose api render",
     "cli": f"{RUN} reference verify explain diagnose api render manual",
 }
 # upward imports that stand, each inside a function

@@ -10,7 +10,7 @@ import numpy as np
 
 from gradcli.errors import AutogradFault, InputFault
 from gradcli.graph import Graph, Node
-from gradcli.inspection import Inspection
+from gradcli.inspection import Inspection, NodeFacts
 from gradcli.ops.dtypes import Array
 from gradcli.session import Session, inspect, leaves
 from gradcli.verify import analytic
@@ -247,8 +247,6 @@ def _finding(
     gradient: Array | None,
 ) -> Finding:
     node = inspection.node(examination.probe.leaf)
-    names = [session.graph.names.get(i) for i in target.parameters]
-    alone = node.name is not None and names.count(node.name) == 1
     elements.sort(key=lambda e: (SEVERITY.index(e.verdict), -_weight(e)))
     verdict = worst_of([e.verdict for e in elements])
     note = described(elements, node.shape) if verdict == "WRONG" else ""
@@ -258,7 +256,7 @@ def _finding(
     doubtful = verdict in ("WRONG", "NOISY") or settings.verbose
     odd = [e for e in elements if e.verdict != "OK"] or elements
     return Finding(
-        parameter=node.name if alone and node.name else node.label,
+        parameter=_label(session.graph, target, node),
         line=node.line,
         shape=node.shape,
         dtype=node.dtype,
@@ -278,6 +276,12 @@ def _finding(
         slope=slope(examination, elements) if doubtful and elements else None,
         sweep=sweep(examination, elements) if settings.verbose and elements else (),
     )
+
+
+def _label(graph: Graph, target: Target, node: NodeFacts) -> str:
+    """Return a parameter's name; with its line where another one that counts has it too."""
+    names = [graph.names.get(i) for i in target.parameters]
+    return node.name if node.name and names.count(node.name) == 1 else node.label
 
 
 def _weight(element: Element) -> float:

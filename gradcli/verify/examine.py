@@ -116,6 +116,7 @@ class Examination:
         with np.errstate(all="ignore"):
             size = np.maximum(np.abs(jacobian), np.abs(value))
             near = np.abs(jacobian - value) <= self.tolerance * size + absolute + error
+            near &= np.isfinite(jacobian)
             sharp = settled & (error <= np.maximum(DECISIVE * size, np.maximum(negligible, still)))
         return near & sharp, sharp
 

@@ -75,6 +75,13 @@ WRONG: dict[str, Any] = {
 }
 
 
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
+def test_a_gradient_that_is_not_finite_is_wrong_where_the_derivative_is(value: float) -> None:
+    session = session_of("w = param([0.3, -0.5])\ny = sum(tanh(w))")
+    with_wrong_rule(session.graph, "tanh", lambda body: lambda *a: body(*a) * 0 + value)
+    assert check(session).findings[0].counts == {"WRONG": 2}
+
+
 @pytest.mark.parametrize("change", WRONG, ids=str)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_a_wrong_rule_is_caught(change: str, dtype: str) -> None:
