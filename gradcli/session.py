@@ -13,6 +13,7 @@ from gradcli.errors import AutogradFault, GradcliError, InputFault, Source
 from gradcli.execute import compute
 from gradcli.graph import OUTPUT, Graph, Node
 from gradcli.inspection import Array, Claim, FunctionFacts, Inspection, Kind, NodeFacts, Notice
+from gradcli.ops.dtypes import is_floating
 from gradcli.syntax import parse
 from gradcli.trace import Options, Tracer
 from gradcli.trace.claims import ClaimRecord
@@ -93,7 +94,7 @@ def _root(tracer: Tracer, request: Request) -> int | None:
     for node in reversed(tracer.results):
         if not node.requires_grad or tracer.graph.ops[node.id] is None:
             continue
-        if shape is None and np.prod(node.shape) == 1 and node.dtype.kind == "f":
+        if shape is None and np.prod(node.shape) == 1 and is_floating(node.dtype):
             return node.id
         if shape is not None and node.shape == shape:
             return node.id
