@@ -40,15 +40,20 @@ def compute(graph: Graph, ids: Iterable[int]) -> None:
 
 
 def evaluate(graph: Graph, id: int, values: Any) -> Any:
-    """Return the value of one row from the values of its operands."""
+    """Return the value of one row, where `values` has those of its operands."""
+    operands = [values[i] if i >= 0 else graph.scalars[~i] for i in graph.inputs[id]]
+    return apply(graph, id, operands, graph.attrs[id])
+
+
+def apply(graph: Graph, id: int, operands: list[Any], attrs: dict[str, Any]) -> Any:
+    """Return the value of one row for operands and attributes that need not be the tape's."""
     op = graph.ops[id]
     assert op is not None, "a leaf brings its value"
-    operands = [values[i] if i >= 0 else graph.scalars[~i] for i in graph.inputs[id]]
     dtype = graph.metas[id].dtype
     if op.promotes:
         operands = _promoted(operands, dtype, graph.default_dtype)
     try:
-        result = op.forward(*operands, **graph.attrs[id])
+        result = op.forward(*operands, **attrs)
     except (MemoryError, OverflowError) as error:
         raise LimitFault(f"{op.label}: {error or 'out of memory'}", graph.spans[id]) from None
     except TypeError as error:

@@ -56,7 +56,9 @@ def pusher(graph: Graph, outputs: Outputs, leaf: int) -> Callable[[Array], Array
     def push(tangent: Array) -> Array:
         shaped = tangent.view(np.complex128) if meta.dtype.kind == "c" else tangent
         moved: Mapping[int, Array] = {leaf: shaped.astype(meta.dtype).reshape(meta.shape)}
-        return outputs.read(autodiff.tangent_values(graph, outputs.roots, moved))
+        found = autodiff.tangent_values(graph, outputs.roots, moved)
+        result: Array = outputs.read([t[None] for t in found])[0]
+        return result
 
     return push
 

@@ -16,7 +16,9 @@ import numpy as np
 
 from gradcli.execute import Replay
 from gradcli.ops.dtypes import Array
-from gradcli.verify.probe import EPSILON, Probe
+from gradcli.ops.rule import Elementwise, Multilinear, Primitive
+from gradcli.verify.probe import EPSILON, TRIALS, Probe
+from gradcli.verify.stack import Stack
 
 TINY = 2.0**-70  # the imaginary step, relative to an element's size
 REAL = 2.0**-17  # the real one that it is compared with
@@ -25,85 +27,126 @@ LOST = 1e-9  # relative to a row's largest: what real differences cannot see
 
 
 class ComplexStep:
-    """Derivatives of the outputs by single elements, one evaluation each."""
+    """Derivatives of the outputs by single elements, one evaluation each.
+
+    A step of `TINY` leaves the real parts as they are, so that only imaginary ones are computed:
+    the differentials of the rows.
+    """
 
     def __init__(self, probe: Probe) -> None:
         self.probe = probe
         self.graph = probe.graph
-        self.plan = probe.replay.plan
         self.size = np.where(probe.base == 0, probe.reach, np.abs(probe.base))
+        self.plan = self._plan()
+        self._moving = frozenset((probe.leaf, *self.plan))
+        self.stack: Stack | None = None
+
+    def _plan(self) -> list[int]:
+        """Return the rows that move: integers and booleans do not, with so small a step."""
+        graph, moving = self.graph, {self.probe.leaf}
+        for id in self.probe.replay.plan:
+            if graph.metas[id].dtype.kind == "f" and moving.intersection(graph.inputs[id]):
+                moving.add(id)
+        return sorted(moving - {self.probe.leaf})
 
     def serves(self, generator: np.random.Generator) -> bool:
         """Say whether every row on the way passes the test."""
-        kinds = [self.graph.metas[i].dtype.kind for i in (self.probe.leaf, *self.plan)]
-        if "c" in kinds or not self.plan or not np.all(np.isfinite(self.probe.start)):
+        probe = self.probe
+        kinds = [self.graph.metas[i].dtype.kind for i in (probe.leaf, *probe.replay.plan)]
+        if "c" in kinds or not self.plan or not np.all(np.isfinite(probe.start)):
             return False
-        direction = self.size * generator.uniform(0.5, 1.5, self.size.shape)
-        direction *= generator.choice([-1.0, 1.0], self.size.shape)
+        directions = self.size * generator.uniform(0.5, 1.5, (TRIALS, self.size.size))
+        directions *= generator.choice([-1.0, 1.0], self.size.shape)
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")  # of imaginary parts that are dropped
-                found = self._values(TINY * direction)
-                return self._passes(found, direction)
+                trial = self._shaped(TINY * directions)
+                self.stack = Stack(self.graph, probe.leaf, self.plan, self._differential, trial)
+                return self._passes(self.stack.run(trial[:1]), directions[0])
         except Exception:  # a forward function that refuses complex numbers, in its own words
             return False
 
-    def derivatives(self, element: int) -> Array:
-        """Return the derivatives of all outputs, shape (m,), by one element."""
-        step = np.zeros_like(self.size)
-        step[element] = h = TINY * self.size[element]
-        values = self._values(step)
-        self.probe.evaluations += 1
-        parts = [values[i].imag for i in self.probe.outputs.roots]
-        return np.asarray(self.probe.outputs.read(parts) / h)
+    def derivatives(self, elements: Array) -> Array:
+        """Return the derivatives of all outputs by some elements, shape (k, m)."""
+        assert self.stack is not None, "the step has to serve first"
+        width = self.stack.width
+        moves, found = np.zeros((min(width, len(elements)), self.size.size)), []
+        for k in range(0, len(elements), width):
+            moved = elements[k : k + width]
+            rows, h = np.arange(len(moved)), TINY * self.size[moved]
+            moves[rows, moved] = h
+            values = self.stack.run(self._shaped(moves[: len(moved)]))
+            parts = [self._root(i, values, len(moved)) for i in self.probe.outputs.roots]
+            found.append(self.probe.outputs.read(parts) / h[:, None])
+            moves[rows, moved] = 0.0  # last of all: a root may be a view of them
+        self.probe.evaluations += len(elements)
+        return np.concatenate(found) if found else np.zeros((0, len(self.probe.start)))
 
     def rounding(self, derivatives: Array) -> Array:
         """Return the error bars of derivatives, shape (n, m)."""
         largest = np.abs(derivatives).max(axis=0, initial=0.0)
         return np.asarray(64 * EPSILON * np.abs(derivatives) + 2 * EPSILON * largest)
 
-    def _values(self, step: Array) -> dict[int, Any]:
-        """Return the rows of the plan where the parameter has an imaginary part."""
-        graph, shape = self.graph, self.graph.metas[self.probe.leaf].shape
-        found: dict[int, Any] = {self.probe.leaf: (self.probe.base + 1j * step).reshape(shape)}
-        for id in self.plan:
-            op = graph.ops[id]
-            assert op is not None, "a leaf is not in the plan"
-            operands = [
-                (found[i] if i in found else graph.values[i]) if i >= 0 else graph.scalars[~i]
-                for i in graph.inputs[id]
-            ]
-            result = op.forward(*operands, **graph.attrs[id])
-            found[id] = result if op.outputs else np.asarray(result)
-        for root in self.probe.outputs.roots:
-            found.setdefault(root, np.asarray(graph.values[root]) + 0j)
-        return found
+    def _shaped(self, moves: Array) -> Array:
+        return moves.reshape(len(moves), *self.graph.metas[self.probe.leaf].shape)
+
+    def _root(self, id: int, values: dict[int, Array], count: int) -> Array:
+        shape = self.graph.metas[id].shape
+        return values[id] if id in values else np.zeros((count, *shape))
+
+    def _differential(self, id: int, operands: list[Any], attrs: dict[str, Any]) -> Any:
+        """Return the imaginary part of a row, from those of the operands that move."""
+        graph, op = self.graph, self.graph.ops[id]
+        assert op is not None, "a leaf is not in the plan"
+        inputs = graph.inputs[id]
+        moving = [slot for slot, i in enumerate(inputs) if i in self._moving]
+        if isinstance(op.derivative, Multilinear) and len(moving) == 1:
+            return op.forward(*operands, **attrs)
+        base = {slot: graph.values[inputs[slot]] for slot in moving}
+        if isinstance(op.derivative, Elementwise) and sum(i >= 0 for i in inputs) == 1:
+            return _where_moved(op, operands, moving[0], base[moving[0]], attrs)
+        for slot in moving:
+            operands[slot] = base[slot] + 1j * operands[slot]
+        result = op.forward(*operands, **attrs)
+        return tuple(np.imag(y) for y in result) if op.outputs else np.imag(result)
 
     def _passes(self, found: dict[int, Any], direction: Array) -> bool:
-        rows = [i for i in self.plan if not self.graph.is_tuple(i)]
-        leaf = self.probe.leaf
+        rows = [i for i in self.probe.replay.plan if not self.graph.is_tuple(i)]
+        leaf, shape = self.probe.leaf, self.graph.metas[self.probe.leaf].shape
         replay = Replay(self.graph, (leaf,), rows, self.probe.held)
-        shape = self.graph.metas[leaf].shape
         points = [
             replay.run({leaf: (self.probe.base + move * REAL * direction).reshape(shape)})
             for move in (1.0, -1.0, 0.5, -0.5)
         ]
         return all(
-            _agrees(self.graph.values[i], found[i], values)
+            _agrees(self.graph.values[i], found[i][0] if i in found else None, values)
             for i, *values in zip(rows, *points, strict=True)
         )
 
 
-def _agrees(here: Array, there: Any, values: list[Array]) -> bool:
+def _where_moved(
+    op: Primitive, operands: list[Any], slot: int, base: Array, attrs: dict[str, Any]
+) -> Array:
+    """Return an elementwise function's imaginary part, computed where its operand moves."""
+    move = operands[slot]
+    moved = move != 0
+    here = np.broadcast_to(base, move.shape)[moved]
+    operands[slot] = here + 1j * move[moved]
+    result = np.zeros(move.shape)
+    result[moved] = np.imag(op.forward(*operands, **attrs))
+    return result
+
+
+def _agrees(here: Array, imaginary: Array | None, values: list[Array]) -> bool:
     """Say whether a row's imaginary part is its derivative, and both sides have one slope.
 
     `values` are the row's at one and at half a step, to either side. The slopes of the sides
     differ by half as much at half the step, unless there is a kink.
     """
     plus, minus, plus_half, minus_half = values
-    if here.dtype.kind not in "fc":
+    if imaginary is None:
         return np.array_equal(plus, minus) and np.array_equal(here, plus)
-    imaginary, real = there.imag / TINY, (plus - minus) / (2 * REAL)
+    imaginary, real = imaginary / TINY, (plus - minus) / (2 * REAL)
     if real.shape != imaginary.shape or not np.all(np.isfinite(real)):
         return False
     largest = max(float(np.abs(real).max(initial=0)), float(np.abs(here).max(initial=0)))

@@ -16,7 +16,7 @@ import numpy as np
 
 from gradcli.ops.dtypes import Array
 
-Sample = Callable[[float], Array]  # the outputs, shape (m,), at a step from the point
+Sample = Callable[[Array], Array]  # the outputs, shape (k, m), at k steps from the point
 
 QUICK_STEP = 2.0**-10  # of an element's size: balances round-off and a truncation of order h⁴
 KINK = 1e-5  # one-sided slopes that differ by less are taken for one
@@ -127,9 +127,8 @@ def ladders(sample: Sample, x: float, reach: float, depth: int = STEPS) -> list[
 def _ladder(sample: Sample, top: float, count: int) -> Ladder:
     steps = 2.0 ** (np.floor(np.log2(top)) - np.arange(count))
     steps = steps[steps > 0]
-    plus = np.stack([sample(h) for h in steps])
-    minus = np.stack([sample(-h) for h in steps])
-    return Ladder(steps, plus, minus)
+    values = sample(np.concatenate([steps, -steps]))
+    return Ladder(steps, values[: len(steps)], values[len(steps) :])
 
 
 def numeric(x: float, start: float, rungs: list[Ladder], output: int, noise: float) -> Numeric:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -143,8 +144,8 @@ class Examination:
     def _directional(
         self, direction: Array, analytic: Array, tolerances: list[Tolerance]
     ) -> list[Element]:
-        def sample(t: float) -> Array:
-            return self.probe.along(t * direction)
+        def sample(t: Array) -> Array:
+            return self.probe.at_points(self.probe.base + t[:, None] * direction)
 
         rungs, result = ladders(sample, 2.0**-4, 2.0**-4, STEPS), []
         for j, a in enumerate(analytic.tolist()):
@@ -176,8 +177,8 @@ class Examination:
         return self.found[(place.element, place.output)]
 
     def sample(self, element: int) -> Sample:
-        """Return the outputs as a function of a step of one element."""
-        return lambda step: self.probe.at(element, step)
+        """Return the outputs as a function of steps of one element."""
+        return partial(self.probe.at, element)
 
     def _step(self, element: int) -> float:
         position = int(self.elements[element])
@@ -291,17 +292,13 @@ def examine(
 def _quick(probe: Probe, elements: Array, noise: Array) -> Quick:
     """Return real differences of every element, from five points each."""
     h = steps(probe)[elements]
-    stencil = np.empty((4, len(elements), len(noise)))
-    for row, (element, step) in enumerate(zip(elements.tolist(), h.tolist(), strict=True)):
-        for k, move in enumerate((1.0, 2.0, -1.0, -2.0)):
-            stencil[k, row] = probe.at(element, move * step)
+    stencil = np.stack([probe.at_elements(elements, k * h) for k in (1.0, 2.0, -1.0, -2.0)])
     return quick(probe.start, stencil, h, np.abs(probe.base[elements]) / h, noise)
 
 
 def _exact(step: ComplexStep, elements: Array) -> Quick:
     """Return derivatives by the complex step; what they contradict is looked at by real ones."""
-    rows = [step.derivatives(element) for element in elements.tolist()]
-    value = np.stack(rows) if rows else np.zeros((0, len(step.probe.start)))
+    value = step.derivatives(elements)
     return Quick(value, step.rounding(value), np.isfinite(value))
 
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 
 import numpy as np
 
-from gradcli.execute import Replay
+from gradcli.execute import Replay, apply
 from gradcli.graph import Graph
 from gradcli.ops.dtypes import Array
 from gradcli.ops.shapes import detach
+from gradcli.verify.stack import Stack
 
 FULL = 256  # a root with more elements is projected on random directions,
 PROJECTIONS = 4  # so many of them,
 DERIVATIVES = 1 << 16  # and so is one with more derivatives than this by one parameter
 EPSILON = float(np.finfo(np.float64).eps)
+TRIALS, NEAR = 3, 2.0**-30  # points at which a stack is tried, and how far they are, relatively
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,9 @@ class Outputs:
     matrices: tuple[Array | None, ...]
 
     def read(self, values: Sequence[Array]) -> Array:
-        """Return the outputs, shape (m,), from the values of the roots."""
+        """Return the outputs, shape (k, m), from the values of the roots at k points."""
         parts = [_rows(m, y) for m, y in zip(self.matrices, values, strict=True)]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
     def cotangents(self, graph: Graph) -> Iterable[dict[int, Array]]:
         """Yield the cotangent of every output, in order, by root."""
@@ -46,14 +49,14 @@ class Outputs:
                 yield {root: row.astype(meta.dtype).reshape(meta.shape)}
 
 
-def _rows(matrix: Array | None, value: Array) -> Array:
+def _rows(matrix: Array | None, values: Array) -> Array:
+    flat = values.reshape(len(values), -1)
     if matrix is None:
-        return value.astype(np.float64).reshape(-1)
-    flat = value.reshape(-1)
+        return flat.astype(np.float64)
     if matrix.dtype.kind == "c" or flat.dtype.kind == "c":
-        result: Array = (matrix.conj() @ flat).real
+        result: Array = (flat @ matrix.conj().T).real
         return result
-    return np.asarray(matrix @ flat)
+    return np.asarray(flat @ matrix.T)
 
 
 def outputs_of(
@@ -125,33 +128,59 @@ class Probe:
         self.held = held
         self.replay = Replay(graph, (leaf,), outputs.roots, held)
         self.evaluations = 0
-        self._value = np.array(graph.values[leaf], order="C")
-        self._flat = self._value.reshape(-1).view(np.float64)
-        self.base = self._flat.copy()
-        self.start = self._run()
+        value = np.array(graph.values[leaf], order="C")
+        self.dtype, self.shape = value.dtype, value.shape
+        self.base: Array = value.reshape(-1).view(np.float64)
+        self.stack = Stack(graph, leaf, self.replay.plan, partial(apply, graph), self._trial())
+        self.start: Array = self.at_points(self.base[None])[0]
 
     @property
     def depends(self) -> bool:
         """Whether any output depends on the parameter."""
         return bool(self.replay.plan) or self.leaf in self.outputs.roots
 
-    def at(self, element: int, step: float) -> Array:
-        """Return the outputs where one element is moved by a step."""
-        self._flat[element] = self.base[element] + step
-        result = self._run()
-        self._flat[element] = self.base[element]
-        return result
+    def at(self, element: int, steps: Array) -> Array:
+        """Return the outputs, shape (k, m), where one element is moved by each of k steps."""
+        return self.at_elements(np.full(len(steps), element), steps)
 
-    def along(self, direction: Array) -> Array:
-        """Return the outputs where all elements are moved."""
-        self._flat[:] = self.base + direction
-        result = self._run()
-        self._flat[:] = self.base
-        return result
+    def at_elements(self, elements: Array, steps: Array) -> Array:
+        """Return the outputs, shape (k, m), at k points: one element is moved at each."""
+        points = np.tile(self.base, (min(self.stack.width, len(elements)), 1))
+        found = []
+        for k in range(0, len(elements), self.stack.width):
+            moved, step = elements[k : k + self.stack.width], steps[k : k + self.stack.width]
+            rows = np.arange(len(moved))
+            points[rows, moved] += step
+            found.append(self._outputs(points[: len(moved)]))
+            points[rows, moved] = self.base[moved]
+        return np.concatenate(found) if found else np.zeros((0, len(self.outputs.labels)))
 
-    def _run(self) -> Array:
-        self.evaluations += 1
-        return self.outputs.read(self.replay.run({self.leaf: self._value}))
+    def at_points(self, points: Array) -> Array:
+        """Return the outputs, shape (k, m), at k points, shape (k, n)."""
+        width = self.stack.width
+        parts = [self._outputs(points[k : k + width]) for k in range(0, len(points), width)]
+        return np.concatenate(parts)
+
+    def _outputs(self, points: Array) -> Array:
+        self.evaluations += len(points)
+        found = self.stack.run(self._shaped(points))
+        return self.outputs.read([self._root(i, found, len(points)) for i in self.outputs.roots])
+
+    def _root(self, id: int, found: Mapping[int, Array], count: int) -> Array:
+        if id in found:
+            return found[id]
+        value = self.graph.values[id]
+        return np.broadcast_to(value, (count, *value.shape))
+
+    def _shaped(self, points: Array) -> Array:
+        """Return points, shape (k, n), as values of the parameter."""
+        return np.ascontiguousarray(points).view(self.dtype).reshape(len(points), *self.shape)
+
+    def _trial(self) -> Array:
+        """Return a few points near by, each of them another."""
+        move = np.random.default_rng(0).uniform(0.5, 1.5, (TRIALS, self.base.size))
+        size = np.where(self.base == 0, self.reach, self.base)
+        return self._shaped(self.base + NEAR * move * size)
 
     @property
     def reach(self) -> float:
@@ -167,9 +196,12 @@ class Probe:
         """
         size = np.where(self.base == 0, self.reach, self.base)
         direction = size * generator.uniform(0.5, 1.5, self.base.shape) * 2.0**-47
-        table = np.stack([self.along(k * direction) for k in range(1, 9)])
+        table = self.at_points(self.base + np.arange(9)[:, None] * direction)
         with np.errstate(all="ignore"):
-            levels, factor = [0.5 * EPSILON * np.max(np.abs(table), axis=0)], 1.0
+            # sums of many points at once may add up in another order
+            levels, factor = [np.abs(table[0] - self.start)], 1.0
+            table = table[1:]
+            levels.append(0.5 * EPSILON * np.max(np.abs(table), axis=0))
             for j in range(1, 7):
                 table = np.diff(table, axis=0)
                 factor *= j / (2 * (2 * j - 1))  # (j!)² / (2j)!

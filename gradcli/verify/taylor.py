@@ -28,7 +28,7 @@ def slope(examination: Examination, elements: Sequence[Element]) -> float | None
     start, sample = float(examination.probe.start[output]), examination.sample(element)
     h = _steps(examination, x)
     with np.errstate(all="ignore"):
-        remainders = np.abs([float(sample(t)[output]) - start - t * analytic for t in h])
+        remainders = np.abs(sample(h)[:, output] - start - h * analytic)
         bar = 20 * (noise + np.finfo(np.float64).eps * abs(x * analytic))
         usable = np.flatnonzero(np.isfinite(remainders) & (remainders > bar))
     if len(usable) < LEAST:
@@ -45,12 +45,13 @@ def sweep(examination: Examination, elements: Sequence[Element]) -> tuple[Trial,
         return ()
     element, output, analytic = place
     noise, sample = float(examination.noise[output]), examination.sample(element)
-    trials = []
-    for h in _steps(examination, float(examination.probe.base[element])).tolist():
-        with np.errstate(all="ignore"):
-            estimate = float(((sample(h) - sample(-h)) / (2 * h))[output])
-        trials.append(Trial(h, estimate, abs(estimate - analytic), noise / h))
-    return tuple(trials)
+    steps = _steps(examination, float(examination.probe.base[element]))
+    with np.errstate(all="ignore"):
+        estimates = (sample(steps) - sample(-steps))[:, output] / (2 * steps)
+    return tuple(
+        Trial(h, estimate, abs(estimate - analytic), noise / h)
+        for h, estimate in zip(steps.tolist(), estimates.tolist(), strict=True)
+    )
 
 
 def _steps(examination: Examination, x: float) -> Array:
