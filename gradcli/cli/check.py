@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from dataclasses import replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -83,7 +85,7 @@ def check(
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", help="Stop at the first file that is not well.")
     ] = False,
-    jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="Processes for files.")] = 1,
+    jobs: Annotated[int, typer.Option("-j", "--jobs", min=1, help="Processes for the work.")] = 1,
     against: Annotated[
         str | None,
         typer.Option(
@@ -100,6 +102,8 @@ def check(
     Exit status: 0 all well, 1 a gradient is wrong or a claim false, 2 the input is wrong,
     3 undecided.
     """
+    # products are small and many, and processes share the cores; numpy is imported only now
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from gradcli.verify import Settings
 
     settings = Settings(
@@ -112,6 +116,8 @@ def check(
     }  # fmt: skip
     kind = "json" if json else "github" if github else format.value
     paths = _paths(files, expr)
+    if len(paths) == 1:
+        settings = replace(settings, jobs=jobs)  # several files are shared out whole
     if against is not None:
         raise typer.Exit(_against(against, paths, expr, made, kind, output))
     if len(paths) == 1 and kind == "table" and (not files or paths[0] in files):
@@ -178,7 +184,7 @@ def _one(
     from gradcli.render import CHECK
     from gradcli.verify.run import Outcome
 
-    with _progress("parameters") as advance:
+    with _progress("elements") as advance:
         report = _report(file, text, made, settings, progress=advance)
     show(CHECK["table"](report, verbose=settings.verbose), output)
     return Outcome(report.file, report)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from gradcli.verify.check import Settings, check
+from gradcli.verify.check import check
 from gradcli.verify.report import ClaimFinding, Element, Finding, Report, Trial, Verdict
+from gradcli.verify.target import Settings
 
 __all__ = [
     "ClaimFinding",

@@ -27,8 +27,10 @@ from gradcli.verify.judge import DECISIVE, Judgement, Tolerance, judge
 from gradcli.verify.probe import EPSILON, Probe
 from gradcli.verify.reasons import Line, Reason, lost, not_finite, not_smooth, reason
 from gradcli.verify.report import Element, Verdict
+from gradcli.verify.workers import Rows, Work, Workers
 
 LOOKED_AT = 500  # elements that may have a ladder of steps each; 90 evaluations
+STENCIL = (1.0, 2.0, -1.0, -2.0)  # of quick steps
 DIRECTIONS = 8  # random directions, where not every element is checked
 ROUND_OFF = 1e-13  # of the analytic side, relative to the parameter's largest derivative
 NEGLIGIBLE = 1e-6  # a derivative relative to the largest, and to what ordinary steps change
@@ -270,6 +272,7 @@ def examine(
     elements: Array,
     tolerance: float,
     generator: np.random.Generator,
+    workers: Workers,
 ) -> Examination:
     """Return the differences of some elements of a parameter; of all of it along directions."""
     noise = probe.noise(generator)
@@ -279,7 +282,12 @@ def examine(
         zeros = np.zeros((len(elements), len(noise)))
         estimates = Quick(zeros, zeros, zeros == 0)
     else:
-        estimates = _exact(step, elements) if exact else _quick(probe, elements, noise)
+        here = differences(probe, step if exact else None)
+        before = probe.evaluations
+        rows = workers.rows(Work(probe.leaf, exact), here, elements, probe.stack.width)
+        # wherever they were made
+        probe.evaluations = before + len(elements) * (1 if exact else len(STENCIL))
+        estimates = _exact(step, rows) if exact else _quick(probe, elements, rows, noise)
     directions = np.zeros((0, probe.base.size))
     if len(elements) < probe.base.size:
         size = np.where(probe.base == 0, probe.reach, probe.base)
@@ -289,17 +297,32 @@ def examine(
     )
 
 
-def _quick(probe: Probe, elements: Array, noise: Array) -> Quick:
+def differences(probe: Probe, step: ComplexStep | None) -> Rows:
+    """Return what gives a row for each element: its derivatives by the complex step, shape (m,).
+
+    Where that does not serve, the row has the values of a stencil, shape (4, m).
+    """
+    if step is not None:
+        return step.derivatives
+    h = steps(probe)
+
+    def stencils(elements: Array) -> Array:
+        found = [probe.at_elements(elements, k * h[elements]) for k in STENCIL]
+        return np.stack(found, axis=1)
+
+    return stencils
+
+
+def _quick(probe: Probe, elements: Array, rows: Array, noise: Array) -> Quick:
     """Return real differences of every element, from five points each."""
     h = steps(probe)[elements]
-    stencil = np.stack([probe.at_elements(elements, k * h) for k in (1.0, 2.0, -1.0, -2.0)])
+    stencil = rows.transpose(1, 0, 2)
     return quick(probe.start, stencil, h, np.abs(probe.base[elements]) / h, noise)
 
 
-def _exact(step: ComplexStep, elements: Array) -> Quick:
+def _exact(step: ComplexStep, rows: Array) -> Quick:
     """Return derivatives by the complex step; what they contradict is looked at by real ones."""
-    value = step.derivatives(elements)
-    return Quick(value, step.rounding(value), np.isfinite(value))
+    return Quick(rows, step.rounding(rows), np.isfinite(rows))
 
 
 def counted(elements: list[Element]) -> dict[Verdict, int]:

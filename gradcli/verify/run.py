@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -12,8 +12,10 @@ from gradcli.errors import GradcliError, InputFault, Source
 from gradcli.session import Request, run
 from gradcli.trace import Options
 from gradcli.verify import drawn
-from gradcli.verify.check import Settings, check
+from gradcli.verify.check import check
 from gradcli.verify.report import SEVERITY, Report, Verdict, merged
+from gradcli.verify.target import Settings
+from gradcli.verify.workers import none_lost, processes
 
 SUFFIX = ".expr"
 FileVerdict = Verdict | Literal["ERROR", "SKIPPED"]
@@ -133,7 +135,7 @@ def outcomes(
             if fail_fast and outcome.status:
                 return
         return
-    with ProcessPoolExecutor(min(jobs, len(files))) as pool:
+    with processes(min(jobs, len(files))) as pool, none_lost():
         pending: dict[Future[Outcome], str] = {pool.submit(one, file): file for file in files}
         done: dict[str, Outcome] = {}
         waiting = list(files)

@@ -1,0 +1,132 @@
+"""What a check differentiates, and by which parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from gradcli.errors import AutogradFault, InputFault
+from gradcli.graph import Graph, Node
+from gradcli.session import Session, leaves
+from gradcli.verify import analytic
+from gradcli.verify.claims import upstream
+from gradcli.verify.probe import Outputs, outputs_of
+from gradcli.verify.report import Mode
+from gradcli.verify.wide import is_narrow, widened
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to check, and how closely.
+
+    `of` names what is differentiated (None: the run's root). `order` 2 checks the gradients'
+    gradients. `points` is the number of random points for claims. Above `max_elements` elements
+    a parameter is sampled. `tolerance` is relative, beside the error bar of the differences.
+    `jobs` processes share what takes long.
+    """
+
+    of: tuple[str, ...] = ()
+    modes: tuple[Mode, ...] = ("reverse",)
+    order: int = 1
+    points: int = 8
+    max_elements: int = 4096
+    tolerance: float = 1e-6
+    through_detach: bool = False
+    verbose: bool = False
+    seed: int = 0
+    jobs: int = 1
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is differentiated on one tape, and by what.
+
+    `graph` is in double precision; `own` is the tape as the file made it, where it is not.
+    """
+
+    graph: Graph
+    own: Graph | None
+    outputs: Outputs
+    parameters: tuple[int, ...]
+    order: int
+
+
+def target_of(session: Session, settings: Settings, generator: np.random.Generator) -> Target:
+    """Return what to differentiate.
+
+    Raises: InputFault where a name is not known, AutogradFault where it needs no gradient.
+    """
+    graph = session.graph
+    every = every_parameter(session)
+    roots = _roots(session, settings, every)
+    parameters = _current(graph, every, [id for id, _ in roots]) if roots else []
+    if settings.order == 2:
+        names = dict(roots)
+        found = analytic.gradient_nodes(graph, list(names), parameters, generator)
+        roots = [(g, f"d{names[r]}/d{graph.names.get(leaf, '?')}") for r, leaf, g in found]
+    narrow = is_narrow(graph)
+    wide = widened(graph) if narrow else graph
+    largest = max((prod(graph.metas[leaf].shape) for leaf in parameters), default=1)
+    outputs = outputs_of(
+        wide,
+        [id for id, _ in roots],
+        [name for _, name in roots],
+        generator,
+        min(largest, settings.max_elements),
+    )
+    return Target(wide, graph if narrow else None, outputs, tuple(parameters), settings.order)
+
+
+def every_parameter(session: Session) -> list[int]:
+    """Return the parameters: those asked for by name, or all."""
+    graph, wanted = session.graph, session.tracer.options.wrt
+    found = leaves(graph, [i for i in range(len(graph)) if graph.origins[i] == "file"])
+    return [i for i in found if not wanted or graph.names.get(i) in wanted]
+
+
+def _current(graph: Graph, parameters: list[int], roots: list[int]) -> list[int]:
+    """Return the parameters that count: of those that share a name, what the roots have seen.
+
+    A loop makes a row of its own at each update. Those that no root depends on are its past; where
+    none is depended on, the last stands for all of them.
+    """
+    seen = upstream(graph, roots)
+    last: dict[int | str, int] = {}
+    for i in parameters:
+        name = graph.names.get(i, graph.current(i))
+        if i in seen or last.get(name) not in seen:
+            last[name] = i
+    return [i for i in parameters if i in seen or i in last.values()]
+
+
+def _roots(
+    session: Session, settings: Settings, parameters: Sequence[int]
+) -> list[tuple[int, str]]:
+    """Return what is differentiated, with its name: the last tensor where there is no scalar."""
+    graph, tracer = session.graph, session.tracer
+    if settings.of:
+        return [(_named(session, name), name) for name in settings.of]
+    root = session.root
+    if root is None:
+        moving = [n.id for n in tracer.results if n.requires_grad and n.id not in parameters]
+        if not moving:
+            return []
+        root = moving[-1]
+    return [(root, graph.names.get(root) or session.source.snippet(graph.spans[root]))]
+
+
+def _named(session: Session, name: str) -> int:
+    value = session.tracer.scope.get(name)
+    if not isinstance(value, Node):
+        raise InputFault(f"{session.source.name} has no tensor `{name}`")
+    if not value.requires_grad:
+        raise AutogradFault(
+            f"`{name}` does not require grad: no parameter leads to it",
+            session.graph.spans[value.id],
+            "make a leaf that it depends on a parameter: requires_grad=True, or -p NAME=…",
+            session.source,
+        )
+    return value.id

@@ -1,0 +1,123 @@
+"""Differences of many elements: in this process, or in several where that pays."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gradcli.errors import LimitFault
+from gradcli.ops.dtypes import Array
+
+PAYS = 1.5  # seconds of work left from which processes are started: each runs the file anew
+PIECE = 0.2  # seconds that a piece of the work should take
+
+
+class Work(NamedTuple):
+    """Which differences: of a parameter, by the complex step or by real ones."""
+
+    leaf: int
+    exact: bool
+
+
+Rows = Callable[[Array], Array]  # from elements, shape (k,), to a row for each
+Prepare = Callable[..., Callable[[Work], Rows]]
+
+
+@dataclass
+class Workers:
+    """Whatever computes rows, one for each element.
+
+    With several `jobs`, other processes call `prepare(*arguments)` once, which must be picklable,
+    and then what it returns for each work. `advance` is told how many elements are done.
+    """
+
+    jobs: int
+    prepare: Prepare
+    arguments: tuple[Any, ...]
+    advance: Callable[[int], object] = id  # which does nothing
+    pool: ProcessPoolExecutor | None = None
+
+    def rows(self, work: Work, here: Rows, elements: Array, width: int) -> Array:
+        """Return the rows of some elements, shape (k, ...); `width` go well together."""
+        found, done, size, started = [], 0, width, monotonic()
+        while done < len(elements):
+            piece = elements[done : done + size]
+            found.append(here(piece))
+            done += len(piece)
+            self.advance(len(piece))
+            each = (monotonic() - started) / done
+            size = width * max(1, int(PIECE / max(each * width, 1e-9)))
+            if self.jobs > 1 and (len(elements) - done) * each > PAYS:
+                rest = [elements[k : k + size] for k in range(done, len(elements), size)]
+                found += self._elsewhere(work, rest)
+                break
+        return np.concatenate(found) if found else here(elements)
+
+    def _elsewhere(self, work: Work, pieces: Sequence[Array]) -> list[Array]:
+        if self.pool is None:
+            self.pool = processes(self.jobs, _begin, (self.prepare, self.arguments))
+        found: list[Array] = []
+        with none_lost():
+            for rows in self.pool.map(_rows, [work] * len(pieces), pieces):
+                found.append(rows)
+                self.advance(len(rows))
+        return found
+
+    def close(self) -> None:
+        """End the processes."""
+        if self.pool is not None:
+            self.pool.shutdown(cancel_futures=True)
+
+
+def processes(
+    count: int, initializer: Callable[..., None] | None = None, arguments: tuple[Any, ...] = ()
+) -> ProcessPoolExecutor:
+    """Return a pool of processes that end in silence on Ctrl-C."""
+    return ProcessPoolExecutor(count, initializer=_quietly, initargs=(initializer, arguments))
+
+
+@contextmanager
+def none_lost() -> Iterator[None]:
+    """Say in a person's words that a process has ended before its work was done.
+
+    Raises: LimitFault.
+    """
+    try:
+        yield
+    except BrokenProcessPool:
+        raise LimitFault(
+            "a process ended before its work was done",
+            hint="memory may have run out: use fewer with -j",
+        ) from None
+
+
+def _quietly(initializer: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # the parent says what there is to say
+    if initializer is not None:
+        initializer(*arguments)
+
+
+# ---- in another process --------------------------------------------------------------------
+
+_made: dict[Work, Rows] = {}
+_make: list[Callable[[Work], Rows]] = []
+
+
+def _begin(prepare: Prepare, arguments: tuple[Any, ...]) -> None:
+    _make[:] = [prepare(*arguments)]
+
+
+def _rows(work: Work, elements: Array) -> Array:
+    if work not in _made:
+        _made.clear()  # one parameter comes after the other
+        _made[work] = _make[0](work)
+    return _made[work](elements)
