@@ -156,6 +156,8 @@ embedding_ = primitive(Derivative,
         index_backward(_weighted(g, i, padding_idx, scale_grad_by_freq, a), i, size=a.shape),
     tangent=lambda ts, y, a, i, padding_idx, scale_grad_by_freq:
         _weighted(embedding_(ts[0], i), i, padding_idx, scale_grad_by_freq, a),
+    held=lambda a, i, padding_idx, **_:
+        None if padding_idx is None else (np.arange(len(a)) == padding_idx)[:, None],
     doc="Rows of a table by their number", kink="0 for the padding's row")
 nonzero_ = primitive(Derivative, "_nonzero(input)", "",
     lambda a: np.argwhere(a), lambda a: _nonzero_meta(a), doc="Where elements are not 0")

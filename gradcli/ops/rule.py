@@ -226,7 +226,11 @@ class Composite(Row):
 
 @dataclass(frozen=True, eq=False)
 class Primitive(Row):
-    """An operation that makes a node: forward function, shape and dtype rule, derivative."""
+    """An operation that makes a node: forward function, shape and dtype rule, derivative.
+
+    `held(*operands, **attrs)` is a mask of the first operand's elements that the derivative takes
+    for constants by definition, None where there are none.
+    """
 
     grad_fn: str | Callable[..., str]
     forward: Callable[..., Any]
@@ -236,6 +240,7 @@ class Primitive(Row):
     promotes: bool = False  # operands are brought to one dtype before `forward`
     numbers: bool = False  # Python numbers may stand in a tensor's place
     outputs: tuple[str, ...] = ()  # names of several results
+    held: Callable[..., Any] | None = None
 
     @property
     def label(self) -> str:
@@ -348,6 +353,7 @@ def primitive(
     outputs: str = "",
     promotes: bool = False,
     numbers: bool = False,
+    held: Callable[..., Any] | None = None,
     doc: str = "",
     aliases: str = "",
     kink: str = "",
@@ -365,6 +371,7 @@ def primitive(
         promotes=promotes,
         numbers=numbers,
         outputs=tuple(outputs.split()),
+        held=held,
     )
 
 

@@ -19,7 +19,7 @@ from gradcli.verify.claims import check_claims
 from gradcli.verify.compare import described, vectors
 from gradcli.verify.complex_step import ComplexStep
 from gradcli.verify.examine import Examination, counted, differences, examine
-from gradcli.verify.probe import Probe, held_rows
+from gradcli.verify.probe import Probe
 from gradcli.verify.reasons import cuts, reason
 from gradcli.verify.report import SEVERITY, Element, Finding, Mode, Report, Verdict, worst_of
 from gradcli.verify.target import Settings, Target, every_parameter, target_of
@@ -92,8 +92,7 @@ def _prepared(source: Source, options: Any, settings: Settings) -> Callable[[Wor
 
 
 def _probe(target: Target, leaf: int, settings: Settings) -> Probe:
-    held = frozenset[int]() if settings.through_detach else held_rows(target.graph, leaf)
-    return Probe(target.graph, leaf, target.outputs, held)
+    return Probe(target.graph, leaf, target.outputs, settings.through_detach)
 
 
 # ---- one parameter -------------------------------------------------------------------------

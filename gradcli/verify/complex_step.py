@@ -17,10 +17,11 @@ import numpy as np
 from gradcli.execute import Replay
 from gradcli.ops.dtypes import Array
 from gradcli.ops.rule import Elementwise, Multilinear, Primitive
-from gradcli.verify.probe import EPSILON, TRIALS, Probe
+from gradcli.verify.probe import EPSILON, TRIALS, Probe, held_elements
 from gradcli.verify.stack import Stack
 
 TINY = 2.0**-70  # the imaginary step, relative to an element's size
+ANOTHER = 1.37 * TINY  # no power of two apart: its round-off is another
 REAL = 2.0**-17  # the real one that it is compared with
 SAME = 1e-5
 LOST = 1e-9  # relative to a row's largest: what real differences cannot see
@@ -36,7 +37,7 @@ class ComplexStep:
     def __init__(self, probe: Probe) -> None:
         self.probe = probe
         self.graph = probe.graph
-        self.size = np.where(probe.base == 0, probe.reach, np.abs(probe.base))
+        self.size = probe.size
         self.plan = self._plan()
         self._moving = frozenset((probe.leaf, *self.plan))
         self.stack: Stack | None = None
@@ -65,14 +66,14 @@ class ComplexStep:
         except Exception:  # a forward function that refuses complex numbers, in its own words
             return False
 
-    def derivatives(self, elements: Array) -> Array:
+    def derivatives(self, elements: Array, tiny: float = TINY) -> Array:
         """Return the derivatives of all outputs by some elements, shape (k, m)."""
         assert self.stack is not None, "the step has to serve first"
         width = self.stack.width
         moves, found = np.zeros((min(width, len(elements)), self.size.size)), []
         for k in range(0, len(elements), width):
             moved = elements[k : k + width]
-            rows, h = np.arange(len(moved)), TINY * self.size[moved]
+            rows, h = np.arange(len(moved)), tiny * self.size[moved]
             moves[rows, moved] = h
             values = self.stack.run(self._shaped(moves[: len(moved)]))
             parts = [self._root(i, values, len(moved)) for i in self.probe.outputs.roots]
@@ -81,10 +82,10 @@ class ComplexStep:
         self.probe.evaluations += len(elements)
         return np.concatenate(found) if found else np.zeros((0, len(self.probe.start)))
 
-    def rounding(self, derivatives: Array) -> Array:
-        """Return the error bars of derivatives, shape (n, m)."""
+    def rounding(self, derivatives: Array, others: float = 2.0) -> Array:
+        """Return the error bars of derivatives, shape (n, m); `others` counts the largest in."""
         largest = np.abs(derivatives).max(axis=0, initial=0.0)
-        return np.asarray(64 * EPSILON * np.abs(derivatives) + 2 * EPSILON * largest)
+        return np.asarray(EPSILON * (64 * np.abs(derivatives) + others * largest))
 
     def _shaped(self, moves: Array) -> Array:
         return moves.reshape(len(moves), *self.graph.metas[self.probe.leaf].shape)
@@ -98,6 +99,9 @@ class ComplexStep:
         graph, op = self.graph, self.graph.ops[id]
         assert op is not None, "a leaf is not in the plan"
         inputs = graph.inputs[id]
+        mask = None if self.probe.through_detach else held_elements(graph, id)
+        if mask is not None:
+            operands[0] = np.where(mask, 0.0, operands[0])
         moving = [slot for slot, i in enumerate(inputs) if i in self._moving]
         if isinstance(op.derivative, Multilinear) and len(moving) == 1:
             return op.forward(*operands, **attrs)

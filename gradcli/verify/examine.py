@@ -11,7 +11,7 @@ import numpy as np
 
 from gradcli.errors import Source
 from gradcli.ops.dtypes import Array
-from gradcli.verify.complex_step import TINY, ComplexStep
+from gradcli.verify.complex_step import ANOTHER, TINY, ComplexStep
 from gradcli.verify.differences import (
     DEEP,
     QUICK_STEP,
@@ -34,6 +34,7 @@ STENCIL = (1.0, 2.0, -1.0, -2.0)  # of quick steps
 DIRECTIONS = 8  # random directions, where not every element is checked
 ROUND_OFF = 1e-13  # of the analytic side, relative to the parameter's largest derivative
 NEGLIGIBLE = 1e-6  # a derivative relative to the largest, and to what ordinary steps change
+BLUNT = 1e-9  # an error bar of the complex step, relative, that is too wide to show
 STILL = 1e-9  # a relative change of the output, over an ordinary step, that counts as none
 
 
@@ -42,6 +43,24 @@ class Place(NamedTuple):
 
     element: int
     output: int
+
+
+class Tolerances(NamedTuple):
+    """What derivatives may differ by: `absolute` and `negligible` (n, m), `still` (m,).
+
+    `along`, shape (m,), is the size of a derivative along a random direction.
+    """
+
+    relative: float
+    absolute: Array
+    negligible: Array
+    still: Array
+    along: Array
+
+    def at(self, place: Place) -> Tolerance:
+        """Return the tolerance for one derivative."""
+        absolute, negligible = float(self.absolute[place]), float(self.negligible[place])
+        return Tolerance(self.relative, absolute, negligible, float(self.still[place.output]))
 
 
 @dataclass(frozen=True)
@@ -74,7 +93,7 @@ class Examination:
         fine, quick_ok = self._agreeing(jacobian, tolerances)
         places = [Place(int(i), int(j)) for i, j in np.argwhere(~fine)]
         result = [
-            self._looked_at(p, float(jacobian[p]), tolerances[p.output])
+            self._looked_at(p, float(jacobian[p]), tolerances.at(p))
             if n < LOOKED_AT
             else self._glanced_at(p, float(jacobian[p]), bool(quick_ok[p]))
             for n, p in enumerate(places)
@@ -89,16 +108,27 @@ class Examination:
             result += self._directional(direction, along[k], tolerances)
         return result
 
-    def _tolerances(self, jacobian: Array) -> list[Tolerance]:
+    def _tolerances(self, jacobian: Array) -> Tolerances:
+        """Return what the derivatives may differ by.
+
+        Round-off is that of the largest one; where elements differ in size, as 1e-20 and 1e20 do,
+        that of the one whose own size changes the output most, or of the output itself.
+        """
         finite = np.where(np.isfinite(jacobian), np.abs(jacobian), 0.0)
-        largest = finite.max(axis=0, initial=0.0)
-        whole = largest[self._partners()]  # both parts of a complex output round alike
-        values = np.nan_to_num(np.abs(self.probe.start), posinf=0.0)
-        still = STILL * values / max(self.probe.reach, EPSILON)
-        return [
-            Tolerance(self.tolerance, ROUND_OFF * max(g, w), NEGLIGIBLE * g, s)
-            for g, w, s in zip(largest.tolist(), whole.tolist(), still.tolist(), strict=True)
-        ]
+        size = self.probe.size[self.elements, None]
+        output = np.nan_to_num(np.abs(self.probe.start), posinf=0.0)
+        with np.errstate(all="ignore"):
+            effects = np.nan_to_num(finite * size)
+            most = np.maximum(effects.max(axis=0, initial=0.0), output)
+            floor = np.minimum(finite.max(axis=0, initial=0.0), most / size)
+            whole = floor[:, self._partners()]  # both parts of a complex output round alike
+            return Tolerances(
+                self.tolerance,
+                ROUND_OFF * np.maximum(floor, whole),
+                NEGLIGIBLE * floor,
+                STILL * output / max(self.probe.reach, EPSILON),
+                np.nan_to_num(np.linalg.norm(effects, axis=0)),
+            )
 
     def _partners(self) -> list[int]:
         """Return for every output the other part of the same complex number, or itself."""
@@ -106,21 +136,20 @@ class Examination:
         other = {".re": ".im", ".im": ".re"}
         return [place.get(label[:-3] + other.get(label[-3:], "-"), j) for label, j in place.items()]
 
-    def _agreeing(self, jacobian: Array, tolerances: list[Tolerance]) -> tuple[Array, Array]:
+    def _agreeing(self, jacobian: Array, tolerances: Tolerances) -> tuple[Array, Array]:
         """Return where the quick differences say OK, and where they say anything reliable."""
         value, error, settled = (
             self.estimates.value,
             self.estimates.error,
             self.estimates.settled,
         )
-        absolute = np.array([t.absolute for t in tolerances])
-        negligible = np.array([t.negligible for t in tolerances])
-        still = np.where(jacobian == 0, [t.still for t in tolerances], 0.0)
+        still = np.where(jacobian == 0, tolerances.still, 0.0)
         with np.errstate(all="ignore"):
             size = np.maximum(np.abs(jacobian), np.abs(value))
-            near = np.abs(jacobian - value) <= self.tolerance * size + absolute + error
+            near = np.abs(jacobian - value) <= self.tolerance * size + tolerances.absolute + error
             near &= np.isfinite(jacobian)
-            sharp = settled & (error <= np.maximum(DECISIVE * size, np.maximum(negligible, still)))
+            enough = np.maximum(DECISIVE * size, np.maximum(tolerances.negligible, still))
+            sharp = settled & (error <= enough)
         return near & sharp, sharp
 
     def _looked_at(self, place: Place, analytic: float, tolerance: Tolerance) -> Element:
@@ -144,7 +173,7 @@ class Examination:
         return self._element(place, analytic, judgement, None)
 
     def _directional(
-        self, direction: Array, analytic: Array, tolerances: list[Tolerance]
+        self, direction: Array, analytic: Array, tolerances: Tolerances
     ) -> list[Element]:
         def sample(t: Array) -> Array:
             return self.probe.at_points(self.probe.base + t[:, None] * direction)
@@ -154,7 +183,9 @@ class Examination:
             start = float(self.probe.start[j])
             found = numeric(1.0, start, rungs, j, float(self.noise[j]))
             # in a large tensor some kink is always near
-            judgement = judge(a, start, found, replace(tolerances[j], relative=1e-4))
+            size, still = float(tolerances.along[j]), float(tolerances.still[j])
+            tolerance = Tolerance(1e-4, ROUND_OFF * size, NEGLIGIBLE * size, still)
+            judgement = judge(a, start, found, tolerance)
             result.append(self._element(Place(-1, j), a, judgement, found))
         return result
 
@@ -287,11 +318,10 @@ def examine(
         rows = workers.rows(Work(probe.leaf, exact), here, elements, probe.stack.width)
         # wherever they were made
         probe.evaluations = before + len(elements) * (1 if exact else len(STENCIL))
-        estimates = _exact(step, rows) if exact else _quick(probe, elements, rows, noise)
+        estimates = _exact(step, elements, rows) if exact else _quick(probe, elements, rows, noise)
     directions = np.zeros((0, probe.base.size))
     if len(elements) < probe.base.size:
-        size = np.where(probe.base == 0, probe.reach, probe.base)
-        directions = generator.standard_normal((DIRECTIONS, probe.base.size)) * size
+        directions = generator.standard_normal((DIRECTIONS, probe.base.size)) * probe.size
     return Examination(
         probe, source, elements, noise, tolerance, estimates, directions, exact, steps(probe)
     )
@@ -320,9 +350,17 @@ def _quick(probe: Probe, elements: Array, rows: Array, noise: Array) -> Quick:
     return quick(probe.start, stencil, h, np.abs(probe.base[elements]) / h, noise)
 
 
-def _exact(step: ComplexStep, rows: Array) -> Quick:
+def _exact(step: ComplexStep, elements: Array, rows: Array) -> Quick:
     """Return derivatives by the complex step; what they contradict is looked at by real ones."""
-    return Quick(rows, step.rounding(rows), np.isfinite(rows))
+    error = step.rounding(rows)
+    blunt = (error > BLUNT * np.abs(rows)) & (rows != 0)
+    again = np.flatnonzero(blunt.any(axis=1))[:LOOKED_AT]
+    if again.size:  # much smaller than others: what another step makes of it is its round-off
+        apart = np.abs(rows[again] - step.derivatives(elements[again], ANOTHER))
+        error[again] = np.where(
+            blunt[again], step.rounding(rows[again], 0.0) + 8 * apart, error[again]
+        )
+    return Quick(rows, error, np.isfinite(rows))
 
 
 def counted(elements: list[Element]) -> dict[Verdict, int]:

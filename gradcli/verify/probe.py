@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -95,7 +96,7 @@ def place(index: Sequence[int]) -> str:
     return f"[{', '.join(map(str, index))}]" if index else ""
 
 
-def held_rows(graph: Graph, leaf: int) -> frozenset[int]:
+def _held_rows(graph: Graph, leaf: int) -> frozenset[int]:
     """Return the rows that differentiation takes for constants though a parameter moves them.
 
     These are `detach` and what `no_grad` recorded; comparisons and indices are not among them:
@@ -113,25 +114,46 @@ def held_rows(graph: Graph, leaf: int) -> frozenset[int]:
     return frozenset(found)
 
 
+def held_elements(graph: Graph, id: int) -> Array | None:
+    """Return the mask of a row's first operand that its derivative takes for constant, if any."""
+    op = graph.ops[id]
+    if op is None or op.held is None:
+        return None
+    operands = [graph.values[i] if i >= 0 else graph.scalars[~i] for i in graph.inputs[id]]
+    mask: Array | None = op.held(*operands, **graph.attrs[id])
+    return mask
+
+
+def _as_differentiated(graph: Graph, id: int, operands: list[Any], attrs: dict[str, Any]) -> Any:
+    """Return the value of a row, where what its derivative takes for constant does not move."""
+    mask = held_elements(graph, id)
+    if mask is not None:
+        operands[0] = np.where(mask, graph.values[graph.inputs[id][0]], operands[0])
+    return apply(graph, id, operands, attrs)
+
+
 class Probe:
     """The outputs as a function of one parameter; only what depends on it is computed again.
 
-    A complex parameter counts as its real and imaginary parts, interleaved as in memory.
+    A complex parameter counts as its real and imaginary parts, interleaved as in memory. What is
+    detached keeps its value, unless differences are to see through it.
     """
 
     def __init__(
-        self, graph: Graph, leaf: int, outputs: Outputs, held: frozenset[int] = frozenset()
+        self, graph: Graph, leaf: int, outputs: Outputs, through_detach: bool = False
     ) -> None:
         self.graph = graph
         self.leaf = leaf
         self.outputs = outputs
-        self.held = held
+        self.through_detach = through_detach
+        self.held = held = frozenset[int]() if through_detach else _held_rows(graph, leaf)
+        evaluate = apply if through_detach else _as_differentiated
         self.replay = Replay(graph, (leaf,), outputs.roots, held)
         self.evaluations = 0
         value = np.array(graph.values[leaf], order="C")
         self.dtype, self.shape = value.dtype, value.shape
         self.base: Array = value.reshape(-1).view(np.float64)
-        self.stack = Stack(graph, leaf, self.replay.plan, partial(apply, graph), self._trial())
+        self.stack = Stack(graph, leaf, self.replay.plan, partial(evaluate, graph), self._trial())
         self.start: Array = self.at_points(self.base[None])[0]
 
     @property
@@ -179,8 +201,7 @@ class Probe:
     def _trial(self) -> Array:
         """Return a few points near by, each of them another."""
         move = np.random.default_rng(0).uniform(0.5, 1.5, (TRIALS, self.base.size))
-        size = np.where(self.base == 0, self.reach, self.base)
-        return self._shaped(self.base + NEAR * move * size)
+        return self._shaped(self.base + NEAR * move * self.size)
 
     @property
     def reach(self) -> float:
@@ -188,14 +209,19 @@ class Probe:
         sizes = np.abs(self.base[np.isfinite(self.base) & (self.base != 0)])
         return float(np.median(sizes)) if sizes.size else 1.0
 
+    @cached_property
+    def size(self) -> Array:
+        """The natural unit of every element: its magnitude, an ordinary one for zeros."""
+        size = np.where(self.base == 0, self.reach, np.abs(self.base))
+        return np.where(np.isfinite(size), size, 1.0)
+
     def noise(self, generator: np.random.Generator) -> Array:
         """Return the round-off of the outputs, shape (m,).
 
         Source: Moré and Wild, Estimating Computational Noise (2011): the higher differences of
         values at neighbouring points are noise. The point itself is left out: a jump may be there.
         """
-        size = np.where(self.base == 0, self.reach, self.base)
-        direction = size * generator.uniform(0.5, 1.5, self.base.shape) * 2.0**-47
+        direction = self.size * generator.uniform(0.5, 1.5, self.base.shape) * 2.0**-47
         table = self.at_points(self.base + np.arange(9)[:, None] * direction)
         with np.errstate(all="ignore"):
             # sums of many points at once may add up in another order

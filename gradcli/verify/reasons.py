@@ -14,7 +14,7 @@ from gradcli.errors import Source
 from gradcli.execute import Replay, compute
 from gradcli.graph import OUTPUT, Graph
 from gradcli.ops.dtypes import Array
-from gradcli.verify.probe import Outputs, Probe
+from gradcli.verify.probe import Outputs, Probe, held_elements
 
 POINTS = (0.0, 1.0, -1.0, 2.0, -2.0)
 
@@ -115,6 +115,8 @@ def cuts(graph: Graph, leaf: int, roots: tuple[int, ...]) -> list[int]:
 def _stops(graph: Graph, id: int, moved: set[int]) -> bool:
     op = graph.ops[id]
     if op is not None and op.kink.startswith("0 everywhere"):
+        return True
+    if held_elements(graph, id) is not None:
         return True
     flowing = any(i in moved and graph.requires_grad[i] for i in graph.inputs[id])
     return flowing and not graph.requires_grad[id]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from gradcli.verify import Settings, Verdict, check
@@ -35,6 +36,10 @@ CASES: tuple[tuple[str, Verdict, str], ...] = (
     ("w = param(1.5)\ny = floor(w)", "CUT", "floor (line 2) stops the gradient"),
     ("w = param(2.)\ny = (w*3).detach()*2 + param(1.)", "CUT", "detach (line 2)"),
     ("w = param(2.)\ny = w*w.detach()", "OK", ""),
+    ("w = param([[1., 2.], [3., 4.]])\ny = sum(F.embedding(tensor([0, 1]), 2*w, padding_idx=0))",
+     "OK", ""),
+    ("w = param([[1., 2.]])\ny = sum(F.embedding(tensor([0]), sin(w), padding_idx=0))",
+     "CUT", "embedding (line 2)"),
     ("w = param(2.)\nwith no_grad():\n    c = w**2\ny = c*w", "OK", ""),
     ("w = param(3.)\nb = param(1.)\ny = b*2", "CUT", "does not depend on it"),
     ("w = param([1e-20, 1e20])\ny = sum(w**2)", "OK", ""),
@@ -58,6 +63,12 @@ def test_every_case_has_the_verdict_it_deserves(text: str, verdict: Verdict, wor
     finding = checked(text).findings[0]
     assert finding.verdict == verdict, finding
     assert words in finding.note
+
+
+def test_differences_can_look_through_padding() -> None:
+    text = "w = param([[1.], [3.]])\ny = sum(F.embedding(tensor([0, 1]), w, padding_idx=0))"
+    finding = checked(text, through_detach=True).findings[0]
+    assert [(e.index, e.verdict) for e in finding.worst] == [((0, 0), "WRONG")]
 
 
 def test_differences_can_look_through_detach() -> None:
@@ -92,6 +103,21 @@ def test_a_wrong_rule_is_caught(change: str, dtype: str) -> None:
     report = check(session)
     assert report.verdict == "WRONG"
     assert report.status == 1
+
+
+@pytest.mark.parametrize("element", [0, 1])
+def test_a_wrong_derivative_is_caught_beside_ones_of_another_size(element: int) -> None:
+    session = session_of("w = param([1e-20, 1e20])\ny = sum(log(w))")
+    factors = np.ones(2)
+    factors[element] = 1.5
+    with_wrong_rule(session.graph, "log", lambda body: lambda *a, **k: body(*a, **k) * factors)
+    worst = check(session).findings[0].worst
+    assert [(e.index, e.verdict) for e in worst] == [((element,), "WRONG")]
+
+
+def test_the_error_bar_of_a_small_derivative_is_its_own() -> None:
+    finding = checked("w = param([1e-20, 1e20])\ny = sum(w**2)").findings[0]
+    assert all(e.error < 1e-12 * abs(e.analytic) for e in finding.worst)
 
 
 def test_the_report_says_how_a_wrong_gradient_differs() -> None:
