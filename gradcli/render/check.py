@@ -194,18 +194,21 @@ def _details(finding: Finding, options: ConsoleOptions, verbose: bool) -> Iterat
     if len(finding.worst) < 2:
         return
     shown = finding.worst if verbose else finding.worst[:_DETAILS]
-    columns: list[list[str]] = [
-        [finding.parameter + place_text(e) for e in shown],
-        align([float_text(e.analytic) for e in shown]),
-        align([_plain(numeric_text(e), options.ascii_only) for e in shown]),
-        [f"step {error_text(e.step)}" for e in shown],
-        [str(e.verdict) for e in shown],
-    ]
-    widths = [max(map(cell_len, column)) for column in columns]
-    for row in zip(*columns, strict=True):
+    columns: dict[str, list[str]] = {
+        "element": [finding.parameter + place_text(e) for e in shown],
+        "analytic": align([float_text(e.analytic) for e in shown]),
+        "numeric ± error": align([numeric_text(e) for e in shown]),
+        "rel. error": [distance_text(e, e.relative) for e in shown],
+        "step": [error_text(e.step) for e in shown],
+        "verdict": [str(e.verdict) for e in shown],
+    }
+    rows = list(zip(*([name, *cells] for name, cells in columns.items()), strict=True))
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    for k, row in enumerate(rows):
         cells = [cell + " " * (w - cell_len(cell)) for cell, w in zip(row, widths, strict=True)]
-        line = shorten("  " + "  ".join(cells).rstrip(), options.max_width)
-        yield numbers_text([line])
+        line = _plain("  " + "  ".join(cells).rstrip(), options.ascii_only)
+        line = shorten(line, options.max_width)
+        yield numbers_text([line]) if k else Text(line, style="dim")
     left_out = len(finding.worst) - len(shown)
     if left_out:
         yield Text(f"  and {left_out} more (--verbose, --json)", style="dim")

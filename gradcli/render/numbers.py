@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from re import match
 from typing import Any
 
 import numpy as np
@@ -107,10 +108,8 @@ def align(texts: Sequence[str]) -> list[str]:
 
 def _point(text: str) -> int:
     """Return the width of what stands before the decimal point or the exponent."""
-    body = text.lstrip("-")
-    if not body[:1].isdigit():  # nan, inf, True
-        return len(text)
-    return len(text) - len(body) + len(body.split(".")[0].split("e")[0])
+    whole = match(r"-?\d+", text)
+    return len(whole[0] if whole else text)  # nan, inf, True
 
 
 def _nested(value: Any, digits: int) -> str:
