@@ -9,6 +9,7 @@ from gradcli.ops import (
     classes,
     contractions,
     convolution,
+    ctc,
     decompositions,
     distances,
     einsum,
@@ -30,6 +31,7 @@ from gradcli.ops import (
     products,
     reductions,
     resampling,
+    sampling,
     scans,
     scatter,
     shapes,
@@ -50,8 +52,8 @@ FAMILIES = (
     elementwise, arithmetic, special, activations, complex_, reductions, extrema, scans,
     sorting, statistics, shapes, views, layout, indexing, scatter, writes, masks, padding,
     joining, contractions, numpy_forms, linalg, products, einsum, solvers, triangular,
-    decompositions, spectra, invariants, fft, attention, classes, convolution, distances,
-    losses, margins, normalisation, pooling, resampling, windows,
+    decompositions, spectra, invariants, fft, attention, classes, convolution, ctc, distances,
+    losses, margins, normalisation, pooling, resampling, sampling, windows,
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -198,6 +199,32 @@ batch_norm_eval = primitive(Derivative,
 # fmt: on
 
 
+# ---- running statistics --------------------------------------------------------------------
+
+
+def _moved_to(statistic: Any) -> Any:
+    """Return what moves a running statistic towards the input's; `alone`, each sample has one."""
+
+    def forward(running: Any, a: Any, momentum: float, alone: bool) -> Any:
+        rest = tuple(range(2, a.ndim))
+        new = statistic(a, axis=rest if alone else (0, *rest))
+        new = np.mean(new, axis=0) if alone else new
+        return (1 - momentum) * running + momentum * new
+
+    return forward
+
+
+# fmt: off
+running_mean = primitive(Derivative,
+    "_running_mean(running, input, momentum: number, alone: bool)", "",
+    _moved_to(np.mean), lambda running, *_, **__: Meta(running.shape, running.dtype),
+    doc="(1 - momentum)·running + momentum·mean of each channel")
+running_var = primitive(Derivative,
+    "_running_var(running, input, momentum: number, alone: bool)", "",
+    _moved_to(partial(np.var, ddof=1)), running_mean.meta,
+    doc="(1 - momentum)·running + momentum·unbiased variance of each channel")
+# fmt: on
+
 # ---- what a file can call ------------------------------------------------------------------
 
 
@@ -330,7 +357,7 @@ def _normalize(a: Any, p: float, dim: int, eps: float) -> Any:
 batch_norm = composite(
     "batch_norm(input, running_mean: tensor?, running_var: tensor?, weight = None, bias = None, "
     "training: bool = False, momentum: number = 0.1, eps: number = 1e-5)", _batch_norm,
-    doc="Standard scores of each channel, over the batch; running statistics are not updated",
+    doc="Standard scores of each channel, over the batch; training updates running statistics",
     examples="F.batch_norm(T, None, None, v, v, training=True); "
     "F.batch_norm(M, zeros(3), ones(3), v)")
 layer_norm = composite(

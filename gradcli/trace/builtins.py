@@ -16,7 +16,7 @@ from gradcli.ops.dtypes import SYNONYMS as DTYPE_SYNONYMS
 from gradcli.ops.meta import broadcast
 from gradcli.ops.rule import number
 from gradcli.ops.signature import SYNONYMS
-from gradcli.trace import derivatives, dropout
+from gradcli.trace import derivatives, dropout, running
 from gradcli.trace.creation import CREATION, parameter
 from gradcli.trace.values import (
     Function,
@@ -335,6 +335,8 @@ OTHERS: dict[str, Any] = {
     **CREATION,
     **derivatives.FUNCTIONS,
     **dropout.FUNCTIONS,
+    **{name: running.tracked(name, row_function(ROWS[name], name).run)
+       for name in running.TRACKED},
     "unfold": row_function(ROWS["nn.functional.unfold"], "unfold").run,  # x.unfold is another one
     "param": parameter, "nn.Parameter": parameter, "Parameter": parameter,
     "allclose": _allclose, "equal": _equal, "array_equal": _equal, "result_type": _result_type,

@@ -57,6 +57,9 @@ MORE: dict[str, tuple[str, ...]] = {
     "_scaled_dot_product_flash_attention_for_cpu": (
         "F.scaled_dot_product_attention(T[None], T[None], T[None])",
     ),
+    "_ctc_posterior": (
+        "grad(lambda a: F.ctc_loss(a.unsqueeze(1), tensor([[1, 2]]), (3,), (2,)))(A)",
+    ),
     "_normal": ("normal(v, v * v)", "normal(v, 2.0)", "normal(1.0, v * v)"),
     "fmod": ("fmod(v, v * v + 1)",),
 }

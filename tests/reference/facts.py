@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcli import autodiff
-from gradcli.errors import Source
+from gradcli.errors import AutogradFault, GradcliError, Source
 from gradcli.graph import Graph, Node
 from gradcli.ops.dtypes import Array
 from gradcli.session import Request, run
@@ -73,6 +73,80 @@ def gradients(ran: Ran, cotangent: Array, names: Iterable[str]) -> dict[str, Arr
     ids = [ran.scope[name].id for name in names]
     found = autodiff.gradient_values(ran.graph, {ran.node.id: cotangent}, ids)
     return dict(zip(names, found, strict=True))
+
+
+# ---- a row of reference data ------------------------------------------------------------------
+
+
+def inputs_of(data: Mapping[str, Any]) -> dict[str, tuple[Array, bool]]:
+    """Return the inputs of a file of reference data by name."""
+    return {
+        name: (
+            np.asarray(numbers(x["value"])).astype(x["dtype"]).reshape(x["shape"]),
+            x["requires_grad"],
+        )
+        for name, x in data["inputs"].items()
+    }
+
+
+def first_difference(
+    row: Mapping[str, Any], inputs: Mapping[str, tuple[Array, bool]]
+) -> str | None:
+    """Say what of a row of reference data differs from PyTorch first, None where nothing does."""
+    try:
+        ran = evaluate(row["expr"], inputs)
+        return _facts(row, ran) or _values(row, ran) or _gradients(row, ran, inputs)
+    except GradcliError as error:
+        return error.message
+
+
+def _facts(row: Mapping[str, Any], ran: Ran) -> str | None:
+    graph, node = ran.graph, ran.node
+    found = {
+        "dtype": node.dtype.name,
+        "shape": list(node.shape),
+        "requires_grad": node.requires_grad,
+        "is_leaf": graph.is_leaf(node.id),
+        "grad_fn": graph.grad_fn(node.id),
+    }
+    if row["chain"] is not None:
+        found["chain"] = chain(graph, graph.producer(node.id))
+    for what, value in found.items():
+        if value != row[what]:
+            return f"{what} is {value}, PyTorch's is {row[what]}"
+    return None
+
+
+def _values(row: Mapping[str, Any], ran: Ran) -> str | None:
+    if not row["deterministic"]:
+        return None
+    expected = np.asarray(numbers(row["value"])).reshape(row["shape"])
+    return differences(ran.node.value, expected, "value", 1e-9, 1e-12)
+
+
+def _gradients(row: Mapping[str, Any], ran: Ran, leaves: Iterable[str]) -> str | None:
+    size, shape, dtype = max(ran.node.value.size, 1), ran.node.shape, ran.node.dtype
+    cotangent = (1 + np.arange(ran.node.value.size) / size).reshape(shape).astype(dtype)
+    refusal = row.get("backward_error", "")
+    if "is not implemented" in refusal:
+        try:
+            gradients(ran, cotangent, [name for name in leaves if name in ran.scope])
+        except AutogradFault as error:
+            same = error.message.rstrip(".") == refusal.rstrip(".")
+            return None if same else f"backward says {error.message}, PyTorch says {refusal}"
+        return f"backward gives a gradient, PyTorch says {refusal}"
+    if not row["deterministic"] or "grads" not in row:
+        return None
+    for name, g in gradients(ran, cotangent, row["grads"]).items():
+        wanted = row["grads"][name]
+        if g is None or wanted is None:
+            if wanted is not None and np.any(numbers(wanted)):
+                return f"there is no gradient of {name}"
+            continue
+        found = differences(g, numbers(wanted), f"gradient of {name}", 1e-8, 1e-10)
+        if found:
+            return found
+    return None
 
 
 # ---- the list of what is not covered -------------------------------------------------------
