@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from gradcli.verify import analytic
 from gradcli.verify.claims import check_claims
 from gradcli.verify.compare import described, vectors
 from gradcli.verify.complex_step import ComplexStep
-from gradcli.verify.examine import Examination, counted, differences, examine
+from gradcli.verify.examine import ROUND_OFF, Examination, counted, differences, examine
 from gradcli.verify.probe import Probe
 from gradcli.verify.reasons import cuts, reason
 from gradcli.verify.report import SEVERITY, Element, Finding, Mode, Report, Verdict, worst_of
@@ -131,6 +131,8 @@ class _Check:
             elements = examination.elements_of(side, along)
             if target.own is not None and mode == "reverse":
                 elements = _as_the_file_does(target, leaf, elements)
+            if mode == "forward" and "reverse" in settings.modes:
+                elements = _as_reverse_mode_does(jacobian, probe, elements, settings.tolerance)
             findings.append(self._finding(examination, mode, elements, found))
         self.evaluations += probe.evaluations
         return findings
@@ -192,6 +194,23 @@ def _as_the_file_does(target: Target, leaf: int, elements: list[Element]) -> lis
     if own is None:
         return elements
     return noisy(elements, own, target.own.metas[leaf], target.outputs.labels)
+
+
+def _as_reverse_mode_does(
+    jacobian: Array, probe: Probe, elements: list[Element], tolerance: float
+) -> list[Element]:
+    """Compare the derivatives of forward mode with those of reverse mode."""
+    room = ROUND_OFF * np.abs(jacobian).max(axis=0, initial=0.0)
+    result = []
+    for e in elements:
+        if e.index is not None and e.verdict != "WRONG":
+            output = probe.outputs.labels.index(e.output)
+            other = float(jacobian[e.position(probe.shape), output])
+            allowed = tolerance * max(abs(other), abs(e.analytic)) + float(room[output])
+            if abs(e.analytic - other) > allowed:
+                e = replace(e, verdict="WRONG", note=f"reverse mode gives {other:g}")
+        result.append(e)
+    return result
 
 
 def _label(graph: Graph, target: Target, node: NodeFacts) -> str:

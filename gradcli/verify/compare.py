@@ -68,6 +68,8 @@ def relation(pairs: Sequence[Pair], names: tuple[str, str], sizes: Mapping[int, 
         return ""
     first, second = names
     factor = _factor(pairs)
+    if factor is not None and np.isclose(factor, 1, rtol=SAME):
+        return ""  # they are the same
     if factor is not None:
         times, where = _times(factor, sizes)
         return f"{second} is {times} {first}{where}"

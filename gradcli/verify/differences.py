@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,6 +27,7 @@ MOST_STEPS = 80  # in one ladder, from an ordinary size down
 GROWTH = 1.07  # by which difference quotients grow at each halving where the slope is infinite
 ROUNDED = 1.95  # growth that is round-off's
 SAFETY = 4.0
+LEAST = 4  # steps from which the order of a Taylor remainder is taken
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,13 @@ class Ladder:
     minus: Array
 
 
+def falling(x: float, reach: float) -> Array:
+    """Return steps that halve, from a quarter of an element's size to the last digits."""
+    top = max(abs(x), 2.0**-7 * reach)
+    result: Array = 2.0 ** (np.floor(np.log2(top)) - 2 - np.arange(2 * STEPS))
+    return result[result > 0]
+
+
 def ladders(sample: Sample, x: float, reach: float, depth: int = STEPS) -> list[Ladder]:
     """Return values at steps from an ordinary size, `reach`, down to 2^-depth of the element's own.
 
@@ -151,6 +160,32 @@ def numeric(x: float, start: float, rungs: list[Ladder], output: int, noise: flo
         if own.smooth and other.smooth and other.error < own.error:
             own = other
     return replace(own, rounded=_rounded(x, start, rungs[0], output))
+
+
+class Remainder(NamedTuple):
+    """What a derivative g leaves of f(x + h) - f(x) beside h g.
+
+    `order` is the power of h with which it vanishes: 2 where g is right, 1 where it is wrong. `gap`
+    is what g may be off by, its smallest ratio to h. None and infinite where it is round-off.
+    """
+
+    order: float | None
+    gap: float
+
+
+def remainder(start: float, analytic: float, h: Array, values: Array, bar: float) -> Remainder:
+    """Return the Taylor remainder of a derivative, from values at steps `h` that fall.
+
+    `bar` is the round-off of the values.
+    """
+    with np.errstate(all="ignore"):
+        left = np.abs(values - start - h * analytic)
+        usable = np.flatnonzero(np.isfinite(left) & (left > 20 * bar))
+    if len(usable) < LEAST:
+        return Remainder(None, np.inf)
+    smallest = usable[-LEAST:]
+    order = np.polyfit(np.log2(h[smallest]), np.log2(left[smallest]), 1)[0]
+    return Remainder(float(order), float(np.min(left[smallest] / h[smallest])))
 
 
 def _rounded(x: float, start: float, rung: Ladder, output: int) -> float:

@@ -18,12 +18,15 @@ from gradcli.verify.differences import (
     STEPS,
     Numeric,
     Quick,
+    Remainder,
     Sample,
+    falling,
     ladders,
     numeric,
     quick,
+    remainder,
 )
-from gradcli.verify.judge import DECISIVE, Judgement, Tolerance, judge
+from gradcli.verify.judge import DECISIVE, Judgement, Tolerance, by_remainder, judge
 from gradcli.verify.probe import EPSILON, Probe
 from gradcli.verify.reasons import Line, Reason, lost, not_finite, not_smooth, reason
 from gradcli.verify.report import Element, Verdict
@@ -162,7 +165,18 @@ class Examination:
             absolute=tolerance.absolute + found.rounded,
         )
         judgement = judge(analytic, start, found, tolerance)
+        if judgement.verdict == "NOISY" and np.isfinite(analytic):
+            element = int(self.elements[place.element])
+            left = self.remainder(element, place.output, analytic)
+            judgement = by_remainder(judgement, analytic, left)
         return self._element(place, analytic, judgement, found)
+
+    def remainder(self, element: int, output: int, analytic: float) -> Remainder:
+        """Return the Taylor remainder of a derivative."""
+        x, start = float(self.probe.base[element]), float(self.probe.start[output])
+        h = falling(x, self.probe.reach)
+        bar = float(self.noise[output]) + EPSILON * abs(x * analytic)
+        return remainder(start, analytic, h, self.probe.at(element, h)[:, output], bar)
 
     def _glanced_at(self, place: Place, analytic: float, sharp: bool) -> Element:
         """Judge by the quick differences: there are too many to look at each."""

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from math import inf, isfinite, isinf, isnan
 from typing import NamedTuple
 
-from gradcli.verify.differences import SAFETY, Numeric
+from gradcli.verify.differences import SAFETY, Numeric, Remainder
 from gradcli.verify.report import Verdict
 
 DECISIVE = 0.01  # an error bar of one per cent of the derivative can tell a wrong one
+
+CLEAR = 0.1  # what the order of a Taylor remainder may be off by
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,18 @@ def judge(analytic: float, start: float, found: Numeric, tolerance: Tolerance) -
     if not found.smooth:
         return _at_kink(analytic, found, tolerance)
     return _where_smooth(analytic, found, tolerance)
+
+
+def by_remainder(judgement: Judgement, analytic: float, left: Remainder) -> Judgement:
+    """Return the verdict of the Taylor remainder where no single step decides."""
+    if left.order is None:
+        return judgement
+    note = f"no single step decides; the Taylor remainder is of order {left.order:.2f}"
+    if left.order > 2 - CLEAR and left.gap <= DECISIVE * abs(analytic):
+        return judgement._replace(verdict="OK", error=left.gap, note=note)
+    if abs(left.order - 1) < CLEAR and left.gap > DECISIVE * abs(analytic):
+        return judgement._replace(verdict="WRONG", error=left.gap, note=note)
+    return judgement
 
 
 def _where_smooth(analytic: float, found: Numeric, tolerance: Tolerance) -> Judgement:

@@ -29,10 +29,7 @@ def _checked(
 ) -> Element:
     if element.verdict != "OK" or element.index is None:
         return element
-    position = int(np.ravel_multi_index(element.index, meta.shape)) if meta.shape else 0
-    if element.part:
-        position = 2 * position + (element.part == "im")
-    value = float(own[position, labels.index(element.output)])
+    value = float(own[element.position(meta.shape), labels.index(element.output)])
     if abs(value - element.analytic) <= LOST * abs(element.analytic) + forgiven:
         return element
     note = f"round-off of {meta.dtype.name}: {element.analytic:g} in float64; try --dtype float64"

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+import numpy as np
+
 from gradcli.inspection import Claim
 
 Verdict = Literal["OK", "WRONG", "KINK", "DOMAIN", "CUT", "NOISY"]
@@ -16,8 +18,8 @@ SEVERITY: tuple[Verdict, ...] = ("WRONG", "NOISY", "DOMAIN", "KINK", "CUT", "OK"
 MEANINGS: Mapping[Verdict, str] = {
     "OK": "the gradient agrees with the differences",
     "WRONG": "it differs by more than the error bar and the tolerance",
-    "NOISY": "round-off is larger than what is to be seen",
-    "DOMAIN": "the function is not defined on one side",
+    "NOISY": "round-off of the output hides it; --of NODE, before large terms are added, shows more",
+    "DOMAIN": "the function is not defined here, or on one side only",
     "KINK": "left and right derivatives differ; the gradient lies between them",
     "CUT": "no gradient flows, and what is cut off is held at its value",
 }
@@ -51,6 +53,12 @@ class Element:
     op: str | None = None
     line: int | None = None
     note: str = ""
+
+    def position(self, shape: tuple[int, ...]) -> int:
+        """Return which of the real numbers of a parameter of some shape it is."""
+        assert self.index is not None, "a direction is no element"
+        flat = int(np.ravel_multi_index(self.index, shape)) if shape else 0
+        return 2 * flat + (self.part == "im") if self.part else flat
 
     @property
     def absolute(self) -> float:

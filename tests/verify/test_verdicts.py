@@ -1,10 +1,12 @@
 """The verdict that each gradient deserves: kinks, edges, cuts, noise, and wrong rules."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from gradcli.ops.rule import Elementwise
 from gradcli.verify import Settings, Verdict, check
 from tests.verify.checking import checked, session_of, with_wrong_rule
 
@@ -138,6 +140,28 @@ def test_forward_mode_is_checked_too() -> None:
     text = "w = param([0.3, -0.5])\ny = sum(tanh(w)*sin(w))"
     report = checked(text, modes=("reverse", "forward"))
     assert [(f.mode, f.verdict) for f in report.findings] == [("reverse", "OK"), ("forward", "OK")]
+
+
+def test_both_modes_are_compared_with_each_other() -> None:
+    # at a kink any slope between the two sides is right: only the other mode tells
+    session = session_of("w = param(0.)\ny = relu(w)")
+    assert check(session, Settings(modes=("reverse", "forward"))).verdict == "KINK"
+    for id, op in enumerate(session.graph.ops):
+        if op is not None and op.name == "relu":
+            derivative = _Apart(op.derivative.bodies) if op.derivative is not None else None
+            session.graph.ops[id] = replace(op, derivative=derivative)
+    report = check(session, Settings(modes=("reverse", "forward")))
+    assert [(f.mode, f.verdict) for f in report.findings] == [
+        ("forward", "WRONG"), ("reverse", "KINK"),
+    ]  # fmt: skip
+    assert "reverse mode gives 0" in report.findings[0].note
+
+
+class _Apart(Elementwise):
+    """A rule whose two modes take another slope at a kink."""
+
+    def jvp(self, *args: Any, **keywords: Any) -> Any:
+        return super().jvp(*args, **keywords) + 0.5
 
 
 def test_the_gradient_of_the_gradient_is_checked() -> None:
