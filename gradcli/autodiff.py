@@ -7,17 +7,28 @@ the descending order of ids, since every use of a node has a higher id than the 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from gradcli.errors import AutogradFault
 from gradcli.execute import compute
-from gradcli.graph import OUTPUT, Graph, Node
+from gradcli.graph import OUTPUT, Graph, Node, Step
 from gradcli.ops.complex import real
 from gradcli.ops.dtypes import Array, DType, is_complex, wide
-from gradcli.ops.meta import shown
-from gradcli.ops.shapes import expand, reshape, stack, sum_to, to_copy, zeros_like
+from gradcli.ops.meta import Meta, shown
+from gradcli.ops.rule import Multilinear, primitive
+from gradcli.ops.shapes import clone, expand, reshape, stack, sum_to, to_copy, zeros_like
+
+# what backward(create_graph=True) leaves in `.grad`: AccumulateGrad's copy, which no file can call
+GRAD_COPY = primitive(
+    Multilinear,
+    "_grad_copy(input)",
+    "CopyBackwards",
+    np.copy,
+    lambda a: Meta(a.shape, a.dtype),
+    lambda g, *_: g,
+)
 
 # ---- what a root may be --------------------------------------------------------------------
 
@@ -145,30 +156,58 @@ def backward(
     *,
     inputs: Collection[int] = (),
     retain_graph: bool = False,
+    create_graph: bool = False,
 ) -> None:
     """Run the backward pass from a root and add to the `.grad` of leaves and retained nodes.
 
     `gradient` is the root's cotangent, an array of the root's shape; 1 for a scalar root. With
-    `inputs`, only those nodes get a `.grad`.
+    `inputs`, only those nodes get a `.grad`. With `create_graph` each is a node, to be
+    differentiated again, and `gradient` may be one.
 
     Raises: AutogradFault where the root has no gradient, is not a scalar and has no cotangent,
     or needs saved tensors that an earlier pass has freed.
     """
-    start = np.asarray(seed(Node(graph, root), gradient), graph.metas[root].dtype)
+    start = seed(Node(graph, root), gradient)
     compute(graph, (root,))
     order = reachable(graph, (root,))
     if inputs:
         order = towards(graph, order, inputs)
-    free_saved(graph, order, retain_graph=retain_graph)
+    free_saved(graph, order, retain_graph=retain_graph or create_graph)
+    wanted = [
+        i for i in order if (i in inputs if inputs else graph.ops[i] is None or i in graph.retained)
+    ]
+    if create_graph:
+        with graph.settings("gradient", True):
+            node = start if isinstance(start, Node) else graph.leaf(start)
+            for id, found in zip(wanted, gradients(graph, {root: node}, wanted), strict=True):
+                if found is not None:
+                    _accumulate_node(graph, graph.current(id), found)
+        return
+    start = np.asarray(start, graph.metas[root].dtype)
     with np.errstate(all="ignore"):
         cotangents = pull(graph, {root: start}, order, graph.values.__getitem__)
-    for id in order:
-        wanted = id in inputs if inputs else graph.ops[id] is None or id in graph.retained
-        if wanted and id in cotangents:
-            now = graph.current(id)
-            before = graph.grads.get(now)
-            found = np.asarray(cotangents[id])
-            graph.grads[now] = found if before is None else before + found
+    for id in wanted:
+        if id in cotangents:
+            _accumulate(graph, graph.current(id), np.asarray(cotangents[id]))
+
+
+def _accumulate(graph: Graph, id: int, found: Array) -> None:
+    before = graph.grads.get(id)
+    graph.grads[id] = found if before is None else before + found
+    if id in graph.live:
+        with graph.settings("gradient", True):
+            graph.live[id] = (Node(graph, graph.live[id]) + graph.leaf(found)).id
+
+
+def _accumulate_node(graph: Graph, id: int, found: Node) -> None:
+    """Add a gradient that is a node; the first one is copied, as in PyTorch."""
+    before = graph.grads.get(id)
+    if before is None:
+        total = GRAD_COPY(found) if graph.ops[id] is None else clone(found)
+    else:
+        total = (Node(graph, graph.live[id]) if id in graph.live else graph.leaf(before)) + found
+    graph.grads[id] = total.value
+    graph.live[id] = total.id
 
 
 def gradients(graph: Graph, roots: Mapping[int, Any], inputs: Sequence[int]) -> list[Node | None]:
@@ -176,9 +215,30 @@ def gradients(graph: Graph, roots: Mapping[int, Any], inputs: Sequence[int]) -> 
 
     `roots` gives each root's cotangent as a node. None stands for an input that is not used.
     """
+    first = len(graph)
     order = towards(graph, reachable(graph, roots), inputs)
-    found = pull(graph, dict(roots), order, lambda i: _node(graph, i))
-    return [found.get(i) for i in inputs]
+    pulled = pull(graph, dict(roots), order, lambda i: _node(graph, i))
+    found = [pulled.get(i) for i in inputs]
+    _note(graph, "reverse", roots, inputs, found, order, first)
+    return found
+
+
+def _note(
+    graph: Graph,
+    mode: Literal["reverse", "forward"],
+    given: Mapping[int, Any],
+    wanted: Sequence[int],
+    found: Sequence[Node | None],
+    order: Sequence[int],
+    first: int,
+) -> None:
+    """Keep what a differentiation was of; a Jacobian's rows share the rows that they go through."""
+    rows = tuple(order)
+    if graph.steps and graph.steps[-1].rows == rows:
+        rows = graph.steps[-1].rows
+    made = tuple(None if g is None else g.id for g in found)
+    ids = {i: node.id for i, node in given.items()}
+    graph.steps.append(Step(mode, ids, tuple(wanted), made, rows, first))
 
 
 def _node(graph: Graph, id: int) -> Any:
@@ -290,7 +350,11 @@ def _shaped(t: Any, graph: Graph, id: int) -> Any:
 
 def tangent(graph: Graph, outputs: Sequence[int], tangents: Mapping[int, Any]) -> list[Any]:
     """Return the derivatives of outputs along tangents, as nodes of the graph."""
-    return push(graph, dict(tangents), outputs, lambda i: _node(graph, i))
+    first = len(graph)
+    found = push(graph, dict(tangents), outputs, lambda i: _node(graph, i))
+    order = behind(graph, outputs, min(tangents))
+    _note(graph, "forward", tangents, outputs, found, order, first)
+    return found
 
 
 def tangent_values(

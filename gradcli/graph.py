@@ -43,6 +43,23 @@ class Limits:
     memory: int = 1 << 62  # bytes of values
 
 
+@dataclass(frozen=True)
+class Step:
+    """Rows that one differentiation made: what of what, so that it can be done again otherwise.
+
+    In reverse mode `given` are the roots' cotangents, `wanted` the nodes to differentiate by and
+    `found` their gradients; in forward mode `given` are the inputs' tangents, `wanted` the results
+    and `found` their tangents. `rows` are gone through, and what is made begins at row `first`.
+    """
+
+    mode: Literal["reverse", "forward"]
+    given: dict[int, int]
+    wanted: tuple[int, ...]
+    found: tuple[int | None, ...]
+    rows: tuple[int, ...]
+    first: int
+
+
 class Graph:
     """The tape.
 
@@ -68,9 +85,11 @@ class Graph:
         self.widths: dict[int, int] = {}
         self.names: dict[int, str] = {}
         self.grads: dict[int, Array] = {}
+        self.live: dict[int, int] = {}  # rows of those that backward(create_graph=True) left
         self.retained: set[int] = set()
         self.freed: set[int] = set()  # rows whose saved tensors a backward pass has freed
         self.successors: dict[int, int] = {}  # of parameters that were updated in place
+        self.steps: list[Step] = []  # of differentiation, whose results are rows themselves
         self.warnings: list[tuple[Span, str]] = []
         self.calls: dict[int, Span] = {}  # of nodes made in a function: where the file called it
         self.call: Span | None = None
@@ -171,8 +190,17 @@ class Graph:
             self.names[node.id] = self.names[id]
         if id in self.grads:
             self.grads[node.id] = self.grads.pop(id)
+        if id in self.live:
+            self.live[node.id] = self.live.pop(id)
         self.successors[id] = node.id
         return node.id
+
+    def set_grad(self, id: int, value: Array | None) -> None:
+        """Give a node another `.grad`, a plain tensor, or none."""
+        self.live.pop(id, None)
+        self.grads.pop(id, None)
+        if value is not None:
+            self.grads[id] = value
 
     def current(self, id: int) -> int:
         """Return the row that holds a parameter's value now, after updates in place."""

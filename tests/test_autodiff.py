@@ -317,3 +317,18 @@ def test_the_jacobian_of_what_does_not_depend_on_it_is_zero() -> None:
 
 def detached(x: Node) -> Node:
     return x.graph.leaf(x.value)
+
+
+def test_what_is_differentiated_is_kept_beside_the_rows_that_it_made() -> None:
+    graph = Graph()
+    x = leaf(graph, [2.0, 3.0])
+    y = sum_(x * x)
+    one, first = graph.leaf(np.ones(())), len(graph)
+    slope = autodiff.gradients(graph, {y.id: one}, [x.id])[0]
+    assert slope is not None
+    step = graph.steps[-1]
+    assert (step.mode, step.given, step.wanted) == ("reverse", {y.id: one.id}, (x.id,))
+    assert (step.found, step.first) == ((slope.id,), first)
+    assert set(step.rows) == {x.id, x.id + 1, y.id}
+    along = autodiff.tangent(graph, [y.id], {x.id: graph.leaf(np.ones(2))})[0]
+    assert (graph.steps[-1].mode, graph.steps[-1].found) == ("forward", (along.id,))

@@ -62,8 +62,11 @@ def _grad(tracer: Tracer, x: Node) -> Any:
     found = graph.grads.get(x.id)
     if found is None:
         return None
-    with graph.settings("gradient", False):
-        node = graph.leaf(found)
+    if x.id in graph.live:
+        node = Node(graph, graph.live[x.id])
+    else:
+        with graph.settings("gradient", False):
+            node = graph.leaf(found)
     tracer.grad_owners[node.id] = x.id
     return node
 
@@ -202,7 +205,7 @@ def _zero(tracer: Tracer, x: Node) -> Node:
     owner = tracer.grad_owners.get(x.id)
     if owner is None:
         return tracer.assign_in_place(x, tracer.graph.leaf(np.zeros(x.shape, x.dtype)))
-    x.graph.grads[owner] = np.zeros(x.shape, x.dtype)
+    x.graph.set_grad(owner, np.zeros(x.shape, x.dtype))
     with x.graph.settings("gradient", False):
         return x.graph.leaf(np.zeros(x.shape, x.dtype))
 

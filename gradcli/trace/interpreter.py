@@ -49,6 +49,12 @@ from gradcli.trace.values import (
     to_array,
 )
 
+CREATE_GRAPH = (
+    "Using backward() with create_graph=True will create a reference cycle between the parameter "
+    "and its gradient which can cause a memory leak. We recommend using autograd.grad when "
+    "creating the graph to avoid this. If you have to use this function, make sure to reset the "
+    ".grad fields of your parameters to None after use to break the cycle and avoid the leak."
+)
 RECURSION = 1_000_000  # Python-to-Python calls use no C stack; nesting is bounded by memory
 
 
@@ -321,20 +327,19 @@ class Tracer:
         """Run the backward pass from a tensor, there and then."""
         if not isinstance(root, Node):
             raise AutogradFault(f"backward() of {described(root)}", hint="call it on a tensor")
-        if create_graph:
-            raise AutogradFault(
-                "backward(create_graph=True) is not part of the language",
-                hint="grad(y, x) gives a gradient that can be differentiated again",
-            )
+        if create_graph and not any(text == CREATE_GRAPH for _, text in self.graph.warnings):
+            self.notice(CREATE_GRAPH)
         if self.options.retain_all:
             self.retain_all(root)
+        cotangent = None if gradient is None else as_node(self.graph, gradient)
         wanted = () if inputs is None else inputs if isinstance(inputs, tuple | list) else (inputs,)
         autodiff.backward(
             self.graph,
             root.id,
-            None if gradient is None else as_node(self.graph, gradient).value,
+            cotangent if cotangent is None or create_graph else cotangent.value,
             inputs=[x.id for x in wanted],
             retain_graph=bool(retain_graph),
+            create_graph=bool(create_graph),
         )
         for x in wanted:
             self.graph.retained.add(x.id)

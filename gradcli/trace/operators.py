@@ -233,7 +233,7 @@ def assign_member(tracer: Tracer, target: Any, value: Any) -> None:
         owner = tracer.evaluate(target.value)
         if isinstance(owner, Node):
             if target.name == "grad" and value is None:
-                tracer.graph.grads.pop(owner.id, None)
+                tracer.graph.set_grad(owner.id, None)
                 return
             if target.name == "data" and isinstance(value, Node):
                 with tracer.graph.settings(tracer.graph.origin, False):
@@ -284,7 +284,7 @@ def _set_grad(owner: Node, value: Node) -> None:
             f"'{shown(owner.shape)}'. Please ensure that the gradient and the tensor are the same "
             "size"
         )
-    owner.graph.grads[owner.id] = value.value
+    owner.graph.set_grad(owner.id, value.value)
 
 
 def context(tracer: Tracer, expression: tree.Expression) -> bool:

@@ -123,6 +123,7 @@ WARNINGS = {
     "T on 0-d": "print(tensor(1.).T.shape)",
     "torch.tensor(tensor)": "a = tensor(2.); print(torch.tensor(a))",
     "softmax implicit dim": "print(F.softmax(tensor([0., 1.])))",
+    "backward(create_graph=True)": "x = param(2.); (x**3).backward(create_graph=True)",
     "mse broadcast warning": "print(F.mse_loss(ones(3), ones(3, 1)))",
 }
 
@@ -130,7 +131,7 @@ UNREACHABLE = {
     "setitem on leaf", "in-place modifies saved", "in-place modifies exp result",
     "in-place on unbind view", "inference tensor used in autograd", "grad_outputs int dtype",
     "int(tensor) / item", "item assignment w/ version", "deepcopy non-leaf",
-    "detect_anomaly nan", "detect_anomaly nan2", "backward(create_graph=True)",
+    "detect_anomaly nan", "detect_anomaly nan2",
     "backward(inputs=nonleaf)", "repr grad", "repr grad_fn", "repr AccumulateGrad", "repr big",
     "UnbindBackward repr", "grad mode set in-place view",
 }  # fmt: skip
