@@ -54,7 +54,7 @@ HOMES: dict[str, str] = {
     "rich": "render cli",
     "scipy": "ops",
     "torch": "",
-    "jax": "",
+    "jax": "verify",
 }
 WITHOUT_NUMPY = {"errors", "syntax", "cli"}
 SLOW = ("numpy", "lark", "scipy", "rich.table")
@@ -150,6 +150,16 @@ def test_each_library_stays_in_its_rooms(library: str) -> None:
 
 def test_scipy_is_imported_only_where_it_is_used() -> None:
     assert [str(x) for x in IMPORTS if x.module.startswith("scipy") and not x.lazy] == []
+
+
+def test_jax_is_imported_by_modules_of_its_own_name_alone() -> None:
+    users = [
+        x for x in IMPORTS if x.module.split(".")[0] == "jax" and "jax" not in x.file.as_posix()
+    ]
+    assert [str(x) for x in users] == []
+    names = ("jax_rows", "jax_tape", "jax_reasons")
+    eager = [x for x in OWN if any(n in x.module for n in names) and not x.lazy]
+    assert [str(x) for x in eager if "jax_" not in x.file.as_posix()] == []
 
 
 def test_rooms_that_must_start_fast_do_not_use_numpy() -> None:

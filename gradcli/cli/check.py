@@ -89,7 +89,7 @@ def check(
     against: Annotated[
         str | None,
         typer.Option(
-            "--against", metavar="torch", help="Compare with this library instead, as it runs."
+            "--against", metavar="torch|jax", help="Compare with this library's own run instead."
         ),
     ] = None,
     verbose: Annotated[
@@ -116,14 +116,14 @@ def check(
     }  # fmt: skip
     kind = "json" if json else "github" if github else format.value
     paths = _paths(files, expr)
+    named = frozenset[str | None](files or ()) | {None}
     if len(paths) == 1:
         settings = replace(settings, jobs=jobs)  # several files are shared out whole
     if against is not None:
-        raise typer.Exit(_against(against, paths, expr, made, kind, output))
+        raise typer.Exit(_against(against, paths, expr, made, named, kind, output))
     if len(paths) == 1 and kind == "table" and (not files or paths[0] in files):
         found = [_one(paths[0], expr, made, settings, output)]
     else:
-        named = frozenset(files or ()) | {None}
         one = partial(_attempted, text=expr, made=made, settings=settings, named=named)
         found = _several(paths, one, jobs, fail_fast, kind, output)
     if junit is not None:
@@ -223,25 +223,30 @@ def _against(
     paths: list[str | None],
     text: str | None,
     made: dict[str, Any],
+    named: frozenset[str | None],
     kind: str,
     output: Path | None,
 ) -> int:
     """Compare each file with a library's run of it; return the exit status."""
     from gradcli.render.check_against import render, render_json
-    from gradcli.verify.against import run_and_compare
+    from gradcli.verify.run import Unbound, compare_source
 
     found = []
     for path in paths:
         source, folder = o.source_and_folder(path, text)
-        comparisons = run_and_compare(source, o.made_options(folder, **made), library)
+        options = o.made_options(folder, **made)
+        try:
+            comparisons = compare_source(source, options, library, walked=path not in named)
+        except Unbound as error:
+            typer.echo(f"{source.name} is left out: it {error.message}", err=True)
+            continue
         found.append((source.name, comparisons))
-        if kind != "json":
-            show(render(source.name, library, comparisons), output)
     if kind == "json":
         write(render_json(library, found), output)
-    if not any(comparisons for _, comparisons in found):
-        return 3
-    return int(any(c.differs for _, comparisons in found for c in comparisons))
+    else:
+        show(render(found), output)
+    statuses = {comparisons.status for _, comparisons in found}
+    return 1 if 1 in statuses else max(statuses, default=0)
 
 
 class _progress:  # noqa: N801 - used as a function, as contextmanagers are

@@ -65,8 +65,12 @@ def declared(source: Source, options: Options) -> Declared:
     }
 
 
-def runs(source: Source, options: Options, inputs: Declared, points: int) -> Iterator[Session]:
+def runs(
+    source: Source, options: Options, inputs: Declared, points: int, *, backward: bool = False
+) -> Iterator[Session]:
     """Yield runs of a file at drawn inputs, one a point; a parameter each that is floating.
+
+    `backward` runs the backward pass too, as `session.run` does.
 
     Raises: GradcliError where the file does not run.
     """
@@ -82,7 +86,7 @@ def runs(source: Source, options: Options, inputs: Declared, points: int) -> Ite
             }
             bound = replace(options, bindings={**options.bindings, **drawn})
             try:
-                session = run(source, bound, Request(backward=False))
+                session = run(source, bound, Request(backward=backward))
             except GradcliError:
                 if attempt == ATTEMPTS - 1:
                     raise

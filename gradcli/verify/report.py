@@ -18,7 +18,7 @@ SEVERITY: tuple[Verdict, ...] = ("WRONG", "NOISY", "DOMAIN", "KINK", "CUT", "OK"
 MEANINGS: Mapping[Verdict, str] = {
     "OK": "the gradient agrees with the differences",
     "WRONG": "it differs by more than the error bar and the tolerance",
-    "NOISY": "round-off of the output hides it; --of NODE, before large terms are added, shows more",
+    "NOISY": "round-off of the output hides it; --of NODE, before large terms come in, shows more",
     "DOMAIN": "the function is not defined here, or on one side only",
     "KINK": "left and right derivatives differ; the gradient lies between them",
     "CUT": "no gradient flows, and what is cut off is held at its value",

@@ -12,6 +12,7 @@ from gradcli.errors import GradcliError, InputFault, Source
 from gradcli.session import Request, run
 from gradcli.trace import Options
 from gradcli.verify import drawn
+from gradcli.verify.against import Comparisons, against
 from gradcli.verify.check import check
 from gradcli.verify.report import SEVERITY, Report, Verdict, merged
 from gradcli.verify.target import Settings
@@ -85,11 +86,7 @@ def check_source(
     has inputs without values.
     """
     settings = settings or Settings()
-    inputs = drawn.declared(source, options)
-    if walked:
-        names = drawn.needed(source, options, inputs)
-        if names:
-            raise Unbound(names)
+    inputs = _inputs(source, options, walked)
     if not inputs:
         return check(run(source, options, Request(backward=False)), settings, progress)
     reports: list[Report] = []
@@ -102,6 +99,27 @@ def check_source(
     shapes = ", ".join(f"{name} {list(shape)}" for name, (shape, _) in inputs.items())
     note = f"inputs drawn at {points} point{'s' * (points > 1)} (seed {options.seed}): {shapes}"
     return merged(reports, note)
+
+
+def compare_source(
+    source: Source, options: Options, library: str, *, walked: bool = False
+) -> Comparisons:
+    """Run a text here and in another library, at one drawn point where it declares inputs.
+
+    Raises: GradcliError where it does not run; Unbound as `check_source` does.
+    """
+    inputs = _inputs(source, options, walked)
+    if not inputs:
+        return against(run(source, options), library)
+    return against(next(drawn.runs(source, options, inputs, 1, backward=True)), library)
+
+
+def _inputs(source: Source, options: Options, walked: bool) -> drawn.Declared:
+    inputs = drawn.declared(source, options)
+    names = drawn.needed(source, options, inputs) if walked else ()
+    if names:
+        raise Unbound(names)
+    return inputs
 
 
 def files_in(paths: Sequence[str]) -> list[str]:

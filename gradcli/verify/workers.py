@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -80,8 +81,16 @@ class Workers:
 def processes(
     count: int, initializer: Callable[..., None] | None = None, arguments: tuple[Any, ...] = ()
 ) -> ProcessPoolExecutor:
-    """Return a pool of processes that end in silence on Ctrl-C."""
-    return ProcessPoolExecutor(count, initializer=_quietly, initargs=(initializer, arguments))
+    """Return a pool of processes that end in silence on Ctrl-C.
+
+    They are not forked off this one: its threads, numpy's or another library's, would be missing.
+    """
+    available = multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if "forkserver" in available else "spawn")
+    context.set_forkserver_preload(["gradcli.verify.run"])
+    return ProcessPoolExecutor(
+        count, context, initializer=_quietly, initargs=(initializer, arguments)
+    )
 
 
 @contextmanager

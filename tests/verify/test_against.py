@@ -1,5 +1,6 @@
 """`check --against torch`: the same file in PyTorch, value by value."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,7 +40,7 @@ HOSTILE = (
 def compared(text: str, **options: Any) -> dict[str, Comparison]:
     pytest.importorskip("torch")
     session = run(Source("<test>", text), options_for(**options))
-    return {c.name: c for c in against(session, "torch")}
+    return {c.name: c for c in against(session, "torch").tensors}
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -65,7 +66,7 @@ def test_a_difference_is_said() -> None:
     graph = session.graph
     graph.grads[next(i for i, name in graph.names.items() if name == "w")] *= 2
     assert with_wrong_rule(graph, "exp", lambda body: body) == 1
-    found = {c.name: c.differs for c in against(session, "torch")}
+    found = {c.name: c.differs for c in against(session, "torch").tensors}
     assert found == {"w": ("gradient",), "y": ()}
 
 
@@ -99,3 +100,21 @@ def test_the_command_shows_a_table() -> None:
     )
     assert status == 0
     assert "2 tensors compared, all the same" in text
+
+
+def test_several_files_make_one_output_and_those_that_need_inputs_are_left_out(
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip("torch")
+    texts = {"a": MLP, "b": LOOP, "c": "y = sum(w*x)\n", "d": "v: float64[3]\ny = sum(log(v))\n"}
+    for name, text in texts.items():
+        (tmp_path / f"{name}.expr").write_text(text)
+    written = tmp_path / "out.txt"
+    assert test_command.run("--against", "torch", tmp_path, "-o", written)[0] == 0
+    text = written.read_text()
+    assert [f"{name}.expr: gradcli against" in text for name in texts] == [True, True, False, True]
+
+
+def test_pythons_own_sum_is_the_tensors_operation() -> None:
+    found = compared("import torch\nw = torch.ones(3, requires_grad=True)\ny = sum(w)\n")
+    assert found["y"].theirs.grad_fn == "SumBackward0"

@@ -1,0 +1,169 @@
+"""Which files are run as Python: those that have nothing but what the language has.
+
+Files may come from strangers, and gradcli's own run does not come by every line of one. So all of
+its text is looked at, before anything runs: the kinds of statement and expression, every name and
+attribute, and what imports name have to be on a list. What the names are bound to is no less
+limited (`gradcli.verify.torch_names`).
+"""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from typing import Any
+
+from gradcli.errors import InputFault, Source
+from gradcli.ops import ROWS, Primitive
+from gradcli.trace.attributes import ATTRIBUTES, METHODS
+from gradcli.trace.builtins import member, names
+from gradcli.trace.imports import IGNORED
+from gradcli.trace.values import Namespace
+
+STATEMENTS = (
+    ast.Module, ast.Expr, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.For, ast.If, ast.With,
+    ast.withitem, ast.Assert, ast.Import, ast.ImportFrom, ast.alias, ast.FunctionDef, ast.Return,
+    ast.Pass, ast.Break, ast.Continue,
+)  # fmt: skip
+EXPRESSIONS = (
+    ast.BoolOp, ast.boolop, ast.BinOp, ast.operator, ast.UnaryOp, ast.unaryop, ast.Compare,
+    ast.cmpop, ast.IfExp, ast.Lambda, ast.arguments, ast.arg, ast.Call, ast.keyword,
+    ast.Attribute, ast.Subscript, ast.Slice, ast.Starred, ast.Name, ast.Load, ast.Store,
+    ast.Constant, ast.Tuple, ast.List, ast.ListComp, ast.GeneratorExp, ast.comprehension,
+    ast.JoinedStr, ast.FormattedValue,
+)  # fmt: skip
+ADMITTED = STATEMENTS + EXPRESSIONS
+
+MODULES = frozenset((
+    "torch", "torch.nn", "torch.nn.functional", "torch.autograd", "torch.autograd.functional",
+    "torch.func", "torch.linalg", "torch.special", "torch.fft", "torch.random", "numpy",
+    "numpy.linalg", "numpy.fft", "numpy.random", "math",
+))  # fmt: skip
+REFUSED = frozenset({"load", "save", "open", "exec", "eval", "compile", "getattr"})
+ASSIGNED = frozenset({"grad", "data", "requires_grad"})  # attributes that a file may set
+CONTEXTS = ("no_grad", "enable_grad", "inference_mode")
+# of what is no tensor: lists, tables of tensors, sizes, numbers, and a tensor's grad_fn
+OTHERS = frozenset({"append", "extend", "keys", "values", "items", "numel", "name", "Tensor"})
+
+
+@cache
+def attributes() -> frozenset[str]:
+    """Return what may stand after a dot."""
+    parts = {part for name in names() for part in name.split(".")}
+    results = {name for row in ROWS if isinstance(row, Primitive) for name in row.outputs}
+    known = parts | {f"{name}_" for name in parts} | results | {*ATTRIBUTES, *METHODS, *CONTEXTS}
+    return frozenset(name for name in known | OTHERS if not name.startswith("_")) - REFUSED
+
+
+def admitted(source: Source) -> ast.Module:
+    """Return a file as Python, without its claims and annotations.
+
+    Raises: InputFault where it has what the language does not have.
+    """
+    try:
+        tree = ast.parse(source.text)
+        for node in ast.walk(tree):
+            what = _refused(node)
+            if what is not None:
+                raise InputFault(
+                    f"{source.name}:{getattr(node, 'lineno', 1)}: `{what}` is not run as Python",
+                    hint="--against torch runs what the language knows with PyTorch's names, and "
+                    "nothing else; --against jax any file",
+                )
+        return ast.fix_missing_locations(_Bound().visit(tree))  # type: ignore[no-any-return]
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise InputFault(
+            f"{source.name} cannot be read as Python: {error}",
+            hint="--against torch runs a file that Python can read too; --against jax any file",
+        ) from None
+
+
+# ---- what is not on a list -----------------------------------------------------------------
+
+
+def _refused(node: ast.AST) -> str | None:
+    """Return what is not admitted of a node, None where all of it is."""
+    if not isinstance(node, ADMITTED):
+        return type(node).__name__
+    for _, value in ast.iter_fields(node):  # ids, names, words: whatever they are fields of
+        for text in value if isinstance(value, list) else (value,):
+            if isinstance(text, str) and not isinstance(node, ast.Constant) and _hidden(text):
+                return text
+    if isinstance(node, ast.Attribute):
+        return _refused_attribute(node)
+    if isinstance(node, ast.Name) and node.id in REFUSED - {"load"}:
+        return node.id
+    if isinstance(node, ast.FunctionDef) and node.decorator_list:
+        return f"@ on {node.name}"
+    if isinstance(node, ast.Import):
+        return next((f"import {a.name}" for a in node.names if not _importable(a.name)), None)
+    return _refused_import(node) if isinstance(node, ast.ImportFrom) else None
+
+
+def _hidden(name: str) -> bool:
+    """Say whether a name is one of Python's own: `__class__`, `__builtins__`."""
+    return any(part.startswith("__") for part in name.split(".")) and name not in IGNORED
+
+
+def _refused_attribute(node: ast.Attribute) -> str | None:
+    allowed = attributes() if isinstance(node.ctx, ast.Load) else ASSIGNED
+    return None if node.attr in allowed else f".{node.attr}"
+
+
+def _importable(module: str) -> bool:
+    return module in MODULES or module.partition(".")[0] in IGNORED
+
+
+def _refused_import(node: ast.ImportFrom) -> str | None:
+    module = node.module or ""
+    if node.level or not _importable(module):
+        return f"from {'.' * node.level}{module} import"
+    for alias in node.names:
+        known = module in IGNORED or (
+            alias.name not in REFUSED
+            and (f"{module}.{alias.name}" in MODULES or member(Namespace(module), alias.name))
+        )
+        if not known:
+            return f"from {module} import {alias.name}"
+    return None
+
+
+# ---- what is left out, and what is written otherwise ---------------------------------------
+
+BIND = "__bound__"  # the function that imports become calls of: a file cannot write its name
+
+
+class _Bound(ast.NodeTransformer):
+    """Leaves out claims and annotations, and makes imports calls that name what is built in."""
+
+    def visit_Assert(self, node: ast.Assert) -> ast.Pass:
+        return ast.copy_location(ast.Pass(), node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
+        """Leave out annotations: sizes in them need not be names of Python."""
+        if node.value is None:
+            return ast.copy_location(ast.Pass(), node)
+        made = ast.Assign([node.target], self.visit(node.value))
+        return ast.copy_location(made, node)
+
+    def visit_arg(self, node: ast.arg) -> ast.arg:
+        node.annotation = None
+        return node
+
+    def visit_Import(self, node: ast.Import) -> Any:
+        made = [
+            _binding(node, a.asname or a.name.partition(".")[0],
+                     a.name if a.asname else a.name.partition(".")[0])
+            for a in node.names if a.name.partition(".")[0] not in IGNORED
+        ]  # fmt: skip
+        return made or ast.copy_location(ast.Pass(), node)
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> Any:
+        module = node.module or ""
+        if module.partition(".")[0] in IGNORED:
+            return ast.copy_location(ast.Pass(), node)
+        return [_binding(node, a.asname or a.name, module, a.name) for a in node.names]
+
+
+def _binding(node: ast.AST, name: str, *path: str) -> ast.Assign:
+    call = ast.Call(ast.Name(BIND, ast.Load()), [ast.Constant(part) for part in path], [])
+    return ast.copy_location(ast.Assign([ast.Name(name, ast.Store())], call), node)

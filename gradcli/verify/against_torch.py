@@ -1,0 +1,133 @@
+"""A file in PyTorch: it is valid Python, and is run as it stands, with PyTorch's own functions.
+
+Its claims are left out, which are the check's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gradcli.errors import ArgumentFault
+from gradcli.graph import Graph, Node
+from gradcli.ops.dtypes import Array
+from gradcli.session import Session
+from gradcli.verify.admitted import admitted
+from gradcli.verify.against import Comparison, Comparisons, Side, compared, root_of
+from gradcli.verify.torch_names import names_for
+
+
+def comparisons(session: Session, torch: Any) -> Comparisons:
+    """Compare a run with PyTorch's run of the same file: what each name holds in the end.
+
+    Raises: InputFault where the file is not one to run as Python; ArgumentFault where it does not
+    run in PyTorch.
+    """
+    scope = _executed(session, torch)
+    gradients, why_not = _differentiated(session, scope)
+    found = tuple(_comparisons(session, scope, torch, bool(gradients)))
+    return Comparisons("torch", found, gradients or f"no gradients: {why_not}")
+
+
+def _differentiated(session: Session, scope: dict[str, Any]) -> tuple[str, str]:
+    """Run backward where the file did not; return what gradients are of, or why there are none."""
+    passes, root = len(session.tracer.roots), session.root
+    if root is None:
+        return "", "nothing was differentiated"
+    if passes:
+        return (
+            f"gradients as .grad holds them after {passes} backward pass{'es' * (passes > 1)}",
+            "",
+        )
+    name = session.graph.names.get(root)
+    if name not in scope:
+        return "", f"{root_of(session)} has no name"
+    try:
+        scope[name].backward()
+    except RuntimeError as error:  # the file itself has run: its own passes have freed the graph
+        return "", f"PyTorch says of {root_of(session)}: {str(error).partition('. ')[0]}"
+    return f"gradients of {root_of(session)}", ""
+
+
+# ---- there ---------------------------------------------------------------------------------
+
+
+def _executed(session: Session, torch: Any) -> dict[str, Any]:
+    """Return the names of the file after PyTorch has run it."""
+    tree = admitted(session.source)
+    options = session.tracer.options
+    scope = names_for(session, torch)
+    default = getattr(torch, options.default_dtype.name)
+    for name, binding in options.bindings.items():
+        scope[name] = torch.tensor(np.asarray(binding.value))
+        if scope[name].is_floating_point():
+            scope[name] = scope[name].to(default)
+            scope[name].requires_grad_(binding.parameter)
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(default)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # gradcli's own run warns of the same
+            exec(compile(tree, session.source.name, "exec", dont_inherit=True), scope)
+    except Exception as error:
+        line = _line(error, session.source.name)
+        raise ArgumentFault(
+            f"PyTorch does not run {session.source.name}{line}: {type(error).__name__}: {error}"
+        ) from None
+    finally:
+        torch.set_default_dtype(before)
+    return scope
+
+
+def _line(error: Exception, name: str) -> str:
+    trace, line = error.__traceback__, ""
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == name:
+            line = f", line {trace.tb_lineno}"
+        trace = trace.tb_next
+    return line
+
+
+# ---- beside each other ---------------------------------------------------------------------
+
+
+def _comparisons(
+    session: Session, scope: dict[str, Any], torch: Any, gradients: bool
+) -> Iterator[Comparison]:
+    for name, value in session.tracer.scope.items():
+        there = scope.get(name)
+        if isinstance(value, Node) and isinstance(there, torch.Tensor):
+            ours, theirs = _ours(session.graph, value), _theirs(there)
+            if not gradients:
+                ours, theirs = replace(ours, grad=None), replace(theirs, grad=None)
+            yield compared(name, ours, theirs)
+
+
+def _ours(graph: Graph, node: Node) -> Side:
+    grad = graph.grads.get(node.id)
+    return Side(np.asarray(node.value), grad, node.dtype.name, graph.grad_fn(node.id))
+
+
+def _theirs(tensor: Any) -> Side:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # reading .grad of a node that is no leaf
+        grad = tensor.grad
+    function = tensor.grad_fn
+    value = tensor.detach().resolve_conj().resolve_neg()
+    return Side(
+        _array(value),
+        None if grad is None else _array(grad.detach()),
+        str(tensor.dtype).removeprefix("torch."),
+        None if function is None else type(function).__name__,
+    )
+
+
+def _array(tensor: Any) -> Array:
+    found: Array = (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
+    return found
