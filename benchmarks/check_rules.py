@@ -1,6 +1,6 @@
 """How often a check of an operation's own rule is mistaken, over every row of the table.
 
-    python -m benchmarks.check_rules [--every N] [--dtype float64,float32] [-v]
+    python -m benchmarks.check_rules [--every N] [--dtype float64,float32] [--only gradcli] [-v]
 
 Every call of the table's examples at a random point of its domain, its rule as it is and wrong in
 some twenty ways: a factor, a sign, an argument left out, a mean in place of the sum over broadcast
@@ -174,6 +174,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--every", type=int, default=1, help="take every Nth call")
     parser.add_argument("--dtype", default="float64,float32")
+    parser.add_argument("--only", default="gradcli,gradcheck,check_grads", help="whose rates")
     parser.add_argument("-v", action="store_true", help="list the mistakes")
     given = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -183,6 +184,8 @@ def main() -> None:
         "check_grads": ("jax", jax_says),
     }
     for name, (library, says) in checks.items():
+        if name not in given.only.split(","):
+            continue
         try:
             __import__(library)
         except ImportError:
