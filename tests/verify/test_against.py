@@ -103,9 +103,10 @@ def test_the_command_shows_a_table() -> None:
 
 
 def test_several_files_make_one_output_and_those_that_need_inputs_are_left_out(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("torch")
+    monkeypatch.setenv("COLUMNS", "200")
     texts = {"a": MLP, "b": LOOP, "c": "y = sum(w*x)\n", "d": "v: float64[3]\ny = sum(log(v))\n"}
     for name, text in texts.items():
         (tmp_path / f"{name}.expr").write_text(text)
