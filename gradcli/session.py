@@ -87,7 +87,7 @@ def _check_names(tracer: Tracer) -> None:
 def _root(tracer: Tracer, request: Request) -> int | None:
     """Choose what to differentiate: what is asked for, what the file did, or its last scalar."""
     if request.of is not None:
-        return _named(tracer, request.of)
+        return named(tracer, request.of)
     if tracer.roots:
         return tracer.roots[-1]
     shape = None if request.grad_output is None else request.grad_output.shape
@@ -115,7 +115,11 @@ def _say_why(tracer: Tracer) -> None:
             return
 
 
-def _named(tracer: Tracer, name: str) -> int:
+def named(tracer: Tracer, name: str) -> int:
+    """Return the row of a tensor that can be differentiated, by its name in the file.
+
+    Raises: AutogradFault where it does not require grad, InputFault where there is none.
+    """
     value = tracer.scope.get(name)
     if isinstance(value, Node):
         if not value.requires_grad:

@@ -25,8 +25,9 @@ from gradcli.ops import FUNCTIONS
 from gradcli.ops.signature import Parameter, Signature
 from gradcli.render import EVAL, GRAPH
 from gradcli.trace.attributes import ATTRIBUTES, METHODS
-from gradcli.trace.builtins import OTHERS, PYTHON
+from gradcli.trace.builtins import OTHERS
 from gradcli.trace.mistakes import NOT_COMPUTED
+from gradcli.trace.python import PYTHON
 from tests.cli.runner import run
 
 FAST = settings(

@@ -15,8 +15,10 @@ from gradcli.ops import FUNCTIONS as ROWS
 from gradcli.ops.dtypes import DTYPES, is_differentiable, is_floating
 from gradcli.ops.meta import dim_index
 from gradcli.ops.shapes import adjoint, detach, permute, transpose
-from gradcli.trace.builtins import NUMPY, item, numpy_function, row_function
+from gradcli.trace.builtins import NUMPY, numpy_function
+from gradcli.trace.calls import row_function
 from gradcli.trace.indexing import check_writable, set_item
+from gradcli.trace.python import item
 from gradcli.trace.values import Function
 
 if TYPE_CHECKING:

@@ -8,9 +8,8 @@ from math import prod
 
 import numpy as np
 
-from gradcli.errors import AutogradFault, InputFault
-from gradcli.graph import Graph, Node
-from gradcli.session import Session, leaves
+from gradcli.graph import Graph
+from gradcli.session import Session, leaves, named
 from gradcli.verify import analytic
 from gradcli.verify.claims import upstream
 from gradcli.verify.probe import Outputs, outputs_of
@@ -108,7 +107,7 @@ def _roots(
     """Return what is differentiated, with its name: the last tensor where there is no scalar."""
     graph, tracer = session.graph, session.tracer
     if settings.of:
-        return [(_named(session, name), name) for name in settings.of]
+        return [(named(tracer, name), name) for name in settings.of]
     root = session.root
     if root is None:
         moving = [n.id for n in tracer.results if n.requires_grad and n.id not in parameters]
@@ -116,17 +115,3 @@ def _roots(
             return []
         root = moving[-1]
     return [(root, graph.names.get(root) or session.source.snippet(graph.spans[root]))]
-
-
-def _named(session: Session, name: str) -> int:
-    value = session.tracer.scope.get(name)
-    if not isinstance(value, Node):
-        raise InputFault(f"{session.source.name} has no tensor `{name}`")
-    if not value.requires_grad:
-        raise AutogradFault(
-            f"`{name}` does not require grad: no parameter leads to it",
-            session.graph.spans[value.id],
-            "make a leaf that it depends on a parameter: requires_grad=True, or -p NAME=…",
-            session.source,
-        )
-    return value.id

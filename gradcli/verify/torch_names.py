@@ -16,7 +16,8 @@ import numpy as np
 
 from gradcli.random import Generator
 from gradcli.session import Session
-from gradcli.trace.builtins import CONSTANTS, PYTHON, member, names
+from gradcli.trace.builtins import CONSTANTS, member, names
+from gradcli.trace.python import PYTHON
 from gradcli.trace.values import Namespace
 from gradcli.verify.admitted import BIND, CONTEXTS, MODULES, REFUSED
 

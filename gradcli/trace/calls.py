@@ -1,0 +1,87 @@
+"""Operations of the table as functions of a file, and what a call's arguments have to be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gradcli.errors import ArgumentFault
+from gradcli.graph import Node
+from gradcli.ops import Row
+from gradcli.ops.rule import number
+from gradcli.ops.signature import SYNONYMS
+from gradcli.trace.values import (
+    Function,
+    Results,
+    as_node,
+    is_numeric_list,
+    results_of,
+)
+
+if TYPE_CHECKING:
+    from gradcli.trace.interpreter import Tracer
+
+Args = tuple[Any, ...]
+Keywords = dict[str, Any]
+
+
+def row_function(row: Row, name: str, preset: Keywords | None = None) -> Function:
+    """Return an operation of the table as a function of a file."""
+
+    def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+        try:
+            if not any_node(args) and not any_node(tuple(keywords.values())):
+                return _on_numbers(row, tracer, args, keywords)
+            given = {SYNONYMS.get(word, word) for word in keywords}
+            unset = {k: v for k, v in (preset or {}).items() if k not in given}
+            return results_of(row.call(args, unset | keywords))
+        except (AttributeError, TypeError, IndexError, ValueError):
+            _refuse_numbers(row, name, args, keywords)
+            raise
+
+    return Function(name, run)
+
+
+def _refuse_numbers(row: Row, name: str, args: Args, keywords: Keywords) -> None:
+    """Say that a number stands in a tensor's place, where an operation stumbled over one."""
+    for word, value in row.signature.bind(args, keywords).items():
+        if word in row.signature.tensors and number(value):
+            raise ArgumentFault(
+                f"{name}(): argument '{word}' must be a Tensor, not {type(value).__name__}",
+                hint=f"tensor({value}) makes a tensor of a number",
+            ) from None
+
+
+def any_node(values: Args) -> bool:
+    """Say whether a tensor is among some arguments, or in a list of them."""
+    return any(
+        isinstance(x, Node) or (isinstance(x, tuple | list | Results) and any_node(tuple(x)))
+        for x in values
+    )
+
+
+def _on_numbers(row: Row, tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+    """Compute `exp(2.0)` as a number; lists, as NumPy takes them, become tensors."""
+    if args and is_numeric_list(args[0]):
+        first = as_node(tracer.graph, args[0])
+        return results_of(row.call((first, *args[1:]), keywords))
+    with np.errstate(all="ignore"):
+        result = row.call(tuple(np.asarray(x) if number(x) else x for x in args), keywords)
+    if isinstance(result, np.ndarray | np.generic):
+        return result.item() if result.size == 1 else tracer.graph.leaf(np.asarray(result))
+    return result
+
+
+def only(args: Args, name: str) -> Any:
+    """Return the one argument of a call, or refuse the call."""
+    if len(args) != 1:
+        raise ArgumentFault(f"{name}() takes one argument ({len(args)} given)")
+    return args[0]
+
+
+def first_of(args: Args, name: str, signature: str) -> Any:
+    """Return the first argument of a call, or refuse the call."""
+    if not args:
+        raise ArgumentFault(f"{name}() needs an argument", hint=f"the signature is `{signature}`")
+    return args[0]
