@@ -76,6 +76,9 @@ def check(
     ] = False,
     dtype: o.Dtype = "float64",
     seed: o.Seed = 0,
+    allow_path: o.AllowPath = None,
+    max_nodes: o.MaxNodes = 1_000_000,
+    max_memory: o.MaxMemory = None,
     format: Annotated[Format, typer.Option("--format", help="How to write.")] = Format.table,
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     github: Annotated[bool, typer.Option("--github", help="The same as --format github.")] = False,
@@ -113,6 +116,7 @@ def check(
     )  # fmt: skip
     made = {
         "set": set, "param": param, "data": data, "wrt": wrt, "dtype": dtype, "seed": seed,
+        "allow_path": allow_path, "max_nodes": max_nodes, "max_memory": max_memory,
     }  # fmt: skip
     kind = "json" if json else "github" if github else format.value
     paths = _paths(files, expr)

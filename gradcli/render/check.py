@@ -124,7 +124,7 @@ class _Report:
         for verdict in dict.fromkeys(shown):
             text = f"{marks[verdict]} {verdict}: {MEANINGS[verdict]}"
             yield from _wrapped(text, options, "dim")
-        for note in [*filter(None, map(coverage_note, report.findings)), *report.notes]:
+        for note in filter(None, [coverage_note(report.findings), *report.notes]):
             yield from _wrapped(note, options, "dim")
 
 

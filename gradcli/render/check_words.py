@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import isinf, isnan
 
 from gradcli.render.numbers import number
@@ -96,14 +96,16 @@ def coverage(finding: Finding) -> str:
     return f"{finding.checked:,} of {finding.elements:,}"
 
 
-def coverage_note(finding: Finding) -> str | None:
+def coverage_note(findings: Sequence[Finding]) -> str | None:
     """Return the sentence that says what was left out, None where nothing was."""
-    if finding.checked == finding.elements:
+    sampled = [f for f in findings if f.checked != f.elements]
+    if not sampled:
         return None
+    # a parameter has a finding for each mode
+    each = dict.fromkeys(f"{f.parameter}: {coverage(f)}" for f in sampled)
     return (
-        f"{finding.parameter}: {coverage(finding)} elements compared one by one (the steepest and "
-        f"a random sample), the whole of it along {finding.directions} random directions; "
-        "--max-elements N compares more"
+        f"{', '.join(each)} elements compared one by one (the steepest and a random sample), all "
+        f"together along {sampled[0].directions} random directions; --max-elements N compares more"
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gradcli.cli.app import app
+from gradcli.errors import GradcliError
 
 RIGHT = "w = param([1., 2.])\nloss = sum(w**2)\nassert allclose(grad(loss, w), 2*w)\n"
 WRONG = "w = param([1., 2.])\nloss = sum(w**2)\nassert allclose(grad(loss, w), 4*w), 'a | b'\n"
@@ -105,3 +106,24 @@ def test_a_folder_without_files_is_an_error(tmp_path: Path) -> None:
 
 def test_an_unknown_mode_is_refused() -> None:
     assert run("-e", "w = param(1.)", "--mode", "sideways")[0] == 2
+
+
+def test_data_may_be_read_elsewhere_and_graphs_limited(tmp_path: Path) -> None:
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    (tmp_path / "x.json").write_text("[1.0, 2.0]")
+    file = inside / "f.expr"
+    file.write_text('x = load("../x.json")\nw = param(2.)\nloss = sum(w*x)\n')
+    for refused in ((), ("--allow-path", tmp_path, "--max-nodes", 2)):
+        result = CliRunner().invoke(app, ["check", str(file), *map(str, refused)])
+        assert isinstance(result.exception, GradcliError)
+    assert run(file, "--allow-path", tmp_path)[0] == 0
+
+
+def test_what_was_not_compared_is_said_once() -> None:
+    text = "a = param(ones(20))\nb = param(ones(30))\nloss = sum(a**2) + sum(b**3)\n"
+    status, shown = run("-e", text, "--max-elements", 5, "--mode", "reverse,forward")
+    assert status == 0
+    told = " ".join(shown.split())
+    assert "a: 5 of 20, b: 5 of 30 elements compared one by one" in told
+    assert told.count("--max-elements N") == 1
