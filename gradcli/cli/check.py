@@ -66,8 +66,13 @@ def check(
         ),
     ] = 8,
     max_elements: Annotated[
-        int, typer.Option("--max-elements", min=1, help="Larger parameters are sampled.")
-    ] = 4096,
+        int | None,
+        typer.Option(
+            "--max-elements",
+            min=1,
+            help="Larger parameters are sampled (default: 4096, fewer in large graphs).",
+        ),
+    ] = None,
     tolerance: Annotated[
         float, typer.Option("--tolerance", min=0, help="Relative, beside the error bar.")
     ] = 1e-6,

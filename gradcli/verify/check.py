@@ -18,7 +18,8 @@ from gradcli.verify import analytic
 from gradcli.verify.claims import check_claims
 from gradcli.verify.compare import described, vectors
 from gradcli.verify.complex_step import ComplexStep
-from gradcli.verify.examine import ROUND_OFF, Examination, counted, differences, examine
+from gradcli.verify.estimates import differences
+from gradcli.verify.examine import ROUND_OFF, Examination, counted, examine
 from gradcli.verify.probe import Probe
 from gradcli.verify.reasons import cuts, reason
 from gradcli.verify.report import SEVERITY, Element, Finding, Mode, Report, Verdict, worst_of
@@ -47,7 +48,7 @@ def check(
     arguments = session.source, session.tracer.options, settings
     with closing(Workers(settings.jobs, _prepared, arguments)) as workers:
         if progress is not None:
-            workers.advance = _counting(progress, target, settings.max_elements)
+            workers.advance = _counting(progress, target, settings.most(1))
         checked = _Check(session, inspection, target, settings, generator, workers)
         findings = [f for leaf in target.parameters for f in checked.parameter(leaf)]
     findings.sort(key=lambda f: SEVERITY.index(f.verdict))
@@ -117,7 +118,7 @@ class _Check:
         probe = _probe(target, leaf, settings)
         found = analytic.reverse(graph, outputs, (leaf,))[leaf]
         jacobian = np.zeros((probe.base.size, len(outputs.labels))) if found is None else found
-        chosen = _chosen(jacobian, settings.max_elements, self.generator)
+        chosen = _chosen(jacobian, settings.most(probe.stack.size), self.generator)
         examination = examine(
             probe, self.session.source, chosen, settings.tolerance, self.generator, self.workers
         )

@@ -68,19 +68,33 @@ class ComplexStep:
 
     def derivatives(self, elements: Array, tiny: float = TINY) -> Array:
         """Return the derivatives of all outputs by some elements, shape (k, m)."""
-        assert self.stack is not None, "the step has to serve first"
-        width = self.stack.width
-        moves, found = np.zeros((min(width, len(elements)), self.size.size)), []
+        width, found = self._width, [np.zeros((0, len(self.probe.start)))]
+        moves = np.zeros((min(width, len(elements)), self.size.size))
         for k in range(0, len(elements), width):
             moved = elements[k : k + width]
             rows, h = np.arange(len(moved)), tiny * self.size[moved]
             moves[rows, moved] = h
-            values = self.stack.run(self._shaped(moves[: len(moved)]))
-            parts = [self._root(i, values, len(moved)) for i in self.probe.outputs.roots]
-            found.append(self.probe.outputs.read(parts) / h[:, None])
-            moves[rows, moved] = 0.0  # last of all: a root may be a view of them
-        self.probe.evaluations += len(elements)
-        return np.concatenate(found) if found else np.zeros((0, len(self.probe.start)))
+            found.append(self._outputs(moves[: len(moved)]) / h[:, None])
+            moves[rows, moved] = 0.0
+        return np.concatenate(found)
+
+    def along(self, directions: Array) -> Array:
+        """Return the derivatives of all outputs along directions, shape (k, n): shape (k, m)."""
+        parts = [directions[k : k + self._width] for k in range(0, len(directions), self._width)]
+        return np.concatenate([self._outputs(TINY * part) / TINY for part in parts])
+
+    @property
+    def _width(self) -> int:
+        assert self.stack is not None, "the step has to serve first"
+        return self.stack.width
+
+    def _outputs(self, moves: Array) -> Array:
+        """Return the imaginary parts of the outputs, a copy: a root may be a view of the moves."""
+        assert self.stack is not None, "the step has to serve first"
+        self.probe.evaluations += len(moves)
+        values = self.stack.run(self._shaped(moves))
+        parts = [self._root(i, values, len(moves)) for i in self.probe.outputs.roots]
+        return self.probe.outputs.read(parts).copy()
 
     def rounding(self, derivatives: Array, others: float = 2.0) -> Array:
         """Return the error bars of derivatives, shape (n, m); `others` counts the largest in."""

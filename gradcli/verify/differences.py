@@ -30,8 +30,7 @@ SAFETY = 4.0
 LEAST = 4  # steps from which the order of a Taylor remainder is taken
 
 
-@dataclass(frozen=True)
-class Quick:
+class Quick(NamedTuple):
     """Derivatives of m outputs by n elements from five points each: arrays of shape (n, m).
 
     `settled` says where nothing speaks against a smooth function: all values are finite, and

@@ -11,7 +11,7 @@ import numpy as np
 
 from gradcli.errors import Source
 from gradcli.ops.dtypes import Array
-from gradcli.verify.complex_step import ANOTHER, TINY, ComplexStep
+from gradcli.verify.complex_step import TINY, ComplexStep
 from gradcli.verify.differences import (
     DEEP,
     QUICK_STEP,
@@ -23,21 +23,19 @@ from gradcli.verify.differences import (
     falling,
     ladders,
     numeric,
-    quick,
     remainder,
 )
+from gradcli.verify.estimates import STENCIL, along, differences, estimated, steps
 from gradcli.verify.judge import DECISIVE, Judgement, Tolerance, by_remainder, judge
 from gradcli.verify.probe import EPSILON, Probe
 from gradcli.verify.reasons import Line, Reason, lost, not_finite, not_smooth, reason
 from gradcli.verify.report import Element, Verdict
-from gradcli.verify.workers import Rows, Work, Workers
+from gradcli.verify.workers import Work, Workers
 
 LOOKED_AT = 500  # elements that may have a ladder of steps each; 90 evaluations
-STENCIL = (1.0, 2.0, -1.0, -2.0)  # of quick steps
 DIRECTIONS = 8  # random directions, where not every element is checked
 ROUND_OFF = 1e-13  # of the analytic side, relative to the parameter's largest derivative
 NEGLIGIBLE = 1e-6  # a derivative relative to the largest, and to what ordinary steps change
-BLUNT = 1e-9  # an error bar of the complex step, relative, that is too wide to show
 STILL = 1e-9  # a relative change of the output, over an ordinary step, that counts as none
 
 
@@ -80,6 +78,7 @@ class Examination:
     tolerance: float
     estimates: Quick
     directions: Array  # shape (k, n)
+    straight: Quick  # estimates along them, shape (k, m)
     exact: bool  # whether the estimates are the complex step's
     usual: Array  # the real step of every element
     found: dict[tuple[int, int], Numeric] = field(default_factory=dict)
@@ -106,9 +105,9 @@ class Examination:
             value, error = self.estimates.value[place], self.estimates.error[place]
             step = self._step(place.element)
             judgement = Judgement("OK", float(value), float(error), step)
-            result.append(self._element(place, float(jacobian[place]), judgement, None))
-        for k, direction in enumerate(self.directions):
-            result += self._directional(direction, along[k], tolerances)
+            result.append(self._element(place, float(jacobian[place]), judgement))
+        for k in range(len(self.directions)):
+            result += self._directional(k, along[k], tolerances)
         return result
 
     def _tolerances(self, jacobian: Array) -> Tolerances:
@@ -156,6 +155,10 @@ class Examination:
         return near & sharp, sharp
 
     def _looked_at(self, place: Place, analytic: float, tolerance: Tolerance) -> Element:
+        x = float(self.probe.base[int(self.elements[place.element])])
+        if not np.isfinite(x):
+            note = f"the parameter itself is {x:g}"
+            return self._element(place, analytic, Judgement("DOMAIN", np.nan, np.inf, 0.0, note))
         found = self._numeric(place)
         start = float(self.probe.start[place.output])
         dull = NEGLIGIBLE * found.ordinary if np.isfinite(found.ordinary) else 0.0
@@ -184,13 +187,26 @@ class Examination:
         note = "" if sharp else "not looked at closely"
         value, error = float(self.estimates.value[place]), float(self.estimates.error[place])
         judgement = Judgement(verdict, value, error, self._step(place.element), note)
-        return self._element(place, analytic, judgement, None)
+        return self._element(place, analytic, judgement)
 
-    def _directional(
-        self, direction: Array, analytic: Array, tolerances: Tolerances
-    ) -> list[Element]:
+    def _directional(self, k: int, analytic: Array, tolerances: Tolerances) -> list[Element]:
+        value, error, settled = (x[k] for x in self.straight)
+        size = np.maximum(np.abs(analytic), np.abs(value))
+        with np.errstate(all="ignore"):
+            room = self.tolerance * size + ROUND_OFF * tolerances.along + error
+            enough = np.maximum(DECISIVE * size, NEGLIGIBLE * tolerances.along)
+            fine = settled & (np.abs(analytic - value) <= room) & (error <= enough)
+        if not np.all(fine):
+            return self._along_ladder(k, analytic, tolerances)
+        step = TINY if self.exact else QUICK_STEP
+        return [
+            self._element(Place(-1, j), a, Judgement("OK", float(value[j]), float(error[j]), step))
+            for j, a in enumerate(analytic.tolist())
+        ]
+
+    def _along_ladder(self, k: int, analytic: Array, tolerances: Tolerances) -> list[Element]:
         def sample(t: Array) -> Array:
-            return self.probe.at_points(self.probe.base + t[:, None] * direction)
+            return self.probe.at_points(self.probe.base + t[:, None] * self.directions[k])
 
         rungs, result = ladders(sample, 2.0**-4, 2.0**-4, STEPS), []
         for j, a in enumerate(analytic.tolist()):
@@ -236,7 +252,7 @@ class Examination:
     # ---- the facts -------------------------------------------------------------------------
 
     def _element(
-        self, place: Place, analytic: float, judgement: Judgement, found: Numeric | None
+        self, place: Place, analytic: float, judgement: Judgement, found: Numeric | None = None
     ) -> Element:
         index, part = self._named(place.element)
         cause = None
@@ -303,14 +319,6 @@ def _worded(judgement: Judgement, cause: Reason | None, found: Numeric | None) -
     return f"{cause}: {note}" if cause is not None else note
 
 
-def steps(probe: Probe) -> Array:
-    """Return the quick step of every element: a power of two relative to its size."""
-    size = np.where(np.abs(probe.base) > 2.0**-7 * probe.reach, np.abs(probe.base), probe.reach)
-    size = np.where(np.isfinite(size), size, 1.0)
-    result: Array = 2.0 ** np.floor(np.log2(size * QUICK_STEP))
-    return result
-
-
 def examine(
     probe: Probe,
     source: Source,
@@ -332,49 +340,15 @@ def examine(
         rows = workers.rows(Work(probe.leaf, exact), here, elements, probe.stack.width)
         # wherever they were made
         probe.evaluations = before + len(elements) * (1 if exact else len(STENCIL))
-        estimates = _exact(step, elements, rows) if exact else _quick(probe, elements, rows, noise)
+        estimates = estimated(probe, step if exact else None, elements, rows, noise)
     directions = np.zeros((0, probe.base.size))
     if len(elements) < probe.base.size:
         directions = generator.standard_normal((DIRECTIONS, probe.base.size)) * probe.size
+    straight = along(probe, step if exact else None, directions, noise)
     return Examination(
-        probe, source, elements, noise, tolerance, estimates, directions, exact, steps(probe)
-    )
-
-
-def differences(probe: Probe, step: ComplexStep | None) -> Rows:
-    """Return what gives a row for each element: its derivatives by the complex step, shape (m,).
-
-    Where that does not serve, the row has the values of a stencil, shape (4, m).
-    """
-    if step is not None:
-        return step.derivatives
-    h = steps(probe)
-
-    def stencils(elements: Array) -> Array:
-        found = [probe.at_elements(elements, k * h[elements]) for k in STENCIL]
-        return np.stack(found, axis=1)
-
-    return stencils
-
-
-def _quick(probe: Probe, elements: Array, rows: Array, noise: Array) -> Quick:
-    """Return real differences of every element, from five points each."""
-    h = steps(probe)[elements]
-    stencil = rows.transpose(1, 0, 2)
-    return quick(probe.start, stencil, h, np.abs(probe.base[elements]) / h, noise)
-
-
-def _exact(step: ComplexStep, elements: Array, rows: Array) -> Quick:
-    """Return derivatives by the complex step; what they contradict is looked at by real ones."""
-    error = step.rounding(rows)
-    blunt = (error > BLUNT * np.abs(rows)) & (rows != 0)
-    again = np.flatnonzero(blunt.any(axis=1))[:LOOKED_AT]
-    if again.size:  # much smaller than others: what another step makes of it is its round-off
-        apart = np.abs(rows[again] - step.derivatives(elements[again], ANOTHER))
-        error[again] = np.where(
-            blunt[again], step.rounding(rows[again], 0.0) + 8 * apart, error[again]
-        )
-    return Quick(rows, error, np.isfinite(rows))
+        probe, source, elements, noise, tolerance, estimates, directions, straight, exact,
+        steps(probe),
+    )  # fmt: skip
 
 
 def counted(elements: list[Element]) -> dict[Verdict, int]:

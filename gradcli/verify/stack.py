@@ -61,8 +61,8 @@ class Stack:
         self, graph: Graph, leaf: int, plan: Sequence[int], evaluate: Evaluate, trial: Array
     ) -> None:
         self.graph, self.leaf, self.plan, self.evaluate = graph, leaf, plan, evaluate
-        sizes = [prod(graph.metas[i].shape) for i in (leaf, *plan)]
-        self.width = max(1, min(MOST, BUDGET // max(sum(sizes), 1)))  # points of one run
+        self.size = sum(prod(graph.metas[i].shape) for i in (leaf, *plan))  # of one point
+        self.width = max(1, min(MOST, BUDGET // max(self.size, 1)))  # points of one run
         self.ways: dict[int, Way | None] = {}
         found: dict[int, Any] = {leaf: trial}
         with np.errstate(all="ignore"):

@@ -16,6 +16,9 @@ from gradcli.verify.probe import Outputs, outputs_of
 from gradcli.verify.report import Mode
 from gradcli.verify.wide import is_narrow, widened
 
+LEAST, MOST = 32, 4096  # elements of a parameter that are compared one by one
+WORK = 1 << 28  # numbers computed for a parameter: seconds
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -23,20 +26,26 @@ class Settings:
 
     `of` names what is differentiated (None: the run's root). `order` 2 checks the gradients'
     gradients. `points` is the number of random points for claims. Above `max_elements` elements
-    a parameter is sampled. `tolerance` is relative, beside the error bar of the differences.
-    `jobs` processes share what takes long.
+    a parameter is sampled; None is as many as take seconds. `tolerance` is relative, beside the
+    error bar of the differences. `jobs` processes share what takes long.
     """
 
     of: tuple[str, ...] = ()
     modes: tuple[Mode, ...] = ("reverse",)
     order: int = 1
     points: int = 8
-    max_elements: int = 4096
+    max_elements: int | None = None
     tolerance: float = 1e-6
     through_detach: bool = False
     verbose: bool = False
     seed: int = 0
     jobs: int = 1
+
+    def most(self, work: int) -> int:
+        """Return how many elements are compared, where each takes `work` numbers to compute."""
+        if self.max_elements is not None:
+            return self.max_elements
+        return max(LEAST, min(MOST, WORK // max(work, 1)))
 
 
 @dataclass(frozen=True)
@@ -74,7 +83,7 @@ def target_of(session: Session, settings: Settings, generator: np.random.Generat
         [id for id, _ in roots],
         [name for _, name in roots],
         generator,
-        min(largest, settings.max_elements),
+        min(largest, settings.most(1)),
     )
     return Target(wide, graph if narrow else None, outputs, tuple(parameters), settings.order)
 

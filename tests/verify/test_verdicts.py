@@ -32,6 +32,7 @@ CASES: tuple[tuple[str, Verdict, str], ...] = (
     ("w = param(0.)\ny = log(w)", "DOMAIN", "log (line 2): the value is -inf"),
     ("w = param(0.)\ny = sqrt(w)", "DOMAIN", "sqrt (line 2): not defined on the left"),
     ("w = param(1.)\ny = asin(w)", "DOMAIN", "asin (line 2): not defined on the right"),
+    ("w = param([nan, 1.])\ny = sum(w**2)", "DOMAIN", "the parameter itself is nan"),
     ("w = param(0.)\ny = 1/w", "DOMAIN", "reciprocal (line 2): the value is inf"),
     ("w = param(0.)\ny = w*sqrt(w)", "WRONG", "sqrt (line 2)"),  # nan; it is 0
     ("w = param([1., -1.])\ny = sum(where(w > 0, sqrt(w), w))", "WRONG", "derivative of sqrt"),
@@ -184,6 +185,31 @@ def test_a_large_parameter_is_sampled_and_the_coverage_is_told() -> None:
     assert (finding.verdict, finding.elements, finding.checked) == ("OK", 1000, 64)
     assert finding.directions == 8
     assert finding.counts == {"OK": 72}
+
+
+def test_fewer_elements_are_compared_where_each_takes_long() -> None:
+    assert Settings().most(1_000) == 4096
+    assert Settings().most(10_000_000) < 100
+    assert Settings(max_elements=10**6).most(10_000_000) == 10**6
+    finding = checked("w = param(ones(1500, 800))\ny = sum(tanh(w))").findings[0]
+    assert finding.checked < 4096
+    assert finding.verdict == "OK"
+    assert finding.directions == 8
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_directions_catch_a_wrong_derivative_that_no_sampled_element_has(activation: str) -> None:
+    session = session_of(f"w = randn(5000, requires_grad=True)\ny = sum({activation}(w)*2)")
+    report = check(session, Settings(max_elements=50))
+    assert report.verdict == "OK"
+    known = {e.index for e in report.findings[0].worst}
+    factors = np.ones(5000)
+    for k in range(2000, 2400):
+        factors[k] = 1.0 if (k,) in known else 1.5
+    with_wrong_rule(session.graph, activation, lambda body: lambda *a, **k: body(*a, **k) * factors)
+    finding = check(session, Settings(max_elements=50)).findings[0]
+    assert finding.verdict == "WRONG"
+    assert any(e.index is None and e.verdict == "WRONG" for e in finding.worst)
 
 
 def test_a_sampled_check_catches_one_wrong_row_of_many() -> None:
