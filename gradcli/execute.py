@@ -14,6 +14,7 @@ from gradcli.ops.dtypes import (
     SCALAR_NAMES,
     Array,
     DType,
+    is_complex,
     is_half,
     promote,
 )
@@ -65,6 +66,11 @@ def apply(graph: Graph, id: int, operands: list[Any], attrs: dict[str, Any]) -> 
     if op.outputs:
         return result
     array = np.asarray(result)
+    if is_complex(array.dtype) and not is_complex(dtype):
+        raise DtypeFault(
+            f"{op.label}() does not take complex numbers here", graph.spans[id],
+            "its result is real: give it real arguments",
+        )  # fmt: skip
     return array if array.dtype == dtype else array.astype(dtype)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.errors import DtypeFault
+from gradcli.errors import ArgumentFault, DtypeFault
 from gradcli.ops.dtypes import SCALAR_NAMES, is_differentiable, promote, to_real
 from gradcli.ops.elementwise import Undefined, eq, exp, ge, le, logical_and, sgn, where
 from gradcli.ops.elementwise import log as log_
@@ -56,6 +56,8 @@ def _polygamma(a: Any, n: int) -> Any:
 def _multigammaln(a: Any, p: int) -> Any:
     from scipy.special import gammaln
 
+    if p < 1:
+        raise ArgumentFault("p has to be greater than or equal to 1")
     shifts: Any = sum(gammaln(a - k / 2) for k in range(p))
     return shifts + p * (p - 1) / 4 * log(pi)
 

@@ -9,7 +9,7 @@ import numpy as np
 from gradcli import autodiff
 from gradcli.errors import ArgumentFault
 from gradcli.graph import Graph, Node
-from gradcli.ops.dtypes import Array
+from gradcli.ops.dtypes import Array, is_floating
 from gradcli.verify.probe import Outputs
 
 
@@ -80,7 +80,7 @@ def gradient_nodes(
     with graph.settings("gradient", True):
         for root in roots:
             meta = graph.metas[root]
-            if meta.dtype.kind != "f":
+            if not is_floating(meta.dtype):
                 raise ArgumentFault("--order 2 needs a real root")
             v = (
                 np.ones(meta.shape)

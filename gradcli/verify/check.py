@@ -41,7 +41,13 @@ def check(
 
     Raises: InputFault where a name is not known, AutogradFault where nothing can be differentiated.
     """
-    settings = settings or Settings()
+    with np.errstate(all="ignore"):  # nan and inf are values like others
+        return _checked(session, settings or Settings(), progress)
+
+
+def _checked(
+    session: Session, settings: Settings, progress: Callable[[int, int], None] | None
+) -> Report:
     inspection = inspect(session)
     generator = np.random.default_rng(settings.seed)
     target = target_of(session, settings, generator)
@@ -116,7 +122,8 @@ class _Check:
         target, settings = self.target, self.settings
         graph, outputs = target.graph, target.outputs
         probe = _probe(target, leaf, settings)
-        found = analytic.reverse(graph, outputs, (leaf,))[leaf]
+        with self.session.tracer.placed():  # a rule may stumble over what its operation took
+            found = analytic.reverse(graph, outputs, (leaf,))[leaf]
         jacobian = np.zeros((probe.base.size, len(outputs.labels))) if found is None else found
         chosen = _chosen(jacobian, settings.most(probe.stack.size), self.generator)
         examination = examine(
@@ -126,9 +133,11 @@ class _Check:
         for mode in settings.modes:
             side, along = jacobian[chosen], examination.directions @ jacobian
             if mode == "forward":
-                side = analytic.forward(graph, outputs, leaf, chosen.tolist())
-                push = analytic.pusher(graph, outputs, leaf)
-                along = np.array([push(d) for d in examination.directions]).reshape(along.shape)
+                with self.session.tracer.placed():
+                    side = analytic.forward(graph, outputs, leaf, chosen.tolist())
+                    push = analytic.pusher(graph, outputs, leaf)
+                    along = np.array([push(d) for d in examination.directions])
+                along = along.reshape(len(examination.directions), side.shape[1])
             elements = examination.elements_of(side, along)
             if target.own is not None and mode == "reverse":
                 elements = _as_the_file_does(target, leaf, elements)
@@ -179,7 +188,7 @@ def _chosen(jacobian: Array, most: int, generator: np.random.Generator) -> Array
     count = len(jacobian)
     if count <= most:
         return np.arange(count)
-    size = np.nan_to_num(np.abs(jacobian).max(axis=1), nan=np.inf)
+    size = np.nan_to_num(np.abs(jacobian).max(axis=1, initial=0.0), nan=np.inf)
     steepest = np.argsort(-size)[: most // 8]
     rest = np.setdiff1d(np.arange(count), steepest)
     drawn = generator.choice(rest, most - len(steepest), replace=False)

@@ -10,7 +10,7 @@ import numpy as np
 
 from gradcli.errors import GradcliError, InputFault, Source
 from gradcli.graph import Graph, Node
-from gradcli.ops.dtypes import DTYPES, Array, DType
+from gradcli.ops.dtypes import DTYPES, Array, DType, is_differentiable
 from gradcli.ops.rule import REAL, Interval
 from gradcli.session import Request, Session, run
 from gradcli.syntax import parse, tree
@@ -213,5 +213,5 @@ def _uses(graph: Graph, leaf: int) -> Iterator[tuple[Any, int]]:
 
 
 def _finite(session: Session) -> bool:
-    results = [n.value for n in session.tracer.results if n.dtype.kind in "fc"]
+    results = [n.value for n in session.tracer.results if is_differentiable(n.dtype)]
     return all(bool(np.all(np.isfinite(x))) for x in results)

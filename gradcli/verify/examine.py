@@ -33,6 +33,7 @@ from gradcli.verify.report import Element, Verdict
 from gradcli.verify.workers import Work, Workers
 
 LOOKED_AT = 500  # elements that may have a ladder of steps each; 90 evaluations
+BESIDE = 64  # points beside one where values may be tied
 DIRECTIONS = 8  # random directions, where not every element is checked
 ROUND_OFF = 1e-13  # of the analytic side, relative to the parameter's largest derivative
 NEGLIGIBLE = 1e-6  # a derivative relative to the largest, and to what ordinary steps change
@@ -172,7 +173,35 @@ class Examination:
             element = int(self.elements[place.element])
             left = self.remainder(element, place.output, analytic)
             judgement = by_remainder(judgement, analytic, left)
+        if judgement.verdict == "WRONG" and np.isfinite(analytic):
+            judgement = self._untied(place, analytic, judgement)
         return self._element(place, analytic, judgement, found)
+
+    def _untied(self, place: Place, analytic: float, judgement: Judgement) -> Judgement:
+        """Look beside the point, where values that are tied here are not, as those of a sort.
+
+        A gradient that the function has there, but not here, is one of several at a kink.
+        """
+        probe, element = self.probe, int(self.elements[place.element])
+        h = 2.0**-34 * probe.size[element]
+        move = np.random.default_rng(0).uniform(-1, 1, (BESIDE, probe.base.size))
+        points = np.repeat(probe.base + 2.0**-20 * probe.size * move, 2, axis=0)
+        points[0::2, element] += h
+        points[1::2, element] -= h
+        values = probe.at_points(points)[:, place.output]
+        slopes = (values[0::2] - values[1::2]) / (2 * h)
+        largest = float(np.abs(slopes).max())
+        noise = (
+            float(self.noise[place.output]) / h + EPSILON * abs(probe.base[element]) / h * largest
+        )
+        if not np.isfinite(largest) or not 100 * noise < largest:
+            return judgement
+        low, high = float(slopes.min()), float(slopes.max())
+        reached = np.abs(slopes - analytic).min() <= 1e-3 * largest
+        if not reached or high - low < 0.1 * largest:
+            return judgement
+        note = f"values are tied, and close by the derivative is {low:.4g} or {high:.4g}"
+        return judgement._replace(verdict="KINK", note=note)
 
     def remainder(self, element: int, output: int, analytic: float) -> Remainder:
         """Return the Taylor remainder of a derivative."""

@@ -12,8 +12,7 @@ import numpy as np
 
 from gradcli.execute import Replay, apply
 from gradcli.graph import Graph
-from gradcli.ops.dtypes import Array
-from gradcli.ops.shapes import detach
+from gradcli.ops.dtypes import Array, is_differentiable
 from gradcli.verify.stack import Stack
 
 FULL = 256  # a root with more elements is projected on random directions,
@@ -99,17 +98,16 @@ def place(index: Sequence[int]) -> str:
 def _held_rows(graph: Graph, leaf: int) -> frozenset[int]:
     """Return the rows that differentiation takes for constants though a parameter moves them.
 
-    These are `detach` and what `no_grad` recorded; comparisons and indices are not among them:
-    they are constant between kinks by themselves.
+    These are `detach`, what `no_grad` recorded, and what PyTorch has no derivative for; comparisons
+    and indices are not among them: they are constant between kinks by themselves.
     """
     found = set()
     for id in range(leaf + 1, len(graph)):
-        op = graph.ops[id]
-        if op is None or graph.requires_grad[id]:
+        if graph.ops[id] is None or graph.requires_grad[id]:
             continue
-        moving = [s for s, i in enumerate(graph.inputs[id]) if i >= 0 and graph.requires_grad[i]]
-        flows = op.derivative is not None and any(op.derivative.body(s) for s in moving)
-        if moving and graph.metas[id].dtype.kind in "fc" and (flows or op is detach):
+        if is_differentiable(graph.metas[id].dtype) and any(
+            i >= 0 and graph.requires_grad[i] for i in graph.inputs[id]
+        ):
             found.add(id)
     return frozenset(found)
 
@@ -206,8 +204,8 @@ class Probe:
     @property
     def reach(self) -> float:
         """What counts as an ordinary size of an element: the median magnitude, 1 for zeros."""
-        sizes = np.abs(self.base[np.isfinite(self.base) & (self.base != 0)])
-        return float(np.median(sizes)) if sizes.size else 1.0
+        sizes = np.sort(np.abs(self.base[np.isfinite(self.base) & (self.base != 0)]))
+        return float(sizes[sizes.size // 2]) if sizes.size else 1.0  # the mean of two may overflow
 
     @cached_property
     def size(self) -> Array:

@@ -97,12 +97,12 @@ class Stack:
         op = graph.ops[id]
         assert op is not None, "a leaf is not in the plan"
         rank = max(len(graph.metas[i].shape) for i in inputs if i >= 0)
-        for slot, i in enumerate(inputs):
-            if i in found:
-                shape = graph.metas[i].shape
-                shape = (count, *(1,) * (rank - len(shape)), *shape)
-                operands[slot] = operands[slot].reshape(shape)
         try:
+            for slot, i in enumerate(inputs):
+                if i in found:
+                    shape = graph.metas[i].shape
+                    shape = (count, *(1,) * (rank - len(shape)), *shape)
+                    operands[slot] = operands[slot].reshape(shape)
             result = self.evaluate(id, operands, way.attributes(op, graph.attrs[id], count, rank))
         except Exception:  # numpy's own words for a shape or an axis that does not fit
             return None

@@ -75,6 +75,7 @@ def target_of(session: Session, settings: Settings, generator: np.random.Generat
         names = dict(roots)
         found = analytic.gradient_nodes(graph, list(names), parameters, generator)
         roots = [(g, f"d{names[r]}/d{graph.names.get(leaf, '?')}") for r, leaf, g in found]
+        parameters = parameters if roots else []
     narrow = is_narrow(graph)
     wide = widened(graph) if narrow else graph
     largest = max((prod(graph.metas[leaf].shape) for leaf in parameters), default=1)

@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 
 from gradcli.graph import Graph
-from gradcli.ops.dtypes import FLOAT64, DType
+from gradcli.ops.dtypes import FLOAT64, DType, is_complex, is_floating
 
 COMPLEX128 = np.dtype(np.complex128)
 
 
 def wide(dtype: DType) -> DType:
     """Return the double precision dtype of the same kind; integers and booleans stay."""
-    return {"f": FLOAT64, "c": COMPLEX128}.get(dtype.kind, dtype)
+    if is_floating(dtype):
+        return FLOAT64
+    return COMPLEX128 if is_complex(dtype) else dtype
 
 
 def widened(graph: Graph) -> Graph:

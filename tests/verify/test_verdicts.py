@@ -32,6 +32,9 @@ CASES: tuple[tuple[str, Verdict, str], ...] = (
     ("w = param(0.)\ny = log(w)", "DOMAIN", "log (line 2): the value is -inf"),
     ("w = param(0.)\ny = sqrt(w)", "DOMAIN", "sqrt (line 2): not defined on the left"),
     ("w = param(1.)\ny = asin(w)", "DOMAIN", "asin (line 2): not defined on the right"),
+    ("w = param(ones(4))\ny = w.sort().values", "KINK", "values are tied"),
+    ("w = param([0.1, 2.])\ny = sum(bessel_j0(w))*param(1.)", "CUT", "bessel_j0 (line 2)"),
+    ("w = param([1., 2.], dtype=bfloat16)\ny = sum(w*w)", "OK", ""),
     ("w = param([nan, 1.])\ny = sum(w**2)", "DOMAIN", "the parameter itself is nan"),
     ("w = param(0.)\ny = 1/w", "DOMAIN", "reciprocal (line 2): the value is inf"),
     ("w = param(0.)\ny = w*sqrt(w)", "WRONG", "sqrt (line 2)"),  # nan; it is 0
