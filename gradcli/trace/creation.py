@@ -77,7 +77,8 @@ def _cast(value: Any, dtype: DType) -> Array:
         with np.errstate(all="raise", under="ignore"):
             if dtype.kind != "c" and isinstance(value, complex) and value.imag:
                 raise OverflowError
-            return np.asarray(value.real if isinstance(value, complex) else value).astype(dtype)
+            real = isinstance(value, complex) and dtype.kind != "c"
+            return np.asarray(value.real if real else value).astype(dtype)
     except (OverflowError, FloatingPointError):
         raise ArgumentFault(
             f"value cannot be converted to type {dtype.name} without overflow"

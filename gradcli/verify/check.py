@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -41,7 +42,8 @@ def check(
 
     Raises: InputFault where a name is not known, AutogradFault where nothing can be differentiated.
     """
-    with np.errstate(all="ignore"):  # nan and inf are values like others
+    with np.errstate(all="ignore"), warnings.catch_warnings():  # nan and inf are values like others
+        warnings.simplefilter("ignore", RuntimeWarning)
         return _checked(session, settings or Settings(), progress)
 
 

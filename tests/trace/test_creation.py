@@ -1,0 +1,21 @@
+"""Tensors that a file makes of numbers."""
+
+import numpy as np
+import pytest
+
+from gradcli import loads
+
+MADE = {
+    "full((2,), 2j)": np.full(2, 2j),
+    "full((2,), 1 - 2j, dtype=complex64)": np.full(2, 1 - 2j, np.complex64),
+    "full_like(tensor([1j]), 3j)": np.array([3j]),
+    "full((2,), 3 + 0j, dtype=float32)": np.full(2, 3, np.float32),
+    "full((1, 2), 2)": np.full((1, 2), 2),
+}
+
+
+@pytest.mark.parametrize("text", MADE)
+def test_a_number_fills_a_tensor_whole(text: str) -> None:
+    value = loads(f"x = {text}\n").node(0 if "like" not in text else 1).value
+    assert value is not None
+    np.testing.assert_array_equal(value, MADE[text], strict=True)
