@@ -209,11 +209,15 @@ def _ints(value: Any) -> tuple[int, ...]:
     return (_int(value),)
 
 
+PYTHON_TYPES = {"bool": "bool", "int": "int64", "float": "float64", "complex": "complex128"}
+
+
 def _dtype(value: Any) -> np.dtype[Any]:
     if isinstance(value, np.dtype):
         return value
-    names = {bool: "bool", int: "int64", float: "float64", complex: "complex128"}
-    return DTYPES[names[value]] if value in names else DTYPES[str(value)]
+    # Python's types, under the names by which a file has them
+    name = getattr(value, "__name__", getattr(value, "name", str(value)))
+    return DTYPES[PYTHON_TYPES.get(name, name)]
 
 
 def _instance(*types: type) -> Callable[[Any], Any]:

@@ -193,7 +193,8 @@ def _converted(dtype: str) -> Callable[[Tracer, Node], Any]:
 
 
 def _to(tracer: Tracer, x: Node, *args: Any, **keywords: Any) -> Any:
-    dtype = keywords.get("dtype", next((a for a in args if isinstance(a, np.dtype)), None))
+    given = (a for a in args if isinstance(a, np.dtype | Function))
+    dtype = keywords.get("dtype", next(given, None))
     if dtype is None and args and isinstance(args[0], Node):
         dtype = args[0].dtype
     return x if dtype is None else ROWS["to"].call((x, dtype), {})

@@ -27,6 +27,9 @@ class Function:
     name: str
     run: Run
 
+    def __repr__(self) -> str:
+        return f"`{self.name}`"
+
 
 @dataclass(frozen=True)
 class Namespace:

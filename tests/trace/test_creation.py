@@ -19,3 +19,17 @@ def test_a_number_fills_a_tensor_whole(text: str) -> None:
     value = loads(f"x = {text}\n").node(0 if "like" not in text else 1).value
     assert value is not None
     np.testing.assert_array_equal(value, MADE[text], strict=True)
+
+
+CAST = {
+    "x.to(bool)": [True, False], "x.to(int)": [1, 0], "x.to(dtype=bool)": [True, False],
+    "x.to(float32)": [1.5, 0.0], "x.astype(int)": [1, 0], "x.to('cpu')": [1.5, 0.0],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", CAST)
+def test_pythons_types_are_dtypes(text: str) -> None:
+    found = loads(f"x = tensor([1.5, 0.0])\ny = {text}\n").nodes[-1]
+    assert found.value is not None
+    assert found.value.tolist() == CAST[text]
+    assert (found.dtype == "bool") == ("bool" in text)
