@@ -17,6 +17,7 @@ from gradcli.ops.meta import dim_index
 from gradcli.ops.shapes import adjoint, detach, permute, transpose
 from gradcli.trace.builtins import NUMPY, numpy_function
 from gradcli.trace.calls import row_function
+from gradcli.trace.creation import CREATION
 from gradcli.trace.indexing import check_writable, set_item
 from gradcli.trace.python import item
 from gradcli.trace.values import Function
@@ -180,10 +181,11 @@ def _tolist(tracer: Tracer, x: Node) -> Any:
     return x.value.tolist()
 
 
-def _new_filled(value: float) -> Callable[..., Node]:
-    def method(tracer: Tracer, x: Node, *size: Any) -> Node:
-        sizes = size[0] if len(size) == 1 and isinstance(size[0], tuple | list) else size
-        return tracer.graph.leaf(np.full(tuple(int(n) for n in sizes), value, x.dtype))
+def _new(name: str) -> Callable[..., Node]:
+    """`x.new_zeros(2, 3)`: a tensor made as by the function, in this one's dtype."""
+
+    def method(tracer: Tracer, x: Node, *args: Any, **keywords: Any) -> Any:
+        return CREATION[name](tracer, args, {"dtype": x.dtype} | keywords)
 
     return method
 
@@ -228,8 +230,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "nelement": lambda tracer, x: prod(x.shape),
     "is_floating_point": lambda tracer, x: is_floating(x.dtype),
     "is_complex": lambda tracer, x: x.dtype.kind == "c",
-    "new_zeros": _new_filled(0),
-    "new_ones": _new_filled(1),
+    **{f"new_{name}": _new(name) for name in ("zeros", "ones", "full", "empty", "tensor")},
     "to": _to,
     "type": _to,
     "astype": _to,

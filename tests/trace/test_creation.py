@@ -33,3 +33,17 @@ def test_pythons_types_are_dtypes(text: str) -> None:
     assert found.value is not None
     assert found.value.tolist() == CAST[text]
     assert (found.dtype == "bool") == ("bool" in text)
+
+
+NEW = {
+    "x.new_zeros(2)": [0, 0], "x.new_ones((1, 2))": [[1, 1]], "x.new_full((2,), 3)": [3, 3],
+    "x.new_tensor([1, 2])": [1, 2], "x.new_zeros(1, dtype=float64)": [0],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NEW)
+def test_a_tensor_makes_others_of_its_dtype(text: str) -> None:
+    found = loads(f"x = tensor([1.5], dtype=float32)\ny = {text}\n").nodes[-1]
+    assert found.value is not None
+    assert found.value.tolist() == NEW[text]
+    assert found.dtype == ("float64" if "dtype" in text else "float32")
