@@ -22,13 +22,9 @@ from gradcli.ops.shapes import clone, expand, reshape, stack, sum_to, to_copy, z
 
 # what backward(create_graph=True) leaves in `.grad`: AccumulateGrad's copy, which no file can call
 GRAD_COPY = primitive(
-    Multilinear,
-    "_grad_copy(input)",
-    "CopyBackwards",
-    np.copy,
-    lambda a: Meta(a.shape, a.dtype),
-    lambda g, *_: g,
-)
+    Multilinear, "_grad_copy(input)", "CopyBackwards", np.copy,
+    lambda a: Meta(a.shape, a.dtype), lambda g, *_: g,
+)  # fmt: skip
 
 # ---- what a root may be --------------------------------------------------------------------
 

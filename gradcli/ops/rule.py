@@ -226,11 +226,7 @@ class Composite(Row):
 
 @dataclass(frozen=True, eq=False)
 class Primitive(Row):
-    """An operation that makes a node: forward function, shape and dtype rule, derivative.
-
-    `held(*operands, **attrs)` is a mask of the first operand's elements that the derivative takes
-    for constants by definition, None where there are none.
-    """
+    """An operation that makes a node: forward function, shape and dtype rule, derivative."""
 
     grad_fn: str | Callable[..., str]
     forward: Callable[..., Any]
@@ -240,7 +236,7 @@ class Primitive(Row):
     promotes: bool = False  # operands are brought to one dtype before `forward`
     numbers: bool = False  # Python numbers may stand in a tensor's place
     outputs: tuple[str, ...] = ()  # names of several results
-    held: Callable[..., Any] | None = None
+    held: Callable[..., Any] | None = None  # mask of the first operand: what its derivative holds
 
     @property
     def label(self) -> str:

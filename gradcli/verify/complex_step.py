@@ -89,12 +89,12 @@ class ComplexStep:
         return self.stack.width
 
     def _outputs(self, moves: Array) -> Array:
-        """Return the imaginary parts of the outputs, a copy: a root may be a view of the moves."""
+        """Return the imaginary parts of the outputs, shape (k, m), for moves of shape (k, n)."""
         assert self.stack is not None, "the step has to serve first"
         self.probe.evaluations += len(moves)
         values = self.stack.run(self._shaped(moves))
         parts = [self._root(i, values, len(moves)) for i in self.probe.outputs.roots]
-        return self.probe.outputs.read(parts).copy()
+        return self.probe.outputs.read(parts)
 
     def rounding(self, derivatives: Array, others: float = 2.0) -> Array:
         """Return the error bars of derivatives, shape (n, m); `others` counts the largest in."""

@@ -69,7 +69,8 @@ class Tolerances(NamedTuple):
 class Examination:
     """The differences of one parameter, and the verdicts that any analytic side deserves.
 
-    `elements` are the real numbers that are moved; `sizes` the steps' natural unit for each.
+    `elements` are the real numbers that are moved one by one, `noise`, shape (m,), the round-off of
+    the outputs.
     """
 
     probe: Probe

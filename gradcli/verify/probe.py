@@ -36,7 +36,10 @@ class Outputs:
     matrices: tuple[Array | None, ...]
 
     def read(self, values: Sequence[Array]) -> Array:
-        """Return the outputs, shape (k, m), from the values of the roots at k points."""
+        """Return the outputs, shape (k, m), from the values of the roots at k points.
+
+        They are a copy: a root may be a view of the parameter, whose points are used again.
+        """
         parts = [_rows(m, y) for m, y in zip(self.matrices, values, strict=True)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
