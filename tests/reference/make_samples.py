@@ -33,7 +33,7 @@ ROOTS = {
 }
 PARAMETERS = {"one_liner.expr": {"w": 1.0, "b": 0.0}}
 DATA = {"one_liner.expr": {"x": [1.0, 2.0], "y": [5.0, 7.0]}}
-RANDOM = {"mlp.expr"}  # other random numbers than ours: no values, only the claims
+RANDOM = {"mlp.expr": ("W1", "W2")}  # drawn by PyTorch, and given to ours as parameters
 
 
 def load(name: str) -> dict[str, Any]:
@@ -74,10 +74,9 @@ def run(path: Path) -> dict[str, Any]:
     leaves = {name: t for name, t in tensors.items() if t.is_leaf and t.requires_grad}
     root = tensors[ROOTS[path.name]]
     result: dict[str, Any] = {"root": ROOTS[path.name]}
-    if parameters:
-        result |= {"parameters": parameters, "data": data}
-    if path.name in RANDOM:
-        return result | {"value": None, "grads": dict.fromkeys(leaves)}
+    drawn = {name: leaves[name].tolist() for name in RANDOM.get(path.name, ())}
+    if parameters or drawn:
+        result |= {"parameters": parameters | drawn, "data": data}
     if not pasted:
         torch.autograd.backward(root)
     return result | {"value": root.item(), "grads": {name: listed(leaves[name]) for name in leaves}}

@@ -91,7 +91,9 @@ def test_any_lines_within_brackets_mean_the_same_when_formatted(text: str) -> No
 
 @pytest.mark.parametrize("text", ["brackets", "a sum", "attributes", "functions", "comments"])
 def test_nothing_is_too_deep_or_too_long(text: str) -> None:
-    assert of(DEEP[text]).endswith("\n")
+    formatted = of(DEEP[text])
+    assert formatted.endswith("\n")
+    assert of(formatted) == formatted
 
 
 def test_many_open_brackets_do_not_make_lines_ever_longer() -> None:

@@ -11,24 +11,39 @@ from lark import Lark
 from gradcli.errors import Source
 from gradcli.syntax import tables as room
 from gradcli.syntax.parser import Parser
-from gradcli.syntax.tables import as_text, grammar, made, tables
+from gradcli.syntax.tables import Tables, as_text, grammar, made, tables
 from gradcli.syntax.tree import Program
 
 SAMPLES = sorted((Path(__file__).parents[2] / "samples").glob("*.expr"))
 
 
-def test_the_kept_tables_are_those_of_the_grammar() -> None:
+@pytest.fixture(scope="module")
+def new() -> Tables:
+    """Tables made from the grammar, once for all tests."""
+    return made(grammar())
+
+
+def test_the_kept_tables_are_those_of_the_grammar(new: Tables) -> None:
     kept = room.SAVED.read_text(encoding="utf-8")
-    assert kept == as_text(made(grammar())), "run python -m gradcli.syntax.tables"
+    assert kept == as_text(new), "run python -m gradcli.syntax.tables"
 
 
 def test_tables_of_another_grammar_are_not_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    new: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for kept in ("", "{}", "[]", room.SAVED.read_text().replace(tables().grammar, "another")):
+    made_of: list[str] = []
+    monkeypatch.setattr(room, "made", lambda text: made_of.append(text) or new)
+    of_another = room.SAVED.read_text().replace(tables().grammar, "another")
+    for kept in ("", "{}", "[]", of_another):
         (tmp_path / "tables.json").write_text(kept)
         monkeypatch.setattr(room, "SAVED", tmp_path / "tables.json")
-        assert room.tables.__wrapped__() == tables()
+        assert room.tables.__wrapped__() is new
+    assert made_of == [grammar()] * 4
+
+
+def test_tables_of_the_same_grammar_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "made", lambda _: pytest.fail("made anew"))
+    assert room.tables.__wrapped__() == tables()
 
 
 def test_a_rule_that_is_added_to_the_grammar_is_obeyed() -> None:
@@ -38,10 +53,10 @@ def test_a_rule_that_is_added_to_the_grammar_is_obeyed() -> None:
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=[path.stem for path in SAMPLES])
-def test_kept_and_new_tables_read_the_same_program(path: Path) -> None:
+def test_kept_and_new_tables_read_the_same_program(new: Tables, path: Path) -> None:
     source = Source(path.name, path.read_text(encoding="utf-8"))
-    kept, new = (Parser(each).run(source, "program") for each in (tables(), made(grammar())))
-    assert Program(source, kept) == Program(source, new)
+    first, second = (Parser(each).run(source, "program") for each in (tables(), new))
+    assert Program(source, first) == Program(source, second)
 
 
 def test_the_grammar_has_no_conflicts(caplog: pytest.LogCaptureFixture) -> None:

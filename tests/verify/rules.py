@@ -194,7 +194,11 @@ def _moves(case: Case) -> bool:
 
 def own_rules(case: Case, graph: Graph) -> list[Primitive]:
     """Return the rules that a call is about: its row's own, or those that no other call has."""
-    present = {id(op): op for op in graph.ops if op is not None and op.derivative is not None}
+    present = {
+        id(op): op
+        for k, op in enumerate(graph.ops)
+        if op is not None and op.derivative is not None and graph.requires_grad[k]
+    }
     if id(case.row) in present:
         return [present[id(case.row)]]
     owned = {id(other.row) for other in cases_by_row()}
@@ -210,6 +214,13 @@ def cases_by_row() -> tuple[Case, ...]:
         if any(op is case.row for op in graph.ops):
             found.append(case)
     return tuple(found)
+
+
+def can_be_wrong(case: Case) -> bool:
+    """Say whether a call has a rule of its own, with a gradient to be wrong about."""
+    made = build(case, values_at(case, 0))
+    found = case.row.name not in SHAPELESS and own_rules(case, made.graph)
+    return bool(found) and any(np.any(j) for j in jacobians(made))
 
 
 def wrong_trials(case: Case, point: int, dtype: str = "float64") -> Iterator[Trial]:

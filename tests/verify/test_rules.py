@@ -4,15 +4,26 @@
 """
 
 from itertools import islice
+from zlib import crc32
 
 import pytest
 
 from gradcli.verify import Settings, Verdict, check
-from tests.verify.rules import WAYS, Trial, all_cases, session_of, values_at, wrong_trials
+from tests.verify.rules import (
+    WAYS,
+    Trial,
+    all_cases,
+    can_be_wrong,
+    session_of,
+    values_at,
+    wrong_trials,
+)
 
-EVERY = 12  # calls of the table that are taken, with
-FEW = 3  # so many wrong variants each
-CASES = {str(case): case for case in all_cases()[::EVERY]}
+EVERY = 12  # one in so many calls of the table is taken, with
+FEW = 3  # about so many wrong variants
+# by their text: a new row changes nothing of which others are taken
+CASES = {str(case): case for case in all_cases() if crc32(str(case).encode()) % EVERY == 0}
+WRONG = [name for name, case in CASES.items() if can_be_wrong(case)]
 
 
 def verdict(trial: Trial) -> Verdict:
@@ -27,9 +38,10 @@ def test_a_right_rule_is_not_called_wrong(name: str, dtype: str) -> None:
     assert verdict(Trial(case, values_at(case, 0, dtype))) != "WRONG"
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_rule_is_called_wrong(name: str) -> None:
     trials = list(islice(wrong_trials(CASES[name], 0), 0, None, len(WAYS) // FEW))
+    assert trials, "none of its rules can be made wrong"
     assert [str(t) for t in trials if verdict(t) != "WRONG"] == []
 
 
