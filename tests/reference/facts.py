@@ -139,8 +139,12 @@ def _gradients(row: Mapping[str, Any], ran: Ran, leaves: Iterable[str]) -> str |
         return None
     for name, g in gradients(ran, cotangent, row["grads"]).items():
         wanted = row["grads"][name]
-        if g is None or wanted is None:
-            if wanted is not None and np.any(numbers(wanted)):
+        if wanted is None:
+            if g is not None and np.any(g):
+                return f"the gradient of {name} is {g}, PyTorch has none"
+            continue
+        if g is None:
+            if np.any(numbers(wanted)):
                 return f"there is no gradient of {name}"
             continue
         found = differences(g, numbers(wanted), f"gradient of {name}", 1e-8, 1e-10)

@@ -108,12 +108,16 @@ REACHED = (  # by names that are admitted, from what stands in for modules
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("text", HOSTILE)
-@pytest.mark.parametrize("where", ["{}", "if False:\n    {}", "f = lambda: 0\ndef g():\n    {}"])
+PLACES = ("{}", "if False:\n    {}", "f = lambda: 0\ndef g():\n    {}")
+PLACED = [  # import * within a function is no Python
+    (text, where) for text in HOSTILE for where in PLACES
+    if "import *" not in text or "def" not in where
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "where"), PLACED)
 def test_a_hostile_file_is_refused_before_anything_runs(text: str, where: str) -> None:
     whole = where.format(text.replace("\n", "\n    " if where != "{}" else "\n"))
-    if "import *" in text and "def" in where:
-        return  # no Python
     with pytest.raises(InputFault, match="is not run as Python") as caught:
         admitted(Source("<test>", whole))
     assert HOSTILE[text] in caught.value.message
