@@ -31,8 +31,13 @@ def test_the_kept_tables_are_those_of_the_grammar(new: Tables) -> None:
 def test_tables_of_another_grammar_are_not_used(
     new: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made_of: list[str] = []
-    monkeypatch.setattr(room, "made", lambda text: made_of.append(text) or new)
+    made_of = []
+
+    def noted(text: str) -> Tables:
+        made_of.append(text)
+        return new
+
+    monkeypatch.setattr(room, "made", noted)
     of_another = room.SAVED.read_text().replace(tables().grammar, "another")
     for kept in ("", "{}", "[]", of_another):
         (tmp_path / "tables.json").write_text(kept)
