@@ -1,6 +1,6 @@
 """How many small changes to the code the tests notice.
 
-    python -m tests.mutate --count 200 --seed 1 [--room ops] [--jobs 2] [--json FILE]
+    python -m tests.mutate --count 200 --seed 1 [--room ops] [--jobs 2] [--most 60] [--json FILE]
 
 Needs `coverage` (`pip install -e '.[mutate]'`). Works in copies of the checkout in a temporary
 folder. A run of all tests first writes which of them execute which lines; it is kept there, and
@@ -33,7 +33,8 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import zip_longest
+from itertools import accumulate, zip_longest
+from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,7 +43,7 @@ from tests.mutation.touches import Touches
 
 ROOT = Path(__file__).resolve().parents[1]
 WITHOUT_EFFECT = ROOT / "tests" / "mutation" / "without_effect.txt"
-LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".*_cache", "*.egg-info", "dist", "build")
+LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".*_cache", ".hypothesis", "dist", "build")
 FIRST = 60  # tests of the first run
 SECONDS, SLOWER = 60, 4  # of processor time for a run: these, and so many times what it took before
 MEMORY = 12 << 30  # bytes
@@ -123,7 +124,7 @@ class Copy:
     def pytest(self, *arguments: str, allowed: float, **variables: str) -> tuple[int, str]:
         """Run pytest; the status is negative where a limit of time or memory ended it."""
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
-        command += ["-p", "tests.mutation.touches", *arguments]
+        command += ["-p", "tests.mutation.touches", "--hypothesis-seed=0", *arguments]
         environment = os.environ | variables | {"PYTHONPATH": self._path()}
 
         def limit() -> None:
@@ -146,6 +147,7 @@ class Copy:
                 output = ""
             finally:
                 stop(process)
+        shutil.rmtree(self.folder / ".hypothesis", ignore_errors=True)  # what other changes failed
         return process.returncode, output
 
     def _path(self) -> str:
@@ -231,14 +233,21 @@ def _in_lambda(change: Change) -> bool:
     return any("lambda" in line for line in text[change.lines[0] - 1 : change.lines[1]])
 
 
-def tried(change: Change, copy: Copy, touches: Touches) -> Outcome:
-    """Make a change, run the tests, and take it back."""
+def within(seconds: float, names: list[str], touches: Touches) -> list[str]:
+    """Return as many tests as take so long together."""
+    sums = accumulate(touches.took(name) for name in names)
+    return [name for name, sum_ in zip(names, sums, strict=True) if sum_ <= seconds]
+
+
+def tried(change: Change, copy: Copy, touches: Touches, most: float) -> Outcome:
+    """Make a change, run the tests, those of `most` seconds at a time, and take it back."""
     file = copy.folder / change.path
     text, times = file.read_bytes(), file.stat()
     start, ran, noticed = time.monotonic(), 0, ""
     file.write_bytes(change.apply(text))
     try:
-        for names in stages(change, touches):
+        for stage in stages(change, touches):
+            names = within(most, stage, touches)
             if names and not noticed:
                 ran += len(names)
                 noticed = copy.noticed(names, touches)
@@ -259,6 +268,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--room", action="append", default=[], help="ops, trace, …; repeatable")
     parser.add_argument("--jobs", type=int, default=1, help="changes at the same time")
+    parser.add_argument("--most", type=float, default=inf, help="seconds of tests for a change")
     parser.add_argument("--json", type=Path, help="write the outcomes as data")
     parser.add_argument("--list", action="store_true", help="only say what would be changed")
     options = parser.parse_args()
@@ -271,14 +281,17 @@ def main() -> int:
     folder.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as work:
         copies = [Copy(Path(work) / f"copy-{k}") for k in range(options.jobs)]
-        outcomes = list(run(drawn, copies, touched(folder, copies[0], options.jobs)))
+        touches = touched(folder, copies[0], options.jobs)
+        outcomes = list(run(drawn, copies, touches, options.most))
     print(table(outcomes))
     if options.json:
         options.json.write_text(as_json(outcomes), encoding="utf-8")
     return 1 if any(not outcome.noticed for outcome in outcomes) else 0
 
 
-def run(drawn: list[Change], copies: list[Copy], touches: Touches) -> Iterator[Outcome]:
+def run(
+    drawn: list[Change], copies: list[Copy], touches: Touches, most: float
+) -> Iterator[Outcome]:
     """Try every change, in as many copies as there are, and print what nobody notices."""
     free: queue.Queue[Copy] = queue.Queue()
     for copy in copies:
@@ -287,7 +300,7 @@ def run(drawn: list[Change], copies: list[Copy], touches: Touches) -> Iterator[O
     def one(change: Change) -> Outcome:
         copy = free.get()
         try:
-            return tried(change, copy, touches)
+            return tried(change, copy, touches, most)
         finally:
             free.put(copy)
 
