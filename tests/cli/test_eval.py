@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from gradcli.cli.output import write
 from tests.cli.runner import Outcome, run
 
 ONE_LINER = ("-e", "loss = sum((w*x+b-y)**2)")
@@ -190,3 +193,11 @@ def test_odd_files_run(text: str, value: Any) -> None:
     found = data(run("eval", "-", "--json", stdin=text.encode()))
     last = [node["value"] for node in found["nodes"]][-1:]
     assert last == ([] if value is None else [value])
+
+
+def test_what_is_written_follows_what_was_printed_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(data, encoding="utf-8"))
+    print("printed")
+    write("written\n", None)
+    assert data.getvalue() == b"printed\nwritten\n"

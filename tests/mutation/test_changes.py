@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.mutation.changes import changes, valid
+
+ROOT = Path(__file__).parents[2]
+LISTED = Path(__file__).with_name("without_effect.txt").read_text(encoding="utf-8").splitlines()
 
 # a statement, and what becomes of it
 MADE: dict[str, set[str]] = {
@@ -68,3 +73,18 @@ def test_what_is_no_python_is_not_valid() -> None:
     assert not valid(change._replace(new=b"+"), b"y = 1\n")
     assert not valid(change._replace(new=b"1"), b"y = 1\n")
     assert changes("m.py", text) == []
+
+
+@pytest.mark.parametrize("line", [line for line in LISTED if not line.startswith("#")])
+def test_a_change_without_effect_can_still_be_made_and_has_a_reason(line: str) -> None:
+    path, old, new, reason = line.split("\t")
+    text = (ROOT / path).read_bytes()
+    lines = [c.apply(text).decode().splitlines() for c in changes(path, text)]
+    before = text.decode().splitlines()
+    assert any(
+        [(a.strip(), b.strip()) for a, b in zip(before, after, strict=True) if a != b]
+        == [(old, new)]
+        for after in lines
+        if len(after) == len(before)
+    )
+    assert " " in reason
