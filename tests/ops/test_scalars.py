@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gradcli import loads
+from gradcli.ops.dtypes import Array
 
 # of i = tensor([1, 3]) and s = i.to(int8), in PyTorch with float32 by default
 RESULTS: dict[str, tuple[str, list[Any]]] = {
@@ -44,22 +45,25 @@ def test_a_number_takes_part_in_the_dtype(text: str) -> None:
 POINTS = {"y.shape[2:]": (4,), "y.shape[1:]": (3, 4), "all": (2, 3, 4)}
 
 
+def result(text: str, **values: Array) -> Array:
+    """Return what an expression gives."""
+    found = loads(f"z = {text}\n", set=values).nodes[-1].value
+    assert found is not None
+    return found
+
+
 @pytest.mark.parametrize("shape", POINTS.values(), ids=POINTS)
 @pytest.mark.parametrize("dim", [-1, 2])
 def test_a_trapezoid_rule_has_points_of_fewer_dimensions(shape: tuple[int, ...], dim: int) -> None:
     rng = np.random.default_rng(0)
     y, x = rng.normal(size=(2, 3, 4)), np.sort(rng.normal(size=shape), axis=-1)
-    values = {"y": y, "x": x}
-    whole = np.trapezoid(y, np.broadcast_to(x, y.shape), axis=dim)
-    found = loads(f"z = trapezoid(y, x, dim={dim})\n", set=values).nodes[-1].value
-    np.testing.assert_allclose(found, whole, rtol=1e-12)
-    sums = loads(f"z = cumulative_trapezoid(y, x, dim={dim})\n", set=values).nodes[-1].value
-    assert sums is not None
+    whole = np.asarray(np.trapezoid(y, np.broadcast_to(x, y.shape), axis=dim))
+    np.testing.assert_allclose(result(f"trapezoid(y, x, dim={dim})", y=y, x=x), whole, rtol=1e-12)
+    sums = result(f"cumulative_trapezoid(y, x, dim={dim})", y=y, x=x)
     np.testing.assert_allclose(sums[..., -1], whole, rtol=1e-12)
 
 
 def test_a_trapezoid_rule_goes_along_any_dimension() -> None:
-    rng = np.random.default_rng(1)
-    y, x = rng.normal(size=(2, 3, 4)), np.array([0.0, 0.5, 2.0])
-    found = loads("z = trapezoid(y, x, dim=1)\n", set={"y": y, "x": x}).nodes[-1].value
-    np.testing.assert_allclose(found, np.trapezoid(y, x, axis=1), rtol=1e-12)
+    y, x = np.random.default_rng(1).normal(size=(2, 3, 4)), np.array([0.0, 0.5, 2.0])
+    whole = np.asarray(np.trapezoid(y, x, axis=1))
+    np.testing.assert_allclose(result("trapezoid(y, x, dim=1)", y=y, x=x), whole, rtol=1e-12)
