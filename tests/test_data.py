@@ -516,7 +516,9 @@ def test_a_hint_says_what_to_do(tmp_path: Path, name: str, words: str) -> None:
 
 
 @given(arrays(np.float64, array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4)))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None
+)
 def test_json_and_npy_give_back_what_was_written(tmp_path: Path, array: Array) -> None:
     name = "x.json" if array.size else "x.npy"  # no brackets tell (0, 3) from (0,)
     if array.size:
