@@ -64,14 +64,14 @@ def _result_type(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
 
 
 def _manual_seed(tracer: Tracer, args: Args, keywords: Keywords) -> None:
-    seed = only(args, "manual_seed")
+    seed = only(args, keywords, "manual_seed")
     if not isinstance(seed, int):
         raise ArgumentFault(f"a seed is an integer, not {described(seed)}")
     tracer.generator.manual_seed(seed)
 
 
 def _set_default_dtype(tracer: Tracer, args: Args, keywords: Keywords) -> None:
-    dtype = only(args, "set_default_dtype")
+    dtype = only(args, keywords, "set_default_dtype")
     if getattr(dtype, "kind", "") != "f":
         raise ArgumentFault(
             "only floating-point types are supported as the default type",
@@ -81,7 +81,7 @@ def _set_default_dtype(tracer: Tracer, args: Args, keywords: Keywords) -> None:
 
 
 def _load(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
-    name = only(args, "load")
+    name = only(args, keywords, "load")
     if not isinstance(name, str):
         raise ArgumentFault("load() takes a file's name", hint='load("points.npz")["x"]')
     try:

@@ -32,10 +32,10 @@ def row_function(row: Row, name: str, preset: Keywords | None = None) -> Functio
     def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
         try:
             if not any_node(args) and not any_node(tuple(keywords.values())):
-                return _on_numbers(row, tracer, args, keywords)
+                return _on_numbers(row, name, tracer, args, keywords)
             given = {SYNONYMS.get(word, word) for word in keywords}
             unset = {k: v for k, v in (preset or {}).items() if k not in given}
-            return results_of(row.call(args, unset | keywords))
+            return results_of(row.call(args, unset | keywords), name)
         except (AttributeError, TypeError, IndexError, ValueError):
             _refuse_numbers(row, name, args, keywords)
             raise
@@ -61,20 +61,22 @@ def any_node(values: Args) -> bool:
     )
 
 
-def _on_numbers(row: Row, tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+def _on_numbers(row: Row, name: str, tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     """Compute `exp(2.0)` as a number; lists, as NumPy takes them, become tensors."""
     if args and is_numeric_list(args[0]):
         first = as_node(tracer.graph, args[0])
-        return results_of(row.call((first, *args[1:]), keywords))
+        return results_of(row.call((first, *args[1:]), keywords), name)
     with np.errstate(all="ignore"):
         result = row.call(tuple(np.asarray(x) if number(x) else x for x in args), keywords)
     if isinstance(result, np.ndarray | np.generic):
-        return result.item() if result.size == 1 else tracer.graph.leaf(np.asarray(result))
+        return tracer.graph.leaf(np.asarray(result)) if result.ndim else result.item()
     return result
 
 
-def only(args: Args, name: str) -> Any:
+def only(args: Args, keywords: Keywords, name: str) -> Any:
     """Return the one argument of a call, or refuse the call."""
+    if keywords:
+        raise ArgumentFault(f"{name}() takes no keyword arguments: `{next(iter(keywords))}=`")
     if len(args) != 1:
         raise ArgumentFault(f"{name}() takes one argument ({len(args)} given)")
     return args[0]

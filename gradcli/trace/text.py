@@ -31,11 +31,11 @@ def text(tracer: Tracer, value: Any, *, quoted: bool = False) -> str:
         )
     if isinstance(value, np.dtype):
         return f"torch.{value.name}"
-    if isinstance(value, Results):
-        parts = [text(tracer, x) for x in value.items]
-        named = [f"{n}={p}" for n, p in zip(value.names, parts, strict=False)]
-        return f"({', '.join(named or parts)})"
-    if type(value) in (list, tuple):
+    if isinstance(value, Results) and value.names:
+        named = zip(value.names, value.items, strict=True)
+        fields = ",\n".join(f"{name}={text(tracer, x)}" for name, x in named)
+        return f"torch.return_types.{value.kind}(\n{fields})"
+    if type(value) in (list, tuple, Results):
         parts = [text(tracer, x, quoted=True) for x in value]
         inside = ", ".join(parts)
         if isinstance(value, list):

@@ -39,11 +39,15 @@ class Namespace:
 
 
 class Results:
-    """Several results of one operation, by position and by name."""
+    """Several results of one operation, by position and by name.
 
-    def __init__(self, names: tuple[str, ...], items: tuple[Any, ...]) -> None:
+    Where they have names, `kind` is that of the function, after which PyTorch calls their type.
+    """
+
+    def __init__(self, names: tuple[str, ...], items: tuple[Any, ...], kind: str) -> None:
         self.names = names
         self.items = items
+        self.kind = kind.replace(".", "_")
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.items)
@@ -92,13 +96,14 @@ class Scope(dict[str, Any]):
         return super().__contains__(name) or name in self.outer
 
 
-def results_of(value: Any) -> Any:
-    """Return an operation's tuple of nodes with their names; anything else as it is."""
+def results_of(value: Any, name: str) -> Any:
+    """Return a function's tuple of nodes with their names; anything else as it is."""
     if not isinstance(value, tuple) or not value or not isinstance(value[0], Node):
         return value
     graph = value[0].graph
     op = graph.ops[graph.producer(value[0].id)]
-    return Results(op.outputs if op is not None else (), value)
+    names = op.outputs if op is not None and op.outputs != ("*",) else ()
+    return Results(names if len(names) == len(value) else (), value, name)
 
 
 def to_array(data: Any, default: DType = FLOAT64, dtype: DType | None = None) -> Array:
