@@ -69,9 +69,9 @@ def _second_wins(a: Any, b: Any, first: Any) -> Any:
 
 
 def _logaddexp(a: Any, b: Any) -> Any:
-    if a.dtype.kind != "c":
+    if not np.iscomplexobj(a) and not np.iscomplexobj(b):
         return np.logaddexp(a, b)
-    top = np.where(a.real < b.real, b, a)
+    top = np.where(np.real(a) < np.real(b), b, a)
     return np.log(np.exp(a - top) + np.exp(b - top)) + top
 
 

@@ -109,7 +109,7 @@ polar = primitive(Elementwise, "polar(abs, angle)", "PolarBackward0",
     lambda a, b: _joined(a * np.cos(b), a * np.sin(b)), _complex_meta,
     lambda g, y, a, b: g * polar(ones_like(a), b),
     lambda g, y, a, b: g * (y * 1j), promotes=True, doc="a·exp(i·b)", domain=(POSITIVE, REAL))
-angle = elementwise("angle(input)", "AngleBackward0", _angle, _angle_rule, result="real",
+angle = elementwise("angle(input)", "AngleBackward0", _angle, _angle_rule, result="real float",
     doc="Angle of a complex number; 0 or π of a real one", kink="0 at 0 and of real numbers",
     examples="angle(complex(v, v*v + 1)); angle(v)")
 isreal = elementwise("isreal(input)", "", np.isreal, result="bool",

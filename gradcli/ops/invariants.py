@@ -236,6 +236,14 @@ def _cond(a: Any, p: Any) -> Any:
     return nan_to_num(both, nan=INF, posinf=INF, neginf=-INF)
 
 
+def _rank_meta(a: Any, **_: Any) -> Meta:
+    if len(a.shape) < 2:
+        raise ShapeFault(
+            "torch.linalg.matrix_rank: The input tensor input must have at least 2 dimensions."
+        )
+    return Meta(a.shape[:-2], INT64)
+
+
 def _rank(a: Any, tol: Any, hermitian: bool, atol: Any, rtol: Any) -> Any:
     s = np.linalg.svd(a, compute_uv=False)
     relative = rtol
@@ -269,5 +277,5 @@ cond = composite("linalg.cond(A, p: any = None)", _cond,
 matrix_rank = primitive(Derivative,
     "linalg.matrix_rank(A, tol: number = None, hermitian: bool = False, atol: number = None, "
     "rtol: number = None)", "",
-    _rank, lambda a, **_: Meta(a.shape[:-2], INT64), doc="Ranks of matrices")
+    _rank, _rank_meta, doc="Ranks of matrices")
 # fmt: on

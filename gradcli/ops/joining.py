@@ -214,13 +214,12 @@ def _unbind(input: Any, dim: int = 0) -> tuple[Any, ...]:
     return unbind_(input, dim=dim)  # type: ignore[no-any-return]
 
 
-def _split_along(name: str, dim: int) -> Any:
+def _split_along(name: str, dim: int, least: int) -> Any:
     def expand(a: Any, places: Any) -> Any:
-        least = max(dim + 1, 1)
         if len(a.shape) < least:
             raise ArgumentFault(
-                f"torch.{name} requires a tensor with at least {least} dimension"
-                f"{'s' * (least > 1)}, but got a tensor with {len(a.shape)} dimensions!"
+                f"torch.{name} requires a tensor with at least {least} dimension, but got a "
+                f"tensor with {len(a.shape)} dimensions!"
             )
         along = 0 if name == "hsplit" and len(a.shape) == 1 else dim
         if not isinstance(places, tuple | list) and a.shape[along] % int(places):
@@ -315,11 +314,11 @@ tensor_split = composite(
     "tensor_split(input, indices_or_sections: any, dim: int = 0)", _tensor_split,
     doc="Pieces along a dimension, cut at indices or into a number of them", aliases="array_split",
     examples="tensor_split(v, 2)[0]; tensor_split(M, (1,), dim=1)[1]")
-hsplit = composite("hsplit(input, indices_or_sections: any)", _split_along("hsplit", 1),
+hsplit = composite("hsplit(input, indices_or_sections: any)", _split_along("hsplit", 1, 1),
     doc="Pieces side by side", examples="hsplit(M, 3)[1]")
-vsplit = composite("vsplit(input, indices_or_sections: any)", _split_along("vsplit", 0),
+vsplit = composite("vsplit(input, indices_or_sections: any)", _split_along("vsplit", 0, 2),
     doc="Pieces above each other", examples="vsplit(M, 2)[0]")
-dsplit = composite("dsplit(input, indices_or_sections: any)", _split_along("dsplit", 2),
+dsplit = composite("dsplit(input, indices_or_sections: any)", _split_along("dsplit", 2, 3),
     doc="Pieces behind each other", examples="dsplit(T, (1,))[1]")
 hstack = composite("hstack(tensors: tensors)", _hstack,
     doc="Tensors side by side", examples="hstack([v, v**2]); hstack([s, s])")

@@ -205,7 +205,7 @@ def _result_dtype(signature: Signature, result: str, operands: tuple[Any, ...]) 
     default = next(x.default_dtype for x in operands if hasattr(x, "default_dtype"))
     dtype = promote(operands, default)
     if not is_differentiable(dtype):
-        if result in ("float", "complex"):
+        if result in ("float", "complex", "real float"):
             dtype = default
         elif result == "inexact":
             raise DtypeFault(
@@ -214,7 +214,7 @@ def _result_dtype(signature: Signature, result: str, operands: tuple[Any, ...]) 
             )
     if result == "complex":
         return to_complex(dtype) if is_floating(dtype) else dtype
-    return to_real(dtype) if result == "real" else dtype
+    return to_real(dtype) if result in ("real", "real float") else dtype
 
 
 def _dense_strides(shape: Shape, operands: Sequence[Any]) -> tuple[int, ...] | None:

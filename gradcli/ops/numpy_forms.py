@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault
-from gradcli.ops.indexing import index_select, take
+from gradcli.ops.dtypes import is_differentiable
+from gradcli.ops.indexing import index, take
 from gradcli.ops.layout import flip, roll
 from gradcli.ops.padding import pad
 from gradcli.ops.rule import composite
 from gradcli.ops.scans import cumprod, cumsum
-from gradcli.ops.shapes import permute, reshape
+from gradcli.ops.shapes import permute, reshape, to
 from gradcli.ops.sorting import sort_unstable
 from gradcli.ops.statistics import nanquantile, quantile
 from gradcli.ops.views import ravel_
@@ -36,27 +37,37 @@ def _scanned(row: Any) -> Any:
     return expand
 
 
-def _sort(a: Any, axis: Any) -> Any:
+def _sort(a: Any, axis: Any, kind: Any, stable: Any) -> Any:
     a, axis = _flat(a, axis)
     return sort_unstable(a, dim=axis)[0]
 
 
 def _middle(row: Any) -> Any:
-    return lambda a, axis, keepdims: row(a, 0.5, axis, keepdims, "linear")
+    return lambda a, axis, keepdims: row(_floats(a), 0.5, axis, keepdims, "linear")
 
 
-def _percentile(a: Any, q: Any, axis: Any, keepdims: bool) -> Any:
+def _floats(a: Any) -> Any:
+    return a if is_differentiable(a.dtype) else to(a, a.default_dtype)
+
+
+def _percentile(a: Any, q: Any, axis: Any, method: str, keepdims: bool) -> Any:
     q = [x / 100 for x in q] if isinstance(q, tuple | list) else q / 100
-    return quantile(a, q, axis, keepdims, "linear")
+    return quantile(_floats(a), q, axis, keepdims, method)
+
+
+def _roll(a: Any, shift: tuple[int, ...], axis: tuple[int, ...]) -> Any:
+    if not axis:
+        return roll(a, (sum(shift),), ())
+    n = max(len(shift), len(axis))
+    shift, axis = (tuple(x) * n if len(x) == 1 else tuple(x) for x in (shift, axis))
+    return roll(a, shift, axis)
 
 
 def _take(a: Any, indices: Any, axis: Any) -> Any:
     indices = np.asarray(indices) if isinstance(indices, int | tuple | list) else indices
     if axis is None:
         return take(a, indices)
-    axis %= len(a.shape)
-    picked = index_select(a, reshape(indices, (-1,)), dim=axis)
-    return reshape(picked, (*a.shape[:axis], *indices.shape, *a.shape[axis + 1 :]))
+    return index(a, *(None,) * (axis % len(a.shape)), indices)
 
 
 _MODES = {"constant": "constant", "reflect": "reflect", "edge": "replicate", "wrap": "circular"}
@@ -85,7 +96,7 @@ np_cumsum = composite("np.cumsum(a, axis: int = None, dtype: dtype = None)", _sc
     doc="Running sum, over all elements where no axis is given", examples="np.cumsum(M)")
 np_cumprod = composite("np.cumprod(a, axis: int = None, dtype: dtype = None)", _scanned(cumprod),
     doc="Running product, over all elements where no axis is given", examples="np.cumprod(M, 1)")
-np_sort = composite("np.sort(a, axis: int? = -1)", _sort,
+np_sort = composite("np.sort(a, axis: int? = -1, kind: str = None, stable: bool = None)", _sort,
     doc="Elements in order along an axis", kink="ties keep their order", examples="np.sort(M)")
 np_median = composite("np.median(a, axis: int = None, keepdims: bool = False)", _middle(quantile),
     doc="The middle element, or the mean of the two", kink="as sort, at ties",
@@ -93,14 +104,15 @@ np_median = composite("np.median(a, axis: int = None, keepdims: bool = False)", 
 np_nanmedian = composite("np.nanmedian(a, axis: int = None, keepdims: bool = False)",
     _middle(nanquantile), doc="Median of the elements that are not NaN", kink="as sort, at ties",
     examples="np.nanmedian(M)")
-np_percentile = composite("np.percentile(a, q: any, axis: int = None, keepdims: bool = False)",
+np_percentile = composite(
+    "np.percentile(a, q: any, axis: int = None, method: str = 'linear', keepdims: bool = False)",
     _percentile, doc="Value below which q percent of the elements lie", kink="as sort, at ties",
     examples="np.percentile(M, 30)")
-np_flip = composite("np.flip(a, axis: dims = None)", lambda a, axis: flip(a, dims=axis),
+np_flip = composite("np.flip(m, axis: dims = None)", lambda m, axis: flip(m, dims=axis),
     doc="Order of elements reversed along axes, along all where none is given",
     examples="np.flip(M); np.flip(M, axis=1)")
 np_roll = composite("np.roll(a, shift: dims, axis: dims = ())",
-    lambda a, shift, axis: roll(a, shift, axis),
+    _roll,
     doc="Elements moved along axes, from the end to the start", examples="np.roll(M, 1, axis=1)")
 np_take = composite("np.take(a, indices: any, axis: int = None)", _take,
     doc="Elements at indices along an axis, or in the flat tensor",

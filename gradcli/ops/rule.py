@@ -317,8 +317,8 @@ def elementwise(
     """Make a row of an elementwise operation: broadcasting, promotion and jvp follow.
 
     `result` is the dtype: "same" as the operands', "float" (integers become floats), "inexact"
-    (integers are refused), "real", "complex" or "bool". Without bodies the result needs no
-    gradient.
+    (integers are refused), "real", "real float", "complex" or "bool". Without bodies the result
+    needs no gradient.
     """
     parameters = Signature(signature)
     return Primitive(

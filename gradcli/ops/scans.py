@@ -198,16 +198,17 @@ def _spacing(y: Any, x: Any, dim: int) -> Any:
     return right - left
 
 
-def _area_arguments(y: Any, x: Any, dx: Any, dim: int, name: str) -> int:
+def _area_arguments(y: Any, x: Any, dx: Any, dim: int, name: str) -> tuple[Any, int]:
     if x is not None and dx is not None:
         raise ArgumentFault(f"{name}() takes `x` or `dx`, not both")
     if not y.shape:
         raise ArgumentFault(f"{name}: expected a tensor with at least one dimension")
-    return dim_index(dim, len(y.shape))
+    y = y if is_differentiable(y.dtype) else to(y, y.default_dtype)  # half of them is no integer
+    return y, dim_index(dim, len(y.shape))
 
 
 def _trapezoid(y: Any, x: Any, dx: Any, dim: int) -> Any:
-    dim = _area_arguments(y, x, dx, dim, "trapezoid")
+    y, dim = _area_arguments(y, x, dx, dim, "trapezoid")
     if not y.shape[dim]:
         return like(y, np.zeros(y.shape[:dim] + y.shape[dim + 1 :]))
     if x is None:
@@ -219,7 +220,7 @@ def _trapezoid(y: Any, x: Any, dx: Any, dim: int) -> Any:
 
 
 def _cumulative_trapezoid(y: Any, x: Any, dx: Any, dim: int) -> Any:
-    dim = _area_arguments(y, x, dx, dim, "cumulative_trapezoid")
+    y, dim = _area_arguments(y, x, dx, dim, "cumulative_trapezoid")
     left, right = _neighbours(y, dim)
     if x is None:
         return cumsum(mul_number(left + right, other=(1.0 if dx is None else dx) / 2.0), dim=dim)

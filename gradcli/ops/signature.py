@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -20,22 +20,33 @@ from gradcli.ops.dtypes import DTYPES
 REQUIRED = object()
 
 # What NumPy and JAX call a parameter that PyTorch calls otherwise; PyTorch's own short forms too.
+# Of several names, the first that an operation has is meant.
 SYNONYMS = {
-    "axis": "dim",
-    "axes": "dims",
-    "keepdims": "keepdim",
-    "ddof": "correction",
-    "a_min": "min",
-    "a_max": "max",
-    "x1": "input",
-    "x2": "other",
-    "self": "input",
-    "a": "input",
-    "x": "input",
-    "shape": "size",
-    "newshape": "shape",
-    "arrays": "tensors",
-    "ord": "p",
+    "axis": ("dim", "dims"),
+    "axes": ("dims", "dim"),
+    "axis1": ("dim0", "dim1"),
+    "axis2": ("dim2", "dim1"),
+    "keepdims": ("keepdim",),
+    "ddof": ("correction",),
+    "a_min": ("min",),
+    "a_max": ("max",),
+    "x1": ("input",),
+    "x2": ("other",),
+    "self": ("input",),
+    "a": ("input", "A"),
+    "b": ("other", "B", "vec2"),
+    "x": ("input", "A"),
+    "m": ("input",),
+    "arr": ("input",),
+    "ary": ("input",),
+    "A": ("input",),
+    "k": ("diagonal", "offset"),
+    "reps": ("dims",),
+    "shape": ("size",),
+    "newshape": ("shape",),
+    "arrays": ("tensors",),
+    "ord": ("p",),
+    "method": ("interpolation",),
 }
 
 
@@ -99,7 +110,7 @@ class Signature:
         """
         given = self._positional(arguments)
         for word, value in keywords.items():
-            name = self._known(word)
+            name = self.word(word) or self._unknown(word)
             if name in given:
                 raise self._fault(f"got multiple values for argument '{name}'")
             given[name] = value
@@ -137,13 +148,14 @@ class Signature:
         parameter = self.parameters[index]
         return parameter.kind == "sizes" or index == len(self.parameters) - 1
 
-    def _known(self, word: str) -> str:
+    def word(self, word: str) -> str | None:
+        """Return the parameter that a keyword means, None where there is none."""
         names = [p.name for p in self.parameters]
-        if word in names:
-            return word
-        if SYNONYMS.get(word) in names:
-            return SYNONYMS[word]
-        near = get_close_matches(word, [*names, *(k for k in SYNONYMS if SYNONYMS[k] in names)], 1)
+        return next((name for name in (word, *SYNONYMS.get(word, ())) if name in names), None)
+
+    def _unknown(self, word: str) -> NoReturn:
+        names = [p.name for p in self.parameters]
+        near = get_close_matches(word, [*names, *(k for k in SYNONYMS if self.word(k))], 1)
         raise self._fault(
             f"got an unexpected keyword argument '{word}'",
             f"did you mean `{near[0]}`? " if near else "",

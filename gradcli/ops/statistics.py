@@ -180,6 +180,15 @@ def _unique_results(
 
 
 def _searchsorted(sequence: Any, a: Any, out_int32: bool, right: bool, side: str | None) -> Any:
+    if side not in (None, "left", "right"):
+        raise ArgumentFault(
+            f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}"
+        )
+    if right and side == "left":
+        raise ArgumentFault(
+            "torch.searchsorted(): side and right can't be set to opposites, got side of left "
+            "while right was True"
+        )
     right = right or side == "right"
     return searchsorted_(sequence, a, right=right, out_int32=out_int32)
 

@@ -15,10 +15,10 @@ from gradcli.ops import FUNCTIONS as ROWS
 from gradcli.ops.dtypes import DTYPES, is_differentiable, is_floating
 from gradcli.ops.meta import dim_index
 from gradcli.ops.shapes import adjoint, detach, permute, transpose
-from gradcli.trace.builtins import NUMPY, numpy_function
 from gradcli.trace.calls import row_function
 from gradcli.trace.creation import CREATION
 from gradcli.trace.indexing import check_writable, set_item
+from gradcli.trace.numpy_forms import FORMS, PRESET, numpy_function
 from gradcli.trace.python import item
 from gradcli.trace.values import Function
 
@@ -125,6 +125,7 @@ ATTRIBUTES: dict[str, Callable[[Tracer, Node], Any]] = {
     "retains_grad": lambda tracer, x: x.id in x.graph.retained,
     "data": lambda tracer, x: detach(x),
     "itemsize": lambda tracer, x: x.dtype.itemsize,
+    "nbytes": lambda tracer, x: x.dtype.itemsize * prod(x.shape),
     "device": lambda tracer, x: "cpu",
 }
 
@@ -202,6 +203,10 @@ def _to(tracer: Tracer, x: Node, *args: Any, **keywords: Any) -> Any:
     return x if dtype is None else ROWS["to"].call((x, dtype), {})
 
 
+def _astype(tracer: Tracer, x: Node, dtype: Any, copy: bool = True) -> Any:
+    return ROWS["to"].call((x, dtype), {})
+
+
 def _backward(tracer: Tracer, x: Node, *args: Any, **keywords: Any) -> None:
     tracer.backward(x, *args, **keywords)
 
@@ -233,7 +238,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     **{f"new_{name}": _new(name) for name in ("zeros", "ones", "full", "empty", "tensor")},
     "to": _to,
     "type": _to,
-    "astype": _to,
+    "astype": _astype,
     "copy": lambda tracer, x: ROWS["clone"].call((x,), {}),
     "zero_": _zero,
     "polygamma": lambda tracer, x, n: ROWS["polygamma"].call((n, x), {}),
@@ -263,16 +268,53 @@ def _in_place(
     return x
 
 
+def numpys(tracer: Tracer) -> bool:
+    """Say whether the methods of tensors are those of NumPy's arrays, by what a file imports."""
+    return "torch" not in tracer.libraries and not tracer.libraries.isdisjoint(ARRAYS)
+
+
+ARRAYS = {"numpy", "jax", "autograd"}  # libraries whose tensors are arrays, or like them
+
+# what NumPy has under a name that is something else in PyTorch
+ARRAY_ATTRIBUTES: dict[str, Callable[[Tracer, Node], Any]] = {
+    "size": lambda tracer, x: prod(x.shape),
+    "imag": lambda tracer, x: FORMS["imag"][1](x),
+    "transpose": lambda tracer, x: Function("transpose", lambda tr, axes, keywords: ROWS[
+        "np.transpose"].call((x, axes) if len(axes) > 1 else (x, *axes), keywords)),
+}  # fmt: skip
+IN_PLACE = {"sort", "fill", "put", "partition", "resize"}  # methods that change NumPy's arrays
+
+
+def _changed(tracer: Tracer, x: Node, name: str, args: Any, keywords: Any) -> None:
+    """Carry out a method that changes an array in place, and returns None.
+
+    Raises: ArgumentFault for one that is not here.
+    """
+    if "jax" in tracer.libraries:
+        raise ArgumentFault(f"`{name}` changes an array of NumPy, and none of JAX's")
+    if name not in ("sort", "fill"):
+        raise ArgumentFault(f"an array's `{name}` is not here", hint="write x[indices] = values")
+    check_writable(tracer, x)
+    function = numpy_function(name)
+    assert function is not None
+    tracer.assign_in_place(x, function.run(tracer, (x, *args), keywords))
+
+
 def attribute(tracer: Tracer, x: Node, name: str) -> Any:
     """Return an attribute of a tensor, or a method of it as a function.
 
     Raises: NameFault where it has neither.
     """
+    if name in ARRAY_ATTRIBUTES and numpys(tracer):
+        return ARRAY_ATTRIBUTES[name](tracer, x)
     if name in ATTRIBUTES:
         return ATTRIBUTES[name](tracer, x)
-    if name in NUMPY and tracer.libraries and "torch" not in tracer.libraries:
-        function = numpy_function(name)
-        return Function(name, lambda tr, args, keywords: function.run(tr, (x, *args), keywords))
+    if name in IN_PLACE and numpys(tracer) and tracer.libraries & ARRAYS != {"jax"}:
+        return Function(name, lambda tr, args, keywords: _changed(tr, x, name, args, keywords))
+    if (name in FORMS or name in PRESET) and numpys(tracer):
+        form = numpy_function(name)
+        assert form is not None
+        return Function(name, lambda tr, args, keywords: form.run(tr, (x, *args), keywords))
     if name in METHODS:
         method = METHODS[name]
         return Function(name, lambda tr, args, keywords: method(tr, x, *args, **keywords))

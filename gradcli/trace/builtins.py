@@ -11,10 +11,13 @@ from gradcli.ops import FUNCTIONS as ROWS
 from gradcli.ops.dtypes import DTYPES, promote
 from gradcli.ops.dtypes import SYNONYMS as DTYPE_SYNONYMS
 from gradcli.ops.meta import broadcast
-from gradcli.trace import derivatives, dropout, running
+from gradcli.ops.signature import Signature
+from gradcli.trace import dropout, mathematics, running, transforms
 from gradcli.trace.calls import Args, Keywords, first_of, only, row_function
 from gradcli.trace.creation import CREATION, parameter
+from gradcli.trace.numpy_forms import ABSENT, numpy_function
 from gradcli.trace.python import PYTHON
+from gradcli.trace.scipy_forms import nn_function, special_function
 from gradcli.trace.values import Function, Namespace, as_node, described
 
 if TYPE_CHECKING:
@@ -38,7 +41,8 @@ def _allclose(tracer: Tracer, args: Args, keywords: Keywords) -> bool:
 def close_arguments(args: Args, keywords: Keywords) -> tuple[Any, Any, float, float, bool]:
     """Return both sides of an `allclose` and its tolerances."""
     names = ("input", "other", "rtol", "atol", "equal_nan")
-    given = dict(zip(names, args, strict=False)) | keywords
+    given = dict(zip(names, args, strict=False))
+    given |= {{"a": "input", "b": "other"}.get(word, word): x for word, x in keywords.items()}
     signature = "allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False)"
     if "input" not in given or "other" not in given or set(given) - set(names):
         raise ArgumentFault("allclose() takes two tensors", hint=f"the signature is `{signature}`")
@@ -51,16 +55,16 @@ def close_arguments(args: Args, keywords: Keywords) -> tuple[Any, Any, float, fl
 
 
 def _equal(tracer: Tracer, args: Args, keywords: Keywords) -> bool:
-    if len(args) != 2:
-        raise ArgumentFault(f"equal() takes two tensors ({len(args)} given)")
-    a, b = (as_node(tracer.graph, x).value for x in args)
+    a, b = (as_node(tracer.graph, x).value for x in TWO.bind(args, keywords).values())
     return bool(np.array_equal(a, b))
 
 
+TWO = Signature("equal(input: any, other: any)")
+TYPES = Signature("result_type(tensor1: any, tensor2: any)")
+
+
 def _result_type(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
-    if len(args) != 2:
-        raise ArgumentFault(f"result_type() takes two tensors or numbers ({len(args)} given)")
-    return promote(args, tracer.graph.default_dtype)
+    return promote(tuple(TYPES.bind(args, keywords).values()), tracer.graph.default_dtype)
 
 
 def _manual_seed(tracer: Tracer, args: Args, keywords: Keywords) -> None:
@@ -107,7 +111,7 @@ def _nothing(tracer: Tracer, args: Args, keywords: Keywords) -> None:
 
 OTHERS: dict[str, Any] = {
     **CREATION,
-    **derivatives.FUNCTIONS,
+    **transforms.FUNCTIONS,
     **dropout.FUNCTIONS,
     **{name: running.tracked(name, row_function(ROWS[name], name).run)
        for name in running.TRACKED},
@@ -116,39 +120,26 @@ OTHERS: dict[str, Any] = {
     "allclose": _allclose, "equal": _equal, "array_equal": _equal, "result_type": _result_type,
     "manual_seed": _manual_seed, "set_default_dtype": _set_default_dtype, "load": _load,
     "autograd.backward": _backward, "set_printoptions": _nothing, "random.seed": _manual_seed,
-}  # fmt: skip
-
-# NumPy's functions that differ from PyTorch's of the same name: the row, and arguments preset
-NUMPY: dict[str, tuple[str, Keywords]] = {
-    "max": ("amax", {}), "min": ("amin", {}), "std": ("std", {"correction": 0}),
-    "var": ("var", {"correction": 0}), "dot": ("matmul", {}),
-    "repeat": ("repeat_interleave", {}), "split": ("tensor_split", {}),
-    "meshgrid": ("meshgrid", {"indexing": "xy"}), "nonzero": ("nonzero", {"as_tuple": True}),
-    **{name: (f"np.{name}", {}) for name in ("transpose", "cumsum", "cumprod", "sort", "median",
-                                             "nanmedian", "percentile", "take", "pad", "flip",
-                                             "roll")},
+    "lax.stop_gradient": row_function(ROWS["detach"], "stop_gradient").run,
 }  # fmt: skip
 
 MODULES = {
     "torch": "", "numpy": "np", "np": "np", "jax": "jax", "jax.numpy": "np", "jnp": "np",
-    "math": "", "F": "", "nn": "nn", "torch.nn": "nn", "torch.nn.functional": "",
-    "nn.functional": "", "jax.nn": "", "jax.scipy.special": "", "scipy.special": "",
+    "math": "math", "F": "", "nn": "nn", "torch.nn": "nn", "torch.nn.functional": "",
+    "nn.functional": "", "jax.nn": "jax.nn", "scipy": "scipy", "scipy.special": "scipy",
+    "jax.lax": "lax", "jax.scipy": "scipy", "jax.scipy.special": "scipy",
     "special": "", "torch.special": "", "linalg": "linalg", "torch.linalg": "linalg",
     "np.linalg": "linalg", "numpy.linalg": "linalg", "numpy.fft": "fft",
     "numpy.random": "random", "jax.numpy.linalg": "linalg", "jax.numpy.fft": "fft",
     "jnp.linalg": "linalg", "jnp.fft": "fft", "fft": "fft", "torch.fft": "fft", "np.fft": "fft",
-    "torch.autograd": "autograd", "autograd": "autograd",
-    "torch.autograd.functional": "", "autograd.functional": "", "torch.func": "func",
+    "torch.autograd": "autograd", "autograd": "hips", "autograd.numpy": "np",
+    "autograd.numpy.linalg": "linalg", "autograd.numpy.fft": "fft", "autograd.scipy": "scipy",
+    "autograd.numpy.random": "random", "autograd.scipy.special": "scipy",
+    "torch.autograd.functional": "", "torch.func": "func",
     "func": "func", "np.random": "random", "torch.random": "random",
 }  # fmt: skip
 
 DTYPE_NAMES = {**{name: name for name in DTYPES}, **DTYPE_SYNONYMS}
-
-
-def numpy_function(name: str) -> Function:
-    """Return a function of NumPy that differs from PyTorch's of the same name."""
-    row, preset = NUMPY[name]
-    return row_function(ROWS[row], name, preset)
 
 
 def member(module: Namespace, name: str) -> Any:
@@ -156,14 +147,27 @@ def member(module: Namespace, name: str) -> Any:
     path = f"{module.path}.{name}" if module.path else name
     if path in MODULES:
         return Namespace(path)
+    if module.path == "math":
+        return mathematics.member(name)
     prefix = MODULES.get(module.path, module.path)
-    if prefix == "np":
-        if name in NUMPY:
-            return numpy_function(name)
-        prefix = ""
+    if _is_numpys(module.path):
+        found = numpy_function(f"{prefix}.{name}" if prefix != "np" else name)
+        if found is not None or name in ABSENT:
+            return found
+    if prefix in ("scipy", "jax.nn"):
+        return (special_function if prefix == "scipy" else nn_function)(name)
+    prefix = "" if prefix == "np" else prefix
     return lookup(f"{prefix}.{name}" if prefix else name, bare=False) or (
-        lookup(name, bare=False) if prefix in ("linalg", "func", "jax", "nn", "random") else None
+        lookup(name, bare=False)
+        if prefix in ("linalg", "func", "jax", "nn", "random", "hips")
+        else None
     )
+
+
+def _is_numpys(path: str) -> bool:
+    """Say whether a module is NumPy's, or JAX's or HIPS autograd's of the same names."""
+    library, _, rest = path.partition(".")
+    return library in ("np", "numpy", "jnp") or rest.partition(".")[0] == "numpy"
 
 
 def lookup(name: str, *, bare: bool = True) -> Any:
@@ -173,6 +177,8 @@ def lookup(name: str, *, bare: bool = True) -> Any:
     """
     if bare and name in PYTHON:
         return Function(name, PYTHON[name])
+    if bare and name == "autograd":
+        return Namespace("torch.autograd")  # imported by that name, it is HIPS autograd
     if name in OTHERS:
         return Function(name, OTHERS[name])
     if name in ROWS:

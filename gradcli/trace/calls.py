@@ -10,7 +10,6 @@ from gradcli.errors import ArgumentFault
 from gradcli.graph import Node
 from gradcli.ops import Row
 from gradcli.ops.rule import number
-from gradcli.ops.signature import SYNONYMS
 from gradcli.trace.values import (
     Function,
     Results,
@@ -33,7 +32,7 @@ def row_function(row: Row, name: str, preset: Keywords | None = None) -> Functio
         try:
             if not any_node(args) and not any_node(tuple(keywords.values())):
                 return _on_numbers(row, name, tracer, args, keywords)
-            given = {SYNONYMS.get(word, word) for word in keywords}
+            given = {row.signature.word(word) for word in keywords}
             unset = {k: v for k, v in (preset or {}).items() if k not in given}
             return results_of(row.call(args, unset | keywords), name)
         except (AttributeError, TypeError, IndexError, ValueError):

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.errors import ArgumentFault
+from gradcli.errors import ArgumentFault, DtypeFault
 from gradcli.graph import Node
-from gradcli.ops.dtypes import INT64, Array, DType, number_dtype, promote_types
+from gradcli.ops.dtypes import INT64, Array, DType, number_dtype, promote_types, to_complex
 from gradcli.ops.signature import Signature
 from gradcli.trace.values import to_array
 
@@ -91,6 +91,9 @@ def _full(tracer: Tracer, dtype: DType | None, size: tuple[int, ...], fill_value
 
 
 def _eye(tracer: Tracer, dtype: DType | None, n: int, m: int | None) -> Array:
+    for name, size in (("n", n), ("m", n if m is None else m)):
+        if size < 0:
+            raise ArgumentFault(f"{name} must be greater or equal to 0, got {size}")
     tracer.afford((n, n if m is None else m))
     return np.eye(n, m, dtype=dtype or tracer.graph.default_dtype)
 
@@ -100,26 +103,47 @@ def _arange(tracer: Tracer, dtype: DType | None, start: Any, end: Any, step: Any
         start, end = 0, start
     if not step:
         raise ArgumentFault("step must be nonzero")
+    if not np.isfinite([start, end]).all():
+        raise ArgumentFault(f"unsupported range: {start} -> {end}")
+    if (end - start) * step < 0:
+        raise ArgumentFault("upper bound and lower bound inconsistent with step sign")
     found = INT64
     for x in (start, end, step):
         found = promote_types(found, number_dtype(x, tracer.graph.default_dtype))
-    count = max(int(np.ceil((end - start) / step)), 0)
+    count = int(np.ceil((end - start) / step))
     tracer.afford((count,))
     values: Array = start + step * np.arange(count)
     return values.astype(dtype or found)
 
 
-def _linspace(tracer: Tracer, dtype: DType | None, start: Any, end: Any, steps: int) -> Array:
+def _spaced(
+    tracer: Tracer, name: str, dtype: DType | None, ends: tuple[Any, ...], steps: int
+) -> DType:
+    """Return the dtype of points between two ends: complex where one of them is."""
+    if steps < 0:
+        raise ArgumentFault("number of steps must be non-negative")
     tracer.afford((steps,))
-    return np.linspace(start, end, steps).astype(dtype or tracer.graph.default_dtype)
+    found = tracer.graph.default_dtype
+    if any(isinstance(x, complex) for x in ends):
+        found = to_complex(found)
+        if dtype is not None and dtype.kind != "c":
+            raise DtypeFault(
+                f"torch.{name}(): inferred dtype {found.name} can't be safely cast to passed "
+                f"dtype {dtype.name}"
+            )
+    return dtype or found
+
+
+def _linspace(tracer: Tracer, dtype: DType | None, start: Any, end: Any, steps: int) -> Array:
+    found = _spaced(tracer, "linspace", dtype, (start, end), steps)
+    return np.linspace(start, end, steps).astype(found)
 
 
 def _logspace(
     tracer: Tracer, dtype: DType | None, start: Any, end: Any, steps: int, base: Any
 ) -> Array:
-    tracer.afford((steps,))
-    values = np.logspace(start, end, steps, base=base)
-    return values.astype(dtype or tracer.graph.default_dtype)
+    found = _spaced(tracer, "logspace", dtype, (start, end, base), steps)
+    return np.logspace(start, end, steps, base=base).astype(found)
 
 
 def _tensor_shape(x: Any) -> tuple[int, ...]:
@@ -193,9 +217,9 @@ CREATION: dict[str, Any] = {
     "full": _made("full(size: sizes, fill_value: number)", _full),
     "eye": _made("eye(n: int, m: int = None)", _eye),
     "arange": _made("arange(start: number, end: number = None, step: number = 1)", _arange),
-    "linspace": _made("linspace(start: number, end: number, steps: int = 50)", _linspace),
+    "linspace": _made("linspace(start: number, end: number, steps: int)", _linspace),
     "logspace": _made(
-        "logspace(start: number, end: number, steps: int = 50, base: number = 10.0)", _logspace
+        "logspace(start: number, end: number, steps: int, base: number = 10.0)", _logspace
     ),
     "fft.fftfreq": _made("fftfreq(n: int, d: number = 1.0)", _frequencies(half=False)),
     "fft.rfftfreq": _made("rfftfreq(n: int, d: number = 1.0)", _frequencies(half=True)),

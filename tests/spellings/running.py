@@ -73,6 +73,8 @@ def difference(found: Any, expected: Any, rtol: float = 1e-9) -> str | None:
         return next((d for d in (difference(*x, rtol) for x in pairs) if d), None)
     if isinstance(expected, str | None | np.dtype):
         return None if found == expected else f"{found!r} is not {expected!r}"
+    if type(found) is int and type(expected) is int:  # of any size
+        return None if found == expected else f"{found} is not {expected}"
     left, right = np.asarray(found), np.asarray(expected)
     if (left.dtype, left.shape) != (right.dtype, right.shape):
         return f"{left.dtype}{left.shape}, not {right.dtype}{right.shape}: {found!r} {expected!r}"

@@ -1,0 +1,42 @@
+"""Python's module `math`: of numbers as Python has it, of tensors an operation of the same name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from gradcli.errors import ArgumentFault, LimitFault
+from gradcli.ops import FUNCTIONS as ROWS
+from gradcli.trace.calls import Args, Keywords, any_node, row_function
+from gradcli.trace.values import Function
+
+if TYPE_CHECKING:
+    from gradcli.trace.interpreter import Tracer
+
+NUMBERS_ONLY = {"remainder", "dist", "prod", "isclose"}  # what means something else on tensors
+GROWING = {"factorial": 500, "comb": 2000, "perm": 500}  # functions to the largest number they take
+
+
+def member(name: str) -> Any:
+    """Return what `math` has under a name, None where it has nothing."""
+    found = None if name.startswith("_") else getattr(math, name, None)
+    return Function(name, _function(name, found)) if callable(found) else found
+
+
+def _function(name: str, function: Callable[..., Any]) -> Any:
+    def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+        if any_node((*args, *keywords.values())):
+            if name in NUMBERS_ONLY or name not in ROWS:
+                raise ArgumentFault(
+                    f"math.{name}() takes numbers, not tensors", hint="x.item() is a number"
+                )
+            return row_function(ROWS[name], name).run(tracer, args, keywords)
+        if name in GROWING and any(isinstance(x, int) and x > GROWING[name] for x in args):
+            raise LimitFault(f"math.{name}() of more than {GROWING[name]}")
+        try:
+            return function(*args, **keywords)
+        except (TypeError, ValueError, ArithmeticError) as error:
+            raise ArgumentFault(f"math.{name}(): {error}") from None
+
+    return run

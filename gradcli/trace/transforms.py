@@ -1,0 +1,424 @@
+"""Functions of functions: `grad(f)`, `vmap(f)`, …, as torch.func, JAX and HIPS have them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gradcli import autodiff
+from gradcli.errors import ArgumentFault, AutogradFault, ShapeFault
+from gradcli.graph import Node
+from gradcli.ops.indexing import select
+from gradcli.ops.meta import dim_index, shown
+from gradcli.ops.shapes import stack, zeros_like
+from gradcli.ops.signature import Signature
+from gradcli.trace.derivatives import Args, Keywords, checked, gradient, one, options
+from gradcli.trace.values import Function, Results, UserFunction, as_node, described
+
+if TYPE_CHECKING:
+    from gradcli.trace.interpreter import Tracer
+
+# what the libraries call the function and the positions of what it is differentiated by
+WORDS = {"func": "f", "fun": "f", "argnum": "argnums", "in_dims": "in_axes", "out_dims": "out_axes"}
+
+
+def _bound(text: str, args: Args, keywords: Keywords) -> dict[str, Any]:
+    return Signature(text).bind(args, {WORDS.get(k, k): x for k, x in keywords.items()})
+
+
+def _positions(argnums: Any) -> tuple[int, ...]:
+    positions = one(argnums)
+    if not all(type(n) is int for n in positions):
+        raise ArgumentFault(f"argnums must be integers, not {described(argnums)}")
+    return positions
+
+
+def _function(f: Any, name: str) -> Any:
+    """Return the function that a transformation is of."""
+    if not isinstance(f, Function | UserFunction):
+        raise ArgumentFault(
+            f"{name}() cannot differentiate {described(f)}",
+            hint="it takes a function (`def` or `lambda`), or what it is differentiated by too",
+        )
+    return f
+
+
+class _Call:
+    """A call of a function with parameters of its own, which are plain tensors again after it."""
+
+    def __init__(
+        self,
+        tracer: Tracer,
+        f: Any,
+        args: Args,
+        positions: Iterable[int],
+        keywords: Keywords | None = None,
+        has_aux: bool = False,
+    ) -> None:
+        self.tracer, self.graph = tracer, tracer.graph
+        self.args = list(args)
+        self.fresh: list[int] = []
+        chosen = [self._parameter(i) for i in positions]
+        self.inputs: tuple[Node, ...] = tuple(chosen)
+        self.y: Any = tracer.call(f, tuple(self.args), keywords or {})
+        self.aux: tuple[Any, ...] = ()
+        if has_aux:
+            if not isinstance(self.y, tuple | Results) or len(self.y) != 2:
+                raise ArgumentFault(
+                    "with has_aux=True the function returns a pair: the result, and what is with it"
+                )
+            self.y, *aux = self.y
+            self.aux = tuple(aux)
+
+    def _parameter(self, i: int) -> Node:
+        if not -len(self.args) <= i < len(self.args):
+            raise ArgumentFault(
+                f"argnums {i} is out of range: {len(self.args)} arguments are given"
+            )
+        x = as_node(self.graph, self.args[i])
+        if not x.requires_grad:
+            values = x.value if x.dtype.kind in "fc" else x.value.astype(self.graph.default_dtype)
+            x = self.graph.leaf(values, True)
+            self.fresh.append(x.id)
+        self.args[i] = x
+        return x
+
+    @property
+    def result(self) -> Node:
+        return checked(self.y, "the function's result")
+
+    @property
+    def value(self) -> Any:
+        """The result, and what the function gives beside it, if anything."""
+        return (self.y, *self.aux) if self.aux else self.y
+
+    def done(self, found: Any) -> Any:
+        """Return what was found, no longer depending on this call's own parameters."""
+        self.graph.release(self.fresh)
+        return found
+
+
+# ---- gradients -----------------------------------------------------------------------------
+
+
+def _transform(name: str, pack: Any, *, ones: bool = False, aux: bool = False) -> Any:
+    """Make `grad(f)`: the function whose value is the gradient of `f`, and `pack` of it.
+
+    `ones` differentiates the sum of all elements of the result; `aux` is the default of has_aux.
+    """
+    text = f"{name}(f: any, argnums: any = 0, has_aux: bool = {aux})"
+
+    def transform(tracer: Tracer, args: Args, keywords: Keywords) -> Function:
+        f, argnums, has_aux = _bound(text, args, keywords).values()
+        _function(f, name)
+        positions = _positions(argnums)
+
+        def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+            call = _Call(tracer, f, args, positions, keywords, has_aux)
+            y = call.result
+            start = y.constant(np.ones(y.shape, y.dtype)) if ones else None
+            found = gradient(y, call.inputs, start, materialize=True)
+            g = found if isinstance(argnums, tuple | list) else found[0]
+            return call.done(pack(call, g))
+
+        return Function(name, run)
+
+    return transform
+
+
+_grad_of = _transform("grad", lambda call, g: (g, *call.aux) if call.aux else g)
+
+
+def _grad(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+    """`grad(y, x)`: one node for one input, a tuple for a tuple. `jax.grad(f)` is a function."""
+    f = args[0] if args else next((keywords[k] for k in ("f", *WORDS) if k in keywords), None)
+    if f is not None and not isinstance(f, Node | tuple | list):
+        return _grad_of(tracer, args, keywords)
+    outputs, inputs, given = options(args, keywords)
+    given.setdefault("create_graph", True)
+    found = gradient(outputs, inputs, **given)
+    return found if isinstance(inputs, tuple | list) else found[0]
+
+
+def _autograd_grad(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+    """`torch.autograd.grad`: always a tuple, and no graph unless it is asked for."""
+    outputs, inputs, given = options(args, keywords)
+    given.setdefault("create_graph", False)
+    return gradient(outputs, inputs, **given)
+
+
+# ---- Jacobians and Hessians ----------------------------------------------------------------
+
+# what torch.autograd.functional takes too: how a result is computed, and no part of it
+_MEANS = "create_graph: bool = False, strict: bool = False, vectorize: bool = False"
+_STRATEGY = ", strategy: str = 'reverse-mode', outer_jacobian_strategy: str = 'reverse-mode'"
+
+
+def _matrix(order: int) -> Any:
+    """`jacobian(y, x)` of tensors, `jacobian(f, inputs)`, or `jacrev(f)`: a function."""
+    name = "jacobian" if order == 1 else "hessian"
+    of_function = f"{name}(f: any, inputs: any, {_MEANS}{_STRATEGY})"
+    transform = f"{name}(f: any, argnums: any = 0, has_aux: bool = False)"
+
+    def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+        if args and isinstance(args[0], Node):
+            if len(args) != 2 or keywords:
+                raise _two(name, args)
+            return _matrices(tracer, args[0], args[1], order)
+        if (len(args) > 1 and not _are_positions(args[1])) or "inputs" in keywords:
+            given = _bound(of_function, args, keywords)
+            if given["strict"]:
+                raise ArgumentFault(f"{name}() cannot be strict", hint="leave strict=True out")
+            inputs = given["inputs"]
+            call = _Call(tracer, _function(given["f"], name), one(inputs), range(len(one(inputs))))
+            x = call.inputs if isinstance(inputs, tuple | list) else call.inputs[0]
+            return call.done(_matrices(tracer, call.result, x, order))
+        f, argnums, has_aux = _bound(transform, args, keywords).values()
+        _function(f, name)
+        positions = _positions(argnums)
+
+        def at(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+            call = _Call(tracer, f, args, positions, keywords, has_aux)
+            x = call.inputs if isinstance(argnums, tuple | list) else call.inputs[0]
+            found = _matrices(tracer, call.result, x, order)
+            return call.done((found, *call.aux) if call.aux else found)
+
+        return Function(name, at)
+
+    return run
+
+
+def _are_positions(value: Any) -> bool:
+    return all(type(n) is int for n in one(value))
+
+
+def _matrices(tracer: Tracer, y: Node, x: Any, order: int) -> Any:
+    with tracer.graph.settings("gradient", True):
+        if order == 1:
+            found = [autodiff.jacobian(y, checked(v, "an input")) for v in one(x)]
+            return tuple(found) if isinstance(x, tuple | list) else found[0]
+        rows = []
+        for g in gradient(y, one(x), materialize=True):
+            assert g is not None, "unused inputs have gradients of zero"
+            rows.append(tuple(autodiff.jacobian(g, v) for v in one(x)))
+        return tuple(rows) if isinstance(x, tuple | list) else rows[0][0]
+
+
+# ---- products ------------------------------------------------------------------------------
+
+
+def _two(name: str, args: Args, more: str = "") -> ArgumentFault:
+    return ArgumentFault(
+        f"{name}() does not take {len(args)} argument{'' if len(args) == 1 else 's'}",
+        hint=f"write {name}(y, x{more}) of tensors, or {name}(f, inputs{more}) of a function",
+    )
+
+
+def _product(name: str, args: Args, keywords: Keywords) -> tuple[Any, Any, Any]:
+    """Return what a product is of, by what, and the vector.
+
+    Raises: ArgumentFault where an argument is missing or unknown.
+    """
+    if (len(args) < 2 and "inputs" not in keywords) or len(args) > 3:
+        raise _two(name, args, ", v")
+    text = f"{name}(f: any, inputs: any, v: any = None, create_graph: bool = False, "
+    given = _bound(text + "strict: bool = False)", args, keywords)
+    if given["strict"]:
+        raise ArgumentFault(f"{name}() cannot be strict", hint="leave strict=True out")
+    return given["f"], given["inputs"], given["v"]
+
+
+def _like(found: Any, inputs: Any) -> Any:
+    return found if isinstance(inputs, tuple | list) else found[0]
+
+
+def _vjp(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+    """`vjp(y, x, v)` on tensors; `vjp(f, inputs, v)` gives the value and the product."""
+    f, inputs, v = _product("vjp", args, keywords)
+    if isinstance(f, Node):
+        return _like(gradient(f, one(inputs), v, materialize=True), inputs)
+    call = _Call(tracer, _function(f, "vjp"), one(inputs), range(len(one(inputs))))
+    found = gradient(call.result, call.inputs, v, materialize=True)
+    return call.done((call.y, _like(found, inputs)))
+
+
+def _pullback(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+    """`torch.func.vjp(f, *inputs)`, `jax.vjp(f, *inputs)`: the value, and a function of `v`."""
+    has_aux = _bound("vjp(has_aux: bool = False)", (), keywords)["has_aux"]
+    f, inputs = _function(args[0] if args else None, "vjp"), args[1:]
+
+    def called(tracer: Tracer) -> _Call:
+        return _Call(tracer, f, inputs, range(len(inputs)), None, has_aux)
+
+    def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+        v = _bound("vjp(v: any)", args, keywords)["v"]
+        call = called(tracer)
+        return call.done(gradient(call.result, call.inputs, v, materialize=True))
+
+    call = called(tracer)
+    return call.done((call.y, Function("vjp", run), *call.aux))
+
+
+def _jvp(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+    """`jvp(y, x, v)` on tensors; `jvp(f, inputs, v)` gives the value and the product."""
+    f, inputs, v = _product("jvp", args, keywords)
+    if isinstance(f, Node):
+        return _pushed(tracer, f, one(inputs), v)
+    call = _Call(tracer, _function(f, "jvp"), one(inputs), range(len(one(inputs))))
+    return call.done((call.y, _pushed(tracer, call.result, call.inputs, v)))
+
+
+def _pushforward(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+    """`torch.func.jvp(f, primals, tangents)`, `jax.jvp`: the value, the tangent, and has_aux's."""
+    text = "jvp(f: any, primals: any, tangents: any, strict: bool = False, has_aux: bool = False)"
+    f, primals, tangents, _, has_aux = _bound(text, args, keywords).values()
+    for x, what in ((primals, "primals"), (tangents, "tangents")):
+        if not isinstance(x, tuple | list):
+            raise ArgumentFault(f"jvp() takes a tuple of {what}, not {described(x)}")
+    call = _Call(tracer, _function(f, "jvp"), tuple(primals), range(len(primals)), None, has_aux)
+    pushed = _pushed(tracer, call.result, call.inputs, tuple(tangents))
+    return call.done((call.y, pushed, *call.aux))
+
+
+def _pushed(tracer: Tracer, y: Node, inputs: tuple[Any, ...], v: Any) -> Any:
+    graph = tracer.graph
+    if not inputs:
+        raise ArgumentFault("jvp() needs inputs", hint="write jvp(y, x, v)")
+    with graph.settings("gradient", True):
+        directions = (None,) * len(inputs) if v is None else one(v)
+        if len(directions) != len(inputs):
+            raise AutogradFault(f"got {len(inputs)} inputs and {len(directions)} vectors")
+        tangents = {
+            checked(x, "an input").id: x.constant(np.ones(x.shape, x.dtype))
+            if d is None else as_node(graph, d)
+            for x, d in zip(inputs, directions, strict=True)
+        }  # fmt: skip
+        for x, direction in zip(inputs, tangents.values(), strict=False):
+            if direction.shape != x.shape:
+                raise ShapeFault(
+                    f"v has invalid size: should be {shown(x.shape)} but got "
+                    f"{shown(direction.shape)}."
+                )
+        found = autodiff.tangent(graph, [y.id], tangents)[0]
+        return zeros_like(y) if found is None else found
+
+
+def _second(tracer: Tracer, call: _Call, v: Any) -> tuple[Node | None, ...]:
+    slopes = gradient(call.result, call.inputs, materialize=True)
+    return gradient(slopes, call.inputs, v, materialize=True)
+
+
+def _hessian_product(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+    """`hvp(f, x, v)` and `vhp(f, x, v)`: the value, and the Hessian times a vector."""
+    f, inputs, v = _product("hvp", args, keywords)
+    call = _Call(tracer, _function(f, "hvp"), one(inputs), range(len(one(inputs))))
+    return call.done((call.y, _like(_second(tracer, call, v), inputs)))
+
+
+def _hips_product(kind: str) -> Any:
+    """Make HIPS autograd's make_vjp, make_jvp or hessian_vector_product, by one argument."""
+
+    def transform(tracer: Tracer, args: Args, keywords: Keywords) -> Function:
+        f, argnums = _bound(f"{kind}(f: any, argnums: int = 0)", args, keywords).values()
+        _function(f, kind)
+
+        def hessian_times(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+            if len(args) < 2:
+                raise ArgumentFault(f"{kind}(f) takes the arguments of f, and a vector")
+            call = _Call(tracer, f, args[:-1], (argnums,), keywords)
+            return call.done(_second(tracer, call, args[-1])[0])
+
+        def at(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+            def product(tracer: Tracer, vector: Args, _: Keywords) -> Any:
+                v = _bound(f"{kind}(v: any)", vector, {})["v"]
+                call = _Call(tracer, f, args, (argnums,), keywords)
+                if kind == "make_jvp":
+                    return call.done((call.y, _pushed(tracer, call.result, call.inputs, (v,))))
+                return call.done(gradient(call.result, call.inputs, v, materialize=True)[0])
+
+            if kind == "make_jvp":
+                return Function(kind, product)
+            call = _Call(tracer, f, args, (argnums,), keywords)
+            return call.done((Function(kind, product), call.y))
+
+        return Function(kind, at if kind.startswith("make_") else hessian_times)
+
+    return transform
+
+
+# ---- many calls at once --------------------------------------------------------------------
+
+
+def _vmap(tracer: Tracer, args: Args, keywords: Keywords) -> Function:
+    """`vmap(f)`: `f` of every slice of its arguments, the results stacked."""
+    f, in_axes, out_axes = _bound(
+        "vmap(f: any, in_axes: any = 0, out_axes: any = 0)", args, keywords
+    ).values()
+    _function(f, "vmap")
+
+    def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+        axes = tuple(in_axes) if isinstance(in_axes, tuple | list) else (in_axes,) * len(args)
+        if len(axes) != len(args):
+            raise ArgumentFault(f"vmap: {len(axes)} in_axes for {len(args)} arguments")
+        nodes = [x if d is None else as_node(tracer.graph, x)
+                 for x, d in zip(args, axes, strict=True)]  # fmt: skip
+        places = [None if d is None else dim_index(d, len(x.shape))
+                  for x, d in zip(nodes, axes, strict=True)]  # fmt: skip
+        sizes = {x.shape[d] for x, d in zip(nodes, places, strict=True) if d is not None}
+        if len(sizes) != 1 or sizes == {0}:
+            raise ArgumentFault(
+                f"vmap: arguments have sizes {sorted(sizes)} to map over",
+                hint="one size, and at least one element",
+            )
+        calls = [
+            tracer.call(f, tuple(x if d is None else select(x, dim=d, index=k)
+                                 for x, d in zip(nodes, places, strict=True)), keywords)
+            for k in range(*sizes)
+        ]  # fmt: skip
+        return _stacked(tracer, calls, out_axes)
+
+    return Function("vmap", run)
+
+
+def _stacked(tracer: Tracer, results: list[Any], axes: Any) -> Any:
+    first = results[0]
+    if isinstance(first, tuple | list | Results):
+        several = axes if isinstance(axes, tuple | list) else (axes,) * len(first)
+        columns = zip(zip(*results, strict=True), several, strict=True)
+        return tuple(_stacked(tracer, list(column), axis) for column, axis in columns)
+    return stack(*(as_node(tracer.graph, x) for x in results), dim=axes)
+
+
+def _itself(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+    """`jax.jit(f)`: how a function is compiled changes nothing here."""
+    return _function(args[0] if args else None, "jit")
+
+
+FUNCTIONS: dict[str, Any] = {
+    "grad": _grad,
+    "func.grad": _grad_of,
+    "hips.grad": _grad_of,
+    "autograd.grad": _autograd_grad,
+    "value_and_grad": _transform("value_and_grad", lambda call, g: (call.value, g)),
+    "func.grad_and_value": _transform("grad_and_value", lambda call, g: (g, call.value)),
+    "hips.elementwise_grad": _transform("elementwise_grad", lambda call, g: g, ones=True),
+    "hips.grad_and_aux": _transform("grad_and_aux", lambda call, g: (g, *call.aux), aux=True),
+    "jacobian": _matrix(1),
+    "hessian": _matrix(2),
+    "jacrev": _matrix(1),
+    "jacfwd": _matrix(1),
+    "vjp": _vjp,
+    "jvp": _jvp,
+    "func.vjp": _pullback,
+    "jax.vjp": _pullback,
+    "func.jvp": _pushforward,
+    "jax.jvp": _pushforward,
+    "hvp": _hessian_product,
+    "vhp": _hessian_product,
+    **{f"hips.{name}": _hips_product(name)
+       for name in ("make_vjp", "make_jvp", "hessian_vector_product")},
+    "vmap": _vmap,
+    "jax.jit": _itself,
+}  # fmt: skip
