@@ -17,10 +17,11 @@ from gradcli.ops.meta import dim_index
 from gradcli.ops.shapes import adjoint, detach, permute, transpose
 from gradcli.trace.calls import row_function
 from gradcli.trace.creation import CREATION
+from gradcli.trace.dropout import bernoulli
 from gradcli.trace.indexing import check_writable, set_item
 from gradcli.trace.numpy_forms import FORMS, PRESET, numpy_function
-from gradcli.trace.python import item
-from gradcli.trace.values import Function
+from gradcli.trace.python import is_nonzero, item
+from gradcli.trace.values import Function, Size
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -43,15 +44,6 @@ class GradFn:
 
     def __repr__(self) -> str:
         return f"<{self.name} object>"
-
-
-class Size(tuple[int, ...]):
-    """`x.shape`: a tuple that prints as PyTorch's does."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return f"torch.Size({list(self)})"
 
 
 # ---- attributes ----------------------------------------------------------------------------
@@ -231,6 +223,9 @@ METHODS: dict[str, Callable[..., Any]] = {
     "size": _size,
     "dim": lambda tracer, x: len(x.shape),
     "ndimension": lambda tracer, x: len(x.shape),
+    "element_size": lambda tracer, x: x.dtype.itemsize,
+    "is_nonzero": is_nonzero,
+    "bernoulli": bernoulli,
     "numel": lambda tracer, x: prod(x.shape),
     "nelement": lambda tracer, x: prod(x.shape),
     "is_floating_point": lambda tracer, x: is_floating(x.dtype),

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, GradcliError
+from gradcli.graph import Node
 from gradcli.ops import FUNCTIONS as ROWS
-from gradcli.ops.dtypes import DTYPES, promote
+from gradcli.ops.dtypes import DTYPES, is_floating, promote, promote_types
 from gradcli.ops.dtypes import SYNONYMS as DTYPE_SYNONYMS
 from gradcli.ops.meta import broadcast
 from gradcli.ops.signature import Signature
 from gradcli.trace import dropout, mathematics, running, transforms
-from gradcli.trace.calls import Args, Keywords, first_of, only, row_function
+from gradcli.trace.calls import Args, Keywords, only, row_function
 from gradcli.trace.creation import CREATION, parameter
 from gradcli.trace.numpy_forms import ABSENT, numpy_function
-from gradcli.trace.python import PYTHON
+from gradcli.trace.python import PYTHON, is_nonzero
 from gradcli.trace.scipy_forms import nn_function, special_function
-from gradcli.trace.values import Function, Namespace, as_node, described
+from gradcli.trace.values import Function, Namespace, Size, as_node, described
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -97,14 +98,65 @@ def _load(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
 
 
 def _backward(tracer: Tracer, args: Args, keywords: Keywords) -> None:
-    first = first_of(args, "backward", "backward(tensors, grad_tensors=None, retain_graph=None)")
+    first, cotangents, *rest = BACKWARD.bind(args, keywords).values()
     tensors = first if isinstance(first, tuple | list) else (first,)
-    for x in tensors:
-        tracer.backward(x, *args[1:], **keywords)
+    given = cotangents if isinstance(cotangents, tuple | list) else (cotangents,) * len(tensors)
+    if len(given) != len(tensors):
+        raise ArgumentFault(f"got {len(tensors)} tensors and {len(given)} gradients")
+    retain_graph, create_graph, inputs = rest
+    for i, (x, cotangent) in enumerate(zip(tensors, given, strict=True)):
+        kept = retain_graph or i + 1 < len(tensors)  # they may share a part of the graph
+        tracer.backward(x, cotangent, kept, create_graph, inputs)
+
+
+BACKWARD = Signature(
+    "backward(tensors: any, grad_tensors: any = None, retain_graph: bool = None, "
+    "create_graph: bool = False, inputs: any = None)"
+)
 
 
 def _nothing(tracer: Tracer, args: Args, keywords: Keywords) -> None:
     """`set_printoptions`, …: what changes nothing here."""
+
+
+def _of_tensor(name: str, function: Any) -> Any:
+    """Make a function of one tensor that gives a fact about it."""
+
+    def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+        x = Signature(f"{name}(input: any)").bind(args, keywords)["input"]
+        if not isinstance(x, Node):
+            raise ArgumentFault(f"{name}(): argument 'input' must be a Tensor, not {described(x)}")
+        return function(tracer, x)
+
+    return run
+
+
+FACTS: dict[str, Any] = {
+    "numel": lambda tracer, x: int(np.prod(x.shape)),
+    "is_floating_point": lambda tracer, x: is_floating(x.dtype),
+    "is_complex": lambda tracer, x: x.dtype.kind == "c",
+    "is_nonzero": is_nonzero,
+}
+
+
+def _is_tensor(tracer: Tracer, args: Args, keywords: Keywords) -> bool:
+    return isinstance(only(args, keywords, "is_tensor"), Node)
+
+
+def _promote_types(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+    return promote_types(*DTYPES_OF.bind(args, keywords).values())
+
+
+DTYPES_OF = Signature("promote_types(type1: dtype, type2: dtype)")
+
+
+def _broadcast_shapes(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+    shape: tuple[int, ...] = ()
+    for sizes in args:
+        shape = broadcast(
+            shape, Signature("broadcast_shapes(size: sizes)").bind((sizes,), {})["size"]
+        )
+    return Size(shape)
 
 
 # ---- the tables ----------------------------------------------------------------------------
@@ -119,6 +171,10 @@ OTHERS: dict[str, Any] = {
     "param": parameter, "nn.Parameter": parameter, "Parameter": parameter,
     "allclose": _allclose, "equal": _equal, "array_equal": _equal, "result_type": _result_type,
     "manual_seed": _manual_seed, "set_default_dtype": _set_default_dtype, "load": _load,
+    **{name: _of_tensor(name, fact) for name, fact in FACTS.items()},
+    "is_tensor": _is_tensor, "promote_types": _promote_types,
+    "broadcast_shapes": _broadcast_shapes,
+    "get_default_dtype": lambda tracer, args, keywords: tracer.graph.default_dtype,
     "autograd.backward": _backward, "set_printoptions": _nothing, "random.seed": _manual_seed,
     "lax.stop_gradient": row_function(ROWS["detach"], "stop_gradient").run,
 }  # fmt: skip

@@ -9,7 +9,15 @@ import numpy as np
 
 from gradcli.errors import ArgumentFault, DtypeFault
 from gradcli.graph import Node
-from gradcli.ops.dtypes import INT64, Array, DType, number_dtype, promote_types, to_complex
+from gradcli.ops.dtypes import (
+    INT64,
+    Array,
+    DType,
+    is_floating,
+    number_dtype,
+    promote_types,
+    to_complex,
+)
 from gradcli.ops.signature import Signature
 from gradcli.trace.values import to_array
 
@@ -29,6 +37,8 @@ def _made(text: str, make: Maker) -> Any:
         requires, dtype = bound.pop("requires_grad"), bound.pop("dtype")
         bound.pop("device")
         if isinstance(bound.get("size"), tuple):
+            if signature.name == "zeros" and min(bound["size"], default=0) < 0:
+                raise ArgumentFault("zeros: Dimension size must be non-negative.")
             tracer.afford(bound["size"], dtype or tracer.graph.default_dtype)
         values = make(tracer, dtype, **bound)
         return tracer.graph.leaf(values, requires)
@@ -99,8 +109,11 @@ def _eye(tracer: Tracer, dtype: DType | None, n: int, m: int | None) -> Array:
 
 
 def _arange(tracer: Tracer, dtype: DType | None, start: Any, end: Any, step: Any) -> Array:
-    if end is None:
-        start, end = 0, start
+    if start is None and end is None:
+        raise ArgumentFault("arange() missing argument 'end'", hint="arange(3) gives 0, 1 and 2")
+    start, end = (0, start) if end is None else (start or 0, end)
+    if dtype is not None and dtype.kind in "iu" and np.isfinite([start, end, step]).all():
+        start, end, step = int(start), int(end), int(step)
     if not step:
         raise ArgumentFault("step must be nonzero")
     if not np.isfinite([start, end]).all():
@@ -185,6 +198,10 @@ def _drawn_like(draw: str) -> Maker:
 def _randint(tracer: Tracer, dtype: DType | None, low: int, high: Any, size: Any) -> Array:
     if size is None:
         low, high, size = 0, low, high
+    elif high is None:
+        low, high = 0, low
+    if size is None:
+        raise ArgumentFault("randint() missing argument 'size'", hint="randint(0, 6, (3,))")
     bounds: tuple[int, ...] = tuple(size) if isinstance(size, tuple | list) else (int(size),)
     tracer.afford(bounds)
     return np.asarray(tracer.generator.randint(low, high, bounds, dtype or INT64))
@@ -204,7 +221,65 @@ def _frequencies(half: bool) -> Maker:
     return make
 
 
+def _scalar_tensor(tracer: Tracer, dtype: DType | None, s: Any) -> Array:
+    return _cast(s, dtype or tracer.graph.default_dtype)
+
+
+def _triangle(name: str) -> Maker:
+    """Make the indices of a triangle of a matrix, row by row: shape (2, count)."""
+
+    def make(tracer: Tracer, dtype: DType | None, row: int, col: int, offset: int) -> Array:
+        for what, size in (("row", row), ("col", col)):
+            if size < 0:
+                raise ArgumentFault(f"{what} must be non-negative, got{size}")
+        tracer.afford((row, col))
+        indices = np.tril_indices if name == "tril" else np.triu_indices
+        return np.stack(indices(row, offset, col)).astype(dtype or INT64)
+
+    return make
+
+
+def _window(shape: Callable[..., Any]) -> Maker:
+    """Make a window of values over -1 … 1; a periodic one is a longer one without its end."""
+
+    def make(
+        tracer: Tracer, dtype: DType | None, window_length: int, periodic: bool, **form: Any
+    ) -> Array:
+        if window_length < 0:
+            raise ArgumentFault("window_length must be non-negative")
+        tracer.afford((window_length,))
+        found = dtype or tracer.graph.default_dtype
+        if found.kind not in "f" and not is_floating(found):
+            raise ArgumentFault("a window is of floating point numbers", hint="dtype=float64")
+        if window_length < 2:
+            return np.ones(window_length, found)
+        steps = window_length - (not periodic)
+        return np.asarray(shape(2 * np.arange(window_length) / steps - 1, **form)).astype(found)
+
+    return make
+
+
+def _kaiser(x: Array, beta: float) -> Array:
+    return np.asarray(np.i0(beta * np.sqrt(np.maximum(1 - x * x, 0))) / np.i0(beta))
+
+
+_LENGTH = "_window(window_length: int, periodic: bool = True"
+
 CREATION: dict[str, Any] = {
+    "scalar_tensor": _made("scalar_tensor(s: number)", _scalar_tensor),
+    "tril_indices": _made("tril_indices(row: int, col: int, offset: int = 0)", _triangle("tril")),
+    "triu_indices": _made("triu_indices(row: int, col: int, offset: int = 0)", _triangle("triu")),
+    "hann_window": _made(f"hann{_LENGTH})", _window(lambda x: 0.5 + 0.5 * np.cos(np.pi * x))),
+    "hamming_window": _made(
+        f"hamming{_LENGTH}, alpha: number = 0.54, beta: number = 0.46)",
+        _window(lambda x, alpha, beta: alpha + beta * np.cos(np.pi * x)),
+    ),
+    "blackman_window": _made(
+        f"blackman{_LENGTH})",
+        _window(lambda x: 0.42 + 0.5 * np.cos(np.pi * x) + 0.08 * np.cos(2 * np.pi * x)),
+    ),
+    "bartlett_window": _made(f"bartlett{_LENGTH})", _window(lambda x: 1 - np.abs(x))),
+    "kaiser_window": _made(f"kaiser{_LENGTH}, beta: number = 12.0)", _window(_kaiser)),
     "tensor": _made("tensor(data: any, pin_memory: any = None)", _tensor),
     "as_tensor": _made("as_tensor(data: any)", _array),
     "array": _made("array(data: any)", _array),
@@ -216,7 +291,7 @@ CREATION: dict[str, Any] = {
     "empty": _made("empty(size: sizes)", _filled(0)),
     "full": _made("full(size: sizes, fill_value: number)", _full),
     "eye": _made("eye(n: int, m: int = None)", _eye),
-    "arange": _made("arange(start: number, end: number = None, step: number = 1)", _arange),
+    "arange": _made("arange(start: number = None, end: number = None, step: number = 1)", _arange),
     "linspace": _made("linspace(start: number, end: number, steps: int)", _linspace),
     "logspace": _made(
         "logspace(start: number, end: number, steps: int, base: number = 10.0)", _logspace
@@ -231,7 +306,7 @@ CREATION: dict[str, Any] = {
     "randn": _made("randn(size: sizes)", _drawn("randn")),
     "rand_like": _made("rand_like(input)", _drawn_like("rand")),
     "randn_like": _made("randn_like(input)", _drawn_like("randn")),
-    "randint": _made("randint(low: int, high: any, size: any = None)", _randint),
+    "randint": _made("randint(low: int, high: any = None, size: any = None)", _randint),
     "randperm": _made("randperm(n: int)", _randperm),
 }
 

@@ -1,4 +1,4 @@
-"""Dropout and normal: they draw from the file's generator, so they are functions, not rows."""
+"""Draws from the file's generator: dropout, normal, bernoulli. They are functions, not rows."""
 
 from __future__ import annotations
 
@@ -81,7 +81,30 @@ def _normal(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> 
     return normal_(mean, std, tracer.graph.leaf(drawn)) if nodes else tracer.graph.leaf(drawn)
 
 
+def bernoulli(tracer: Tracer, input: Node, p: float | None = None) -> Node:
+    """Draw 1 with the probability of each element (or `p`), else 0.
+
+    Raises: ArgumentFault for probabilities that require a gradient, which would be 0.
+    """
+    if p is None and input.requires_grad:
+        raise ArgumentFault(
+            "bernoulli() has no derivative by its probabilities", hint="bernoulli(p.detach())"
+        )
+    chance = input.value if p is None else np.full(input.shape, p)
+    return tracer.graph.leaf(tracer.generator.bernoulli(chance).astype(input.dtype))
+
+
+def _bernoulli(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> Node:
+    input, p = BERNOULLI.bind(args, keywords).values()
+    if not isinstance(input, Node):
+        raise ArgumentFault("bernoulli(): argument 'input' must be a Tensor")
+    return bernoulli(tracer, input, p)
+
+
+BERNOULLI = Signature("bernoulli(input: any, p: number = None)")
+
 FUNCTIONS: dict[str, Any] = {
+    "bernoulli": _bernoulli,
     "normal": _normal,
     "dropout": _dropout("dropout"),
     "dropout1d": _dropout("dropout1d", feature=True, rank=2),

@@ -182,6 +182,14 @@ def item(tracer: Tracer, x: Node) -> Any:
     return x.value.item()
 
 
+def is_nonzero(tracer: Tracer, x: Node) -> bool:
+    """Say whether the only element of a tensor differs from zero."""
+    if (count := int(np.prod(x.shape))) != 1:
+        many = "more than one value" if count else "no values"
+        raise ArgumentFault(f"Boolean value of Tensor with {many} is ambiguous")
+    return bool(x.value)
+
+
 def _zip(tracer: Tracer, args: Args, keywords: Keywords) -> list[Any]:
     strict = ZIP.bind((), keywords)["strict"]
     columns = [list(tracer.iterate(x)) for x in args]

@@ -59,6 +59,15 @@ class Results:
         return self.items[position]
 
 
+class Size(tuple[int, ...]):
+    """`x.shape`: a tuple that prints as PyTorch's does."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"torch.Size({list(self)})"
+
+
 class Return(Exception):
     """Carries the value of `return` out of a function's body."""
 

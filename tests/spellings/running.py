@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gradcli.errors import Source
 from gradcli.graph import Node
-from gradcli.ops.dtypes import Array
+from gradcli.ops.dtypes import DTYPES, Array
 from gradcli.session import Request, run
 from gradcli.trace import Binding, Options
 from gradcli.trace.builtins import member
@@ -80,9 +83,53 @@ def difference(found: Any, expected: Any, rtol: float = 1e-9) -> str | None:
         return f"{left.dtype}{left.shape}, not {right.dtype}{right.shape}: {found!r} {expected!r}"
     narrow = left.dtype.itemsize // (2 if left.dtype.kind == "c" else 1) < 8
     tolerance = 1e-5 if narrow and left.dtype.kind in "fc" else rtol
-    if np.allclose(left, right, tolerance, tolerance / 1e3, equal_nan=True):
+    if np.allclose(left, right, tolerance, tolerance / (10 if narrow else 1e3), equal_nan=True):
         return None
     return f"{found!r} is not {expected!r}"
+
+
+# ---- stored results ----------------------------------------------------------------------------
+
+
+def stored(x: Any) -> Any:
+    """Return a result as JSON has it: an array is a dtype, a shape and numbers."""
+    if isinstance(x, tuple | list):
+        return [stored(item) for item in x]
+    if x is None or isinstance(x, str | np.dtype):
+        return {"text": str(x)}
+    array = np.asarray(x)
+    numbers = array.astype(np.complex128).ravel()
+    parts = [numbers.real, numbers.imag] if array.dtype.kind == "c" else [numbers.real]
+    flat = [[float(f"{n:.12g}") for n in part] for part in parts]
+    return {"dtype": array.dtype.name, "shape": list(array.shape), "values": flat}
+
+
+def restored(data: Any) -> Any:
+    """Return a stored result with arrays."""
+    if isinstance(data, list):
+        return [restored(item) for item in data]
+    if data is None or "text" in data:
+        return data and data["text"]
+    parts = [np.array([float(n) for n in part]) for part in data["values"]]
+    numbers = parts[0] if len(parts) == 1 else parts[0] + 1j * parts[1]
+    return numbers.astype(DTYPES[data["dtype"]]).reshape(data["shape"])
+
+
+def write(file: Path, data: dict[str, Any]) -> None:
+    """Write results as compressed JSON, the same bytes for the same results."""
+    text = re.sub(r"\bNaN\b", '"nan"', json.dumps(data, separators=(",", ":")))
+    text = re.sub(r"(-?)\bInfinity\b", r'"\1inf"', text)
+    with gzip.GzipFile(file, "wb", mtime=0) as out:
+        out.write(text.encode())
+
+
+def read(file: Path) -> dict[str, Any]:
+    """Return what `write` has written."""
+    found: dict[str, Any] = json.loads(gzip.decompress(file.read_bytes()))
+    return found
+
+
+# ---- which names there are -----------------------------------------------------------------
 
 
 def spelled(cases: Iterable[str], path: str) -> set[str]:
