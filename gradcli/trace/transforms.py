@@ -103,6 +103,13 @@ class _Call:
 # ---- gradients -----------------------------------------------------------------------------
 
 
+def _slopes(y: Node, inputs: tuple[Node, ...], v: Any = None) -> tuple[Node | None, ...]:
+    """Return gradients, which are 0 by all that the result does not depend on."""
+    if not y.requires_grad:
+        return tuple(zeros_like(x) for x in inputs)
+    return gradient(y, inputs, v, materialize=True)
+
+
 def _transform(name: str, pack: Any, *, ones: bool = False, aux: bool = False) -> Any:
     """Make `grad(f)`: the function whose value is the gradient of `f`, and `pack` of it.
 
@@ -119,7 +126,7 @@ def _transform(name: str, pack: Any, *, ones: bool = False, aux: bool = False) -
             call = _Call(tracer, f, args, positions, keywords, has_aux)
             y = call.result
             start = y.constant(np.ones(y.shape, y.dtype)) if ones else None
-            found = gradient(y, call.inputs, start, materialize=True)
+            found = _slopes(y, call.inputs, start)
             g = found if isinstance(argnums, tuple | list) else found[0]
             return call.done(pack(call, g))
 
@@ -240,7 +247,7 @@ def _vjp(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     if isinstance(f, Node):
         return _like(gradient(f, one(inputs), v, materialize=True), inputs)
     call = _Call(tracer, _function(f, "vjp"), one(inputs), range(len(one(inputs))))
-    found = gradient(call.result, call.inputs, v, materialize=True)
+    found = _slopes(call.result, call.inputs, v)
     return call.done((call.y, _like(found, inputs)))
 
 
@@ -255,7 +262,7 @@ def _pullback(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
         v = _bound("vjp(v: any)", args, keywords)["v"]
         call = called(tracer)
-        return call.done(gradient(call.result, call.inputs, v, materialize=True))
+        return call.done(_slopes(call.result, call.inputs, v))
 
     call = called(tracer)
     return call.done((call.y, Function("vjp", run), *call.aux))
@@ -336,7 +343,7 @@ def _hips_product(kind: str) -> Any:
                 call = _Call(tracer, f, args, (argnums,), keywords)
                 if kind == "make_jvp":
                     return call.done((call.y, _pushed(tracer, call.result, call.inputs, (v,))))
-                return call.done(gradient(call.result, call.inputs, v, materialize=True)[0])
+                return call.done(_slopes(call.result, call.inputs, v)[0])
 
             if kind == "make_jvp":
                 return Function(kind, product)

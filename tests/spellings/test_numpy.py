@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -21,12 +20,6 @@ ALL = [*dict.fromkeys([*CASES, *LINALG, *FFT, *METHOD_CASES])]
 NOT_HERE = {text for texts in REFUSED.values() for text in texts}
 OTHERWISE = {text: meant for texts in DIFFERENT.values() for text, meant in texts.items()}
 SAME = [text for text in ALL if text not in NOT_HERE and text not in OTHERWISE]
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    with np.errstate(all="ignore"):
-        yield
 
 
 def numpys(text: str) -> Any:

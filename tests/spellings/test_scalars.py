@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,12 +16,6 @@ from tests.spellings.scalar_cases import DIFFERENT, MATH, REFUSED, SPECIAL
 NAMES = {"np": np, "special": scipy.special, "math": math, **INPUTS}
 SAME = [text for text in dict.fromkeys([*SPECIAL, *MATH]) if text not in {*REFUSED, *DIFFERENT}]
 IMPORTS = "import math\nimport numpy as np\nfrom scipy import special"
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    with np.errstate(all="ignore"):
-        yield
 
 
 def theirs(text: str) -> Any:
