@@ -18,6 +18,7 @@ IMPORTS = "import jax\nimport jax.numpy as jnp\n"
 STORED = [text for text in CALLS if DATA["calls"][text] is not None]
 NOT_HERE = {text for texts in REFUSED.values() for text in texts} & set(STORED)
 OTHERWISE = {text for texts in DIFFERENT.values() for text in texts}
+OPTIONS = "jnp.set_printoptions(precision=3)"  # what it returns is JAX's affair
 
 
 @pytest.mark.parametrize(
