@@ -247,6 +247,13 @@ def _arange(tracer: Tracer, start: Any, stop: Any, step: Any, dtype: Any) -> Any
     return CREATION["arange"](tracer, (start, stop, step), {"dtype": dtype})
 
 
+def _triangle(name: str) -> Callable[..., Any]:
+    def make(tracer: Tracer, n: int, k: int, m: int | None) -> Any:
+        return row_of("unbind", CREATION[name](tracer, (n, n if m is None else m, k), {}))
+
+    return make
+
+
 def _full(tracer: Tracer, shape: Any, fill_value: Any, dtype: Any) -> Any:
     if not isinstance(fill_value, Node):
         return CREATION["full"](tracer, (shape, fill_value), {"dtype": dtype})
@@ -345,6 +352,10 @@ FORMS: dict[str, Form] = {
 FORMS["concat"] = FORMS["concatenate"]
 
 MAKERS: dict[str, Form] = {
+    **{
+        name: ("(n: int, k: int = 0, m: int = None)", _triangle(name))
+        for name in ("tril_indices", "triu_indices")
+    },
     "full": ("(shape: sizes, fill_value: any, dtype: dtype = None)", _full),
     "full_like": ("(a: any, fill_value: any, dtype: dtype = None)", _full_like),
     "eye": ("(N: int, M: int = None, k: int = 0, dtype: dtype = None)", _eye),
@@ -404,6 +415,6 @@ def _maker(name: str, text: str, make: Callable[..., Any]) -> Function:
 
     def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
         made = make(tracer, *signature.bind(args, keywords).values())
-        return made if isinstance(made, Node) else tracer.graph.leaf(made)
+        return made if isinstance(made, Node | tuple) else tracer.graph.leaf(made)
 
     return Function(name, run)

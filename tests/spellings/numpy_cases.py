@@ -309,6 +309,10 @@ CASES = [
        "long", "short", "bool", "bool_", "complex64", "complex128", "cdouble")),
     *(f"np.{name}({x})" for name in ("float32", "float64", "int64", "bool_", "complex64", "int8",
       "half") for x in ("1.5", "0")),
+    *(f"np.{name}_indices({x})" for name in ("tril", "triu")
+      for x in ("3", "3, 1", "3, k=-1", "2, 0, 4", "n=3, m=2")),
+    "np.broadcast_shapes((2, 1), (3,))", "np.broadcast_shapes((4, 1, 2), (3, 1), (2,))",
+    "np.promote_types(np.float32, np.float64)", "np.promote_types(np.int8, np.int32)",
     "np.pi", "np.e", "np.inf", "np.nan", "np.pi * v", "np.set_printoptions(precision=3)",
       "np.int32(v)",
     *(f"np.put({x})" for x in ("np.array([1.0, 2.0]), [0], [5.0]",)),
