@@ -36,7 +36,7 @@ from gradcli.render.check_words import (
     summary,
 )
 from gradcli.render.numbers import align, filled
-from gradcli.render.words import one_line, sides
+from gradcli.render.words import harmless, one_line, sides
 from gradcli.verify.report import MEANINGS, ClaimFinding, Element, Finding, Report, Verdict
 
 _RULE = Box("    \n    \n ── \n    \n    \n    \n    \n    \n")
@@ -95,7 +95,7 @@ class _Report:
         self, console: Console, options: ConsoleOptions
     ) -> Iterator[RenderableType]:
         report, ascii_only = self.report, options.ascii_only
-        yield Text(one_line(_plain(headline(report), ascii_only)), style="bold")
+        yield Text(_plain(one_line(headline(report)), ascii_only), style="bold")
         if report.findings:
             yield Text()
             yield _table(report.findings, options)
@@ -135,7 +135,7 @@ def _table(findings: Sequence[Finding], options: ConsoleOptions) -> Table:
     ascii_only = options.ascii_only
     texts = _texts(findings, ascii_only)
     marks = ASCII_MARKS if ascii_only else MARKS
-    names = [f"{marks[f.verdict]} {_name(f, ascii_only)}" for f in findings]
+    names = [f"{marks[f.verdict]} {_plain(f.parameter, ascii_only)}" for f in findings]
     names = [shorten(name, _NAME, ascii_only=ascii_only) for name in names]
     verdicts = [f.verdict for f in findings]
     fixed = max(map(cell_len, ["  parameter", *names])) + max(map(len, ["verdict", *verdicts]))
@@ -157,10 +157,6 @@ def _table(findings: Sequence[Finding], options: ConsoleOptions) -> Table:
         cells = [numbers_text([texts[column][k]]) for column in columns]
         table.add_row(Text(names[k], style), *cells, Text(finding.verdict, style))
     return table
-
-
-def _name(finding: Finding, ascii_only: bool) -> str:
-    return one_line(finding.parameter, ascii_only=ascii_only)
 
 
 def _texts(findings: Sequence[Finding], ascii_only: bool) -> dict[str, list[str]]:
@@ -202,12 +198,13 @@ def _details(finding: Finding, options: ConsoleOptions, verbose: bool) -> Iterat
         "step": [error_text(e.step) for e in shown],
         "verdict": [str(e.verdict) for e in shown],
     }
-    rows = list(zip(*([name, *cells] for name, cells in columns.items()), strict=True))
+    plain = ([_plain(x, options.ascii_only) for x in (k, *v)] for k, v in columns.items())
+    rows = list(zip(*plain, strict=True))
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
     for k, row in enumerate(rows):
         cells = [cell + " " * (w - cell_len(cell)) for cell, w in zip(row, widths, strict=True)]
-        line = _plain("  " + "  ".join(cells).rstrip(), options.ascii_only)
-        line = shorten(line, options.max_width)
+        line = "  " + "  ".join(cells).rstrip()
+        line = shorten(line, options.max_width, ascii_only=options.ascii_only)
         yield numbers_text([line]) if k else Text(line, style="dim")
     left_out = len(finding.worst) - len(shown)
     if left_out:
@@ -272,19 +269,22 @@ def _sweep(finding: Finding, options: ConsoleOptions) -> Iterator[Text]:
         return
     yield Text()
     worst = finding.worst[0]
-    name = finding.parameter + place_text(worst)
+    name = _plain(finding.parameter + place_text(worst), options.ascii_only)
     yield Text(f"{name}: central differences, step by step", style="bold")
     yield from map(Text, plot(finding.sweep, options.max_width, ascii_only=options.ascii_only))
 
 
 def _wrapped(text: str, options: ConsoleOptions, style: str) -> Iterator[Text]:
-    text = one_line(_plain(text, options.ascii_only), ascii_only=options.ascii_only)
+    text = _plain(one_line(text), options.ascii_only)
     for line in filled(text.split(" "), options.max_width, gap=" "):
         yield Text(line, style=style)
 
 
 def _plain(text: str, ascii_only: bool) -> str:
-    return text.replace("±", "+-").replace("–", "-").replace("…", "...") if ascii_only else text
+    """Return a line that the console can write, names of other alphabets among it."""
+    if ascii_only:
+        text = text.replace("±", "+-").replace("–", "-").replace("…", "...")
+    return harmless(text, ascii_only=ascii_only)
 
 
 def _sentence_case(text: str) -> str:

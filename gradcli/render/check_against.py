@@ -144,7 +144,8 @@ class _Table:
         marks = ASCII_MARKS if ascii_only else MARKS
         for c in self.found.tensors:
             verdict: Verdict = "WRONG" if c.differs else "OK"
-            name = shorten(c.name, _NAME, ascii_only=ascii_only)
+            name = one_line(c.name, ascii_only=ascii_only)
+            name = shorten(name, _NAME, ascii_only=ascii_only)
             cells = [
                 _error(c.value_error),
                 _gradient(c),

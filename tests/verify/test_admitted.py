@@ -1,6 +1,7 @@
 """Files of strangers under `--against torch`: what the language lacks is refused before it runs."""
 
 import ast
+from typing import Any
 
 import pytest
 
@@ -141,8 +142,9 @@ def test_a_text_that_is_no_python_is_an_error_of_the_file() -> None:
 
 @pytest.mark.parametrize("path", REACHED)
 @pytest.mark.parametrize("imports", ["", "import torch, numpy as np\n"])
-def test_modules_have_what_the_language_has_and_no_modules(path: str, imports: str) -> None:
-    torch = pytest.importorskip("torch")
+def test_modules_have_what_the_language_has_and_no_modules(
+    path: str, imports: str, torch: Any
+) -> None:
     session = run(Source("<test>", f"{imports}w = param(1.)\n".replace("param", "float")))
     scope = names_for(session, torch)
     if imports:
@@ -154,23 +156,20 @@ def test_modules_have_what_the_language_has_and_no_modules(path: str, imports: s
             value = getattr(value, name)
 
 
-def test_no_bare_name_is_a_module_or_reads_files() -> None:
-    torch = pytest.importorskip("torch")
+def test_no_bare_name_is_a_module_or_reads_files(torch: Any) -> None:
     scope = names_for(run(Source("<test>", "w = 1\n")), torch)
     for name in ("from_file", "hub", "os", "sys", "import_ir_module", "open", "save", "utils"):
         assert name not in scope
     assert not any(type(value).__name__ == "module" for value in scope.values())
 
 
-def test_a_module_is_not_assigned_to() -> None:
-    torch = pytest.importorskip("torch")
+def test_a_module_is_not_assigned_to(torch: Any) -> None:
     scope = names_for(run(Source("<test>", "w = 1\n")), torch)
     with pytest.raises(AttributeError, match="not assigned to"):
         scope["torch"].grad = None
 
 
-def test_nothing_of_pytorch_is_left_changed() -> None:
-    torch = pytest.importorskip("torch")
+def test_nothing_of_pytorch_is_left_changed(torch: Any) -> None:
     before = torch.rand, torch.get_default_dtype(), torch.manual_seed
     text = "import torch\ntorch.set_default_dtype(torch.float32)\nw = torch.rand(2)\n"
     found = against(run(Source("<test>", text)), "torch")

@@ -12,6 +12,8 @@ from gradcli.verify.against import Comparison, against
 from tests.verify import test_command
 from tests.verify.checking import with_wrong_rule
 
+pytestmark = pytest.mark.usefixtures("torch")
+
 MLP = """
 x = tensor([[1., 2.], [3., 4.]])
 W = randn(2, 3, requires_grad=True)
@@ -38,7 +40,6 @@ HOSTILE = (
 
 
 def compared(text: str, **options: Any) -> dict[str, Comparison]:
-    pytest.importorskip("torch")
     session = run(Source("<test>", text), options_for(**options))
     return {c.name: c for c in against(session, "torch").tensors}
 
@@ -61,7 +62,6 @@ def test_bound_inputs_are_bound_there_too() -> None:
 
 
 def test_a_difference_is_said() -> None:
-    pytest.importorskip("torch")
     session = run(Source("<test>", "w = param([1., 2.])\ny = sum(exp(w))\n"), options_for())
     graph = session.graph
     graph.grads[next(i for i, name in graph.names.items() if name == "w")] *= 2
@@ -94,7 +94,6 @@ def test_a_missing_library_says_how_to_install_it(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_command_shows_a_table() -> None:
-    pytest.importorskip("torch")
     status, text = test_command.run(
         "--against", "torch", "-e", "w = param([1., 2.])\ny = sum(w**2)"
     )
@@ -105,7 +104,6 @@ def test_the_command_shows_a_table() -> None:
 def test_several_files_make_one_output_and_those_that_need_inputs_are_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("torch")
     monkeypatch.setenv("COLUMNS", "200")
     texts = {"a": MLP, "b": LOOP, "c": "y = sum(w*x)\n", "d": "v: float64[3]\ny = sum(log(v))\n"}
     for name, text in texts.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,13 @@ from tests.verify import test_command
 from tests.verify.checking import with_wrong_rule
 from tests.verify.rules import all_cases, session_of, values_at
 
+pytestmark = pytest.mark.usefixtures("jax")
+
 ROOT = Path(__file__).parent.parent.parent
 SAMPLES = sorted((ROOT / "samples").glob("*.expr"))
 INPUTS = ("-p", "w=1.", "-p", "b=0.", "-s", "x=[1.,2.]", "-s", "y=[5.,7.]")  # of one_liner.expr
 
-EVERY = 48  # calls of the table that are compared here; `python -m benchmarks.against_jax`: all
+EVERY = 48  # calls of the table that JAX compiles here; `python -m benchmarks.against_jax`: all
 KNOWN = dict(
     line.split("\t")[:2] for line in (
         Path(__file__).with_name("jax_differences.txt").read_text().splitlines()
@@ -92,6 +95,12 @@ loss = sum(y*z + (x > 1.5)*x)
 """
 AGREE = {"loop": LOOP, "steps": STEPS, "functions": FUNCTIONS, "complex": COMPLEX,
          "detached": DETACHED}  # fmt: skip
+INSTALLED = find_spec("jax") is not None
+AT_KINKS = {  # where a difference has not the derivative that PyTorch and JAX have
+    "grid_sample: F.grid_sample(T[None], A[:, :2].reshape(1, 3, 1, 2), padding_mode='border', "
+    "align_corners=True)",
+    "linalg.det: linalg.det(outer(v, v))",
+}
 KINKS = {  # a text, and the gradient by x: gradcli's and JAX's
     "y = sum(clamp(x, 0., 1.))": (1.0, 0.5),
     "y = sum(abs(x - 1.))": (0.0, 1.0),
@@ -105,7 +114,6 @@ def compared(text: str, **options: Any) -> dict[str, Comparison]:
 
 
 def comparisons(text: str, **options: Any) -> Comparisons:
-    pytest.importorskip("jax")
     return against(run(Source("<test>", text), options_for(**options)), "jax")
 
 
@@ -114,7 +122,6 @@ def comparisons(text: str, **options: Any) -> Comparisons:
 
 @pytest.mark.parametrize("file", SAMPLES, ids=lambda f: f.name)
 def test_every_sample_agrees(file: Path) -> None:
-    pytest.importorskip("jax")
     inputs = INPUTS if file.name == "one_liner.expr" else ()
     status, text = test_command.run(file, "--against", "jax", *inputs)
     assert "all the same" in text
@@ -144,8 +151,7 @@ def test_a_file_in_single_precision_runs_in_it() -> None:
     assert not any(c.differs for c in found.values())
 
 
-def test_the_state_of_jax_is_left_as_it_was() -> None:
-    jax = pytest.importorskip("jax")
+def test_the_state_of_jax_is_left_as_it_was(jax: Any) -> None:
     before = jax.config.jax_enable_x64
     compared("w = param(1.)\ny = w*w")
     assert jax.config.jax_enable_x64 == before
@@ -161,7 +167,6 @@ def test_drawn_numbers_are_the_same() -> None:
 
 
 def test_a_wrong_derivative_differs_and_is_found() -> None:
-    pytest.importorskip("jax")
     session = run(Source("<test>", "w = param([1., 2.])\nh = sin(w)\ny = sum(exp(h))\n"))
     assert with_wrong_rule(session.graph, "exp", lambda body: lambda *a: body(*a) * 1.01) == 1
     found = against(session, "jax")
@@ -173,7 +178,6 @@ def test_a_wrong_derivative_differs_and_is_found() -> None:
 
 
 def test_a_wrong_step_of_differentiation_differs(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("jax")
     row = next(r for r in ROWS if isinstance(r, Primitive) and r.name == "exp")
     assert row.derivative is not None
     wrong = replace(row.derivative, bodies=(lambda g, y, _: g * y * 2,))
@@ -185,13 +189,15 @@ def test_a_wrong_step_of_differentiation_differs(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("text", KINKS)
 def test_a_difference_at_a_kink_is_shown_with_its_reason(text: str) -> None:
+    if not INSTALLED and KINKS[text][1] != 0.5:
+        pytest.skip("JAX is not installed, and its stand-in has not its conventions")
     found = compared(f"x = param([1., 1.])\n{text}")["x"]
     ours, theirs = KINKS[text]
     assert found.differs == ("gradient",)
     assert found.ours.grad is not None
     assert found.theirs.grad is not None
     assert np.array_equal(found.ours.grad[0], ours)
-    assert np.array_equal(found.theirs.grad[0], theirs, equal_nan=True)
+    assert np.allclose(found.theirs.grad[0], theirs, equal_nan=True)
     assert "(line 2) has another derivative in JAX; PyTorch and gradcli: " in found.reasons[0]
 
 
@@ -201,7 +207,6 @@ def test_what_cancels_differs_by_rounding_alone() -> None:
 
 
 def test_the_command_says_what_differs_and_by_how_much() -> None:
-    pytest.importorskip("jax")
     text = "x = param([2., 1.])\ny = sum(clamp(x, 0., 1.))"
     status, shown = test_command.run("--against", "jax", "-e", text)
     assert status == 1
@@ -270,7 +275,6 @@ def test_a_file_without_tensors_is_undecided() -> None:
 
 
 def test_every_row_that_jax_can_state_is_stated() -> None:
-    pytest.importorskip("jax")
     from gradcli.verify.jax_rows import FAMILIES as MODULES
     from gradcli.verify.jax_rows import ROWS as STATED
 
@@ -312,14 +316,24 @@ def names() -> list[str]:
     return [str(case) for case in all_cases() if not case.row.name.startswith(FAMILIES)]
 
 
+def firsts() -> list[str]:
+    """Return the first call of each row, and every call of those that have a word as argument."""
+    found: dict[str, str] = {}
+    for case in all_cases():
+        if not case.row.name.startswith(FAMILIES) and str(case) not in AT_KINKS:
+            key = str(case) if "'" in case.text else case.row.name
+            found.setdefault(key, str(case))
+    return list(found.values())
+
+
+# the stand-in compiles nothing, and has time for a call of each row
 SAMPLED = [
-    *((name, "float64") for name in names()[::EVERY]),
+    *((name, "float64") for name in (names()[::EVERY] if INSTALLED else firsts())),
     *((name, "float32") for name in names()[EVERY // 2 :: 4 * EVERY]),
 ]
 
 
 @pytest.mark.parametrize(("name", "dtype"), SAMPLED)
 def test_a_call_of_the_table_agrees(name: str, dtype: str) -> None:
-    pytest.importorskip("jax")
     case = next(case for case in all_cases() if str(case) == name)
     assert (list(findings(case, dtype)) != []) == (name in KNOWN)

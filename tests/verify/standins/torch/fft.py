@@ -1,0 +1,1 @@
+"""`torch.fft`: nothing of it is asked for."""

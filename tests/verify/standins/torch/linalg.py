@@ -1,0 +1,1 @@
+"""`torch.linalg`: nothing of it is asked for."""

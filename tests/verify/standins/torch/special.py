@@ -1,0 +1,1 @@
+"""`torch.special`: nothing of it is asked for."""
