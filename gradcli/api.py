@@ -14,6 +14,7 @@ from gradcli.ops.dtypes import DTYPES
 from gradcli.session import Request, inspect, run
 from gradcli.syntax import parse_expression
 from gradcli.syntax.tree import Program
+from gradcli.syntax.words import spelled
 from gradcli.trace import Binding, Options, Tracer
 from gradcli.trace.values import to_array
 
@@ -112,7 +113,7 @@ def options_for(
         allowed_folders=allowed_folders,
         limits=Limits(max_nodes, half_of_memory() if max_memory is None else max_memory),
         retain_all=retain_grad,
-        wrt=wrt,
+        wrt=tuple(map(spelled, wrt)),
     )
 
 
@@ -125,12 +126,12 @@ def _bindings(
         from gradcli.data import read_bindings
 
         for name, array in read_bindings(data).items():
-            found[name] = Binding(array, optional=True)
+            found[spelled(name)] = Binding(array, optional=True)
     for values, parameter in ((set, False), (param, True)):
         for name, value in values.items():
             if isinstance(value, str):
                 value = value_of(f"--{'param' if parameter else 'set'} {name}", value, plain)
-            found[name] = Binding(to_array(value, plain.default_dtype), parameter)
+            found[spelled(name)] = Binding(to_array(value, plain.default_dtype), parameter)
     return found
 
 

@@ -15,6 +15,7 @@ from gradcli.graph import OUTPUT, Graph, Node
 from gradcli.inspection import Array, Claim, FunctionFacts, Inspection, Kind, NodeFacts, Notice
 from gradcli.ops.dtypes import is_floating
 from gradcli.syntax import parse
+from gradcli.syntax.words import spelled
 from gradcli.trace import Options, Tracer
 from gradcli.trace.claims import ClaimRecord
 from gradcli.trace.values import to_array
@@ -120,7 +121,7 @@ def named(tracer: Tracer, name: str) -> int:
 
     Raises: AutogradFault where it does not require grad, InputFault where there is none.
     """
-    value = tracer.scope.get(name)
+    value = tracer.scope.get(spelled(name))
     if isinstance(value, Node):
         if not value.requires_grad:
             raise AutogradFault(

@@ -23,6 +23,9 @@ def guarded(app: Callable[..., Any]) -> int:
     try:
         app()
     except SystemExit as exit:
+        if isinstance(exit.__context__, BrokenPipeError):  # rich and click exit with status 1
+            _discard_output()
+            return OK
         return _flushed(exit.code if isinstance(exit.code, int) else WRONG_INPUT)
     except GradcliError as error:
         complain(str(error))

@@ -11,7 +11,7 @@ from textwrap import wrap
 
 from rich.box import Box
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import Console, ConsoleOptions, JustifyMethod, OverflowMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -147,11 +147,13 @@ def _table(findings: Sequence[Finding], options: ConsoleOptions) -> Table:
         padding=(0, 1, 0, 0),
         header_style="bold",
     )
-    table.add_column("  parameter", no_wrap=True)
+    # rich's own ellipsis is a character that a console of ASCII does not have
+    cut: OverflowMethod = "crop" if ascii_only else "ellipsis"
+    table.add_column("  parameter", no_wrap=True, overflow=cut)
     for column in columns:
-        justify = "right" if column in _RIGHT else "left"
-        table.add_column(_plain(column, ascii_only), no_wrap=True, justify=justify)  # type: ignore[arg-type]
-    table.add_column("verdict", no_wrap=True)
+        justify: JustifyMethod = "right" if column in _RIGHT else "left"
+        table.add_column(_plain(column, ascii_only), no_wrap=True, justify=justify, overflow=cut)
+    table.add_column("verdict", no_wrap=True, overflow=cut)
     for k, finding in enumerate(findings):
         style = STYLES[finding.verdict]
         cells = [numbers_text([texts[column][k]]) for column in columns]

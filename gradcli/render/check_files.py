@@ -37,7 +37,9 @@ class _Files:
     left_out: int
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
-        column = min(self.column, options.max_width // 2)
+        # escaped names are longer
+        names = [one_line(o.file, ascii_only=options.ascii_only) for o in self.outcomes]
+        column = min(max([self.column, *map(cell_len, names)]), options.max_width // 2)
         for outcome in self.outcomes:
             yield from _line(outcome, column, options.max_width, options.ascii_only)
         yield Text()

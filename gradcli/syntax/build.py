@@ -9,7 +9,6 @@ gets `(`, an expression and `)`. So no second tree is built, and nothing recurse
 from __future__ import annotations
 
 from typing import Any
-from unicodedata import normalize
 
 from gradcli.errors import Span
 from gradcli.syntax import tree
@@ -17,7 +16,7 @@ from gradcli.syntax.checks import check_arguments, check_parameters, check_targe
 from gradcli.syntax.lexer import Token
 from gradcli.syntax.literals import decode, number, split_string
 from gradcli.syntax.tree import Expression, Statement
-from gradcli.syntax.words import check_name
+from gradcli.syntax.words import check_name, spelled
 
 Parts = Any  # the parts of a rule with a list in it: tokens and nodes in turn
 _CONSTANTS = {"NONE": None, "TRUE": True, "FALSE": False, "ELLIPSIS": ...}
@@ -47,7 +46,7 @@ class Build:
         text = token.value
         span = token.span
         check_name(text, span)
-        return tree.Name(text if text.isascii() else normalize("NFKC", text), span)
+        return tree.Name(spelled(text), span)
 
     def NUMBER(self, token: Token) -> tree.Constant:
         span = token.span

@@ -71,6 +71,11 @@ CHARACTERS = {
 }
 
 
+def spelled(name: str) -> str:
+    """Return a name in the one spelling that Python gives it: the signs `µ` and `ﬁ` are letters."""
+    return name if name.isascii() else normalize("NFKC", name)
+
+
 def check_name(text: str, span: Span) -> None:
     """Raise `SyntaxFault` for a word that is no name, at what is wrong with it."""
     if text in RESERVED:

@@ -6,7 +6,7 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 from unittest.mock import patch
 
 from gradcli.cli.app import app
@@ -23,10 +23,23 @@ class Outcome(NamedTuple):
     errors: str
 
 
-def run(*arguments: str, stdin: bytes = b"", columns: int = 80, folder: Path = ROOT) -> Outcome:
-    """Run gradcli with arguments in a folder, in a terminal so many columns wide."""
-    out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
-    err = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
+def run(
+    *arguments: str,
+    stdin: bytes = b"",
+    columns: int = 80,
+    folder: Path = ROOT,
+    encoding: str = "utf-8",
+    stdout: TextIO | None = None,
+) -> Outcome:
+    """Run gradcli with arguments in a folder, in a terminal so many columns wide.
+
+    What goes to a `stdout` that is given is not in the outcome.
+    """
+    kept = io.TextIOWrapper(io.BytesIO(), encoding=encoding, write_through=True)
+    out = kept if stdout is None else stdout
+    err = io.TextIOWrapper(
+        io.BytesIO(), encoding=encoding, errors="backslashreplace", write_through=True
+    )
     before = Path.cwd()
     os.chdir(folder)
     try:
@@ -42,7 +55,7 @@ def run(*arguments: str, stdin: bytes = b"", columns: int = 80, folder: Path = R
             status = guarded(app)
     finally:
         os.chdir(before)
-    return Outcome(status, _text(out), _text(err))
+    return Outcome(status, _text(kept), _text(err))
 
 
 def _text(stream: io.TextIOWrapper) -> str:

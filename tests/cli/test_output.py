@@ -1,0 +1,213 @@
+"""Where results go, and what happens where they cannot: disks, pipes, folders, terminals, ^C."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from gradcli.cli import main, output
+from gradcli.cli.output import guarded
+from tests.cli.runner import run
+
+TEXT = "w = param(2.)\ny = w**2\n"
+COMMANDS = (  # one for each way of writing: by rich, by bytes, by typer
+    ("eval", "-e", TEXT),
+    ("eval", "-e", TEXT, "--json"),
+    ("ops", "exp"),
+    ("ops", "exp", "--json"),
+    ("graph", "-e", TEXT, "--tree"),
+    ("check", "-e", TEXT),
+    ("--version",),
+)
+NAMES = [" ".join(a for a in arguments if a != TEXT) for arguments in COMMANDS]
+LETTERS = "µ = param([1., 2.])\né = sum(abs(µ - 1.))\nassert allclose(grad(é, µ), 3*µ), 'ß'\n"
+ENDINGS = {  # what an error of Python ends a command with, and what is said of it
+    KeyboardInterrupt(): (130, "interrupted"),
+    MemoryError(): (2, "error: out of memory"),
+    BrokenPipeError(): (0, ""),
+    OSError(28, "No space left on device"): (2, "error: cannot write: no space left on device"),
+    ZeroDivisionError("1/0"): (70, "internal error: ZeroDivisionError: 1/0"),
+    SystemExit("a message"): (2, ""),
+}
+
+
+# ---- standard output -----------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@pytest.mark.parametrize("arguments", COMMANDS, ids=NAMES)
+def test_a_full_disk_is_said_and_ends_with_status_2(arguments: tuple[str, ...]) -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        outcome = run(*arguments, stdout=full)
+    assert outcome.status == 2
+    assert outcome.errors == "error: cannot write: no space left on device\n"
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=NAMES)
+def test_a_reader_that_has_gone_is_no_error(arguments: tuple[str, ...]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w", encoding="utf-8") as pipe:
+        outcome = run(*arguments, stdout=pipe)
+    assert (outcome.status, outcome.errors) == (0, "")
+
+
+def test_what_is_written_to_a_file_before_the_output_ends_there_is_all_of_it(
+    tmp_path: Path,
+) -> None:
+    with (tmp_path / "out.json").open("w", encoding="utf-8") as file:
+        file.write("")
+        assert run("eval", "-e", TEXT, "--json", stdout=file).status == 0
+    assert json.loads((tmp_path / "out.json").read_text())["schema"] == "gradcli.eval/1"
+
+
+@pytest.mark.parametrize("error", ENDINGS, ids=lambda e: type(e).__name__)
+def test_no_error_reaches_a_person_as_a_traceback(
+    error: BaseException, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def command() -> NoReturn:
+        raise error
+
+    monkeypatch.delenv("GRADCLI_TRACEBACK", raising=False)
+    monkeypatch.setattr(output, "_discard_output", lambda: None)  # it is pytest's here
+    status, message = ENDINGS[error]
+    assert guarded(command) == status
+    assert capfd.readouterr().err.startswith(message)
+
+
+def test_a_fault_of_gradcli_shows_where_it_is_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def command() -> NoReturn:
+        raise ZeroDivisionError
+
+    monkeypatch.setenv("GRADCLI_TRACEBACK", "1")
+    with pytest.raises(ZeroDivisionError):
+        guarded(command)
+
+
+def interrupt(*_: Any) -> NoReturn:
+    signal.raise_signal(signal.SIGINT)
+    raise AssertionError("the signal came before this")
+
+
+def test_an_interrupted_command_ends_as_shells_expect(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gradcli.cli.options.source_and_folder", interrupt)
+    outcome = run("eval", "-e", TEXT)
+    assert (outcome.status, outcome.output, outcome.errors) == (130, "", "")
+
+
+def test_an_interrupted_start_ends_so_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gradcli.cli.output.guarded", interrupt)
+    with pytest.raises(SystemExit) as exit:
+        main()
+    assert exit.value.code == 130
+
+
+# ---- files ---------------------------------------------------------------------------------
+
+
+def refused(tmp_path: Path, target: Path) -> str:
+    """Return what is said of a file that cannot be written to, and see that nothing is left."""
+    before = sorted(tmp_path.rglob("*"))
+    outcome = run("eval", "-e", TEXT, "--json", "-o", str(target))
+    assert (outcome.status, outcome.output) == (2, "")
+    assert sorted(tmp_path.rglob("*")) == before
+    return outcome.errors
+
+
+def test_a_folder_is_not_written_to_as_a_file(tmp_path: Path) -> None:
+    assert refused(tmp_path, tmp_path) == f"error: {tmp_path}: cannot write: is a directory\n"
+
+
+def test_a_file_is_not_a_folder_to_write_in(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "there is no folder" in refused(tmp_path, tmp_path / "file" / "out.json")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_permission_is_said(tmp_path: Path) -> None:
+    inside = tmp_path / "inside"
+    inside.mkdir(mode=0o500)
+    assert "permission denied" in refused(tmp_path, inside / "out.json")
+
+
+def test_a_disk_that_fills_up_leaves_the_file_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "out.json"
+    target.write_text("before")
+
+    def full(*_: Any) -> NoReturn:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fchmod", full)  # the last step before the file takes its place
+    assert "no space left" in refused(tmp_path, target)
+    assert target.read_text() == "before"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_device_is_written_to_as_it_is(tmp_path: Path) -> None:
+    assert "no space left" in refused(tmp_path, Path("/dev/full"))
+    assert run("eval", "-e", TEXT, "-o", "/dev/null").status == 0
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+
+
+def test_a_table_goes_to_a_file_without_colours(tmp_path: Path) -> None:
+    target = tmp_path / "out.txt"
+    outcome = run("check", "-e", TEXT, "-o", str(target))
+    assert (outcome.status, outcome.output) == (0, "")
+    assert "1 gradient right" in target.read_text()
+    assert "\x1b" not in target.read_text()
+
+
+def test_a_link_is_followed_and_the_file_has_the_usual_permissions(tmp_path: Path) -> None:
+    target, link = tmp_path / "out.json", tmp_path / "link.json"
+    link.symlink_to(target)
+    assert run("eval", "-e", TEXT, "--json", "-o", str(link)).status == 0
+    assert link.is_symlink()
+    plain = tmp_path / "plain"
+    plain.write_text("")
+    assert target.stat().st_mode == plain.stat().st_mode
+
+
+# ---- terminals -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("eval",),
+        ("eval", "--named"),
+        ("graph", "--tree"),
+        ("check",),
+        ("check", "--verbose"),
+        ("check", "--mode", "reverse,forward"),
+        ("check", "--of", "é,µ"),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("columns", [40, 100])
+def test_a_terminal_of_ascii_shows_names_of_other_alphabets(
+    arguments: tuple[str, ...], columns: int, tmp_path: Path
+) -> None:
+    file = tmp_path / "é.expr"
+    file.write_text(LETTERS, encoding="utf-8")
+    outcome = run(arguments[0], file.name, *arguments[1:],
+                  folder=tmp_path, columns=columns, encoding="ascii")  # fmt: skip
+    assert outcome.status in (0, 1)
+    assert outcome.output.isascii()
+    assert "\\xe9" in outcome.output
+
+
+def test_a_terminal_of_ascii_shows_many_files(tmp_path: Path) -> None:
+    for name in ("é", "ß"):
+        (tmp_path / f"{name}.expr").write_text(LETTERS, encoding="utf-8")
+    outcome = run("check", ".", folder=tmp_path, encoding="ascii")
+    assert outcome.status == 1
+    assert "\\xe9.expr" in outcome.output
+    assert "2 files checked, 2 wrong" in outcome.output
