@@ -2,8 +2,9 @@
 
 Every entry of `EVAL` takes the same options: `named=True` shows named nodes only, `full=True`
 leaves nothing out, `precision=N` shows N significant digits. The value of a call is a string of
-plain text, without escape codes and complete with its final newline, except for the outputs of
-`TERMINAL`, which return a rich renderable that adapts to the console it is printed on.
+plain text, without escape codes and complete with its final newline, except for tables and trees:
+these return a rich renderable for `console.print(..., crop=False)`, which adapts to the console (a
+file's own print may be wider than it).
 """
 
 from __future__ import annotations
@@ -52,7 +53,3 @@ CHECK: Mapping[str, Renderer] = {
     "junit": _in_module("check_reports", "junit"),
     "github": _in_module("check_reports", "github"),
 }
-
-# the outputs that are rich renderables, for `console.print(..., crop=False)` (a file's own print
-# may be wider than the terminal); every other one is a string
-TERMINAL = frozenset({"table", "tree"})

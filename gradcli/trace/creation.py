@@ -60,17 +60,6 @@ def _array(tracer: Tracer, dtype: DType | None, data: Any) -> Array:
     return to_array(data, tracer.graph.default_dtype, dtype)
 
 
-def _parameter(tracer: Tracer, dtype: DType | None, data: Any) -> Array:
-    values = to_array(data, tracer.graph.default_dtype, dtype)
-    if values.dtype.kind in "biu" and not isinstance(data, Node) and not _has_int_dtype(dtype):
-        return values  # the graph refuses it, in PyTorch's words
-    return values
-
-
-def _has_int_dtype(dtype: DType | None) -> bool:
-    return dtype is not None and dtype.kind in "biu"
-
-
 def _filled(value: float) -> Maker:
     def make(tracer: Tracer, dtype: DType | None, size: tuple[int, ...]) -> Array:
         return np.full(size, value, dtype or tracer.graph.default_dtype)
@@ -285,7 +274,7 @@ CREATION: dict[str, Any] = {
     "array": _made("array(data: any)", _array),
     "asarray": _made("asarray(data: any)", _array),
     "from_numpy": _made("from_numpy(data: any)", _array),
-    "param": _made("param(data: any)", _parameter),
+    "param": _made("param(data: any)", _array),
     "zeros": _made("zeros(size: sizes)", _filled(0)),
     "ones": _made("ones(size: sizes)", _filled(1)),
     "empty": _made("empty(size: sizes)", _filled(0)),

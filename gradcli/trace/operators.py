@@ -204,6 +204,8 @@ def member_of(tracer: Tracer, value: Any, e: tree.Attribute) -> Any:
 
     Raises: NameFault where it has none of that name.
     """
+    from gradcli.trace.attributes import GradFn
+
     name = e.name
     if isinstance(value, Results) and name in value.names:
         return value.items[value.names.index(name)]
@@ -213,9 +215,11 @@ def member_of(tracer: Tracer, value: Any, e: tree.Attribute) -> Any:
     if isinstance(value, dict) and name in ("keys", "values", "items"):
         found = list(getattr(value, name)())
         return Function(name, lambda tr, args, keywords: found)
-    if hasattr(value, "name") and name in ("name", "__name__", "__class__"):
+    if hasattr(value, "name") and name in ("__name__", "__class__"):
         return value if name == "__class__" else value.name
-    if isinstance(value, type(())) and name == "numel":
+    if isinstance(value, GradFn) and name == "name":
+        return Function(name, lambda tr, args, keywords: value.name)
+    if isinstance(value, tuple) and name == "numel":
         total = prod(value)
         return Function(name, lambda tr, args, keywords: total)
     if number(value) and name in ("real", "imag"):
@@ -293,7 +297,7 @@ def context(tracer: Tracer, expression: tree.Expression) -> bool:
     name = getattr(value, "name", "")
     if name in ("no_grad", "inference_mode"):
         return False
-    if name in ("enable_grad", "set_grad_enabled"):
+    if name == "enable_grad":
         return True
     raise SyntaxFault(
         "`with` takes no_grad() only", expression.span, "write `with torch.no_grad():`"
