@@ -90,6 +90,9 @@ class UserFunction:
     scope: dict[str, Any]
     is_def: bool
 
+    def __repr__(self) -> str:
+        return f"<function {self.name}>"
+
 
 class Scope(dict[str, Any]):
     """Names of a function's body; others are looked up where it was defined."""

@@ -1,0 +1,105 @@
+"""What the language refuses of itself: a file, and what is said of it and where."""
+
+from __future__ import annotations
+
+import pytest
+
+from gradcli import GradcliError, loads
+
+REFUSED = {  # a file, and the sentence; those of Python and PyTorch have their words
+    # calls
+    "allclose(ones(2), ones(2), rtol=ones(1))": "a tolerance is a number, not a tensor",
+    "equal(ones(2))": "equal() takes two tensors (1 given)",
+    "result_type(1)": "result_type() takes two tensors or numbers (1 given)",
+    "x = 2.\nx(3)": "`x` is a number, which cannot be called",
+    "x = param(1.)\nx(3)": "`x` is a tensor of shape [], which cannot be called",
+    "'a'(1)": "a string cannot be called",
+    "def f(x, y):\n    return x\nf(1, x=2)": "f() got multiple values for argument 'x'",
+    "def f(x):\n    return x\nf(1, z=2)": "f() got an unexpected keyword argument 'z'",
+    "softmax(2., 0., 1., 2., 3., 4.)": "softmax() takes 3 positional arguments but 6 were given",
+    "float(1, 2)": "float() takes one argument (2 given)",
+    "list(1, 2)": "list() takes one argument (2 given)",
+    "enumerate([1.], 'a')": "enumerate() starts at an integer, not at a string",
+    "enumerate()": "enumerate() needs an argument",
+    "reversed([1], [2])": "reversed() takes one argument (2 given)",
+    "range(0, 3, 0)": "the step of range() must not be zero",
+    "range()": "range() takes one to three integers (0 given)",
+    "len(2)": "an integer has no length",
+    "len(tensor(1.))": "len() of a 0-d tensor",
+    "zeros_like(2.)": "argument 'input' must be a Tensor, not float",
+    "F.dropout(2.)": "dropout(): argument 'input' must be a Tensor",
+    "F.dropout(ones(2), 1.5)": "dropout probability has to be between 0 and 1, but got 1.5",
+    "F.dropout1d(ones(2))": "Feature dropout requires at least 2 dimensions in the input",
+    # derivatives
+    "grad([], param(1.))": "grad requires non-empty outputs.",
+    "w = param(1.)\ngrad(w*w, w, None, True, True, True, True, True, True)": "grad()",
+    "def f(x):\n    return x\ngrad(f, 3)(1.)": "argnums",
+    "def f(x):\n    return x\ngrad(f, 0.5)": "argnums must be integers, not a number",
+    "def f(x):\n    return x\nhessian(f)(1., 2.)": "a hessian is taken at one argument (2 given)",
+    "w = param(1.)\njvp(w*w, (), 1.)": "jvp() needs inputs",
+    "w = param(1.)\njvp(w*w, (w, w), (ones(()),))": "got 2 inputs and 1 vectors",
+    "2 .backward()": "an integer has no attribute `backward`",
+    # items and members
+    "x = ones(2)\nx[0.5:]": "slice indices must be integers, not a number",
+    "x = ones(2)\nx[0] = [1.]": "can't assign a list to a tensor",
+    "x = ones(2)\nx[0] = 'a'": "can't assign a string to a tensor",
+    "x = (1, 2)\nx[0] = 3": "`x[0]` cannot be assigned to",
+    "x = ones(2)\nx.shape = 2": "`x.shape` cannot be assigned to",
+    "x = 2.\nx.grad = None": "`x.grad` cannot be assigned to",
+    "[1, 2].pop()": "a list has no attribute `pop`",
+    "x = [None]\nx[3]": "index 3 is out of range for a list of 1 item",
+    "y = *[1, 2]": "expected `,` here",
+    # operators
+    "1 << -1": "`<<`: negative shift count",
+    "'a' - 1": "`-` cannot combine a string and an integer",
+    "1 << 100000000": "the result of `<<` has more than",
+    "(1 << 4000) * (1 << 4000) * (1 << 4000)": "the result of `*` has more than 8192 bits",
+    "ones(2) < ones(2) < ones(2)": "a chained comparison of tensors is ambiguous",
+    "x = ones(2)\nx += 'a'": "`+` cannot combine a tensor of shape [2] and a string",
+    # numbers and annotations
+    "tensor([1., [2.]])": "expected a number but got a list of length 1",
+    "tensor([[1., 2.], 3.])": "expected a list of length 2 at dim 1, got a number",
+    "tensor([[1., 2.], [3.]])": "expected",
+    "x: float32 = ones(2)": "the dtype is stated as float32, but it is float64",
+    "x: float46[2] = ones(2)": "`float46` is not a dtype",
+    "x: float64[2, 2] = ones(2)": "stated as float64[2, 2], but the shape is [2]",
+    "x: float64[3] = ones(2)": "the size is stated as 3, but dimension 0 here has size 2",
+    "k = tensor(3)\nx: float64[k] = ones(2)": "the size is stated as `k` = 3",
+    "x: float64['a'] = ones(2)": "a size is an integer or a name, not a string",
+    "x: float64[n, n] = ones(2, 3)": "`n` is 2 since line 1, but dimension 1 here has size 3",
+    # statements
+    "with ones(2):\n    y = 1": "`with` takes no_grad() only",
+    "with set_grad_enabled(False):\n    y = 1": "set_grad_enabled",
+    "break": "'break' outside loop",
+    "return 1": "'return' outside function",
+    "from os import path": "cannot import `os`",
+    "import torch\ntorch.hub": "`torch` has no `hub` here",
+    "x = param(ones(2))*1\nx += ones(2, dtype=complex128)":
+        "result type complex128 can't be cast to the desired output type float64",
+    "x = ones(2, dtype=float32)\nx += ones(2)":
+        "result type float64 can't be cast to the desired output type float32",
+    "from torch.nn import nope": "cannot import `nope` from `torch.nn`",
+    "f = sin\nf.name": "the function `sin` has no attribute `name`",
+    "x = max([])": "max() argument 'input' must be a tensor, not list []",
+    "sum()": "sum() missing argument 'input'",
+    "sum([[1., 2.], [3.]])": "sum of a list of lists",
+    "x = ones(2)\nassert allclose(x)": "allclose() takes two tensors",
+    "x = ones(2)\nassert equal(x)": "equal() takes two tensors (1 given)",
+    "x = linalg.svd(eye(2))\nx['a']": "a tuple of results cannot be indexed with a string",
+    "x = param(ones(3))\nv = x[1:]\nx[0] = 1":
+        "a view of a leaf Variable that requires grad is being used in an in-place operation.",
+    "matmul(2., ones(2))": "matmul(): argument 'input' must be a Tensor, not float",
+    "dot(ones(2), 2.)": "dot(): argument must be a Tensor, not float",
+    "x = {}": "`{` is not part of the language",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_a_refusal_says_what_is_wrong_and_where(text: str) -> None:
+    with pytest.raises(GradcliError) as caught:
+        loads(text)
+    assert REFUSED[text] in caught.value.message, caught.value.message
+    assert caught.value.span is not None
+    assert caught.value.source is not None
+    line = caught.value.source.line_of(caught.value.span)
+    assert line <= text.count("\n") + 1
