@@ -151,8 +151,9 @@ def farthest(x: Array, y: Array, count: int) -> list[tuple[tuple[int, ...], floa
         x, y = np.broadcast_arrays(x, y)
     except ValueError:
         return []
-    with np.errstate(all="ignore"):
-        gap = np.nan_to_num(np.abs(x - y), nan=np.inf).reshape(-1)
+    with np.errstate(all="ignore"):  # booleans have no difference, and unsigned integers wrap
+        gap = np.abs(np.subtract(x, y, dtype=np.complex128))
+        gap = np.nan_to_num(gap, nan=np.inf).reshape(-1)
     order = [i for i in np.argsort(-gap, kind="stable")[:count] if gap[i] > 0]
     places = [tuple(int(k) for k in np.unravel_index(i, x.shape)) for i in order]
     return [(p, _number(x[p]), _number(y[p])) for p in places]

@@ -186,8 +186,8 @@ def _draw(
         x = low + (high - low) * generator.uniform(MARGIN, 1 - MARGIN, shape)
     elif np.isfinite(low) or positive:
         x = (low if np.isfinite(low) else 0.0) + np.abs(x) + MARGIN
-    elif np.isfinite(high):
-        x = high - np.abs(x) - MARGIN
+    else:
+        assert not np.isfinite(high), "no row is bounded above alone"
     if dtype.kind == "c":
         x = x + 1j * generator.standard_normal(shape)
     return Binding(np.asarray(x).astype(dtype), parameter=True)
@@ -195,10 +195,9 @@ def _draw(
 
 def _interval(session: Session, name: str) -> Interval:
     """Return where the operations that use an input directly are all defined."""
-    value: Any = session.tracer.scope.get(name)
+    value = session.tracer.scope[name]
+    assert isinstance(value, Node), "an input is not assigned to"
     low, high = REAL
-    if not isinstance(value, Node):
-        return low, high
     for op, slot in _uses(session.graph, value.id):
         if op is not None and slot < len(op.domain):
             low, high = max(low, op.domain[slot][0]), min(high, op.domain[slot][1])
