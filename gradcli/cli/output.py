@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from io import StringIO
+from io import StringIO, TextIOWrapper
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -126,6 +126,8 @@ def show(renderable: Any, path: Path | None = None) -> None:
     from rich.console import Console
 
     if path is None:
+        if isinstance(sys.stdout, TextIOWrapper):  # no character is beyond any terminal
+            sys.stdout.reconfigure(errors="backslashreplace")
         Console(highlight=False).print(renderable, crop=False)
         return
     console = Console(file=StringIO(), highlight=False, no_color=True, force_terminal=False)

@@ -6,14 +6,19 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import Console, ConsoleOptions, OverflowMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from gradcli.reference import Entry
+from gradcli.render.words import harmless
 
 SCHEMA = "gradcli.ops/1"
 PAGE = 3  # so many operations or fewer are shown whole
+_SPELLED = str.maketrans({  # the signs of the table's formulas, for consoles of ASCII
+    "∞": "inf", "·": "*", "≤": "<=", "²": "^2", "ᵃ": "^a", "ᵇ": "^b", "ᴴ": "^H", "ᵀ": "^T",
+    "α": "alpha", "β": "beta", "λ": "lambda", "π": "pi", "Γ": "Gamma", "ζ": "zeta",
+})  # fmt: skip
 
 
 def render(entries: Sequence[Entry], others: Sequence[Entry] = ()) -> RenderableType:
@@ -32,16 +37,18 @@ class _Lines:
         self, console: Console, options: ConsoleOptions
     ) -> Iterator[RenderableType]:
         table = Table(box=None, show_edge=False, pad_edge=False, header_style="bold")
-        table.add_column("operation", no_wrap=True)
+        # rich's own ellipsis is a character that a console of ASCII does not have
+        cut: OverflowMethod = "crop" if options.ascii_only else "ellipsis"
+        table.add_column("operation", no_wrap=True, overflow=cut)
         table.add_column("what it is", ratio=1)
-        table.add_column("grad_fn", no_wrap=True)
+        table.add_column("grad_fn", no_wrap=True, overflow=cut)
         for entry in self.entries:
             names = [d.grad_fn for d in entry.derivatives] or list(entry.steps)
             more = f" +{len(names) - 1}" if len(names) > 1 else ""
             grad_fn = f"{names[0]}{more}" if names else "none"
             table.add_row(
                 entry.name,
-                entry.doc,
+                Text(_plain(entry.doc, options)),
                 Text(grad_fn, style="" if names else "dim"),
             )
         yield table
@@ -60,12 +67,12 @@ class _Pages:
             if i:
                 yield Text()
             yield Text(entry.signature, style="bold")
-            yield Text(f"  {entry.doc}")
+            yield Text(f"  {_plain(entry.doc, options)}")
             table = Table.grid(padding=(0, 2, 0, 0))
             table.add_column(style="dim", no_wrap=True)
             table.add_column(overflow="fold")
             for name, text in _facts(entry):
-                table.add_row(f"  {name}", text)
+                table.add_row(f"  {name}", Text(_plain(text, options)))
             yield table
         if self.others:
             names = ", ".join(entry.name for entry in self.others)
@@ -87,6 +94,12 @@ def _facts(entry: Entry) -> Iterator[tuple[str, str]]:
         yield "also", ", ".join(entry.aliases)
     if entry.examples:
         yield "examples", "; ".join(entry.examples)
+
+
+def _plain(text: str, options: ConsoleOptions) -> str:
+    """Return a formula as a console can write it."""
+    return harmless(text.translate(_SPELLED) if options.ascii_only else text,
+                    ascii_only=options.ascii_only)  # fmt: skip
 
 
 def _end(x: float) -> str:

@@ -95,7 +95,7 @@ RELATED = {
     "`b` lacks a sum over dimensions 0, 1: summed, it is `a`": [(A.sum(), A)],
     "`a` lacks a sum over dimension 1: summed, it is `b`": [(A, A.sum(1))],
     "`b` is `a` plus 2 at every point": [(A[0, :1], A[0, :1] + 2), (A[1, :1], A[1, :1] + 2)],
-    "": [(A, A + [[0, 1], [0, 2]])],
+    "": [(A, A + np.array([[0, 1], [0, 2]]))],
 }
 
 
