@@ -67,9 +67,13 @@ def _on_numbers(row: Row, name: str, tracer: Tracer, args: Args, keywords: Keywo
         return results_of(row.call((first, *args[1:]), keywords), name)
     with np.errstate(all="ignore"):
         result = row.call(tuple(np.asarray(x) if number(x) else x for x in args), keywords)
-    if isinstance(result, np.ndarray | np.generic):
-        return tracer.graph.leaf(np.asarray(result)) if result.ndim else result.item()
-    return result
+    if isinstance(result, tuple):
+        return tuple(_number(tracer, x) for x in result)
+    return _number(tracer, result)
+
+
+def _number(tracer: Tracer, x: Any) -> Any:
+    return x.item() if not np.ndim(x) else tracer.graph.leaf(np.asarray(x))
 
 
 def only(args: Args, keywords: Keywords, name: str) -> Any:

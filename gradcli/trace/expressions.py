@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.errors import ArgumentFault, NameFault, ShapeFault, SyntaxFault
+from gradcli.errors import ArgumentFault, NameFault, ShapeFault
 from gradcli.graph import Node
 from gradcli.syntax import tree
 from gradcli.trace import operators
@@ -145,21 +145,19 @@ def _unary(tracer: Tracer, e: tree.Unary) -> Any:
 
 
 def _compare(tracer: Tracer, e: tree.Compare) -> Any:
-    left = tracer.evaluate(e.first)
-    for i, (operator, expression) in enumerate(e.rest):
-        right = tracer.evaluate(expression)
-        tracer.graph.span = e.span
-        result = operators.compare(tracer, operator, left, right)
-        if i == len(e.rest) - 1:
-            return result
+    left, result = tracer.evaluate(e.first), None
+    for operator, expression in e.rest:
         if isinstance(result, Node) and result.shape:
             raise ArgumentFault(
                 "a chained comparison of tensors is ambiguous", e.span, "write (a < b) & (b < c)"
             )
-        if not tracer.truth(result):
+        if result is not None and not tracer.truth(result):
             return result
+        right = tracer.evaluate(expression)
+        tracer.graph.span = e.span
+        result = operators.compare(tracer, operator, left, right)
         left = right
-    return None
+    return result
 
 
 def holds(tracer: Tracer, test: tree.Expression) -> bool:
@@ -219,10 +217,6 @@ def _comprehension(tracer: Tracer, e: tree.Comprehension) -> list[Any]:
     return found
 
 
-def _starred(tracer: Tracer, e: tree.Starred) -> Any:
-    raise SyntaxFault("a starred expression cannot stand here", e.span)
-
-
 EXPRESSIONS: dict[type, Callable[[Tracer, Any], Any]] = {
     tree.Constant: lambda tracer, e: e.value,
     tree.Name: _name,
@@ -243,5 +237,4 @@ EXPRESSIONS: dict[type, Callable[[Tracer, Any], Any]] = {
     tree.Subscript: _subscript,
     tree.Slice: _slice,
     tree.Call: _call,
-    tree.Starred: _starred,
 }

@@ -43,8 +43,6 @@ def _imported(s: tree.Import) -> Any:
     found = member(Namespace(s.module), s.imported or "")
     if found is None:
         found = lookup(s.imported or "", bare=False)
-    if found is None and f"{s.module}.{s.imported}" in MODULES:
-        found = Namespace(f"{s.module}.{s.imported}")
     if found is None:
         raise NameFault(
             f"cannot import `{s.imported}` from `{s.module}`: it is not built in",

@@ -65,8 +65,6 @@ def _targets(target: Any) -> set[str]:
             names.add(item.id)
         elif isinstance(item, tree.Group):
             stack.append(item.inner)
-        elif isinstance(item, tree.Starred):
-            stack.append(item.value)
         elif isinstance(item, tree.TupleDisplay | tree.ListDisplay):
             stack.extend(item.items)
     return names

@@ -82,10 +82,7 @@ def _on_tensors(operator: str, left: Any, right: Any) -> Any:
                     f'"{BITWISE[operator]}_cpu" not implemented for {side.dtype.name}',
                     hint="use `**` for powers" if operator == "^" else "these need integers",
                 )
-    try:
-        return BINARY[operator](left, right)
-    except TypeError:
-        raise _uncombined(operator, left, right) from None
+    return BINARY[operator](left, right)
 
 
 def _uncombined(operator: str, left: Any, right: Any) -> ArgumentFault:
