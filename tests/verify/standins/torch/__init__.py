@@ -79,7 +79,7 @@ class Tensor:
     def float(self) -> Tensor:
         return Tensor(self.array.astype(np.float32))
 
-    def to(self, d: dtype) -> Tensor:
+    def to(self, d: Any) -> Tensor:
         return Tensor(self.array.astype(d.name))
 
     def requires_grad_(self, on: Any = True) -> Tensor:
@@ -104,8 +104,8 @@ class Tensor:
         self.array = self.array - other.array
         return self
 
-    def backward(self) -> None:
-        for x, g in _gradients(self):
+    def backward(self, retain_graph: Any = False) -> None:
+        for x, g in _gradients(self, retain_graph):
             if x.is_leaf and x.requires_grad:
                 x.grad = Tensor(g if x.grad is None else x.grad.array + g)
 
@@ -231,7 +231,7 @@ def min(a: Tensor) -> Tensor:
 
 
 def pow(a: Tensor, k: Any) -> Tensor:
-    return a**k
+    return a.__pow__(k)
 
 
 def stack(tensors: Sequence[Tensor]) -> Tensor:

@@ -56,13 +56,17 @@ def _widened(a: Any, widths: Any, value: Any = 0) -> Any:
 # ---- windows -------------------------------------------------------------------------------
 
 
+def _every(steps: Any) -> Any:
+    """Return an index that takes every so-manieth element of the last dimensions."""
+    return (..., *(slice(None, None, step) for step in steps))
+
+
 def _windows(a: Any, sizes: Any, strides: Any, dilation: Any) -> Any:
     """Return the windows of the last dimensions: first where they begin, then what is inside."""
     rank, dilation = len(sizes), dilation or (1,) * len(sizes)
     reach = tuple(d * (k - 1) + 1 for k, d in zip(sizes, dilation, strict=True))
     found = sliding_window_view(a, reach, tuple(range(a.ndim - rank, a.ndim)))
-    return found[(..., *(slice(None, None, s) for s in strides),
-                  *(slice(None, None, d) for d in dilation))]  # fmt: skip
+    return found[_every((*strides, *dilation))]
 
 
 @arrays
@@ -82,7 +86,7 @@ def conv_general_dilated(
     if lhs_dilation is not None:
         apart = [s * (n - 1) + 1 for n, s in zip(a.shape[2:], lhs_dilation, strict=True)]
         spread = np.zeros((*a.shape[:2], *apart), a.dtype)
-        spread[(..., *(slice(None, None, s) for s in lhs_dilation))] = a
+        spread[_every(lhs_dilation)] = a
         a = spread
     a = _widened(a, [(0, 0), (0, 0), *padding])
     windows = _windows(a, w.shape[2:], strides, rhs_dilation)
