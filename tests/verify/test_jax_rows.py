@@ -22,7 +22,8 @@ PLAIN = {  # operations, and the tensors that they are called with
         "i // j", "i // 2.", "div(i, j, rounding_mode='trunc')",
         "div(i/2, j, rounding_mode='trunc')", "7 % j", "i.abs().bincount()",
         "bincount(abs(j), weights=j/3, minlength=12)", "sign(i)", "count_nonzero(i)",
-        "F.one_hot(abs(j))", "F.one_hot(abs(j), 9)", "heaviside(i/2, j/3)", "i.to(bool)",
+        "F.one_hot(abs(j))", "F.one_hot(abs(j), 9)", "heaviside(i/2, j/3)",
+        "where(i > 0, 1.5, 0.)", "i.to(bool)",
         "i.to(bool).sign()", "i[i > 0]", "i**2", "sum(i)", "i.to(float32)",
     ),
     TRUTH: (
@@ -88,6 +89,14 @@ PLAIN = {  # operations, and the tensors that they are called with
         "F.scaled_dot_product_attention(s.view(2, 2), t.view(2, 2), s.view(2, 2), "
         "t.view(2, 2) > 2)", "F.gelu(s, approximate='tanh')", "linalg.svd(s.view(1, 4)).S",
         "dist(s, t, 3.)",
+        # arguments that take another way
+        "elu(-s, 1.5, 2., 0.5)", "mode(s.view(2, 2), 1, keepdim=True).values",
+        "linalg.solve(s.view(2, 2), t.view(2, 2), left=False)", "(s + 2j*t).to(float64)",
+        "F.batch_norm(s.view(2, 2), s[:2], t[2:], s[1:3], t[:2])",
+        "F.avg_pool1d(s[:3].view(1, 3), 1, 3, ceil_mode=True)",
+        "F.scaled_dot_product_attention(*(s.view(1, 1, 2, 2),)*3, is_causal=True)",
+        "F.scaled_dot_product_attention(*(s.view(1, 1, 2, 2),)*3, t.view(2, 2) > 2)",
+        "F.scaled_dot_product_attention(*(s.view(1, 1, 2, 2),)*3, t.view(2, 2))",
     ),
 }  # fmt: skip
 WEIGHTED = "w = param([[1., 2.], [3., 4.], [5., -6.]])\n"

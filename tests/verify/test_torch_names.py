@@ -26,8 +26,10 @@ SAME = {  # a file that both sides agree on, and the gradient of w there, where 
         "import torch\nw = torch.tensor([1., 2.], requires_grad=True)\ny = torch.sum(w*w)\n",
         [2, 4]),
     "a module under another name": (
-        "import torch as t\nfrom torch.nn import functional as G\nimport torch.nn.functional as H\n"
-        "w = t.tensor([0., 0.], requires_grad=True)\ny = sum(G.softplus(w)) + H.softplus(w).sum()\n",
+        "import torch as t\nfrom torch.nn import functional as G\n"
+        "import torch.nn.functional as H\n"
+        "w = t.tensor([0., 0.], requires_grad=True)\n"
+        "y = sum(G.softplus(w)) + H.softplus(w).sum()\n",
         [1, 1]),
     "python's own functions": (
         "w = param([1., 2.])\nk = int(2.5) + len([1, 2]) + sum([1, 2]) + max([1, 3]) + abs(-1)\n"
@@ -112,7 +114,7 @@ def test_what_pytorch_does_not_run_is_said_with_its_line(
     assert str(before) == "torch.float32"
 
 
-def test_an_error_outside_the_file_has_no_line(torch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_outside_the_file_has_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
     session = session_of("w = param(1.)\n")
 
     # a tree that Python does not compile: there is no line of the file that could have run
@@ -128,7 +130,7 @@ def test_files_of_data_are_read_by_gradcli(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.array([4.0, 5.0]))
     text = "d = load('d.npz')\nx = load('x.npy')\nw = param(2.)\na = d['a']\ny = sum(w*x*a)\n"
     found = compared(text, tmp_path)
-    assert {c.name: c.differs for c in found.tensors} == {n: () for n in ("x", "w", "a", "y")}
+    assert {c.name: c.differs for c in found.tensors} == dict.fromkeys(("x", "w", "a", "y"), ())
     assert next(c for c in found.tensors if c.name == "w").theirs.grad == 14
 
 
