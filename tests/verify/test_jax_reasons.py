@@ -173,7 +173,7 @@ def test_a_step_through_what_jax_lacks_is_left_out(
 ) -> None:
     from gradcli.verify.jax_rows import ROWS
 
-    monkeypatch.delitem(ROWS, "exp")  # type: ignore[arg-type]
+    monkeypatch.delitem(ROWS, "exp")
     found = comparisons(f"x = param(2.)\nq = exp(x)\ng = {step}\ny = x*x\n")
     assert {u.name: u.op for u in found.unstated} == {"q": "exp", "g": "exp"}
     assert [(c.name, c.differs) for c in found.tensors] == [("x", ()), ("y", ())]
