@@ -558,3 +558,23 @@ def test_a_file_with_wrong_bytes_gives_arrays_or_an_input_fault(
     except InputFault:
         return
     assert all(array.dtype in DTYPES.values() for array in got.values())
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError(), "`x.json` does not fit into the memory"),
+        (PermissionError(13, "Permission denied"), "`x.json` cannot be read: Permission denied"),
+    ],
+)
+def test_what_the_system_refuses_is_an_error_of_the_file(
+    error: BaseException, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise error
+
+    (tmp_path / "x.json").write_text("[1]", encoding="utf-8")
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(InputFault) as caught:
+        load("x.json", tmp_path)
+    assert caught.value.message == said

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import stat
+import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
 from gradcli.cli import main, output
+from gradcli.cli.check import _progress
 from gradcli.cli.output import guarded
 from tests.cli.runner import run
 
@@ -211,3 +214,36 @@ def test_a_terminal_of_ascii_shows_many_files(tmp_path: Path) -> None:
     assert outcome.status == 1
     assert "\\xe9.expr" in outcome.output
     assert "2 files checked, 2 wrong" in outcome.output
+
+
+# ---- progress ------------------------------------------------------------------------------
+
+
+def test_a_bar_is_shown_to_people_when_the_work_takes_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr("gradcli.cli.check.PATIENCE", 3600.0)
+    with _progress("files") as advance:
+        advance(1, 4)
+    assert terminal.getvalue() == ""
+    monkeypatch.setattr("gradcli.cli.check.PATIENCE", 0.0)
+    with _progress("files") as advance:
+        advance(1, 4)
+        advance(2, 4)
+    assert "files" in terminal.getvalue()
+    assert "50%" in terminal.getvalue()
+
+
+def test_a_pipe_gets_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", pipe)
+    monkeypatch.setattr("gradcli.cli.check.PATIENCE", 0.0)
+    with _progress("files") as advance:
+        advance(1, 4)
+    assert pipe.getvalue() == ""
