@@ -44,6 +44,10 @@ REFUSED = {  # a file, and the sentence; those of Python and PyTorch have their 
     "F.batch_norm(ones(2, 2), zeros(2), None, training=True)":
         "running_mean and running_var must either both be None or neither be None",
     # derivatives
+    "x = param([3., 1.])\ny = x.sort().values.sum()\ny.backward()\ny.backward()":
+        "Trying to backward through the graph a second time",
+    "x = param([3., 1.])\nv, i = (x*1).sort()\nv.sum().backward()\nv.sum().backward()":
+        "Trying to backward through the graph a second time",
     "torch.autograd.backward(2.)": "backward() of a number",
     "grad(2)": "grad() cannot differentiate an integer",
     "grad([], param(1.))": "grad requires non-empty outputs.",

@@ -61,6 +61,12 @@ PRINTED = {  # a file, and what it prints: values by hand
     "m = zeros(1)\nv = ones(1)\nwith no_grad():\n"
     "    y = F.batch_norm(tensor([[1.], [3.]]), m, v, training=True)\nprint(m, v)":
         "tensor([0.2000]) tensor([1.1000])",  # 0.1 of the mean 2; 0.9 + 0.1 of the variance 2
+    "x = param([1., 2.])\nprint(jacobian(zeros(0)*x.sum(), x).shape)": "torch.Size([0, 2])",
+    "x = param([1., 2.])\ny = param(3.)\nprint(jvp(x*y + y, (y,), (tensor(1.),)).detach())":
+        "tensor([2., 3.])",
+    "x = param([1., 2.])\nprint(jvp(x.detach()*2, x, ones(2)))": "tensor([0., 0.])",
+    "x = param([3., 1.])\ny = (x + 1).sum()\ny.backward()\ny.backward()\nprint(x.grad)":
+        "tensor([2., 2.])",  # nothing of it was saved
     # gradients of a list of inputs, and vectors
     "x = param(2.)\ny = param(3.)\nprint(vjp(x*y, (x, y), tensor(1.)))":
         "(tensor(3., grad_fn=<MulBackward0>), tensor(2., grad_fn=<MulBackward0>))",
