@@ -9,8 +9,8 @@ from gradcli import GradcliError, loads
 REFUSED = {  # a file, and the sentence; those of Python and PyTorch have their words
     # calls
     "allclose(ones(2), ones(2), rtol=ones(1))": "a tolerance is a number, not a tensor",
-    "equal(ones(2))": "equal() takes two tensors (1 given)",
-    "result_type(1)": "result_type() takes two tensors or numbers (1 given)",
+    "equal(ones(2))": "equal() missing argument 'other'",
+    "result_type(1)": "result_type() missing argument 'tensor2'",
     "x = 2.\nx(3)": "`x` is a number, which cannot be called",
     "x = param(1.)\nx(3)": "`x` is a tensor of shape [], which cannot be called",
     "'a'(1)": "a string cannot be called",
@@ -54,7 +54,7 @@ REFUSED = {  # a file, and the sentence; those of Python and PyTorch have their 
     "w = param(1.)\ngrad(w*w, w, None, True, True, True, True, True, True)": "grad()",
     "def f(x):\n    return x\ngrad(f, 3)(1.)": "argnums",
     "def f(x):\n    return x\ngrad(f, 0.5)": "argnums must be integers, not a number",
-    "def f(x):\n    return x\nhessian(f)(1., 2.)": "a hessian is taken at one argument (2 given)",
+    "def f(x):\n    return x\nhessian(f)(1., 2.)": "f() takes 1 argument but 2 were given",
     "w = param(1.)\njvp(w*w, (), 1.)": "jvp() needs inputs",
     "w = param(1.)\njvp(w*w, (w, w), (ones(()),))": "got 2 inputs and 1 vectors",
     "2 .backward()": "an integer has no attribute `backward`",
@@ -113,11 +113,11 @@ REFUSED = {  # a file, and the sentence; those of Python and PyTorch have their 
         "result type float64 can't be cast to the desired output type float32",
     "from torch.nn import nope": "cannot import `nope` from `torch.nn`",
     "f = sin\nf.name": "the function `sin` has no attribute `name`",
-    "x = max([])": "max() argument 'input' must be a tensor, not list []",
+    "x = max([])": "max() of no items",
     "sum()": "sum() missing argument 'input'",
     "sum([[1., 2.], [3.]])": "sum of a list of lists",
     "x = ones(2)\nassert allclose(x)": "allclose() takes two tensors",
-    "x = ones(2)\nassert equal(x)": "equal() takes two tensors (1 given)",
+    "x = ones(2)\nassert equal(x)": "equal() missing argument 'other'",
     "x = linalg.svd(eye(2))\nx['a']": "a tuple of results cannot be indexed with a string",
     "x = param(ones(3))\nv = x[1:]\nx[0] = 1":
         "a view of a leaf Variable that requires grad is being used in an in-place operation.",
