@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.ops.dtypes import COMPLEX128, FLOAT64, is_complex, is_differentiable, limits
+from gradcli.ops.dtypes import COMPLEX128, FLOAT64, factor, is_complex, is_differentiable, limits
 from gradcli.ops.elementwise import (
     LN2,
     Undefined,
@@ -69,7 +69,7 @@ def _second_wins(a: Any, b: Any, first: Any) -> Any:
 
 
 def _logaddexp(a: Any, b: Any) -> Any:
-    if not np.iscomplexobj(a) and not np.iscomplexobj(b):
+    if np.result_type(a, b).kind != "c":
         return np.logaddexp(a, b)
     top = np.where(np.real(a) < np.real(b), b, a)
     return np.log(np.exp(a - top) + np.exp(b - top)) + top
@@ -92,7 +92,7 @@ logaddexp2 = inexact("logaddexp2(input, other)", "Logaddexp2Backward0", np.logad
     lambda g, y, a, b: g / (1 + 2 ** (b - a)),
     lambda g, y, a, b: g / (1 + 2 ** (a - b)), doc="Logarithm to base 2 of 2ᵃ + 2ᵇ")
 ldexp = floating("ldexp(input, other)", "LdexpBackward0", lambda a, b: a * np.exp2(b),
-    lambda g, y, a, b: g * 2 ** b,
+    lambda g, y, a, b: g * 2.0 ** b,
     lambda g, y, a, b: g * y * LN2, doc="a · 2ᵇ")
 lerp_number = inexact("lerp.Scalar(input, end, weight: number)", "LerpBackward0", _lerp,
     lambda g, y, a, b, weight: g * (1 - weight),
@@ -103,7 +103,7 @@ lerp_tensor = inexact("lerp.Tensor(input, end, weight)", "LerpBackward1", _lerp,
     lambda g, y, a, b, weight: g * (b - a), doc="a + weight·(b - a)")
 addcmul = elementwise(
     "addcmul(input, tensor1, tensor2, value: number = 1)", "AddcmulBackward0",
-    lambda a, b, c, value: a + value * b * c,
+    lambda a, b, c, value: a + factor(value, a.dtype) * b * c,
     lambda g, y, a, b, c, value: g,
     lambda g, y, a, b, c, value: g * (c * value),
     lambda g, y, a, b, c, value: g * (b * value), doc="a + value·b·c")
@@ -154,7 +154,8 @@ copysign = floating("copysign(input, other)",
     lambda a, b: "CopysignBackward1" if number(b) else "CopysignBackward0", np.copysign,
     lambda g, y, a, b: g * (sgn(a) * sgn(y)),
     lambda g, y, a, b: zeros_like(g), wraps=False, doc="|a| with the sign of b", kink="0 at 0")
-heaviside = elementwise("heaviside(input, values)", "NotImplemented", np.heaviside,
+heaviside = elementwise("heaviside(input, values)", "NotImplemented",
+    lambda a, b: np.where(a == 0, b, a > 0),
     Undefined("heaviside"), Undefined("heaviside"), wraps=False,
     doc="0 below 0, 1 above, the second at 0")
 nextafter = inexact("nextafter(input, other)", "NextafterBackward0", np.nextafter,

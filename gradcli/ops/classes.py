@@ -89,10 +89,11 @@ def _nll_parts(
 ) -> tuple[Any, Any, int]:
     """Return each target's share of the loss, its index along the classes, and their dimension."""
     share = nll_weights(a, target, weight, ignore_index=ignore_index)
+    ignored = eq(target, ignore_index)
     if reduction == "mean":
-        share = share / sum_(share)
+        share = where(ignored, 0.0, share / sum_(share))
     dim = _class_dim(a.shape)
-    picked = where(eq(target, ignore_index), 0, target)
+    picked = where(ignored, 0, target)
     return share, unsqueeze(picked, dim=dim), dim
 
 

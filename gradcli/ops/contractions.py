@@ -95,6 +95,8 @@ def _vander(x: Any, count: Any, increasing: bool) -> Any:
 
 def _linalg_vander(x: Any, count: Any) -> Any:
     count = x.shape[-1] if count is None else count
+    if count < 1:
+        raise ArgumentFault("N must be at least 1.", hint="it is how many powers there are")
     columns = expand(unsqueeze(x, dim=-1), size=(*x.shape, count - 1))
     ones = np.ones((*x.shape, 1), x.dtype)
     return cat(ones, cumprod(columns, dim=-1), dim=-1)

@@ -126,8 +126,17 @@ def _convolution_meta(
     a: Any, w: Any, bias: Any, stride: Shape, padding: Shape, dilation: Shape,
     transposed: bool, output_padding: Shape, groups: int,
 ) -> Meta:  # fmt: skip
+    _check_convolution(a, w, bias, stride, padding, dilation, transposed, groups)
     if transposed:
         size = _transposed_size(a, w, stride, padding, dilation, output_padding)
+        if min(output_padding) < 0:
+            raise ArgumentFault("negative output_padding is not supported")
+        if min(size) < 1:
+            given, found = (f"({' x '.join(map(str, x))})" for x in (a.shape[2:], size))
+            raise ShapeFault(
+                f"Given input size per channel: {given}. Calculated output size per channel: "
+                f"{found}. Output size is too small"
+            )
         return Meta((a.shape[0], w.shape[1] * groups, *size), a.dtype)
     counts = window_counts(a.shape[2:], w.shape[2:], stride, padding, dilation)
     return Meta((a.shape[0], w.shape[0], *counts), a.dtype)
@@ -254,6 +263,8 @@ def _check_convolution(
     groups: int,
 ) -> None:  # fmt: skip
     rank = len(stride)
+    for name, values in (("padding", pad), ("dilation", dilation)):
+        per_dim(name, values, rank)
     if len(w.shape) != rank + 2:
         raise ShapeFault(
             f"expected stride to be a single integer value or a list of {len(w.shape) - 2} values "
@@ -332,7 +343,6 @@ def _conv(rank: int) -> Any:
             pad = (0,) * rank
         else:
             pad = per_dim("padding", padding, rank)
-        _check_convolution(x, w, bias, stride, pad, dilation, False, groups)
         y = convolution(x, w, bias, stride=stride, padding=pad, dilation=dilation,
                         transposed=False, output_padding=(0,) * rank, groups=groups)  # fmt: skip
         return squeeze_dim(y, dim=(0,)) if alone else y
@@ -357,7 +367,6 @@ def _conv_transpose(rank: int) -> Any:
         stride, dilation = per_dim("stride", stride, rank), per_dim("dilation", dilation, rank)
         pad = per_dim("padding", padding, rank)
         more = per_dim("output_padding", output_padding, rank)
-        _check_convolution(x, w, bias, stride, pad, dilation, True, groups)
         if any(o >= max(s, d) for o, s, d in zip(more, stride, dilation, strict=True)):
             raise ArgumentFault(
                 "output padding must be smaller than either stride or dilation, but got "

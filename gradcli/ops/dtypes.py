@@ -78,6 +78,11 @@ def is_complex(dtype: DType) -> bool:
     return dtype.kind == "c"
 
 
+def factor(value: Any, dtype: DType) -> Any:
+    """Return a number as it multiplies tensors of a dtype: cut to a whole one beside integers."""
+    return int(value) if dtype.kind in "iu" else value
+
+
 def is_differentiable(dtype: DType) -> bool:
     """Say whether a tensor of a dtype can require a gradient: floating point and complex."""
     return dtype.kind in "fcV"

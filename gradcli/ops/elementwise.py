@@ -155,7 +155,7 @@ pow_tensor = elementwise("pow.Tensor_Tensor(input, exponent)", "PowBackward1",
     lambda g, y, a, b: g * where(logical_and(eq(a, 0), ge(b, 0)), 0.0, y * log(a)),
     doc="a to the power of b", domain=(POSITIVE, REAL))
 pow_base = elementwise("pow.Scalar(exponent, base: scalar)", "PowBackward2",
-    lambda b, base: np.power(base, b),
+    lambda b, base: _power_of_int(np.asarray(base), b) if b.dtype.kind in "iu" else base**b,
     lambda g, y, b, base:
         g * where(ge(b, 0), 0.0, y * float("-inf")) if base == 0 else g * (y * _log_of(base)),
     doc="A number to the power of b", examples="2 ** v")
@@ -366,6 +366,9 @@ def _remainder(a: Any, b: Any) -> Any:
 def _clamp_any(a: Any, low: Any, high: Any) -> Any:
     if low is None and high is None:
         raise ArgumentFault("torch.clamp: At least one of 'min' or 'max' must not be None")
+    for bound in (low, high):
+        if isinstance(bound, tuple | list):
+            raise ArgumentFault("clamp() takes numbers or tensors for its bounds, not a list")
     if all(x is None or number(x) for x in (low, high)):
         return clamp_number(a, min=low, max=high)
     return clamp_tensor(a, low, high)

@@ -33,6 +33,16 @@ def _index_meta(a: Any, dim: Any = None, keepdim: bool = False) -> Meta:
     return Meta(reduced(a.shape, dim, keepdim), INT64)
 
 
+def _place_meta(name: str) -> Any:
+    """Return the shape rule of argmax and argmin."""
+
+    def meta(a: Any, dim: Any = None, keepdim: bool = False) -> Meta:
+        _nonempty(name)(a, dim, keepdim)
+        return _index_meta(a, dim, keepdim)
+
+    return meta
+
+
 def _both_meta(a: Any, dim: Any, keepdim: bool) -> tuple[Meta, Meta]:
     one = _nonempty("aminmax")(a, dim, keepdim)
     return one, one
@@ -162,9 +172,9 @@ aminmax = primitive(Derivative,
     outputs="min max", doc="Smallest and largest elements", kink="a tie is shared evenly",
     examples="aminmax(v)[0]; aminmax(M, dim=1).max")
 argmax = primitive(Derivative, "argmax(input, dim: dim = None, keepdim: bool = False)", "",
-    _arg(np.argmax), _index_meta, doc="Index of the largest element")
+    _arg(np.argmax), _place_meta("argmax"), doc="Index of the largest element")
 argmin = primitive(Derivative, "argmin(input, dim: dim = None, keepdim: bool = False)", "",
-    _arg(np.argmin), _index_meta, doc="Index of the smallest element")
+    _arg(np.argmin), _place_meta("argmin"), doc="Index of the smallest element")
 # fmt: on
 
 
@@ -172,6 +182,9 @@ def _extremum(whole: Any, along: Any, pair: Any) -> Any:
     def expand(a: Any, dim: Any = None, keepdim: bool = False, other: Any = None) -> Any:
         if other is not None or (dim is not None and hasattr(dim, "dtype")):
             return pair(a, dim if other is None else other)
+        if isinstance(dim, tuple | list):
+            raise ArgumentFault(f"{whole.name}() takes one dimension, not {tuple(dim)}",
+                                hint=f"a{whole.name} takes several")  # fmt: skip
         return whole(a) if dim is None else along(a, dim=dim, keepdim=keepdim)
 
     return expand

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.errors import ArgumentFault
+from gradcli.errors import ArgumentFault, DtypeFault
 from gradcli.ops.meta import Meta, Shape, packed, shown, strides_of
 from gradcli.ops.rule import Multilinear, concrete, primitive
 
@@ -173,6 +173,12 @@ def _gather_backward(g: Any, index: Any, dim: int, size: Shape) -> Any:
 
 
 # ---- the rows ------------------------------------------------------------------------------
+def _take_meta(a: Any, index: Any) -> Meta:
+    if index.dtype.kind not in "iu":
+        raise DtypeFault(f"take(): Expected a long tensor for index, but got {index.dtype.name}")
+    return Meta(index.shape, a.dtype)
+
+
 # fmt: off
 
 select = primitive(Multilinear,
@@ -217,7 +223,7 @@ index_backward = primitive(Multilinear,
 
 take = primitive(Multilinear,
     "take(input, index)", "TakeBackward0",
-    _take, lambda a, index: Meta(index.shape, a.dtype),
+    _take, _take_meta,
     lambda g, y, a, index: put_at(g, index, size=a.shape),
     doc="Elements at positions in the flat tensor", examples="M.take(tensor([0, 5, -1, 0]))")
 

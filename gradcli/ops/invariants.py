@@ -245,12 +245,19 @@ def _rank_meta(a: Any, **_: Any) -> Meta:
 
 
 def _rank(a: Any, tol: Any, hermitian: bool, atol: Any, rtol: Any) -> Any:
-    s = np.linalg.svd(a, compute_uv=False)
-    relative = rtol
-    if relative is None:
-        relative = 0.0 if atol or tol else max(a.shape[-2:]) * float(np.finfo(a.dtype).eps)
-    least = np.maximum(atol or tol or 0.0, relative * np.max(s, -1, keepdims=True, initial=0.0))
+    s = np.abs(np.linalg.eigvalsh(a)) if hermitian else np.linalg.svd(a, compute_uv=False)
+    if tol is not None:  # the older overload, which knows no relative tolerance
+        atol, rtol = tol, 0.0
+    absolute = 0.0 if atol is None else atol
+    if rtol is None:
+        rtol = 0.0 if absolute > 0 else max(a.shape[-2:]) * float(np.finfo(a.dtype).eps)
+    least = np.maximum(absolute, rtol * np.max(s, -1, keepdims=True, initial=0.0))
     return np.sum(s > least, -1)
+
+
+def _rank_meta(a: Any, tol: Any, hermitian: bool, atol: Any, rtol: Any) -> Meta:
+    matrices("linalg.matrix_rank", a, square=hermitian)
+    return Meta(a.shape[:-2], INT64)
 
 
 # fmt: off

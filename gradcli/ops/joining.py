@@ -14,7 +14,7 @@ from gradcli.ops.dtypes import promote
 from gradcli.ops.indexing import permuted, slice_
 from gradcli.ops.masks import masked_select
 from gradcli.ops.meta import Meta, Shape, dim_index, packed, shown, strides_of
-from gradcli.ops.rule import Composite, Multilinear, Variadic, composite, primitive
+from gradcli.ops.rule import Composite, Multilinear, Variadic, composite, concrete, primitive
 from gradcli.ops.shapes import (
     cat,
     expand,
@@ -195,6 +195,8 @@ def _tensor_split(a: Any, places: Any, dim: int) -> tuple[Any, ...]:
         )
     dim = dim_index(dim, len(a.shape))
     length = a.shape[dim]
+    if len(getattr(places, "shape", ())) == 1:
+        places = concrete(places).tolist()
     if isinstance(places, tuple | list):
         ends = [*(int(n) for n in places), length]
     else:
@@ -281,6 +283,8 @@ def _combinations(a: Any, r: int, with_replacement: bool) -> Any:
         raise ArgumentFault(f"Expect a 1D vector, but got shape {shown(a.shape)}")
     if r < 0:
         raise ArgumentFault(f"Expect a non-negative number, but got {r}")
+    if r == 0:
+        return slice_(a, dim=0, start=0, end=0, step=1)
     n = a.shape[0]
     mask = np.zeros((n,) * r, bool)
     for chosen in subsets(range(n + (r - 1) * with_replacement), r):
@@ -296,7 +300,7 @@ def _broadcast_tensors(tensors: Any) -> tuple[Any, ...]:
         raise ShapeFault(
             "The sizes of the tensors do not match: " + ", ".join(shown(a.shape) for a in tensors)
         ) from None
-    return tuple(expand(a, size=shape) for a in tensors)
+    return tuple(a if a.shape == shape else expand(a, size=shape) for a in tensors)
 
 
 # fmt: off

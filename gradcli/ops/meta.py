@@ -79,7 +79,11 @@ def reduced_dims(rank: int, dim: tuple[int, ...] | int | None) -> tuple[int, ...
     """Return the dimensions that a reduction runs over; None and () are all of them."""
     if dim is None or dim == ():
         return tuple(range(rank))
-    return tuple(d for d in ((dim,) if isinstance(dim, int) else dim) if rank)
+    dims = tuple(d for d in ((dim,) if isinstance(dim, int) else dim) if rank)
+    if len(set(dims)) < len(dims):
+        twice = next(d for d in dims if dims.count(d) > 1)
+        raise ShapeFault(f"dim {twice} appears multiple times in the list of dims")
+    return dims
 
 
 def reduced(shape: Shape, dim: tuple[int, ...] | int | None, keepdim: bool) -> Shape:

@@ -245,6 +245,8 @@ def _check_features(count: int, **vectors: Any) -> None:
 def _batch_norm(
     a: Any, centre: Any, spread: Any, w: Any, b: Any, training: bool, momentum: float, eps: float
 ) -> Any:
+    if len(a.shape) < 2:
+        raise ShapeFault(f"batch_norm takes 2 dimensions or more, not {shown(a.shape)}")
     if training:
         _check_batch(a.shape)
         if eps <= 0:

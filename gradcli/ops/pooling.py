@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from gradcli.errors import ArgumentFault, ShapeFault
+from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
+from gradcli.ops.dtypes import SCALAR_NAMES
 from gradcli.ops.elementwise import abs_, relu, sign
 from gradcli.ops.layout import pad_constant
 from gradcli.ops.meta import Shape, shown
@@ -72,6 +73,11 @@ def _each(name: str, field: str, value: Any, rank: int) -> Shape:
     return values * rank if len(values) == 1 else values
 
 
+def _check_ordered(a: Any, name: str) -> None:
+    if a.dtype.kind in "bc":
+        raise DtypeFault(f"\"{name}\" not implemented for '{SCALAR_NAMES[a.dtype.name]}'")
+
+
 def _check_windows(
     a: Any, kernel: Shape, stride: Shape, pad: Shape, dilation: Shape, ceil: bool
 ) -> None:
@@ -133,6 +139,7 @@ def _max_pool(rank: int) -> Composite:
         kernel = _each(name, "kernel_size", kernel_size, rank)
         step = _each(name, "stride", stride, rank) if stride else kernel
         pad, wide = _each(name, "padding", padding, rank), _each(name, "dilation", dilation, rank)
+        _check_ordered(a, name)
         _check_windows(a, kernel, step, pad, wide, ceil_mode)
         found = _on_two(rank, lambda x: max_pool(
             x, kernel_size=_in_two(rank, kernel, 1), stride=_in_two(rank, step, 1),
@@ -212,6 +219,7 @@ def _adaptive_avg(rank: int) -> Composite:
 def _adaptive_max(rank: int) -> Composite:
     def expand(a: Any, output_size: Any, return_indices: bool) -> Any:
         _check_rank(a, rank, f"adaptive_max_pool{rank}d")
+        _check_ordered(a, f"adaptive_max_pool{rank}d")
         wanted = _in_two(rank, _asked(a, output_size, rank), 1)
         found = _on_two(rank, lambda x: adaptive_max_pool(x, output_size=wanted), a)
         return found if return_indices else found[0]

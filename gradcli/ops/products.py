@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ShapeFault
+from gradcli.ops.dtypes import factor
 from gradcli.ops.linalg import bmm, dot, mm, mv, outer_product, same_dtype
 from gradcli.ops.meta import Meta, broadcast, shown
 from gradcli.ops.rule import Body, Derivative, Multilinear, Primitive, composite, primitive
@@ -42,6 +43,7 @@ def _added(
     """Make a row of β·input + α·product(a, b), from the product and its two transposes."""
 
     def forward(c: Any, a: Any, b: Any, beta: Any, alpha: Any) -> Any:
+        alpha, beta = factor(alpha, a.dtype), factor(beta, a.dtype)
         found = product(a, b) if alpha == 1 else alpha * product(a, b)
         if beta == 0:  # NaN of the input does not come through
             return found

@@ -95,8 +95,22 @@ def _index_meta(a: Any, dim: Any = None, keepdim: bool = False) -> Meta:
 # ---- forward functions ---------------------------------------------------------------------
 
 
+def _truth_axis(a: Any, dim: Any) -> Any:
+    """Return the dimensions of `all` and `any`: () reduces none, as in PyTorch."""
+    return dim if dim == () else _axis(a, dim)
+
+
+def _truth_meta(a: Any, dim: Any = None, keepdim: bool = False) -> Meta:
+    return Meta(a.shape if dim == () else reduced(a.shape, dim, keepdim), np.dtype(bool))
+
+
 def _axis(a: Any, dim: Any) -> Any:
     return reduced_dims(np.ndim(a), dim)
+
+
+def _logsumexp_meta(a: Any, dim: Any, keepdim: bool = False) -> Meta:
+    dtype = a.dtype if is_differentiable(a.dtype) else a.default_dtype
+    return Meta(reduced(a.shape, dim, keepdim), dtype)
 
 
 def _logsumexp(a: Any, dim: Any, keepdim: bool) -> Any:
@@ -260,9 +274,9 @@ std = primitive(Derivative,
 
 logsumexp = primitive(Derivative,
     "logsumexp(input, dim: dims, keepdim: bool = False)", "LogsumexpBackward0",
-    _logsumexp, _same_dtype,
+    _logsumexp, _logsumexp_meta,
     lambda g, y, a, dim, keepdim:
-        restore(g, a.shape, dim, keepdim) * exp(a - restore(y, a.shape, dim, keepdim)),
+        restore(g, a.shape, dim, keepdim) * conj(exp(a - restore(y, a.shape, dim, keepdim))),
     tangent=lambda ts, y, a, dim, keepdim:
         sum_(ts[0] * exp(a - restore(y, a.shape, dim, keepdim)), dim=dim, keepdim=keepdim),
     doc="log of the sum of exponentials, without overflow",
@@ -291,10 +305,10 @@ vector_norm = primitive(Derivative,
     "linalg.vector_norm(v, 1.5); linalg.vector_norm(v, inf)")
 
 all_ = primitive(Derivative, "all(input, dim: dims = None, keepdim: bool = False)", "",
-    lambda a, dim, keepdim: np.all(a, axis=_axis(a, dim), keepdims=keepdim), _bool_meta,
+    lambda a, dim, keepdim: np.all(a, axis=_truth_axis(a, dim), keepdims=keepdim), _truth_meta,
     doc="Whether all elements are true")
 any_ = primitive(Derivative, "any(input, dim: dims = None, keepdim: bool = False)", "",
-    lambda a, dim, keepdim: np.any(a, axis=_axis(a, dim), keepdims=keepdim), _bool_meta,
+    lambda a, dim, keepdim: np.any(a, axis=_truth_axis(a, dim), keepdims=keepdim), _truth_meta,
     doc="Whether any element is true")
 count_nonzero = primitive(Derivative, "count_nonzero(input, dim: dims = None)", "",
     lambda a, dim: np.count_nonzero(a, axis=_axis(a, dim)), _index_meta,

@@ -297,6 +297,16 @@ def _in_pair(value: Any) -> Shape:
     return per_dim("size", value, 2)
 
 
+def _check_blocks(kernel: Shape, wide: Shape, pad: Shape, step: Shape) -> None:
+    """Refuse settings of unfold and fold that make no blocks."""
+    given = (("kernel_size", kernel, 1), ("dilation", wide, 1), ("padding", pad, 0),
+             ("stride", step, 1))  # fmt: skip
+    for name, values, least in given:
+        if min(values) < least:
+            wanted = "greater than zero" if least else "non-negative"
+            raise ArgumentFault(f"{name} should be {wanted}, but got {_pair(values)}")
+
+
 def _unfold(a: Any, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> Any:
     if len(a.shape) not in (3, 4) or 0 in a.shape[-3:]:
         raise ShapeFault(
@@ -304,6 +314,7 @@ def _unfold(a: Any, kernel_size: Any, dilation: Any, padding: Any, stride: Any) 
             f"dimensions for input, but got: {shown(a.shape)}"
         )
     kernel, wide, pad, step = map(_in_pair, (kernel_size, dilation, padding, stride))
+    _check_blocks(kernel, wide, pad, step)
     counts = window_counts(a.shape[-2:], kernel, step, pad, wide)
     if min(counts) < 1:
         raise ShapeFault(
@@ -328,6 +339,7 @@ def _fold(
         )
     sizes = (output_size, kernel_size, dilation, padding, stride)
     size, kernel, wide, pad, step = map(_in_pair, sizes)
+    _check_blocks(kernel, wide, pad, step)
     if a.shape[-2] % prod(kernel):
         raise ShapeFault(
             "Expected size of input's dimension 1 to be divisible by the product of kernel_size, "

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, ShapeFault
-from gradcli.ops.dtypes import INT64, Array, is_differentiable
+from gradcli.ops.dtypes import FLOAT64, INT64, Array, is_differentiable
 from gradcli.ops.elementwise import exp, where
 from gradcli.ops.extrema import amax
 from gradcli.ops.indexing import gather, gather_backward, select, slice_
@@ -203,12 +203,18 @@ def _area_arguments(y: Any, x: Any, dx: Any, dim: int, name: str) -> tuple[Any, 
         raise ArgumentFault(f"{name}() takes `x` or `dx`, not both")
     if not y.shape:
         raise ArgumentFault(f"{name}: expected a tensor with at least one dimension")
-    y = y if is_differentiable(y.dtype) else to(y, y.default_dtype)  # half of them is no integer
-    return y, dim_index(dim, len(y.shape))
+    if y.dtype.kind == "b":
+        raise ArgumentFault(f"{name}: received a bool input for `y`, but bool is not supported")
+    return dim_index(dim, len(y.shape))
+
+
+def _fractional(y: Any) -> Any:
+    """Return numbers whose halves are numbers."""
+    return y if is_differentiable(y.dtype) else to(y, getattr(y, "default_dtype", FLOAT64))
 
 
 def _trapezoid(y: Any, x: Any, dx: Any, dim: int) -> Any:
-    y, dim = _area_arguments(y, x, dx, dim, "trapezoid")
+    dim, y = _area_arguments(y, x, dx, dim, "trapezoid"), _fractional(y)
     if not y.shape[dim]:
         return like(y, np.zeros(y.shape[:dim] + y.shape[dim + 1 :]))
     if x is None:
@@ -220,7 +226,7 @@ def _trapezoid(y: Any, x: Any, dx: Any, dim: int) -> Any:
 
 
 def _cumulative_trapezoid(y: Any, x: Any, dx: Any, dim: int) -> Any:
-    y, dim = _area_arguments(y, x, dx, dim, "cumulative_trapezoid")
+    dim, y = _area_arguments(y, x, dx, dim, "cumulative_trapezoid"), _fractional(y)
     left, right = _neighbours(y, dim)
     if x is None:
         return cumsum(mul_number(left + right, other=(1.0 if dx is None else dx) / 2.0), dim=dim)

@@ -51,10 +51,12 @@ def _scattered(name: str) -> Any:
             raise DtypeFault(f"{name}(): Expected dtype int64 for index")
         if len(places.shape or (1,)) != len(a.shape or (1,)) and prod(places.shape):
             raise ShapeFault("Index tensor must have the same number of dimensions as self tensor")
+        if src is not None and len(src.shape or (1,)) != len(places.shape or (1,)):
+            raise ShapeFault("Index tensor must have the same number of dimensions as src tensor")
         pairs = enumerate(zip(places.shape, a.shape, strict=False))
         outside = any(d != dim and m > n for d, (m, n) in pairs)
         small = src is not None and any(
-            m > n for m, n in zip(places.shape, src.shape, strict=False)
+            m > n for m, n in zip(places.shape, src.shape or (1,), strict=False)
         )
         if outside or small:
             raise ShapeFault(

@@ -114,7 +114,7 @@ def _t_meta(a: Any) -> Meta:
 
 
 def _squeeze_meta(a: Any, dim: tuple[int, ...] | None = None) -> Meta:
-    dims = reduced_dims(len(a.shape), dim)
+    dims = () if dim == () else reduced_dims(len(a.shape), dim)
     kept = [i for i, n in enumerate(a.shape) if n != 1 or i not in dims]
     return permuted(a, tuple(kept))
 

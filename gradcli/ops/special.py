@@ -47,6 +47,10 @@ def _scipy(name: str) -> Callable[..., Any]:
 # ---- forward functions ---------------------------------------------------------------------
 
 
+def _lgamma(a: Any) -> Any:
+    return np.where(a == -np.inf, np.inf, _scipy("gammaln")(a))
+
+
 def _polygamma(a: Any, n: int) -> Any:
     from scipy.special import gamma, psi, zeta
 
@@ -130,7 +134,7 @@ log_ndtr = floating("log_ndtr(input)", "SpecialLogNdtrBackward0", _scipy("log_nd
     doc="log of the normal distribution function")
 
 # gamma functions
-lgamma = floating("lgamma(input)", "LgammaBackward0", _scipy("gammaln"),
+lgamma = floating("lgamma(input)", "LgammaBackward0", _lgamma,
     lambda g, y, a: g * digamma(a), doc="log of |Γ(a)|", aliases="gammaln", domain=(POSITIVE,))
 digamma = floating("digamma(input)", "DigammaBackward0", _scipy("psi"),
     lambda g, y, a: g * polygamma_(a, n=1), doc="Derivative of log Γ(a)", aliases="psi",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.errors import ArgumentFault, AutogradFault
+from gradcli.errors import ArgumentFault, AutogradFault, ShapeFault
 from gradcli.ops.arithmetic import lerp_tensor
 from gradcli.ops.dtypes import INT64, Array
 from gradcli.ops.elementwise import clamp_number, sqrt, where
@@ -89,7 +89,13 @@ def _unique_meta(a: Any, dim: Any) -> tuple[Meta, Meta, Meta]:
 
 
 def _histc(a: Any, bins: int, min: float, max: float) -> Array:
+    if bins <= 0:
+        raise ArgumentFault("bins must be > 0")
+    if max < min:
+        raise ArgumentFault("max must be larger than min")
     low, high = (a.min(), a.max()) if min == max and a.size else (min, max)
+    if not np.isfinite([low, high]).all():
+        raise ArgumentFault(f"range of [{low}, {high}] is not finite")
     low, high = (low - 1, high + 1) if low == high else (low, high)
     return np.histogram(a, bins, (float(low), float(high)))[0]
 
@@ -100,6 +106,10 @@ def _bincount_meta(a: Any, weights: Any, minlength: int) -> Meta:
             "bincount only supports 1-d non-negative integral inputs.",
             hint="indices are integers: use .long()",
         )
+    if weights is not None and weights.shape != a.shape:
+        raise ShapeFault("weights should be 1-d and have the same length as input")
+    if minlength < 0:
+        raise ArgumentFault("minlength should be >= 0")
     size = max(minlength, int(a.value.max()) + 1 if a.shape[0] else 0)
     if weights is None:
         return Meta((size,), INT64)

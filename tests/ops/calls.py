@@ -145,6 +145,7 @@ def families() -> dict[str, str]:
 def written() -> dict[str, list[str]]:
     """Return the calls of calls.txt by row."""
     found: dict[str, list[str]] = {}
+    name = ""
     for line in WRITTEN.read_text(encoding="utf-8").splitlines():
         if line.startswith("    "):
             found[name] += [text.strip() for text in line.split(";") if text.strip()]

@@ -182,7 +182,7 @@ def _array(numbers: list[Any], dtype: str, shape: Sequence[int]) -> Array:
     if dtype.startswith("complex"):
         flat = np.asarray(numbers, "float64").view("complex128")
     else:
-        flat = np.asarray(numbers, None if dtype not in DTYPES else DTYPES[dtype])
+        flat = np.asarray(numbers, DTYPES.get(dtype))
     return np.asarray(flat.astype(DTYPES.get(dtype, flat.dtype)).reshape(shape))
 
 

@@ -26,6 +26,7 @@ NUMPY = {name for name in FUNCTIONS if name.startswith("np.")}
 def listed() -> dict[str, list[str]]:
     """Return the calls of the list of differences by reason."""
     found: dict[str, list[str]] = {}
+    reason = ""
     for line in DIFFERENCES.read_text(encoding="utf-8").splitlines():
         if line.startswith("\t"):
             found[reason].append(line[1:])
