@@ -123,6 +123,13 @@ def _glu_tangent(ts: Any, y: Any, a: Any, dim: int) -> Any:
 
 # ---- the rows ------------------------------------------------------------------------------
 
+
+def _hardtanh(a: Any, min_val: float, max_val: float) -> Any:
+    if min_val > max_val:
+        raise ArgumentFault("min_val cannot be greater than max_val")
+    return np.clip(a, min_val, max_val)
+
+
 # fmt: off
 
 # rectifiers
@@ -155,7 +162,7 @@ celu = inexact("celu(input, alpha: number = 1.0)", "CeluBackward0",
 # pieces of lines
 hardtanh = elementwise("hardtanh(input, min_val: number = -1.0, max_val: number = 1.0)",
     "HardtanhBackward0",
-    lambda a, min_val, max_val: np.clip(a, min_val, max_val),
+    _hardtanh,
     lambda g, y, a, min_val, max_val:
         where(logical_or(le(a, min_val), ge(a, max_val)), 0.0, g),
     doc="a kept between two numbers", aliases="hard_tanh", kink="0 at either end")

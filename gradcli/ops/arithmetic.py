@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcli.errors import ArgumentFault
 from gradcli.ops.dtypes import COMPLEX128, FLOAT64, factor, is_complex, is_differentiable, limits
 from gradcli.ops.elementwise import (
     LN2,
@@ -54,6 +55,9 @@ def _nan_to_num(a: Any, nan: Any, posinf: Any, neginf: Any) -> Any:
 
 
 def _isclose(a: Any, b: Any, rtol: float, atol: float, equal_nan: bool) -> Any:
+    for name, value in (("rtol", rtol), ("atol", atol)):
+        if value < 0:
+            raise ArgumentFault(f"{name} must be greater than or equal to zero, but got {value}")
     return np.isclose(a, b, rtol, atol, equal_nan)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
+from gradcli.ops.complex import real
 from gradcli.ops.dtypes import is_differentiable, is_floating, promote
 from gradcli.ops.elementwise import gt, where
 from gradcli.ops.indexing import index, index_backward
@@ -15,7 +16,7 @@ from gradcli.ops.meta import Meta, broadcast
 from gradcli.ops.normalisation import add_number, clamped_copy
 from gradcli.ops.reductions import norm_slope, vector_norm
 from gradcli.ops.rule import Derivative, composite, primitive
-from gradcli.ops.shapes import expand, sum_, unsqueeze
+from gradcli.ops.shapes import conj, expand, sum_, unsqueeze
 from gradcli.ops.signature import Signature
 
 norm_along = replace(
@@ -165,10 +166,22 @@ def _renorm(a: Any, p: float, dim: int, maxnorm: float) -> Any:
     return a * np.where(norm > maxnorm, maxnorm / (norm + RENORM_EPSILON), 1.0)
 
 
+def _renorm_meta(a: Any, p: float, dim: int, maxnorm: float) -> Meta:
+    if len(a.shape) < 2:
+        raise ShapeFault(
+            f"renorm: input needs at least 2 dimensions, got {len(a.shape)} dimensions"
+        )
+    if p <= 0:
+        raise ArgumentFault("renorm: non-positive-norm not supported")
+    if maxnorm < 0:
+        raise ArgumentFault(f"renorm: expected maxnorm to be >= 0 but got {maxnorm}")
+    return Meta(a.shape, a.dtype)
+
+
 def _renorm_rule(g: Any, a: Any, p: float, dim: int, maxnorm: float) -> Any:
     norm = vector_norm(a, ord=p, dim=_others(a, dim), keepdim=True)
     inverse = 1 / (norm + RENORM_EPSILON)
-    along = sum_(g * a, dim=_others(a, dim), keepdim=True)
+    along = real(sum_(g * conj(a), dim=_others(a, dim), keepdim=True))
     slope = norm_slope(norm, a, p, _others(a, dim), True)
     return where(gt(norm, maxnorm), maxnorm * inverse * (g - inverse * along * slope), g)
 
@@ -177,14 +190,14 @@ def _renorm_tangent(t: Any, a: Any, p: float, dim: int, maxnorm: float) -> Any:
     norm = vector_norm(a, ord=p, dim=_others(a, dim), keepdim=True)
     inverse = 1 / (norm + RENORM_EPSILON)
     slope = norm_slope(norm, a, p, _others(a, dim), True)
-    moved = sum_(slope * t, dim=_others(a, dim), keepdim=True)
+    moved = real(sum_(conj(slope) * t, dim=_others(a, dim), keepdim=True))
     return where(gt(norm, maxnorm), maxnorm * inverse * (t - inverse * moved * a), t)
 
 
 # fmt: off
 renorm = primitive(Derivative,
     "renorm(input, p: number, dim: dim, maxnorm: number)", "RenormBackward0",
-    _renorm, lambda a, p, dim, maxnorm: Meta(a.shape, a.dtype),
+    _renorm, _renorm_meta,
     lambda g, y, a, p, dim, maxnorm: _renorm_rule(g, a, p, dim, maxnorm),
     tangent=lambda ts, y, a, p, dim, maxnorm: _renorm_tangent(ts[0], a, p, dim, maxnorm),
     doc="Slices along a dimension made shorter where their norm is too large",

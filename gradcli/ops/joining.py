@@ -17,6 +17,7 @@ from gradcli.ops.meta import Meta, Shape, dim_index, packed, shown, strides_of
 from gradcli.ops.rule import Composite, Multilinear, Variadic, composite, concrete, primitive
 from gradcli.ops.shapes import (
     cat,
+    detach,
     expand,
     reshape,
     stack,
@@ -284,7 +285,7 @@ def _combinations(a: Any, r: int, with_replacement: bool) -> Any:
     if r < 0:
         raise ArgumentFault(f"Expect a non-negative number, but got {r}")
     if r == 0:
-        return slice_(a, dim=0, start=0, end=0, step=1)
+        return detach(slice_(a, dim=0, start=0, end=0, step=1))
     n = a.shape[0]
     mask = np.zeros((n,) * r, bool)
     for chosen in subsets(range(n + (r - 1) * with_replacement), r):

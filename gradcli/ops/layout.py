@@ -283,6 +283,11 @@ def _repeat_interleave(a: Any, repeats: Any, dim: Any, output_size: Any = None) 
     counts = np.asarray(concrete(repeats))
     if (counts < 0).any():
         raise ArgumentFault("repeats can not be negative")
+    total = int(counts) * a.shape[dim] if not counts.shape else int(counts.sum())
+    if counts.shape in ((), (a.shape[dim],)) and output_size not in (None, total):
+        raise ArgumentFault(
+            f"repeat_interleave: Invalid output_size, expected {total} but got {output_size}"
+        )
     if not counts.shape:
         size = (*a.shape[: dim + 1], int(counts), *a.shape[dim + 1 :])
         return flatten(contiguous_copy(expand(unsqueeze(a, dim=dim + 1), size=size)), dim, dim + 1)

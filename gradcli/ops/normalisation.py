@@ -343,6 +343,11 @@ def _instance_norm(
 
 def _rms_norm(a: Any, normalized_shape: Shape, w: Any, eps: float | None) -> Any:
     _check_tail(a, normalized_shape)
+    if w is not None and w.shape != tuple(normalized_shape):
+        raise ShapeFault(
+            "Expected weight to be of same shape as normalized_shape, but got weight of shape "
+            f"{shown(w.shape)} and normalized_shape = {shown(normalized_shape)}"
+        )
     dims = tuple(range(-len(normalized_shape), 0))
     if eps is None:
         eps = float(np.finfo(a.dtype).eps)

@@ -359,6 +359,10 @@ def under_triangle(a: Any, b: Any, up: bool) -> Any:
 
 
 def _least_squares(a: Any, b: Any, rcond: Any, driver: Any) -> Any:
+    if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
+        raise ArgumentFault(
+            "linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)"
+        )
     solution, residuals, rank, none = lstsq_(a, b, rcond=rcond)
     return solution, residuals, rank, detach(none)
 

@@ -203,6 +203,14 @@ def _searchsorted(sequence: Any, a: Any, out_int32: bool, right: bool, side: str
     return searchsorted_(sequence, a, right=right, out_int32=out_int32)
 
 
+def _bucketize(a: Any, boundaries: Any, out_int32: bool, right: bool) -> Any:
+    if len(boundaries.shape) != 1:
+        raise ShapeFault(
+            f"boundaries tensor must be 1 dimension, but got dim({len(boundaries.shape)})"
+        )
+    return searchsorted_(boundaries, a, right=right, out_int32=out_int32)
+
+
 _INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 
 
@@ -345,7 +353,6 @@ searchsorted = composite(
     doc="Where elements would be put into a sorted sequence")
 bucketize = composite(
     "bucketize(input, boundaries, out_int32: bool = False, right: bool = False)",
-    lambda a, boundaries, out_int32, right:
-        searchsorted_(boundaries, a, right=right, out_int32=out_int32),
+    _bucketize,
     doc="The number of the interval between boundaries in which each element lies")
 # fmt: on

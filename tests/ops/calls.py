@@ -51,7 +51,7 @@ CONSTANTS: dict[str, Array] = {
 # kinks and ties: these have a gradient
 KINKS: dict[str, Array] = {
     "ties": np.array([[2.0, 1.0, 2.0, 1.0], [3.0, 3.0, 0.0, -1.0]]),
-    "whole": np.array([[-3.0, 2.0, 0.0], [6.0, -1.0, 4.0]]),
+    "whole": np.array([[-3.0, 2.0, 0.0], [6.0, -1.0, 3.0]]),
 }
 
 # what elementwise rows are called with, besides what is drawn
