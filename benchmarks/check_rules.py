@@ -25,7 +25,7 @@ import numpy as np
 from gradcli.autodiff import gradient_values
 from gradcli.errors import GradcliError
 from gradcli.execute import Replay
-from gradcli.ops.dtypes import Array
+from gradcli.rule.dtypes import Array
 from gradcli.verify import Settings, check
 from tests.verify.rules import Trial, all_cases, session_of, values_at, wrong_trials
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gradcli.errors import InputFault, Source
 from gradcli.graph import Limits
 from gradcli.inspection import Inspection
-from gradcli.ops.dtypes import DTYPES
+from gradcli.rule.dtypes import DTYPES
 from gradcli.session import Request, inspect, run
 from gradcli.syntax import parse_expression
 from gradcli.syntax.tree import Program

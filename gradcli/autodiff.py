@@ -15,10 +15,10 @@ from gradcli.errors import AutogradFault
 from gradcli.execute import compute
 from gradcli.graph import OUTPUT, Graph, Node, Step
 from gradcli.ops.complex import real
-from gradcli.ops.dtypes import Array, DType, is_complex, wide
-from gradcli.ops.meta import Meta, shown
-from gradcli.ops.rule import Multilinear, primitive
 from gradcli.ops.shapes import clone, expand, reshape, stack, sum_to, to_copy, zeros_like
+from gradcli.rule.dtypes import Array, DType, is_complex, wide
+from gradcli.rule.meta import Meta, shown
+from gradcli.rule.rule import Multilinear, primitive
 
 # what backward(create_graph=True) leaves in `.grad`: AccumulateGrad's copy, which no file can call
 GRAD_COPY = primitive(

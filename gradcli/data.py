@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import InputFault
-from gradcli.ops.dtypes import BOOL, DTYPES, FLOAT64, INT64, Array
+from gradcli.rule.dtypes import BOOL, DTYPES, FLOAT64, INT64, Array
 
 LIMIT = 2**30  # bytes
 

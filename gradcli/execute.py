@@ -9,15 +9,7 @@ import numpy as np
 
 from gradcli.errors import DtypeFault, GradcliError, LimitFault
 from gradcli.graph import Graph
-from gradcli.ops.dtypes import (
-    FLOAT32,
-    SCALAR_NAMES,
-    Array,
-    DType,
-    is_complex,
-    is_half,
-    promote,
-)
+from gradcli.rule.dtypes import FLOAT32, SCALAR_NAMES, Array, DType, is_complex, is_half, promote
 
 NUMPY_REFUSES = ("not supported", "did not contain a loop")  # a dtype that a ufunc lacks
 

@@ -15,10 +15,10 @@ from typing import Any, Literal
 import numpy as np
 
 from gradcli.errors import ArgumentFault, LimitFault, Span
-from gradcli.ops.dtypes import FLOAT64, Array, DType, is_differentiable
-from gradcli.ops.meta import Meta, Shape
 from gradcli.ops.operators import Operators
-from gradcli.ops.rule import Derivative, Primitive, number, primitive
+from gradcli.rule.dtypes import FLOAT64, Array, DType, is_differentiable
+from gradcli.rule.meta import Meta, Shape
+from gradcli.rule.rule import Derivative, Primitive, number, primitive
 
 NOWHERE = Span(0, 0)
 NO_GRADIENT = "Only Tensors of floating point and complex dtype can require gradients"

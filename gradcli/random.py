@@ -20,7 +20,7 @@ from math import sqrt
 import numpy as np
 
 from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
-from gradcli.ops.dtypes import FLOAT64, INT64, SCALAR_NAMES, Array, DType, is_complex, to_real
+from gradcli.rule.dtypes import FLOAT64, INT64, SCALAR_NAMES, Array, DType, is_complex, to_real
 
 Shape = tuple[int, ...]
 

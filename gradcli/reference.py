@@ -11,9 +11,9 @@ import numpy as np
 from gradcli.errors import GradcliError, Source
 from gradcli.graph import Graph, Node
 from gradcli.ops import FAMILIES, FUNCTIONS, Primitive, Row
-from gradcli.ops.dtypes import FLOAT64
-from gradcli.ops.meta import Meta
-from gradcli.ops.rule import Elementwise
+from gradcli.rule.dtypes import FLOAT64
+from gradcli.rule.meta import Meta
+from gradcli.rule.rule import Elementwise
 from gradcli.session import Request, run
 from gradcli.symbols import Formula, formulas
 from gradcli.trace import Binding, Options

@@ -13,7 +13,7 @@ from gradcli.errors import AutogradFault, GradcliError, InputFault, Source
 from gradcli.execute import compute
 from gradcli.graph import OUTPUT, Graph, Node
 from gradcli.inspection import Array, Claim, FunctionFacts, Inspection, Kind, NodeFacts, Notice
-from gradcli.ops.dtypes import is_floating
+from gradcli.rule.dtypes import is_floating
 from gradcli.syntax import parse
 from gradcli.syntax.words import spelled
 from gradcli.trace import Options, Tracer

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import AutogradFault
-from gradcli.ops.dtypes import FLOAT64, DType
-from gradcli.ops.meta import Meta, Shape
 from gradcli.ops.operators import Operators
-from gradcli.ops.rule import Elementwise, Primitive, number
-from gradcli.ops.signature import REQUIRED
+from gradcli.rule.dtypes import FLOAT64, DType
+from gradcli.rule.meta import Meta, Shape
+from gradcli.rule.rule import Elementwise, Primitive, number
+from gradcli.rule.signature import REQUIRED
 
 ATOM, POWER, SIGN, PRODUCT, SUM, LOGIC, COMPARISON = 7, 6, 5, 4, 3, 2, 1
 INFIX = {

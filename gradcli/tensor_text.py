@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault
-from gradcli.ops.dtypes import BOOL, FLOAT64, INT64, Array, DType, is_complex, to_complex
+from gradcli.rule.dtypes import BOOL, FLOAT64, INT64, Array, DType, is_complex, to_complex
 
 LINE_WIDTH = 80
 MAX_ELEMENTS = 1000  # a tensor with more is summarised

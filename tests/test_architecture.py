@@ -13,7 +13,7 @@ import pytest
 
 HOUSE = Path(__file__).parent.parent / "gradcli"
 
-CORE = "errors ops"
+CORE = "errors rule ops"
 ENGINE = f"{CORE} graph execute autodiff"
 LANGUAGE = f"{ENGINE} symbols syntax random tensor_text data"
 RUN = f"{LANGUAGE} trace inspection session"
@@ -22,7 +22,8 @@ RUN = f"{LANGUAGE} trace inspection session"
 MAY_IMPORT: dict[str, str] = {
     "errors": "",
     "syntax": "errors",
-    "ops": "errors",
+    "rule": "errors",
+    "ops": "errors rule",
     "symbols": CORE,
     "graph": CORE,
     "execute": f"{CORE} graph",
@@ -45,6 +46,7 @@ MAY_IMPORT: dict[str, str] = {
 }
 # upward imports that stand, each inside a function
 EXCEPTIONS: dict[tuple[str, str], str] = {
+    ("rule", "ops"): "a rule conjugates complex numbers",
     ("graph", "execute"): "a node's value is computed when it is read",
 }
 # a library, and the rooms that may use it

@@ -17,7 +17,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from gradcli.data import read, read_bindings
 from gradcli.errors import InputFault
-from gradcli.ops.dtypes import DTYPES, Array
+from gradcli.rule.dtypes import DTYPES, Array
 
 INF, NAN = float("inf"), float("nan")
 A, B = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1, 2, 3])

@@ -22,8 +22,8 @@ from rich.console import Console
 
 from gradcli import GradcliError, Inspection, loads
 from gradcli.ops import FUNCTIONS
-from gradcli.ops.signature import Parameter, Signature
 from gradcli.render import EVAL, GRAPH
+from gradcli.rule.signature import Parameter, Signature
 from gradcli.trace.attributes import ATTRIBUTES, METHODS
 from gradcli.trace.builtins import OTHERS
 from gradcli.trace.mistakes import NOT_COMPUTED

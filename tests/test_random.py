@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from gradcli.errors import ArgumentFault, DtypeFault, GradcliError, ShapeFault
-from gradcli.ops.dtypes import BOOL, DTYPES, INT64, Array
 from gradcli.random import Generator
+from gradcli.rule.dtypes import BOOL, DTYPES, INT64, Array
 
 N = 20_000
 FLOATS = ["float16", "float32", "float64"]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gradcli.errors import ArgumentFault
-from gradcli.ops.dtypes import DTYPES, Array
+from gradcli.rule.dtypes import DTYPES, Array
 from gradcli.tensor_text import format_tensor, number_text, tensor_text
 
 STORED = Path(__file__).parent / "reference" / "tensor_text.json"

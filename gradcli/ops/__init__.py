@@ -46,7 +46,7 @@ from gradcli.ops import (
     writes,
 )
 from gradcli.ops import complex as complex_
-from gradcli.ops.rule import Composite, Primitive, Row
+from gradcli.rule.rule import Composite, Primitive, Row
 
 FAMILIES = (
     elementwise, arithmetic, special, activations, complex_, reductions, extrema, scans,

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
-from gradcli.ops.dtypes import SCALAR_NAMES, is_differentiable
 from gradcli.ops.elementwise import (
     abs_,
     exp,
@@ -23,10 +22,11 @@ from gradcli.ops.elementwise import (
     where,
 )
 from gradcli.ops.indexing import slice_
-from gradcli.ops.meta import Meta
-from gradcli.ops.rule import Derivative, composite, elementwise, inexact, primitive
 from gradcli.ops.shapes import cat, reshape
 from gradcli.ops.special import erf
+from gradcli.rule.dtypes import SCALAR_NAMES, is_differentiable
+from gradcli.rule.meta import Meta
+from gradcli.rule.rule import Derivative, composite, elementwise, inexact, primitive
 
 SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946

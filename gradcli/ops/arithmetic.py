@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault
-from gradcli.ops.dtypes import COMPLEX128, FLOAT64, factor, is_complex, is_differentiable, limits
 from gradcli.ops.elementwise import (
     LN2,
     Undefined,
@@ -24,7 +23,9 @@ from gradcli.ops.elementwise import (
     sgn,
     where,
 )
-from gradcli.ops.rule import (
+from gradcli.ops.shapes import to, zeros_like
+from gradcli.rule.dtypes import COMPLEX128, FLOAT64, factor, is_complex, is_differentiable, limits
+from gradcli.rule.rule import (
     POSITIVE,
     REAL,
     Elementwise,
@@ -35,7 +36,6 @@ from gradcli.ops.rule import (
     number,
     primitive,
 )
-from gradcli.ops.shapes import to, zeros_like
 
 # ---- forward functions that numpy does not have as one call --------------------------------
 

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, ShapeFault
-from gradcli.ops.dtypes import BOOL
 from gradcli.ops.elementwise import where
 from gradcli.ops.linalg import matmul
 from gradcli.ops.matrices import like
-from gradcli.ops.meta import Meta, broadcast
 from gradcli.ops.normalisation import mul_number
-from gradcli.ops.rule import Derivative, Multilinear, composite, primitive
 from gradcli.ops.shapes import conj, reshape, sum_, transpose
+from gradcli.rule.dtypes import BOOL
+from gradcli.rule.meta import Meta, broadcast
+from gradcli.rule.rule import Derivative, Multilinear, composite, primitive
 
 # ---- softmax of rows that may be masked altogether -----------------------------------------
 

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
-from gradcli.ops.dtypes import SCALAR_NAMES, is_floating
 from gradcli.ops.elementwise import eq, ge, gt, where
 from gradcli.ops.indexing import gather, gather_backward
 from gradcli.ops.losses import check_reduction, collected, fixed
 from gradcli.ops.masks import masked_fill_number
-from gradcli.ops.meta import Meta, Shape, shown
 from gradcli.ops.normalisation import add_number, div_number, mul_number
 from gradcli.ops.reductions import log_softmax_
-from gradcli.ops.rule import Derivative, Multilinear, composite, primitive
 from gradcli.ops.shapes import reshape, sum_, unsqueeze
 from gradcli.ops.views import fill_number_in_place
+from gradcli.rule.dtypes import SCALAR_NAMES, is_floating
+from gradcli.rule.meta import Meta, Shape, shown
+from gradcli.rule.rule import Derivative, Multilinear, composite, primitive
 
 # ---- nll_loss ------------------------------------------------------------------------------
 

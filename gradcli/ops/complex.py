@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
-from gradcli.ops.dtypes import SCALAR_NAMES, is_complex, is_floating, promote, to_complex, to_real
 from gradcli.ops.elementwise import abs_, eq, where
 from gradcli.ops.indexing import select
-from gradcli.ops.meta import Meta, broadcast
-from gradcli.ops.rule import (
+from gradcli.ops.shapes import conj, ones_like, zeros_like
+from gradcli.rule.dtypes import SCALAR_NAMES, is_complex, is_floating, promote, to_complex, to_real
+from gradcli.rule.meta import Meta, broadcast
+from gradcli.rule.rule import (
     POSITIVE,
     REAL,
     Elementwise,
@@ -24,7 +25,6 @@ from gradcli.ops.rule import (
     elementwise,
     primitive,
 )
-from gradcli.ops.shapes import conj, ones_like, zeros_like
 
 # ---- shapes and dtypes ---------------------------------------------------------------------
 

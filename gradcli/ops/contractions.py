@@ -11,11 +11,11 @@ from gradcli.errors import ArgumentFault, ShapeFault
 from gradcli.ops.indexing import slice_
 from gradcli.ops.layout import flip
 from gradcli.ops.linalg import dot, mm
-from gradcli.ops.meta import Shape, dim_index
-from gradcli.ops.rule import composite
 from gradcli.ops.scans import cumprod
 from gradcli.ops.shapes import cat, expand, permute, reshape, sum_to, unsafe_view, unsqueeze
 from gradcli.ops.writes import copy_slices
+from gradcli.rule.meta import Shape, dim_index
+from gradcli.rule.rule import composite
 
 
 def _contracted(a: Any, b: Any, dims: Any) -> tuple[list[int], list[int]]:

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
-from gradcli.ops.dtypes import SCALAR_NAMES
 from gradcli.ops.indexing import slice_
 from gradcli.ops.layout import pad_constant
-from gradcli.ops.meta import Meta, Shape, shown
-from gradcli.ops.rule import Derivative, Multilinear, composite, primitive
 from gradcli.ops.shapes import conj, expand, reshape, squeeze_dim, sum_, unsqueeze
+from gradcli.rule.dtypes import SCALAR_NAMES
+from gradcli.rule.meta import Meta, Shape, shown
+from gradcli.rule.rule import Derivative, Multilinear, composite, primitive
 
 # ---- windows, on arrays --------------------------------------------------------------------
 

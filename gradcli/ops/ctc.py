@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
-from gradcli.ops.dtypes import INT64, SCALAR_NAMES
 from gradcli.ops.elementwise import (
     clamp_min_number,
     eq,
@@ -31,9 +30,10 @@ from gradcli.ops.elementwise import (
 from gradcli.ops.indexing import gather, gather_backward, select
 from gradcli.ops.layout import pad_constant
 from gradcli.ops.losses import check_reduction, reduced
-from gradcli.ops.meta import Meta
-from gradcli.ops.rule import INF, Derivative, composite, concrete, primitive
 from gradcli.ops.shapes import expand, reshape, squeeze_dim, stack, sum_, unsqueeze, zeros_like
+from gradcli.rule.dtypes import INT64, SCALAR_NAMES
+from gradcli.rule.meta import Meta
+from gradcli.rule.rule import INF, Derivative, composite, concrete, primitive
 
 _STEPS = range(3)  # by how many states a path goes on from one frame to the next
 _CHECKED = "(while checking arguments for ctc_loss_allocate_outputs)"

@@ -26,10 +26,10 @@ from gradcli.ops.matrices import (
     square_meta,
     upper,
 )
-from gradcli.ops.meta import Meta
-from gradcli.ops.rule import Derivative, composite, primitive
 from gradcli.ops.shapes import adjoint, conj, stack, sum_
 from gradcli.ops.solvers import by_triangle
+from gradcli.rule.meta import Meta
+from gradcli.rule.rule import Derivative, composite, primitive
 
 # ---- QR ------------------------------------------------------------------------------------
 

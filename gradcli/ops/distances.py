@@ -9,15 +9,15 @@ import numpy as np
 
 from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
 from gradcli.ops.complex import real
-from gradcli.ops.dtypes import is_differentiable, is_floating, promote
 from gradcli.ops.elementwise import gt, where
 from gradcli.ops.indexing import index, index_backward
-from gradcli.ops.meta import Meta, broadcast
 from gradcli.ops.normalisation import add_number, clamped_copy
 from gradcli.ops.reductions import norm_slope, vector_norm
-from gradcli.ops.rule import Derivative, composite, primitive
 from gradcli.ops.shapes import conj, expand, sum_, unsqueeze
-from gradcli.ops.signature import Signature
+from gradcli.rule.dtypes import is_differentiable, is_floating, promote
+from gradcli.rule.meta import Meta, broadcast
+from gradcli.rule.rule import Derivative, composite, primitive
+from gradcli.rule.signature import Signature
 
 norm_along = replace(
     vector_norm,

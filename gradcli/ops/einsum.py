@@ -14,11 +14,11 @@ from gradcli.ops.elementwise import mul
 from gradcli.ops.layout import diagonal
 from gradcli.ops.linalg import bmm, matmul, mm
 from gradcli.ops.matrices import like, matrices
-from gradcli.ops.meta import Shape, shown
-from gradcli.ops.rule import Composite, composite
 from gradcli.ops.shapes import clone, permute, reshape, sum_, unsqueeze, view
 from gradcli.ops.solvers import inv, solve
 from gradcli.ops.views import copy_in_place
+from gradcli.rule.meta import Shape, shown
+from gradcli.rule.rule import Composite, composite
 
 ELLIPSIS = "…"
 

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, AutogradFault
-from gradcli.ops.dtypes import promote
-from gradcli.ops.meta import Meta, broadcast
-from gradcli.ops.rule import (
+from gradcli.ops.shapes import conj, zeros_like
+from gradcli.rule.dtypes import promote
+from gradcli.rule.meta import Meta, broadcast
+from gradcli.rule.rule import (
     ABOVE_ONE,
     POSITIVE,
     REAL,
@@ -23,7 +24,6 @@ from gradcli.ops.rule import (
     number,
     primitive,
 )
-from gradcli.ops.shapes import conj, zeros_like
 
 LN2, LN10 = float(np.log(2)), float(np.log(10))
 

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault
-from gradcli.ops.dtypes import INT64, is_differentiable
 from gradcli.ops.elementwise import eq, isnan, logical_and, logical_or, maximum, minimum
 from gradcli.ops.indexing import gather, gather_backward
-from gradcli.ops.meta import Meta, reduced, reduced_dims
-from gradcli.ops.rule import Derivative, composite, concrete, primitive
 from gradcli.ops.shapes import reshape, restore, sum_, to, unsqueeze
+from gradcli.rule.dtypes import INT64, is_differentiable
+from gradcli.rule.meta import Meta, reduced, reduced_dims
+from gradcli.rule.rule import Derivative, composite, concrete, primitive
 
 # ---- shapes and forward functions ----------------------------------------------------------
 

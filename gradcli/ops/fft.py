@@ -8,12 +8,12 @@ import numpy as np
 
 from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
 from gradcli.ops.complex import conj_stored
-from gradcli.ops.dtypes import SCALAR_NAMES, to_complex, to_real
 from gradcli.ops.indexing import slice_
 from gradcli.ops.layout import pad_constant, roll
-from gradcli.ops.meta import Meta, dim_index
-from gradcli.ops.rule import Composite, Multilinear, composite, primitive
 from gradcli.ops.shapes import cat, conj, to
+from gradcli.rule.dtypes import SCALAR_NAMES, to_complex, to_real
+from gradcli.rule.meta import Meta, dim_index
+from gradcli.rule.rule import Composite, Multilinear, composite, primitive
 
 # ---- the three transforms ------------------------------------------------------------------
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, DtypeFault
-from gradcli.ops.meta import Meta, Shape, packed, shown, strides_of
-from gradcli.ops.rule import Multilinear, concrete, primitive
+from gradcli.rule.meta import Meta, Shape, packed, shown, strides_of
+from gradcli.rule.rule import Multilinear, concrete, primitive
 
 # ---- shapes of results ---------------------------------------------------------------------
 

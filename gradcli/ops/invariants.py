@@ -9,16 +9,13 @@ import numpy as np
 from gradcli.errors import ArgumentFault, ShapeFault
 from gradcli.ops.arithmetic import nan_to_num
 from gradcli.ops.complex import real
-from gradcli.ops.dtypes import INT64, to_real
 from gradcli.ops.elementwise import isfinite, log, logical_not, reciprocal, where
 from gradcli.ops.extrema import amax, amin
 from gradcli.ops.indexing import slice_
 from gradcli.ops.linalg import matmul
 from gradcli.ops.masks import masked_fill_number
 from gradcli.ops.matrices import diagonals, lift, like, matrices, on_diagonal, square_meta
-from gradcli.ops.meta import Meta, dim_index, reduced
 from gradcli.ops.reductions import prod, vector_norm
-from gradcli.ops.rule import Derivative, composite, number, primitive
 from gradcli.ops.shapes import (
     adjoint,
     conj,
@@ -31,6 +28,9 @@ from gradcli.ops.shapes import (
 )
 from gradcli.ops.solvers import inv_unchecked
 from gradcli.ops.spectra import svd, svdvals
+from gradcli.rule.dtypes import INT64, to_real
+from gradcli.rule.meta import Meta, dim_index, reduced
+from gradcli.rule.rule import Derivative, composite, number, primitive
 
 INF = float("inf")
 

@@ -10,11 +10,8 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, LimitFault, ShapeFault
-from gradcli.ops.dtypes import promote
 from gradcli.ops.indexing import permuted, slice_
 from gradcli.ops.masks import masked_select
-from gradcli.ops.meta import Meta, Shape, dim_index, packed, shown, strides_of
-from gradcli.ops.rule import Composite, Multilinear, Variadic, composite, concrete, primitive
 from gradcli.ops.shapes import (
     cat,
     detach,
@@ -25,6 +22,9 @@ from gradcli.ops.shapes import (
     zeros_like,
 )
 from gradcli.ops.views import at_least
+from gradcli.rule.dtypes import promote
+from gradcli.rule.meta import Meta, Shape, dim_index, packed, shown, strides_of
+from gradcli.rule.rule import Composite, Multilinear, Variadic, composite, concrete, primitive
 
 # ---- several results of one operation ------------------------------------------------------
 

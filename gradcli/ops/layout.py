@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, ShapeFault
-from gradcli.ops.dtypes import INT64
 from gradcli.ops.indexing import index_select, sized
-from gradcli.ops.meta import Meta, Shape, dim_index, packed, strides_of
-from gradcli.ops.rule import Derivative, Multilinear, composite, concrete, primitive
 from gradcli.ops.shapes import contiguous_copy, expand, reshape, sum_, unsqueeze
 from gradcli.ops.views import flatten, ravel_
+from gradcli.rule.dtypes import INT64
+from gradcli.rule.meta import Meta, Shape, dim_index, packed, strides_of
+from gradcli.rule.rule import Derivative, Multilinear, composite, concrete, primitive
 
 # ---- shapes and forward functions ----------------------------------------------------------
 

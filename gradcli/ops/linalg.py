@@ -8,9 +8,6 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import DtypeFault, ShapeFault
-from gradcli.ops.dtypes import SCALAR_NAMES
-from gradcli.ops.meta import Meta, broadcast, is_contiguous, shown, strides_of
-from gradcli.ops.rule import Multilinear, Traced, composite, primitive
 from gradcli.ops.shapes import (
     adjoint,
     conj,
@@ -25,6 +22,9 @@ from gradcli.ops.shapes import (
     unsqueeze,
     view,
 )
+from gradcli.rule.dtypes import SCALAR_NAMES
+from gradcli.rule.meta import Meta, broadcast, is_contiguous, shown, strides_of
+from gradcli.rule.rule import Multilinear, Traced, composite, primitive
 
 
 def same_dtype(a: Any, b: Any, message: str) -> None:

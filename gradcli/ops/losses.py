@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, ShapeFault
-from gradcli.ops.dtypes import promote
 from gradcli.ops.elementwise import (
     abs_,
     clamp_min_number,
@@ -23,11 +22,12 @@ from gradcli.ops.elementwise import (
     where,
 )
 from gradcli.ops.masks import masked_fill_number
-from gradcli.ops.meta import Meta, Shape, broadcast, shown
 from gradcli.ops.normalisation import add_number, clamped_copy, mul_number
-from gradcli.ops.rule import Derivative, Primitive, composite, concrete, number, primitive, warn
 from gradcli.ops.shapes import expand, mean, ones_like, sum_, unsqueeze
 from gradcli.ops.special import xlogy
+from gradcli.rule.dtypes import promote
+from gradcli.rule.meta import Meta, Shape, broadcast, shown
+from gradcli.rule.rule import Derivative, Primitive, composite, concrete, number, primitive, warn
 
 REDUCTIONS = ("none", "mean", "sum")
 UNIT = (0.0, 1.0)

@@ -8,10 +8,10 @@ from gradcli.errors import ArgumentFault, ShapeFault
 from gradcli.ops.distances import pairwise
 from gradcli.ops.elementwise import clamp_min_number, eq, logsigmoid, minimum, ne, sqrt, sub, where
 from gradcli.ops.losses import reduced
-from gradcli.ops.meta import shown
 from gradcli.ops.normalisation import add_number, sub_number
-from gradcli.ops.rule import composite
 from gradcli.ops.shapes import sum_, zeros_like
+from gradcli.rule.meta import shown
+from gradcli.rule.rule import composite
 
 
 def _hinge_embedding(a: Any, b: Any, margin: float, reduction: str) -> Any:

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
-from gradcli.ops.dtypes import INT64
 from gradcli.ops.elementwise import where
 from gradcli.ops.indexing import index_backward, put_at, select
-from gradcli.ops.meta import Meta, broadcast
-from gradcli.ops.rule import (
+from gradcli.ops.scatter import joint, same_dtype
+from gradcli.ops.shapes import sum_to, zeros_like
+from gradcli.rule.dtypes import INT64
+from gradcli.rule.meta import Meta, broadcast
+from gradcli.rule.rule import (
     Derivative,
     Elementwise,
     Multilinear,
@@ -22,8 +24,6 @@ from gradcli.ops.rule import (
     number,
     primitive,
 )
-from gradcli.ops.scatter import joint, same_dtype
-from gradcli.ops.shapes import sum_to, zeros_like
 
 # ---- shapes and forward functions ----------------------------------------------------------
 

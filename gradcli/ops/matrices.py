@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import DtypeFault, ShapeFault
-from gradcli.ops.dtypes import SCALAR_NAMES, DType, is_differentiable
 from gradcli.ops.indexing import slice_
 from gradcli.ops.layout import diag_embed, diagonal, tril, triu
-from gradcli.ops.meta import Meta, contiguous, packed
-from gradcli.ops.rule import Traced
 from gradcli.ops.shapes import cat, reshape, transpose
+from gradcli.rule.dtypes import SCALAR_NAMES, DType, is_differentiable
+from gradcli.rule.meta import Meta, contiguous, packed
+from gradcli.rule.rule import Traced
 
 
 def like(a: Any, array: Any) -> Any:

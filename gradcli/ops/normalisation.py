@@ -12,16 +12,10 @@ from gradcli.errors import ArgumentFault, ShapeFault
 from gradcli.ops.elementwise import clamp_min_number, rsqrt
 from gradcli.ops.indexing import select
 from gradcli.ops.layout import repeat
-from gradcli.ops.meta import Meta, Shape, shown
 from gradcli.ops.reductions import var, vector_norm
-from gradcli.ops.rule import (
-    Derivative,
-    Primitive,
-    composite,
-    elementwise,
-    primitive,
-)
 from gradcli.ops.shapes import clone, expand, mean, reshape, sum_
+from gradcli.rule.meta import Meta, Shape, shown
+from gradcli.rule.rule import Derivative, Primitive, composite, elementwise, primitive
 
 # ---- the .Scalar overloads, which only composites call -------------------------------------
 # fmt: off

@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault
-from gradcli.ops.dtypes import is_differentiable
 from gradcli.ops.indexing import index, take
 from gradcli.ops.layout import flip, roll
 from gradcli.ops.padding import pad
-from gradcli.ops.rule import composite
 from gradcli.ops.scans import cumprod, cumsum
 from gradcli.ops.shapes import permute, reshape, to
 from gradcli.ops.sorting import sort_unstable
 from gradcli.ops.statistics import nanquantile, quantile
 from gradcli.ops.views import ravel_
+from gradcli.rule.dtypes import is_differentiable
+from gradcli.rule.rule import composite
 
 
 def _transpose(a: Any, axes: Any) -> Any:

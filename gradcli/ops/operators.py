@@ -28,7 +28,7 @@ from gradcli.ops.elementwise import (
     sub,
 )
 from gradcli.ops.linalg import matmul
-from gradcli.ops.rule import Traced, number
+from gradcli.rule.rule import Traced, number
 
 
 def _rsub(a: Any, b: Any) -> Any:

@@ -10,9 +10,9 @@ import numpy as np
 from gradcli.errors import ArgumentFault
 from gradcli.ops.indexing import put_at, slice_
 from gradcli.ops.layout import pad_constant, pad_widths, padded_meta
-from gradcli.ops.meta import Shape, shown
-from gradcli.ops.rule import Multilinear, composite, primitive
 from gradcli.ops.writes import copy_slices
+from gradcli.rule.meta import Shape, shown
+from gradcli.rule.rule import Multilinear, composite, primitive
 
 _NUMPY_MODES = {"reflect": "reflect", "replicate": "edge"}
 _PAD_NAMES = {"reflect": "ReflectionPad{}DBackward0", "replicate": "ReplicationPad{}DBackward0"}

@@ -6,11 +6,8 @@ from math import prod
 from typing import Any
 
 from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
-from gradcli.ops.dtypes import SCALAR_NAMES
 from gradcli.ops.elementwise import abs_, relu, sign
 from gradcli.ops.layout import pad_constant
-from gradcli.ops.meta import Shape, shown
-from gradcli.ops.rule import Composite, composite
 from gradcli.ops.shapes import mean, squeeze_dim, unsqueeze, view
 from gradcli.ops.windows import (
     adaptive_avg_pool,
@@ -19,6 +16,9 @@ from gradcli.ops.windows import (
     count_windows,
     max_pool,
 )
+from gradcli.rule.dtypes import SCALAR_NAMES
+from gradcli.rule.meta import Shape, shown
+from gradcli.rule.rule import Composite, composite
 
 
 def _check_rank(a: Any, rank: int, name: str) -> None:

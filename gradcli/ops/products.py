@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ShapeFault
-from gradcli.ops.dtypes import factor
 from gradcli.ops.linalg import bmm, dot, mm, mv, outer_product, same_dtype
-from gradcli.ops.meta import Meta, broadcast, shown
-from gradcli.ops.rule import Body, Derivative, Multilinear, Primitive, composite, primitive
 from gradcli.ops.shapes import adjoint, conj, expand, sum_, sum_to, t, unsqueeze
+from gradcli.rule.dtypes import factor
+from gradcli.rule.meta import Meta, broadcast, shown
+from gradcli.rule.rule import Body, Derivative, Multilinear, Primitive, composite, primitive
 
 # ---- products that are added to a tensor -----------------------------------------------------
 

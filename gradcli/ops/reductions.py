@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault
-from gradcli.ops.dtypes import INT64, is_differentiable, to_real
 from gradcli.ops.elementwise import (
     abs_,
     eq,
@@ -17,15 +16,6 @@ from gradcli.ops.elementwise import (
     logical_not,
     sgn,
     where,
-)
-from gradcli.ops.meta import Meta, reduced, reduced_dims
-from gradcli.ops.rule import (
-    Derivative,
-    composite,
-    concrete,
-    number,
-    primitive,
-    warn,
 )
 from gradcli.ops.shapes import (
     conj,
@@ -36,6 +26,9 @@ from gradcli.ops.shapes import (
     to,
     zeros_like,
 )
+from gradcli.rule.dtypes import INT64, is_differentiable, to_real
+from gradcli.rule.meta import Meta, reduced, reduced_dims
+from gradcli.rule.rule import Derivative, composite, concrete, number, primitive, warn
 
 MAX_ZEROS = 8  # a product of more zeros than this has no derivative below that order
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from gradcli.errors import ArgumentFault, ShapeFault
 from gradcli.ops.convolution import from_windows, per_dim, window_counts, windows
-from gradcli.ops.meta import Meta, Shape, shown
 from gradcli.ops.pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
-from gradcli.ops.rule import Multilinear, composite, primitive
 from gradcli.ops.separable import Taps, separable
+from gradcli.rule.meta import Meta, Shape, shown
+from gradcli.rule.rule import Multilinear, composite, primitive
 
 # ---- interpolation -------------------------------------------------------------------------
 

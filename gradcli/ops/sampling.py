@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
-from gradcli.ops.dtypes import SCALAR_NAMES, is_floating
 from gradcli.ops.indexing import select
 from gradcli.ops.linalg import bmm
-from gradcli.ops.meta import Meta, Shape, shown
-from gradcli.ops.rule import Derivative, Multilinear, composite, primitive, warn
 from gradcli.ops.shapes import reshape, stack, sum_, transpose, unsqueeze, zeros_like
+from gradcli.rule.dtypes import SCALAR_NAMES, is_floating
+from gradcli.rule.meta import Meta, Shape, shown
+from gradcli.rule.rule import Derivative, Multilinear, composite, primitive, warn
 
 MODES = ("bilinear", "nearest", "bicubic")
 PADDINGS = ("zeros", "border", "reflection")

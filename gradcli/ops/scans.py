@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, ShapeFault
-from gradcli.ops.dtypes import FLOAT64, INT64, Array, is_differentiable
 from gradcli.ops.elementwise import exp, where
 from gradcli.ops.extrema import amax
 from gradcli.ops.indexing import gather, gather_backward, select, slice_
 from gradcli.ops.layout import flip
 from gradcli.ops.matrices import like
-from gradcli.ops.meta import Meta, dim_index
 from gradcli.ops.normalisation import div_number, mul_number
-from gradcli.ops.rule import Derivative, Multilinear, composite, concrete, primitive
 from gradcli.ops.shapes import cat, conj, detach, sum_, to, view
+from gradcli.rule.dtypes import FLOAT64, INT64, Array, is_differentiable
+from gradcli.rule.meta import Meta, dim_index
+from gradcli.rule.rule import Derivative, Multilinear, composite, concrete, primitive
 
 MAX_ZEROS = 8  # a product of more zeros than this has no derivative below that order
 

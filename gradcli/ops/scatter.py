@@ -8,22 +8,16 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, AutogradFault, DtypeFault, ShapeFault
-from gradcli.ops.dtypes import SCALAR_NAMES
 from gradcli.ops.elementwise import eq
 from gradcli.ops.indexing import (
     gather,
     put_at,
     slice_,
 )
-from gradcli.ops.meta import Meta, broadcast, dim_index, shown
-from gradcli.ops.rule import (
-    Derivative,
-    composite,
-    concrete,
-    number,
-    primitive,
-)
 from gradcli.ops.shapes import expand, to, view, zeros_like
+from gradcli.rule.dtypes import SCALAR_NAMES
+from gradcli.rule.meta import Meta, broadcast, dim_index, shown
+from gradcli.rule.rule import Derivative, composite, concrete, number, primitive
 
 # ---- shapes --------------------------------------------------------------------------------
 

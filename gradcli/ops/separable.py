@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.ops.meta import Meta, Shape
-from gradcli.ops.rule import Multilinear, Primitive, primitive
+from gradcli.rule.meta import Meta, Shape
+from gradcli.rule.rule import Multilinear, Primitive, primitive
 
 Taps = tuple[Any, Any]  # for each result: positions of elements, and their weights
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, ShapeFault
-from gradcli.ops.dtypes import INT64, SCALAR_NAMES, is_differentiable, promote
 from gradcli.ops.indexing import permuted, select, slice_
-from gradcli.ops.meta import (
+from gradcli.rule.dtypes import INT64, SCALAR_NAMES, is_differentiable, promote
+from gradcli.rule.meta import (
     Meta,
     Shape,
     dim_index,
@@ -23,14 +23,7 @@ from gradcli.ops.meta import (
     strides_of,
     view_strides,
 )
-from gradcli.ops.rule import (
-    Multilinear,
-    Traced,
-    Variadic,
-    composite,
-    elementwise,
-    primitive,
-)
+from gradcli.rule.rule import Multilinear, Traced, Variadic, composite, elementwise, primitive
 
 # ---- shapes of results ---------------------------------------------------------------------
 

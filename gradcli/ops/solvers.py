@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, ShapeFault
-from gradcli.ops.dtypes import SCALAR_NAMES, is_differentiable, to_real
 from gradcli.ops.linalg import matmul
 from gradcli.ops.matrices import (
     by_columns,
@@ -21,9 +20,10 @@ from gradcli.ops.matrices import (
     trsm,
     upper,
 )
-from gradcli.ops.meta import Meta, broadcast
-from gradcli.ops.rule import Derivative, composite, primitive
 from gradcli.ops.shapes import adjoint, detach, reshape, sum_to, unsqueeze
+from gradcli.rule.dtypes import SCALAR_NAMES, is_differentiable, to_real
+from gradcli.rule.meta import Meta, broadcast
+from gradcli.rule.rule import Derivative, composite, primitive
 
 # ---- forward functions ---------------------------------------------------------------------
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault
-from gradcli.ops.dtypes import INT64, Array
 from gradcli.ops.extrema import pick_rule, pick_tangent, share, share_tangent, with_indices
 from gradcli.ops.indexing import gather, gather_backward
-from gradcli.ops.meta import Meta
-from gradcli.ops.rule import Derivative, composite, primitive
+from gradcli.rule.dtypes import INT64, Array
+from gradcli.rule.meta import Meta
+from gradcli.rule.rule import Derivative, composite, primitive
 
 # ---- forward functions: NaN is the largest, and equal elements keep their order --------------
 

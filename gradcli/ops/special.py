@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, DtypeFault
-from gradcli.ops.dtypes import SCALAR_NAMES, is_differentiable, promote, to_real
 from gradcli.ops.elementwise import Undefined, eq, exp, ge, le, logical_and, sgn, where
 from gradcli.ops.elementwise import log as log_
-from gradcli.ops.meta import Meta, broadcast
 from gradcli.ops.normalisation import mul_number
 from gradcli.ops.reductions import vector_norm
-from gradcli.ops.rule import (
+from gradcli.ops.shapes import conj, ones_like, sum_, sum_to
+from gradcli.rule.dtypes import SCALAR_NAMES, is_differentiable, promote, to_real
+from gradcli.rule.meta import Meta, broadcast
+from gradcli.rule.rule import (
     POSITIVE,
     UNIT,
     Derivative,
@@ -27,7 +28,6 @@ from gradcli.ops.rule import (
     number,
     primitive,
 )
-from gradcli.ops.shapes import conj, ones_like, sum_, sum_to
 
 ROOT_PI, ROOT_2PI = sqrt(pi), sqrt(2 * pi)
 PROBABILITY: Interval = (0.0, 1.0)

@@ -8,7 +8,6 @@ import numpy as np
 
 from gradcli.errors import ArgumentFault
 from gradcli.ops.complex import real
-from gradcli.ops.dtypes import to_complex, to_real
 from gradcli.ops.elementwise import where
 from gradcli.ops.linalg import matmul
 from gradcli.ops.matrices import (
@@ -22,10 +21,11 @@ from gradcli.ops.matrices import (
     on_diagonal,
     rows,
 )
-from gradcli.ops.meta import Meta
-from gradcli.ops.rule import Derivative, composite, primitive
 from gradcli.ops.shapes import adjoint, conj, to, unsqueeze
 from gradcli.ops.solvers import solve
+from gradcli.rule.dtypes import to_complex, to_real
+from gradcli.rule.meta import Meta
+from gradcli.rule.rule import Derivative, composite, primitive
 
 # ---- eigenvalues ---------------------------------------------------------------------------
 

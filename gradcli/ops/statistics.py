@@ -9,14 +9,11 @@ import numpy as np
 
 from gradcli.errors import ArgumentFault, AutogradFault, ShapeFault
 from gradcli.ops.arithmetic import lerp_tensor
-from gradcli.ops.dtypes import INT64, Array
 from gradcli.ops.elementwise import clamp_number, sqrt, where
 from gradcli.ops.indexing import gather
 from gradcli.ops.layout import diagonal
 from gradcli.ops.linalg import mm
-from gradcli.ops.meta import Meta, dim_index, reduced
 from gradcli.ops.reductions import std, var
-from gradcli.ops.rule import Body, Derivative, composite, concrete, number, primitive
 from gradcli.ops.shapes import (
     conj,
     mean,
@@ -33,6 +30,9 @@ from gradcli.ops.shapes import (
 )
 from gradcli.ops.sorting import sort_unstable
 from gradcli.ops.views import transpose_in_place, unsqueeze_in_place
+from gradcli.rule.dtypes import INT64, Array
+from gradcli.rule.meta import Meta, dim_index, reduced
+from gradcli.rule.rule import Body, Derivative, composite, concrete, number, primitive
 
 # ---- a moment and the mean -----------------------------------------------------------------
 

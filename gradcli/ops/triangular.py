@@ -23,8 +23,6 @@ from gradcli.ops.matrices import (
     trsm,
     upper,
 )
-from gradcli.ops.meta import Meta, broadcast
-from gradcli.ops.rule import Derivative, composite, concrete, primitive
 from gradcli.ops.shapes import adjoint, sum_to
 from gradcli.ops.solvers import (
     by_triangle,
@@ -34,6 +32,8 @@ from gradcli.ops.solvers import (
     system,
     under_triangle,
 )
+from gradcli.rule.meta import Meta, broadcast
+from gradcli.rule.rule import Derivative, composite, concrete, primitive
 
 INT32 = np.dtype(np.int32)
 

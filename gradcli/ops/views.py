@@ -10,8 +10,6 @@ import numpy as np
 
 from gradcli.errors import ArgumentFault
 from gradcli.ops.indexing import slice_
-from gradcli.ops.meta import Meta, Shape, dim_index, resolved, shown, strides_of
-from gradcli.ops.rule import Derivative, Elementwise, Multilinear, composite, number, primitive
 from gradcli.ops.shapes import (
     conj,
     contiguous_copy,
@@ -29,7 +27,9 @@ from gradcli.ops.shapes import (
     view,
     zeros_like,
 )
-from gradcli.ops.signature import Signature
+from gradcli.rule.meta import Meta, Shape, dim_index, resolved, shown, strides_of
+from gradcli.rule.rule import Derivative, Elementwise, Multilinear, composite, number, primitive
+from gradcli.rule.signature import Signature
 
 
 def _squeeze(a: Any, dim: Any) -> Any:

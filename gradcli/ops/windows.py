@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.ops.dtypes import INT64, is_floating
 from gradcli.ops.indexing import gather, gather_backward
-from gradcli.ops.meta import Meta, Shape
-from gradcli.ops.rule import Derivative, primitive
 from gradcli.ops.separable import separable
 from gradcli.ops.shapes import reshape
+from gradcli.rule.dtypes import INT64, is_floating
+from gradcli.rule.meta import Meta, Shape
+from gradcli.rule.rule import Derivative, primitive
 
 # ---- windows, dimension by dimension -------------------------------------------------------
 # A window is a row of positions and of flags: whether there is an element at the position.

@@ -10,10 +10,10 @@ import numpy as np
 from gradcli.errors import ArgumentFault, ShapeFault
 from gradcli.ops.indexing import index, index_select, select, slice_, take
 from gradcli.ops.layout import diagonal
-from gradcli.ops.meta import Meta, shown
-from gradcli.ops.rule import Derivative, composite, number, primitive
 from gradcli.ops.scatter import fitted, joint, same_dtype
 from gradcli.ops.shapes import expand, sum_, sum_to, view, zeros_like
+from gradcli.rule.meta import Meta, shown
+from gradcli.rule.rule import Derivative, composite, number, primitive
 
 
 def _like(a: Any, *_: Any, **__: Any) -> Meta:

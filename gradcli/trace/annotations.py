@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
 from gradcli.graph import Node
-from gradcli.ops.dtypes import DTYPES
+from gradcli.rule.dtypes import DTYPES
 from gradcli.syntax import tree
 from gradcli.trace.builtins import DTYPE_NAMES
 from gradcli.trace.values import as_node, described, is_numeric_list

@@ -12,9 +12,9 @@ import numpy as np
 from gradcli.errors import ArgumentFault, AutogradFault, NameFault
 from gradcli.graph import Node
 from gradcli.ops import FUNCTIONS as ROWS
-from gradcli.ops.dtypes import DTYPES, is_differentiable, is_floating
-from gradcli.ops.meta import dim_index
 from gradcli.ops.shapes import adjoint, detach, permute, transpose
+from gradcli.rule.dtypes import DTYPES, is_differentiable, is_floating
+from gradcli.rule.meta import dim_index
 from gradcli.trace.calls import row_function
 from gradcli.trace.creation import CREATION
 from gradcli.trace.dropout import bernoulli

@@ -9,10 +9,10 @@ import numpy as np
 from gradcli.errors import ArgumentFault, GradcliError
 from gradcli.graph import Node
 from gradcli.ops import FUNCTIONS as ROWS
-from gradcli.ops.dtypes import DTYPES, is_floating, promote, promote_types
-from gradcli.ops.dtypes import SYNONYMS as DTYPE_SYNONYMS
-from gradcli.ops.meta import broadcast
-from gradcli.ops.signature import Signature
+from gradcli.rule.dtypes import DTYPES, is_floating, promote, promote_types
+from gradcli.rule.dtypes import SYNONYMS as DTYPE_SYNONYMS
+from gradcli.rule.meta import broadcast
+from gradcli.rule.signature import Signature
 from gradcli.trace import dropout, mathematics, running, transforms
 from gradcli.trace.calls import Args, Keywords, only, row_function
 from gradcli.trace.creation import CREATION, parameter

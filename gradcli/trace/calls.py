@@ -9,7 +9,7 @@ import numpy as np
 from gradcli.errors import ArgumentFault
 from gradcli.graph import Node
 from gradcli.ops import Row
-from gradcli.ops.rule import number
+from gradcli.rule.rule import number
 from gradcli.trace.values import (
     Function,
     Results,

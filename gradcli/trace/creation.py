@@ -9,7 +9,7 @@ import numpy as np
 
 from gradcli.errors import ArgumentFault, DtypeFault
 from gradcli.graph import Node
-from gradcli.ops.dtypes import (
+from gradcli.rule.dtypes import (
     INT64,
     Array,
     DType,
@@ -18,7 +18,7 @@ from gradcli.ops.dtypes import (
     promote_types,
     to_complex,
 )
-from gradcli.ops.signature import Signature
+from gradcli.rule.signature import Signature
 from gradcli.trace.values import to_array
 
 if TYPE_CHECKING:

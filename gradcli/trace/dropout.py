@@ -9,11 +9,11 @@ import numpy as np
 
 from gradcli.errors import ArgumentFault
 from gradcli.graph import Node
-from gradcli.ops.dtypes import is_differentiable
 from gradcli.ops.masks import normal_
-from gradcli.ops.meta import broadcast
 from gradcli.ops.shapes import squeeze_dim, unsqueeze
-from gradcli.ops.signature import Signature
+from gradcli.rule.dtypes import is_differentiable
+from gradcli.rule.meta import broadcast
+from gradcli.rule.signature import Signature
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer

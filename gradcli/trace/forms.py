@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from gradcli.errors import ArgumentFault
 from gradcli.graph import Node
 from gradcli.ops import FUNCTIONS as ROWS
-from gradcli.ops.dtypes import is_differentiable
-from gradcli.ops.rule import number
-from gradcli.ops.signature import Signature
+from gradcli.rule.dtypes import is_differentiable
+from gradcli.rule.rule import number
+from gradcli.rule.signature import Signature
 from gradcli.trace.calls import Args, Keywords
 from gradcli.trace.values import Function, as_node, is_numeric_list, results_of
 

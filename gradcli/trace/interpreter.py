@@ -24,10 +24,10 @@ from gradcli.errors import (
     SyntaxFault,
 )
 from gradcli.graph import Graph, Limits, Node
-from gradcli.ops.dtypes import FLOAT64, DType
 from gradcli.ops.joining import unbind
-from gradcli.ops.meta import Meta
 from gradcli.random import Generator
+from gradcli.rule.dtypes import FLOAT64, DType
+from gradcli.rule.meta import Meta
 from gradcli.syntax import tree
 from gradcli.trace import operators
 from gradcli.trace.builtins import lookup

@@ -13,8 +13,8 @@ import numpy as np
 from gradcli.errors import ArgumentFault
 from gradcli.graph import Node
 from gradcli.ops import FUNCTIONS as ROWS
-from gradcli.ops.meta import dim_index
-from gradcli.ops.signature import Signature
+from gradcli.rule.meta import dim_index
+from gradcli.rule.signature import Signature
 from gradcli.trace.calls import Args, Keywords, row_function
 from gradcli.trace.creation import CREATION
 from gradcli.trace.forms import Form, as_floats, dims_of, form_function, row_of, with_tensors

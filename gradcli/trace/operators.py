@@ -17,9 +17,9 @@ from gradcli.errors import (
     SyntaxFault,
 )
 from gradcli.graph import Node
-from gradcli.ops.dtypes import is_differentiable
-from gradcli.ops.meta import shown
-from gradcli.ops.rule import number
+from gradcli.rule.dtypes import is_differentiable
+from gradcli.rule.meta import shown
+from gradcli.rule.rule import number
 from gradcli.syntax import tree
 from gradcli.trace.indexing import set_item
 from gradcli.trace.mistakes import no_attribute

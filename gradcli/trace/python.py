@@ -9,8 +9,8 @@ import numpy as np
 from gradcli.errors import ArgumentFault, LimitFault
 from gradcli.graph import Node
 from gradcli.ops import FUNCTIONS as ROWS
-from gradcli.ops.rule import number
-from gradcli.ops.signature import Signature
+from gradcli.rule.rule import number
+from gradcli.rule.signature import Signature
 from gradcli.trace.calls import Args, Keywords, any_node, first_of, only, row_function
 from gradcli.trace.values import Results, described, is_numeric_list
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import ArgumentFault, InputFault, ShapeFault
 from gradcli.graph import Node
-from gradcli.ops.rule import number
+from gradcli.rule.rule import number
 from gradcli.syntax import tree
 from gradcli.trace import operators
 from gradcli.trace.annotations import annotated

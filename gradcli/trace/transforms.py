@@ -11,9 +11,9 @@ from gradcli import autodiff
 from gradcli.errors import ArgumentFault, AutogradFault, ShapeFault
 from gradcli.graph import Node
 from gradcli.ops.indexing import select
-from gradcli.ops.meta import dim_index, shown
 from gradcli.ops.shapes import stack, zeros_like
-from gradcli.ops.signature import Signature
+from gradcli.rule.meta import dim_index, shown
+from gradcli.rule.signature import Signature
 from gradcli.trace.derivatives import Args, Keywords, checked, gradient, one, options
 from gradcli.trace.values import Function, Results, UserFunction, as_node, described
 

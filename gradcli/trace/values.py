@@ -10,8 +10,8 @@ import numpy as np
 
 from gradcli.errors import ArgumentFault
 from gradcli.graph import Graph, Node
-from gradcli.ops.dtypes import FLOAT64, INT64, Array, DType, number_dtype, promote_types
-from gradcli.ops.rule import number
+from gradcli.rule.dtypes import FLOAT64, INT64, Array, DType, number_dtype, promote_types
+from gradcli.rule.rule import number
 from gradcli.syntax import tree
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from importlib import import_module
 import numpy as np
 
 from gradcli.errors import InputFault
-from gradcli.ops.dtypes import Array
+from gradcli.rule.dtypes import Array
 from gradcli.session import Session
 
 RELATIVE = {"float64": 1e-9, "complex128": 1e-9, "float16": 1e-2, "bfloat16": 5e-2}

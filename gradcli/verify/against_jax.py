@@ -17,7 +17,7 @@ import numpy as np
 from gradcli import autodiff
 from gradcli.errors import InputFault
 from gradcli.graph import Graph, Node
-from gradcli.ops.dtypes import Array
+from gradcli.rule.dtypes import Array
 from gradcli.session import Session
 from gradcli.verify.against import Comparison, Comparisons, Side, Unstated, compared, root_of
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from gradcli.errors import ArgumentFault
 from gradcli.graph import Graph, Node
-from gradcli.ops.dtypes import Array
+from gradcli.rule.dtypes import Array
 from gradcli.session import Session
 from gradcli.verify.admitted import admitted
 from gradcli.verify.against import Comparison, Comparisons, Side, compared, root_of

@@ -9,7 +9,7 @@ import numpy as np
 from gradcli import autodiff
 from gradcli.errors import ArgumentFault
 from gradcli.graph import Graph, Node
-from gradcli.ops.dtypes import Array, is_floating
+from gradcli.rule.dtypes import Array, is_floating
 from gradcli.verify.probe import Outputs
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from gradcli.errors import Source
 from gradcli.graph import Graph
 from gradcli.inspection import Inspection, NodeFacts
-from gradcli.ops.dtypes import Array
+from gradcli.rule.dtypes import Array
 from gradcli.session import Request, Session, inspect, run
 from gradcli.verify import analytic
 from gradcli.verify.claims import check_claims

@@ -12,7 +12,7 @@ from gradcli import autodiff
 from gradcli.execute import Replay, compute
 from gradcli.graph import Graph, Node
 from gradcli.inspection import Claim, Inspection
-from gradcli.ops.dtypes import Array
+from gradcli.rule.dtypes import Array
 from gradcli.session import Session
 from gradcli.trace.claims import ClaimRecord
 from gradcli.verify.compare import Pair, farthest, relation

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gradcli.ops.dtypes import Array
+from gradcli.rule.dtypes import Array
 from gradcli.verify.report import Element
 
 Pair = tuple[Array, Array]

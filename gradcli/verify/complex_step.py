@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from gradcli.execute import Replay
-from gradcli.ops.dtypes import Array
-from gradcli.ops.rule import Elementwise, Multilinear, Primitive
+from gradcli.rule.dtypes import Array
+from gradcli.rule.rule import Elementwise, Multilinear, Primitive
 from gradcli.verify.probe import EPSILON, TRIALS, Probe, held_elements
 from gradcli.verify.stack import Stack
 

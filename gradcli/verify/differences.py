@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gradcli.ops.dtypes import Array
+from gradcli.rule.dtypes import Array
 
 Sample = Callable[[Array], Array]  # the outputs, shape (k, m), at k steps from the point
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from gradcli.errors import GradcliError, InputFault, Source
 from gradcli.graph import Graph, Node
-from gradcli.ops.dtypes import DTYPES, Array, DType, is_differentiable
-from gradcli.ops.rule import REAL, Interval
+from gradcli.rule.dtypes import DTYPES, Array, DType, is_differentiable
+from gradcli.rule.rule import REAL, Interval
 from gradcli.session import Request, Session, run
 from gradcli.syntax import parse, tree
 from gradcli.trace import Binding, Options, Tracer

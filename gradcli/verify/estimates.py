@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradcli.ops.dtypes import Array
+from gradcli.rule.dtypes import Array
 from gradcli.verify.complex_step import ANOTHER, ComplexStep
 from gradcli.verify.differences import QUICK_STEP, Quick, quick
 from gradcli.verify.probe import Probe

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gradcli.errors import Source
-from gradcli.ops.dtypes import Array
+from gradcli.rule.dtypes import Array
 from gradcli.verify.complex_step import TINY, ComplexStep
 from gradcli.verify.differences import (
     DEEP,

@@ -16,8 +16,8 @@ import numpy as np
 
 from gradcli import autodiff
 from gradcli.graph import OUTPUT
-from gradcli.ops.dtypes import Array, wide
-from gradcli.ops.rule import Elementwise
+from gradcli.rule.dtypes import Array, wide
+from gradcli.rule.rule import Elementwise
 from gradcli.session import Session
 from gradcli.verify.against import Side, distance, room
 from gradcli.verify.jax_rows import ROWS

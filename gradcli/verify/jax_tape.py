@@ -15,8 +15,8 @@ import jax
 import jax.numpy as jnp
 
 from gradcli.graph import OUTPUT, Graph, Step
-from gradcli.ops.dtypes import promote
-from gradcli.ops.rule import number
+from gradcli.rule.dtypes import promote
+from gradcli.rule.rule import number
 from gradcli.verify.jax_rows import ROWS
 
 

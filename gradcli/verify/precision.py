@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradcli.ops.dtypes import Array
-from gradcli.ops.meta import Meta
+from gradcli.rule.dtypes import Array
+from gradcli.rule.meta import Meta
 from gradcli.verify.report import Element
 
 LOST = 0.03  # round-off of this much of a derivative makes it useless as evidence

@@ -12,7 +12,7 @@ import numpy as np
 
 from gradcli.execute import Replay, apply
 from gradcli.graph import Graph
-from gradcli.ops.dtypes import Array, is_differentiable
+from gradcli.rule.dtypes import Array, is_differentiable
 from gradcli.verify.stack import Stack
 
 FULL = 256  # a root with more elements is projected on random directions,

@@ -13,7 +13,7 @@ from gradcli import autodiff
 from gradcli.errors import Source
 from gradcli.execute import Replay, compute
 from gradcli.graph import OUTPUT, Graph
-from gradcli.ops.dtypes import Array
+from gradcli.rule.dtypes import Array
 from gradcli.verify.probe import Outputs, Probe, held_elements
 
 POINTS = (0.0, 1.0, -1.0, 2.0, -2.0)

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcli.graph import OUTPUT, Graph
-from gradcli.ops.dtypes import Array
-from gradcli.ops.rule import Primitive
+from gradcli.rule.dtypes import Array
+from gradcli.rule.rule import Primitive
 
 BUDGET = 1 << 19  # elements of all rows together, at all points of one run
 MOST = 128  # points of one run

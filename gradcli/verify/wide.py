@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.graph import Graph
-from gradcli.ops.dtypes import FLOAT64, DType, is_complex, is_floating
+from gradcli.rule.dtypes import FLOAT64, DType, is_complex, is_floating
 
 COMPLEX128 = np.dtype(np.complex128)
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcli.errors import LimitFault
-from gradcli.ops.dtypes import Array
+from gradcli.rule.dtypes import Array
 
 PAYS = 1.5  # seconds of work left from which processes are started: each runs the file anew
 PIECE = 0.2  # seconds that a piece of the work should take

@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcli.ops import FAMILIES, FUNCTIONS, Primitive, Row
-from gradcli.ops.dtypes import Array
-from gradcli.ops.rule import REAL, Elementwise, Interval
-from gradcli.ops.signature import REQUIRED, Parameter
+from gradcli.rule.dtypes import Array
+from gradcli.rule.rule import REAL, Elementwise, Interval
+from gradcli.rule.signature import REQUIRED, Parameter
 from tests.ops.cases import Shape, domain, examples
 
 # what n, m and the batch are, for the letters v (n,), M (m, n), A (n, n) and T (batch, n, n)

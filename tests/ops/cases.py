@@ -12,9 +12,9 @@ import numpy as np
 from gradcli.errors import AutogradFault, Source
 from gradcli.graph import Graph, Node
 from gradcli.ops import ROWS, Primitive, Row
-from gradcli.ops.dtypes import FLOAT64, Array, DType
-from gradcli.ops.rule import REAL, Elementwise, Interval
-from gradcli.ops.signature import REQUIRED
+from gradcli.rule.dtypes import FLOAT64, Array, DType
+from gradcli.rule.rule import REAL, Elementwise, Interval
+from gradcli.rule.signature import REQUIRED
 from gradcli.session import Request, run
 from gradcli.trace import Binding, Options
 from gradcli.trace.values import Results

@@ -9,7 +9,7 @@ import numpy as np
 
 from gradcli import autodiff
 from gradcli.graph import Graph, Node
-from gradcli.ops.dtypes import Array
+from gradcli.rule.dtypes import Array
 
 
 class Built(NamedTuple):

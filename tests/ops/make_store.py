@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from gradcli.ops.dtypes import Array
+from gradcli.rule.dtypes import Array
 from tests.ops.calls import ROWS, Call, Operand, calls, cotangent, families, operands
 from tests.ops.outcomes import (
     FOLDER,

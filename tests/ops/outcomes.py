@@ -14,7 +14,7 @@ import numpy as np
 from gradcli import autodiff
 from gradcli.errors import GradcliError, Source
 from gradcli.graph import Node
-from gradcli.ops.dtypes import DTYPES, Array
+from gradcli.rule.dtypes import DTYPES, Array
 from gradcli.session import Request, run
 from gradcli.trace import Binding, Options
 from gradcli.trace.values import Results

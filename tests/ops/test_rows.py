@@ -20,8 +20,8 @@ from gradcli.errors import AutogradFault, DtypeFault
 from gradcli.execute import Replay
 from gradcli.graph import OUTPUT, Graph
 from gradcli.ops import ROWS, Primitive, elementwise, linalg, reductions, shapes
-from gradcli.ops.dtypes import Array
-from gradcli.ops.rule import Elementwise
+from gradcli.rule.dtypes import Array
+from gradcli.rule.rule import Elementwise
 from tests.ops.cases import MORE, build, builder, cases, direct, on_shapes, values_of
 from tests.ops.checks import Built, first_order, gradient_of, second_order
 

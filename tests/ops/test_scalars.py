@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gradcli import loads
-from gradcli.ops.dtypes import Array
+from gradcli.rule.dtypes import Array
 
 # of i = tensor([1, 3]) and s = i.to(int8), in PyTorch with float32 by default
 RESULTS: dict[str, tuple[str, list[Any]]] = {

@@ -11,7 +11,7 @@ import numpy as np
 from gradcli import autodiff
 from gradcli.errors import AutogradFault, GradcliError, Source
 from gradcli.graph import Graph, Node
-from gradcli.ops.dtypes import Array
+from gradcli.rule.dtypes import Array
 from gradcli.session import Request, run
 from gradcli.trace import Binding, Options
 

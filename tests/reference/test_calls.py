@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gradcli.errors import GradcliError
-from gradcli.ops.dtypes import Array
+from gradcli.rule.dtypes import Array
 from tests.reference.facts import FOLDER, evaluate, first_difference, gradients, inputs_of
 
 DATA = json.loads((FOLDER / "calls.json").read_text())

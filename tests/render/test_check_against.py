@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from gradcli.ops.dtypes import Array
 from gradcli.render.check_against import render, render_json
+from gradcli.rule.dtypes import Array
 from gradcli.verify.against import Comparison, Comparisons, Side, Unstated, compared
 from tests.render.printing import printed
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from gradcli.errors import Source
 from gradcli.graph import Node
-from gradcli.ops.dtypes import DTYPES, Array
+from gradcli.rule.dtypes import DTYPES, Array
 from gradcli.session import Request, run
 from gradcli.trace import Binding, Options
 from gradcli.trace.builtins import member

@@ -7,7 +7,7 @@ from typing import Any
 from gradcli.api import options_for
 from gradcli.errors import Source
 from gradcli.graph import Graph
-from gradcli.ops.rule import Derivative, Primitive
+from gradcli.rule.rule import Derivative, Primitive
 from gradcli.session import Request, Session, run
 from gradcli.verify import Report, Settings, check
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from gradcli.errors import GradcliError, Source
 from gradcli.graph import OUTPUT, Graph, Node
-from gradcli.ops.dtypes import Array
-from gradcli.ops.rule import Body, Elementwise, Primitive, Variadic
+from gradcli.rule.dtypes import Array
+from gradcli.rule.rule import Body, Elementwise, Primitive, Variadic
 from gradcli.session import Session
 from gradcli.syntax import parse
 from gradcli.trace import Options, Tracer

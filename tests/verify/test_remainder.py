@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from gradcli.ops.dtypes import Array
+from gradcli.rule.dtypes import Array
 from gradcli.verify.differences import Remainder, falling, remainder
 from gradcli.verify.judge import Judgement, by_remainder
 

@@ -10,7 +10,7 @@ from gradcli.api import options_for
 from gradcli.errors import Source
 from gradcli.execute import Replay
 from gradcli.graph import Graph
-from gradcli.ops.dtypes import Array
+from gradcli.rule.dtypes import Array
 from gradcli.session import Request, run
 from gradcli.verify.probe import Probe, outputs_of
 from tests.verify.rules import Trial, all_cases, values_at

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradcli.ops.rule import Elementwise
+from gradcli.rule.rule import Elementwise
 from gradcli.verify import Settings, Verdict, check
 from tests.verify.checking import checked, session_of, with_wrong_rule
 

@@ -11,7 +11,7 @@ from gradcli.autodiff import gradient_values
 from gradcli.execute import compute
 from gradcli.graph import Graph
 from gradcli.ops import FUNCTIONS
-from gradcli.ops.dtypes import DTYPES, SCALAR_NAMES, is_differentiable, is_half, limits, promote
+from gradcli.rule.dtypes import DTYPES, SCALAR_NAMES, is_differentiable, is_half, limits, promote
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "promotion.json"
 PROMOTION = json.loads(REFERENCE.read_text(encoding="utf-8"))

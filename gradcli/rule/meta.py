@@ -7,7 +7,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from gradcli.errors import DtypeFault, ShapeFault
-from gradcli.ops.dtypes import (
+from gradcli.rule.dtypes import (
     BOOL,
     SCALAR_NAMES,
     DType,
@@ -17,7 +17,7 @@ from gradcli.ops.dtypes import (
     to_complex,
     to_real,
 )
-from gradcli.ops.signature import Signature
+from gradcli.rule.signature import Signature
 
 Shape = tuple[int, ...]
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from gradcli.errors import ArgumentFault
-from gradcli.ops.dtypes import DTYPES
+from gradcli.rule.dtypes import DTYPES
 
 REQUIRED = object()
 

@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from gradcli.ops.dtypes import DType
-from gradcli.ops.meta import dim_index, elementwise_meta
-from gradcli.ops.signature import REQUIRED, Signature
+from gradcli.rule.dtypes import DType
+from gradcli.rule.meta import dim_index, elementwise_meta
+from gradcli.rule.signature import REQUIRED, Signature
 
 Body = Callable[..., Any]
 Interval = tuple[float, float]
