@@ -16,7 +16,7 @@ import numpy as np
 
 from gradcli.autodiff import backward
 from gradcli.graph import Graph
-from gradcli.ops.shapes import sum_
+from gradcli.ops.shape.shapes import sum_
 
 ELEMENTS = 1_000_000
 

@@ -14,8 +14,8 @@ import numpy as np
 from gradcli.errors import AutogradFault
 from gradcli.execute import compute
 from gradcli.graph import OUTPUT, Graph, Node, Step
-from gradcli.ops.complex import real
-from gradcli.ops.shapes import clone, expand, reshape, stack, sum_to, to_copy, zeros_like
+from gradcli.ops.pointwise.complex import real
+from gradcli.ops.shape.shapes import clone, expand, reshape, stack, sum_to, to_copy, zeros_like
 from gradcli.rule.dtypes import Array, DType, is_complex, wide
 from gradcli.rule.meta import Meta, shown
 from gradcli.rule.rule import Multilinear, primitive

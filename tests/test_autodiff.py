@@ -12,10 +12,10 @@ import pytest
 from gradcli import autodiff
 from gradcli.errors import AutogradFault
 from gradcli.graph import OUTPUT, Graph, Node
-from gradcli.ops.elementwise import exp, floor, sin
-from gradcli.ops.extrema import max_dim
-from gradcli.ops.linalg import matmul
-from gradcli.ops.shapes import sum_
+from gradcli.ops.linalg.linalg import matmul
+from gradcli.ops.pointwise.elementwise import exp, floor, sin
+from gradcli.ops.reduce.extrema import max_dim
+from gradcli.ops.shape.shapes import sum_
 from tests.reference.facts import chain
 
 CHAIN = 100_000

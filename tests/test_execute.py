@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from gradcli.errors import DtypeFault, LimitFault
 from gradcli.execute import Replay, compute
 from gradcli.graph import Graph, Node
-from gradcli.ops.elementwise import bitwise_and, exp, floor, log, sin
-from gradcli.ops.extrema import max_dim
-from gradcli.ops.shapes import detach, sum_
+from gradcli.ops.pointwise.elementwise import bitwise_and, exp, floor, log, sin
+from gradcli.ops.reduce.extrema import max_dim
+from gradcli.ops.shape.shapes import detach, sum_
 
 
 def leaf(graph: Graph, data: object, requires_grad: bool = True) -> Node:

@@ -7,10 +7,10 @@ import pytest
 
 from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
 from gradcli.graph import OUTPUT, Graph, Node
-from gradcli.ops.elementwise import add, eq, exp, floor, gt, mul, pow_, relu, where
-from gradcli.ops.extrema import max_dim
-from gradcli.ops.linalg import matmul
-from gradcli.ops.shapes import clone, detach, sum_, transpose
+from gradcli.ops.linalg.linalg import matmul
+from gradcli.ops.pointwise.elementwise import add, eq, exp, floor, gt, mul, pow_, relu, where
+from gradcli.ops.reduce.extrema import max_dim
+from gradcli.ops.shape.shapes import clone, detach, sum_, transpose
 
 
 def leaf(graph: Graph, data: object, requires_grad: bool = True) -> Node:

@@ -2,50 +2,47 @@
 
 from __future__ import annotations
 
-from gradcli.ops import (
-    activations,
-    arithmetic,
+from gradcli.ops.linalg import (
+    contractions,
+    decompositions,
+    einsum,
+    fft,
+    invariants,
+    linalg,
+    products,
+    solvers,
+    spectra,
+    triangular,
+)
+from gradcli.ops.nn import (
     attention,
     classes,
-    contractions,
     convolution,
     ctc,
-    decompositions,
     distances,
-    einsum,
-    elementwise,
-    extrema,
-    fft,
-    indexing,
-    invariants,
-    joining,
-    layout,
-    linalg,
     losses,
     margins,
-    masks,
     normalisation,
-    numpy_forms,
-    padding,
     pooling,
-    products,
-    reductions,
     resampling,
     sampling,
-    scans,
+    windows,
+)
+from gradcli.ops.pointwise import activations, arithmetic, elementwise, special
+from gradcli.ops.pointwise import complex as complex_
+from gradcli.ops.reduce import extrema, reductions, scans, sorting, statistics
+from gradcli.ops.shape import (
+    indexing,
+    joining,
+    layout,
+    masks,
+    numpy_forms,
+    padding,
     scatter,
     shapes,
-    solvers,
-    sorting,
-    special,
-    spectra,
-    statistics,
-    triangular,
     views,
-    windows,
     writes,
 )
-from gradcli.ops import complex as complex_
 from gradcli.rule.rule import Composite, Primitive, Row
 
 FAMILIES = (

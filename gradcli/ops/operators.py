@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from gradcli.ops.arithmetic import bitwise_left_shift, bitwise_right_shift
-from gradcli.ops.elementwise import (
+from gradcli.ops.linalg.linalg import matmul
+from gradcli.ops.pointwise.arithmetic import bitwise_left_shift, bitwise_right_shift
+from gradcli.ops.pointwise.elementwise import (
     abs_,
     add,
     bitwise_and,
@@ -27,7 +28,6 @@ from gradcli.ops.elementwise import (
     rsub_number,
     sub,
 )
-from gradcli.ops.linalg import matmul
 from gradcli.rule.rule import Traced, number
 
 

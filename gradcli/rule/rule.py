@@ -109,7 +109,7 @@ class Elementwise(Derivative):
         assert body is not None, "asked for the cotangent of an argument that has none"
         if y.dtype.kind != "c":
             return body(g, y, *operands, **attrs)
-        from gradcli.ops.shapes import conj
+        from gradcli.ops.shape.shapes import conj
 
         # a holomorphic function: body(g) = g·f'(a), and PyTorch's gradient is g·conj(f'(a))
         return conj(body(conj(g), y, *operands, **attrs))
@@ -122,7 +122,7 @@ class Elementwise(Derivative):
         operands: tuple[Any, ...],
         attrs: dict[str, Any],
     ) -> Any:
-        from gradcli.ops.shapes import conj
+        from gradcli.ops.shape.shapes import conj
 
         total = None
         for body, t in zip(self.bodies, tangents, strict=False):
@@ -174,7 +174,7 @@ class Variadic(Derivative):
         operands: tuple[Any, ...],
         attrs: dict[str, Any],
     ) -> Any:
-        from gradcli.ops.shapes import zeros_like
+        from gradcli.ops.shape.shapes import zeros_like
 
         filled = [
             zeros_like(x) if t is None else t for t, x in zip(tangents, operands, strict=True)

@@ -12,7 +12,7 @@ import numpy as np
 from gradcli.errors import ArgumentFault, AutogradFault, NameFault
 from gradcli.graph import Node
 from gradcli.ops import FUNCTIONS as ROWS
-from gradcli.ops.shapes import adjoint, detach, permute, transpose
+from gradcli.ops.shape.shapes import adjoint, detach, permute, transpose
 from gradcli.rule.dtypes import DTYPES, is_differentiable, is_floating
 from gradcli.rule.meta import dim_index
 from gradcli.trace.calls import row_function

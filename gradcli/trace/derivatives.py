@@ -9,7 +9,7 @@ from gradcli import autodiff
 from gradcli.errors import ArgumentFault, AutogradFault
 from gradcli.execute import compute
 from gradcli.graph import Node
-from gradcli.ops.shapes import zeros_like
+from gradcli.ops.shape.shapes import zeros_like
 from gradcli.trace.values import as_node, described
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import numpy as np
 
 from gradcli.errors import ArgumentFault
 from gradcli.graph import Node
-from gradcli.ops.masks import normal_
-from gradcli.ops.shapes import squeeze_dim, unsqueeze
+from gradcli.ops.shape.masks import normal_
+from gradcli.ops.shape.shapes import squeeze_dim, unsqueeze
 from gradcli.rule.dtypes import is_differentiable
 from gradcli.rule.meta import broadcast
 from gradcli.rule.signature import Signature

@@ -10,9 +10,9 @@ import numpy as np
 
 from gradcli.errors import ArgumentFault, AutogradFault
 from gradcli.graph import Graph, Node
-from gradcli.ops.indexing import index, select, slice_
-from gradcli.ops.shapes import alias, unsqueeze, view
-from gradcli.ops.writes import copy_slices
+from gradcli.ops.shape.indexing import index, select, slice_
+from gradcli.ops.shape.shapes import alias, unsqueeze, view
+from gradcli.ops.shape.writes import copy_slices
 from gradcli.rule.meta import shown
 from gradcli.rule.rule import number
 from gradcli.trace.values import described, is_numeric_list, to_array

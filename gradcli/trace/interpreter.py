@@ -24,7 +24,7 @@ from gradcli.errors import (
     SyntaxFault,
 )
 from gradcli.graph import Graph, Limits, Node
-from gradcli.ops.joining import unbind
+from gradcli.ops.shape.joining import unbind
 from gradcli.random import Generator
 from gradcli.rule.dtypes import FLOAT64, DType
 from gradcli.rule.meta import Meta

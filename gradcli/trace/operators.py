@@ -134,7 +134,7 @@ def unary(tracer: Tracer, operator: str, value: Any) -> Any:
         return not tracer.truth(value)
     if isinstance(value, Node):
         if operator == "~" and value.dtype.kind == "b":
-            from gradcli.ops.elementwise import logical_not
+            from gradcli.ops.pointwise.elementwise import logical_not
 
             return logical_not(value)
         if operator == "~" and is_differentiable(value.dtype):

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from gradcli.errors import ArgumentFault, DtypeFault
 from gradcli.graph import Node
 from gradcli.ops import FUNCTIONS as ROWS
-from gradcli.ops.losses import fixed
-from gradcli.ops.normalisation import running_mean, running_var
-from gradcli.ops.shapes import detach
+from gradcli.ops.nn.losses import fixed
+from gradcli.ops.nn.normalisation import running_mean, running_var
+from gradcli.ops.shape.shapes import detach
 from gradcli.trace.indexing import check_writable
 
 if TYPE_CHECKING:

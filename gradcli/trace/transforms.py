@@ -10,8 +10,8 @@ import numpy as np
 from gradcli import autodiff
 from gradcli.errors import ArgumentFault, AutogradFault, ShapeFault
 from gradcli.graph import Node
-from gradcli.ops.indexing import select
-from gradcli.ops.shapes import stack, zeros_like
+from gradcli.ops.shape.indexing import select
+from gradcli.ops.shape.shapes import stack, zeros_like
 from gradcli.rule.meta import dim_index, shown
 from gradcli.rule.signature import Signature
 from gradcli.trace.derivatives import Args, Keywords, checked, gradient, one, options

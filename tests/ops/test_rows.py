@@ -19,7 +19,11 @@ from hypothesis.extra.numpy import BroadcastableShapes, mutually_broadcastable_s
 from gradcli.errors import AutogradFault, DtypeFault
 from gradcli.execute import Replay
 from gradcli.graph import OUTPUT, Graph
-from gradcli.ops import ROWS, Primitive, elementwise, linalg, reductions, shapes
+from gradcli.ops import ROWS, Primitive
+from gradcli.ops.linalg import linalg
+from gradcli.ops.pointwise import elementwise
+from gradcli.ops.reduce import reductions
+from gradcli.ops.shape import shapes
 from gradcli.rule.dtypes import Array
 from gradcli.rule.rule import Elementwise
 from tests.ops.cases import MORE, build, builder, cases, direct, on_shapes, values_of

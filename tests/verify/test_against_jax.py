@@ -17,7 +17,7 @@ from gradcli.autodiff import GRAD_COPY
 from gradcli.errors import InputFault, Source
 from gradcli.graph import Node
 from gradcli.ops import ROWS, Primitive
-from gradcli.ops.shapes import sum_
+from gradcli.ops.shape.shapes import sum_
 from gradcli.session import Session, run
 from gradcli.verify.against import Comparison, Comparisons, against
 from tests.ops.cases import Case, build

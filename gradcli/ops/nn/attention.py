@@ -1,0 +1,224 @@
+"""Attention, and bilinear maps."""
+
+from __future__ import annotations
+
+from math import prod, sqrt
+from typing import Any
+
+import numpy as np
+
+from gradcli.errors import ArgumentFault, ShapeFault
+from gradcli.ops.linalg.linalg import matmul
+from gradcli.ops.linalg.matrices import like
+from gradcli.ops.nn.normalisation import mul_number
+from gradcli.ops.pointwise.elementwise import where
+from gradcli.ops.shape.shapes import conj, reshape, sum_, transpose
+from gradcli.rule.dtypes import BOOL
+from gradcli.rule.meta import Meta, broadcast
+from gradcli.rule.rule import Derivative, Multilinear, composite, primitive
+
+# ---- softmax of rows that may be masked altogether -----------------------------------------
+
+
+def _safe_softmax(a: Any, dim: int) -> Any:
+    top = np.max(a, axis=dim, keepdims=True, initial=-np.inf)
+    e = np.exp(a - np.where(np.isneginf(top), 0, top))
+    total = np.sum(e, axis=dim, keepdims=True)
+    return e / np.where(total == 0, 1, total)
+
+
+def _swap(a: Any) -> Any:
+    return transpose(a, dim0=-2, dim1=-1)
+
+
+# ---- the fused row, for batches of heads ---------------------------------------------------
+
+
+def _scores(q: Any, k: Any, mask: Any, scale: float, causal: bool) -> Any:
+    scores = matmul(q * scale, _swap(k))
+    if causal:
+        mask = np.tri(q.shape[-2], k.shape[-2], dtype=bool)
+    if mask is None:
+        return scores
+    return where(mask, scores, float("-inf")) if mask.dtype == BOOL else scores + mask
+
+
+def _shares(q: Any, k: Any, mask: Any, scale: float, causal: bool) -> Any:
+    return safe_softmax(_scores(q, k, mask, scale, causal), dim=len(q.shape) - 1)
+
+
+def _flash(q: Any, k: Any, v: Any, mask: Any, scale: float, is_causal: bool) -> Any:
+    return np.matmul(_shares(q, k, mask, scale, is_causal), v)
+
+
+def _moved_scores(g: Any, q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool) -> Any:
+    p = _shares(q, k, mask, scale, causal)
+    shares = matmul(g, _swap(v))
+    return p * (shares - sum_(shares * p, dim=(len(p.shape) - 1,), keepdim=True))
+
+
+def _flash_tangent(
+    ts: Any, y: Any, q: Any, k: Any, v: Any, mask: Any, scale: float, is_causal: bool
+) -> Any:
+    p = _shares(q, k, mask, scale, is_causal)
+    parts = [] if ts[2] is None else [matmul(p, ts[2])]
+    for slot, (left, right) in enumerate(((ts[0], k), (q, ts[1]))):
+        if ts[slot] is not None:
+            moved = matmul(left * scale, _swap(right))
+            mean = sum_(moved * p, dim=(len(p.shape) - 1,), keepdim=True)
+            parts.append(matmul(p * (moved - mean), v))
+    return sum(parts[1:], parts[0])
+
+
+# fmt: off
+safe_softmax = primitive(Derivative,
+    "_safe_softmax(input, dim: dim)", "SafeSoftmaxBackward0",
+    _safe_softmax, lambda a, dim: Meta(a.shape, a.dtype),
+    lambda g, y, a, dim: y * (g - sum_(g * y, dim=(dim,), keepdim=True)),
+    tangent=lambda ts, y, a, dim: y * (ts[0] - sum_(ts[0] * y, dim=(dim,), keepdim=True)),
+    doc="softmax; 0 where every element is -inf")
+flash_attention = primitive(Derivative,
+    "_scaled_dot_product_flash_attention_for_cpu(query, key, value, attn_mask = None, "
+    "scale: number = 1.0, is_causal: bool = False)",
+    "ScaledDotProductFlashAttentionForCpuBackward0", _flash,
+    lambda q, k, v, mask, scale, is_causal: Meta((*q.shape[:-1], v.shape[-1]), q.dtype),
+    lambda g, y, q, k, v, mask, scale, is_causal:
+        matmul(_moved_scores(g, q, k, v, mask, scale, is_causal), k) * scale,
+    lambda g, y, q, k, v, mask, scale, is_causal:
+        matmul(_swap(_moved_scores(g, q, k, v, mask, scale, is_causal)), q) * scale,
+    lambda g, y, q, k, v, mask, scale, is_causal:
+        matmul(_swap(_shares(q, k, mask, scale, is_causal)), g),
+    tangent=_flash_tangent, doc="softmax(q @ k.mT · scale + mask) @ v, in one step")
+# fmt: on
+
+
+def _attention(
+    q: Any, k: Any, v: Any, mask: Any, dropout_p: float, is_causal: bool, scale: float | None,
+    enable_gqa: bool,
+) -> Any:  # fmt: skip
+    """Attend by the steps of ATen: fused for 4-d tensors, else `_scaled_dot_product_math`."""
+    if min(len(x.shape) for x in (q, k, v)) < 2:
+        ranks = [len(x.shape) for x in (q, k, v)]
+        raise ShapeFault(
+            "Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: "
+            "{} key.dim: {} and value.dim: {} instead.".format(*ranks)
+        )
+    if is_causal and mask is not None:
+        raise ArgumentFault(
+            "_scaled_dot_product_attention: Explicit attn_mask should not be set when "
+            "is_causal=True"
+        )
+    if dropout_p or enable_gqa:
+        raise ArgumentFault(
+            "scaled_dot_product_attention(): dropout_p and enable_gqa are not supported",
+            hint="drop the result of softmax by hand: F.dropout(softmax(...), p) @ v",
+        )
+    natural = 1 / sqrt(q.shape[-1]) if q.shape[-1] else float("inf")
+    size = natural if scale is None else scale
+    if 0 in (*q.shape[:-1], k.shape[-2], v.shape[-1]):
+        return _nothing(q, k, v)
+    if _is_fused(q, k, v, mask):
+        return flash_attention(q, k, v, mask, scale=size, is_causal=is_causal)
+    if mask is not None and mask.dtype == BOOL:
+        mask = where(mask, 0.0, _infinity(q))
+    if is_causal:
+        allowed = np.tri(q.shape[-2], k.shape[-2], dtype=bool)
+        mask = np.where(allowed, 0.0, -np.inf).astype(q.dtype)
+    root = sqrt(abs(size))
+    left = mul_number(q, other=root if size >= 0 else -root)
+    scores = matmul(left, mul_number(_swap(k), other=root))
+    scores = scores if mask is None else scores + mask
+    return matmul(safe_softmax(scores, dim=len(scores.shape) - 1), v)
+
+
+def _nothing(q: Any, k: Any, v: Any) -> Any:
+    """Return zeros that depend on all three, as PyTorch does where there is nothing to attend."""
+    shape = (*broadcast(q.shape[:-2], broadcast(k.shape[:-2], v.shape[:-2])), q.shape[-2])
+    zeros = like(q, np.zeros((*shape, v.shape[-1])))
+    return zeros + mul_number(sum_(q) + sum_(k) + sum_(v), other=0)
+
+
+def _infinity(q: Any) -> Any:
+    return np.asarray(-np.inf, q.dtype)
+
+
+def _is_fused(q: Any, k: Any, v: Any, mask: Any) -> bool:
+    """Say whether PyTorch takes the fused kernel on a CPU."""
+    if not all(len(x.shape) == 4 for x in (q, k, v)) or getattr(mask, "requires_grad", False):
+        return False
+    same = q.shape[:2] == k.shape[:2] == v.shape[:2] and k.shape[2] == v.shape[2]
+    return same and q.shape[3] == k.shape[3] == v.shape[3] and 0 not in (*q.shape, *k.shape)
+
+
+# ---- bilinear ------------------------------------------------------------------------------
+
+
+def _trilinear_meta(a: Any, b: Any, c: Any, equation: str) -> Meta:
+    inputs, result = equation.split("->")
+    sizes: dict[str, int] = {}
+    for letters, x in zip(inputs.split(","), (a, b, c), strict=True):
+        sizes.update(zip(letters, x.shape, strict=True))
+    return Meta(tuple(sizes[letter] for letter in result), a.dtype)
+
+
+def _turned(equation: str, slot: int) -> str:
+    """Return the equation with one input and the result exchanged."""
+    inputs, result = equation.split("->")
+    letters = inputs.split(",")
+    letters[slot], result = result, letters[slot]
+    return f"{','.join(letters)}->{result}"
+
+
+# fmt: off
+trilinear = primitive(Multilinear,
+    "_trilinear(i1, i2, i3, equation: str)", "TrilinearBackward0",
+    lambda a, b, c, equation: np.einsum(equation, a, b, c, optimize=True), _trilinear_meta,
+    lambda g, y, a, b, c, equation:
+        trilinear(g, conj(b), conj(c), equation=_turned(equation, 0)),
+    lambda g, y, a, b, c, equation:
+        trilinear(conj(a), g, conj(c), equation=_turned(equation, 1)),
+    lambda g, y, a, b, c, equation:
+        trilinear(conj(a), conj(b), g, equation=_turned(equation, 2)),
+    doc="Sums of products of three tensors")
+# fmt: on
+
+
+def _bilinear(a: Any, b: Any, weight: Any, bias: Any) -> Any:
+    if len(a.shape) != len(b.shape):
+        raise ShapeFault(
+            f"bilinear(): input dimensions do not match: got {len(a.shape)} and {len(b.shape)}"
+        )
+    for dim, (m, n) in enumerate(zip(a.shape[:-1], b.shape[:-1], strict=True)):
+        if m != n:
+            raise ShapeFault(
+                f"bilinear(): input batch dimensions do not match at dim {dim}: got {m} and {n}"
+            )
+    for position, x in enumerate((a, b), 1):
+        if x.shape[-1] != weight.shape[position]:
+            raise ShapeFault(
+                f"bilinear(): input{position} size does not match weight size: got "
+                f"{x.shape[-1]} but expected {weight.shape[position]}"
+            )
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ShapeFault(
+            f"bilinear(): bias size does not match weight size: got {prod(bias.shape)} but "
+            f"expected {weight.shape[0]}"
+        )
+    count = prod(a.shape[:-1])
+    left, right = reshape(a, (count, a.shape[-1])), reshape(b, (count, b.shape[-1]))
+    y = trilinear(left, weight, right, equation="ni,oij,nj->no")
+    y = reshape(y, (*a.shape[:-1], weight.shape[0]))
+    return y if bias is None else y + bias
+
+
+# fmt: off
+scaled_dot_product_attention = composite(
+    "scaled_dot_product_attention(query, key, value, attn_mask = None, dropout_p: number = 0.0, "
+    "is_causal: bool = False, scale: number = None, enable_gqa: bool = False)", _attention,
+    doc="softmax(q @ k.mT · scale + mask) @ v",
+    examples="F.scaled_dot_product_attention(M, A, A); "
+    "F.scaled_dot_product_attention(T, T, 2*T, is_causal=True); "
+    "F.scaled_dot_product_attention(T, T, T, attn_mask=A, scale=0.3)")
+bilinear = composite("bilinear(input1, input2, weight, bias = None)", _bilinear,
+    doc="x1.T @ W[k] @ x2 + b[k] for each k", examples="F.bilinear(M, 2*M, T, v[:2])")
+# fmt: on

@@ -1,0 +1,1 @@
+"""Views, layout, elements picked and written, tensors joined."""
