@@ -3,7 +3,7 @@
     python -m benchmarks.against_jax [--every N] [--dtype float64,float32]
 
 Each call at a point of its domain: its value and its gradient in JAX, as `check --against jax`
-compares them. What differs and is not in tests/verify/jax_differences.txt is shown, as is what is
+compares them. What differs and is not in tests/against/jax_differences.txt is shown, as is what is
 there and agrees; the exit status is then 1.
 """
 
@@ -13,8 +13,8 @@ import argparse
 import sys
 import time
 
+from tests.against.test_against_jax import KNOWN, findings, names
 from tests.verify.rules import all_cases
-from tests.verify.test_against_jax import KNOWN, findings, names
 
 
 def main() -> int:

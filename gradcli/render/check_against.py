@@ -11,11 +11,11 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from gradcli.against.sides import LIBRARIES, Comparison, Comparisons, furthest
 from gradcli.inspection import Array
 from gradcli.render.cells import shorten
 from gradcli.render.check_words import ASCII_MARKS, MARKS, STYLES, error_text, plural
 from gradcli.render.words import one_line
-from gradcli.verify.against import LIBRARIES, Comparison, Comparisons, furthest
 from gradcli.verify.report import Verdict
 
 SCHEMA = "gradcli.against/1"

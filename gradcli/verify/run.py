@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from gradcli.against.sides import Comparisons, against
 from gradcli.errors import GradcliError, InputFault, Source
 from gradcli.session import Request, run
 from gradcli.trace import Options
 from gradcli.verify import drawn
-from gradcli.verify.against import Comparisons, against
 from gradcli.verify.check import check
 from gradcli.verify.report import SEVERITY, Report, Verdict, merged
 from gradcli.verify.target import Settings

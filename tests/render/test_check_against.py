@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
+from gradcli.against.sides import Comparison, Comparisons, Side, Unstated, compared
 from gradcli.render.check_against import render, render_json
 from gradcli.rule.dtypes import Array
-from gradcli.verify.against import Comparison, Comparisons, Side, Unstated, compared
 from tests.render.printing import printed
 
 ONE = np.array(1.0)

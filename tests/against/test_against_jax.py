@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gradcli.against.sides import Comparison, Comparisons, against
 from gradcli.api import options_for
 from gradcli.autodiff import GRAD_COPY
 from gradcli.errors import InputFault, Source
@@ -19,7 +20,6 @@ from gradcli.graph import Node
 from gradcli.ops import ROWS, Primitive
 from gradcli.ops.shape.shapes import sum_
 from gradcli.session import Session, run
-from gradcli.verify.against import Comparison, Comparisons, against
 from tests.ops.cases import Case, build
 from tests.verify import test_command
 from tests.verify.checking import with_wrong_rule
@@ -232,7 +232,7 @@ def test_a_missing_library_says_how_to_install_it(monkeypatch: pytest.MonkeyPatc
     def missing(name: str) -> Any:
         raise ImportError(name)
 
-    monkeypatch.setattr("gradcli.verify.against.import_module", missing)
+    monkeypatch.setattr("gradcli.against.sides.import_module", missing)
     with pytest.raises(InputFault, match="JAX is not installed") as caught:
         against(run(Source("<test>", "w = param(1.)\n")), "jax")
     assert "pip install 'jax[cpu]'" in str(caught.value.hint)
@@ -242,7 +242,7 @@ def test_a_broken_library_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> No
     def broken(_: str) -> Any:
         raise RuntimeError("jaxlib is version 0.1, but this version of jax requires 0.2")
 
-    monkeypatch.setattr("gradcli.verify.against.import_module", broken)
+    monkeypatch.setattr("gradcli.against.sides.import_module", broken)
     with pytest.raises(InputFault, match=r"cannot be imported: jaxlib is version 0\.1"):
         against(run(Source("<test>", "w = param(1.)\n")), "jax")
 
@@ -279,8 +279,8 @@ def test_a_file_without_tensors_is_undecided() -> None:
 
 
 def test_every_row_that_jax_can_state_is_stated() -> None:
-    from gradcli.verify.jax_rows import FAMILIES as MODULES
-    from gradcli.verify.jax_rows import ROWS as STATED
+    from gradcli.against.jax_rows import FAMILIES as MODULES
+    from gradcli.against.jax_rows import ROWS as STATED
 
     names = {row.name for row in (*ROWS, GRAD_COPY) if isinstance(row, Primitive)}
     assert set(STATED) <= names

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
+from gradcli.against.admitted import admitted
+from gradcli.against.sides import against
+from gradcli.against.torch_names import names_for
 from gradcli.errors import InputFault, Source
 from gradcli.session import run
-from gradcli.verify.admitted import admitted
-from gradcli.verify.against import against
-from gradcli.verify.torch_names import names_for
 
 # a way out of the language, and what is refused of it
 HOSTILE = {

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradcli.verify.against import Side, compared, distance, furthest, room
+from gradcli.against.sides import Side, compared, distance, furthest, room
 
 SIDE = Side(np.array([1.0, -4.0]), np.array([2.0, 0.5]), "float64", "MulBackward0")
 # one side changed: what differs

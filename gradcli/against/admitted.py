@@ -3,7 +3,7 @@
 Files may come from strangers, and gradcli's own run does not come by every line of one. So all of
 its text is looked at, before anything runs: the kinds of statement and expression, every name and
 attribute, and what imports name have to be on a list. What the names are bound to is no less
-limited (`gradcli.verify.torch_names`).
+limited (`gradcli.against.torch_names`).
 """
 
 from __future__ import annotations

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gradcli.against.jax import _double
+from gradcli.against.sides import Comparisons, Side, against
 from gradcli.api import options_for
 from gradcli.errors import Source
 from gradcli.execute import compute
 from gradcli.graph import Graph
 from gradcli.session import Session, run
-from gradcli.verify.against import Comparisons, Side, against
-from gradcli.verify.against_jax import _double
+from tests.against.test_against_jax import comparisons
 from tests.verify.checking import with_wrong_rule
-from tests.verify.test_against_jax import comparisons
 
 pytestmark = pytest.mark.usefixtures("jax")
 
@@ -85,8 +85,8 @@ def test_a_wrong_derivative_behind_several_results_is_found() -> None:
 def test_what_cancels_is_measured_by_the_largest_number_on_the_way(
     ours: list[float], theirs: list[float], rounding: bool, jax: Any
 ) -> None:
-    from gradcli.verify.jax_reasons import Reasons
-    from gradcli.verify.jax_tape import Tape
+    from gradcli.against.jax_reasons import Reasons
+    from gradcli.against.jax_tape import Tape
 
     session = session_of("x = param([1.])\ns, i = (x + 1e8).sort()\ny = s - 1e8\nz = sum(y*1e8)\n")
     y = session.tracer.scope["y"]
@@ -100,7 +100,7 @@ def test_what_cancels_is_measured_by_the_largest_number_on_the_way(
 
 
 def test_what_no_row_explains_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    from gradcli.verify.jax_reasons import Reasons
+    from gradcli.against.jax_reasons import Reasons
 
     monkeypatch.setattr(Reasons, "of", lambda *_: ())
     found = altered("x = tensor([1., 2.])\nh = exp(x)\n", "exp", lambda v: v * 1.5)
@@ -148,7 +148,7 @@ def test_a_gradient_that_jax_refuses_as_a_whole_is_that_of_its_root(
 def test_a_row_that_jax_does_not_differentiate_is_no_reason(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from gradcli.verify.jax_reasons import Reasons
+    from gradcli.against.jax_reasons import Reasons
 
     session = session_of("x = param([1., 2.])\ny = sum(exp(x))\n")
     assert with_wrong_rule(session.graph, "exp", lambda body: lambda *a: body(*a) * 1.5)
@@ -171,7 +171,7 @@ def test_a_step_that_jax_refuses_leaves_out_what_depends_on_it(
 def test_a_step_through_what_jax_lacks_is_left_out(
     step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gradcli.verify.jax_rows import ROWS
+    from gradcli.against.jax_rows import ROWS
 
     monkeypatch.delitem(ROWS, "exp")
     found = comparisons(f"x = param(2.)\nq = exp(x)\ng = {step}\ny = x*x\n")

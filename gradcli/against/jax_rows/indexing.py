@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from gradcli.verify.jax_rows.shapes import cut
+from gradcli.against.jax_rows.shapes import cut
 
 
 def _places(indices: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from gradcli.against.sides import Comparison, against
 from gradcli.api import options_for
 from gradcli.errors import GradcliError, InputFault, Source
 from gradcli.session import run
-from gradcli.verify.against import Comparison, against
 from tests.verify import test_command
 from tests.verify.checking import with_wrong_rule
 
@@ -86,7 +86,7 @@ def test_a_missing_library_says_how_to_install_it(monkeypatch: pytest.MonkeyPatc
     def missing(name: str) -> Any:
         raise ImportError(name)
 
-    monkeypatch.setattr("gradcli.verify.against.import_module", missing)
+    monkeypatch.setattr("gradcli.against.sides.import_module", missing)
     session = run(Source("<test>", "w = param(1.)\n"), options_for())
     with pytest.raises(InputFault, match="PyTorch is not installed") as caught:
         against(session, "torch")

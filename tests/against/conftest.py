@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.verify.standins import library
+from tests.against.standins import library
 
 
 @pytest.fixture(scope="module")

@@ -29,8 +29,8 @@ class Library:
 
 
 LIBRARIES: Mapping[str, Library] = {
-    "torch": Library("PyTorch", "pip install torch==2.13.0", "gradcli.verify.against_torch"),
-    "jax": Library("JAX", "pip install 'jax[cpu]'", "gradcli.verify.against_jax"),
+    "torch": Library("PyTorch", "pip install torch==2.13.0", "gradcli.against.torch"),
+    "jax": Library("JAX", "pip install 'jax[cpu]'", "gradcli.against.jax"),
 }
 
 

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from gradcli import autodiff
+from gradcli.against.sides import Comparison, Comparisons, Side, Unstated, compared, root_of
 from gradcli.errors import InputFault
 from gradcli.graph import Graph, Node
 from gradcli.rule.dtypes import Array
 from gradcli.session import Session
-from gradcli.verify.against import Comparison, Comparisons, Side, Unstated, compared, root_of
 
 Gradients = dict[int, tuple[Array | None, Array | None]]  # of rows: gradcli's, and JAX's
 
@@ -33,8 +33,8 @@ def comparisons(session: Session, jax: Any) -> Comparisons:
 
     Raises: InputFault where JAX can state nothing that the file names.
     """
-    from gradcli.verify.jax_reasons import Reasons
-    from gradcli.verify.jax_tape import Gap, Tape
+    from gradcli.against.jax_reasons import Reasons
+    from gradcli.against.jax_tape import Gap, Tape
 
     named = [(n, node) for n, node in session.tracer.scope.items() if isinstance(node, Node)]
     with _double(jax):
@@ -76,7 +76,7 @@ def _double(jax: Any) -> Iterator[None]:
 
 def _gradients(session: Session, tape: Any, named: list[int]) -> Any:
     """Return gradcli's and JAX's gradients of the root by row, or the gap in JAX's."""
-    from gradcli.verify.jax_tape import Gap
+    from gradcli.against.jax_tape import Gap
 
     graph, root = session.graph, session.root
     if root is None:

@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from gradcli.against.admitted import admitted
+from gradcli.against.sides import Comparison, Comparisons, Side, compared, root_of
+from gradcli.against.torch_names import names_for
 from gradcli.errors import ArgumentFault
 from gradcli.graph import Graph, Node
 from gradcli.rule.dtypes import Array
 from gradcli.session import Session
-from gradcli.verify.admitted import admitted
-from gradcli.verify.against import Comparison, Comparisons, Side, compared, root_of
-from gradcli.verify.torch_names import names_for
 
 
 def comparisons(session: Session, torch: Any) -> Comparisons:

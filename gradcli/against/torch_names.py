@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from gradcli.against.admitted import BIND, CONTEXTS, MODULES, REFUSED
 from gradcli.random import Generator
 from gradcli.session import Session
 from gradcli.trace.builtins import CONSTANTS, member, names
 from gradcli.trace.python import PYTHON
 from gradcli.trace.values import Namespace
-from gradcli.verify.admitted import BIND, CONTEXTS, MODULES, REFUSED
 
 Names = dict[str, Any]
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gradcli.verify.jax_rows import (
+from gradcli.against.jax_rows import (
     elementwise,
     indexing,
     linear,

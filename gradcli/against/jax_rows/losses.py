@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from gradcli.verify.jax_rows.reductions import safe_softmax
+from gradcli.against.jax_rows.reductions import safe_softmax
 
 # ---- losses --------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.verify.test_against_jax import comparisons
+from tests.against.test_against_jax import comparisons
 
 pytestmark = pytest.mark.usefixtures("jax")
 

@@ -15,13 +15,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from gradcli import autodiff
+from gradcli.against.jax_rows import ROWS
+from gradcli.against.jax_tape import Gap, Tape
+from gradcli.against.sides import Side, distance, room
 from gradcli.graph import OUTPUT
 from gradcli.rule.dtypes import Array, wide
 from gradcli.rule.rule import Elementwise
 from gradcli.session import Session
-from gradcli.verify.against import Side, distance, room
-from gradcli.verify.jax_rows import ROWS
-from gradcli.verify.jax_tape import Gap, Tape
 
 MOST = 3  # reasons that are given for one tensor
 SLACK = 64  # units in the last place of the largest number on the way, that rounding may take

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gradcli.against.sides import Comparisons, against
+from gradcli.against.torch import _array
 from gradcli.api import options_for
 from gradcli.errors import ArgumentFault, Source
 from gradcli.session import run
-from gradcli.verify.against import Comparisons, against
-from gradcli.verify.against_torch import _array
 from tests.verify import test_command
 from tests.verify.checking import session_of
 
@@ -118,9 +118,7 @@ def test_an_error_outside_the_file_has_no_line(monkeypatch: pytest.MonkeyPatch) 
     session = session_of("w = param(1.)\n")
 
     # a tree that Python does not compile: there is no line of the file that could have run
-    monkeypatch.setattr(
-        "gradcli.verify.against_torch.admitted", lambda _: ast.Expression(ast.Constant(1))
-    )
+    monkeypatch.setattr("gradcli.against.torch.admitted", lambda _: ast.Expression(ast.Constant(1)))
     with pytest.raises(ArgumentFault, match=r"does not run <test>: TypeError: expected Module"):
         against(session, "torch")
 

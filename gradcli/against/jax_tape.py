@@ -14,10 +14,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from gradcli.against.jax_rows import ROWS
 from gradcli.graph import OUTPUT, Graph, Step
 from gradcli.rule.dtypes import promote
 from gradcli.rule.rule import number
-from gradcli.verify.jax_rows import ROWS
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""The same file in PyTorch and in JAX, beside what gradcli finds."""
