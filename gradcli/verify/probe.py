@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from gradcli.execute import Replay, apply
+from gradcli.execute.stack import Stack
 from gradcli.graph import Graph
 from gradcli.rule.dtypes import Array, is_differentiable
-from gradcli.verify.stack import Stack
 
 FULL = 256  # a root with more elements is projected on random directions,
 PROJECTIONS = 4  # so many of them,

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from gradcli.errors import LimitFault
-from gradcli.verify import stack, workers
+from gradcli.execute import stack
+from gradcli.verify import workers
 from gradcli.verify.workers import Rows, Work, Workers, processes
 from tests.verify.checking import checked
 

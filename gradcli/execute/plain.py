@@ -1,15 +1,15 @@
-"""Values of a graph: the plain executor, one node at a time with numpy, and replay."""
+"""The plain executor: one node at a time with numpy. It is the reference."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from gradcli.errors import DtypeFault, GradcliError, LimitFault
 from gradcli.graph import Graph
-from gradcli.rule.dtypes import FLOAT32, SCALAR_NAMES, Array, DType, is_complex, is_half, promote
+from gradcli.rule.dtypes import FLOAT32, SCALAR_NAMES, DType, is_complex, is_half, promote
 
 NUMPY_REFUSES = ("not supported", "did not contain a loop")  # a dtype that a ufunc lacks
 
@@ -93,60 +93,3 @@ def _missing(graph: Graph, ids: Iterable[int]) -> list[int]:
         found.add(id)
         stack.extend(i for i in inputs[id] if i >= 0 and values[i] is None)
     return sorted(found)
-
-
-class Replay:
-    """The same tape with other values of some leaves.
-
-    Only the nodes that depend on those leaves are computed again; the rest is read from the
-    graph. With the leaves' own values the results are the same bit for bit. Rows that are `held`
-    keep their values, as what is detached does for a derivative.
-    """
-
-    def __init__(
-        self,
-        graph: Graph,
-        leaves: Iterable[int],
-        targets: Iterable[int],
-        held: Iterable[int] = (),
-    ) -> None:
-        self.graph = graph
-        self.leaves = frozenset(leaves)
-        self.targets = tuple(targets)
-        self.held = frozenset(held)
-        compute(graph, self.targets)
-        self.plan = self._plan()
-
-    def _plan(self) -> list[int]:
-        graph, moved = self.graph, set(self.leaves)
-        start, stop = min(moved, default=0), max(self.targets, default=-1) + 1
-        for id in range(start, stop):
-            if id not in self.held and any(i in moved for i in graph.inputs[id]):
-                moved.add(id)
-        needed, stack = set(), [i for i in self.targets if i in moved]
-        while stack:
-            id = stack.pop()
-            if id not in needed:
-                needed.add(id)
-                stack.extend(i for i in graph.inputs[id] if i in moved)
-        return sorted(needed - self.leaves)
-
-    def run(self, values: Mapping[int, Array]) -> tuple[Array, ...]:
-        """Return the targets' values when the leaves have other values."""
-        now = _Overlay(self.graph.values, dict(values))
-        with np.errstate(all="ignore"):
-            for id in self.plan:
-                now.changed[id] = evaluate(self.graph, id, now)
-        return tuple(now[i] for i in self.targets)
-
-
-class _Overlay:
-    """Values of a graph with some replaced."""
-
-    def __init__(self, values: list[Any], changed: dict[int, Any]) -> None:
-        self.values = values
-        self.changed = changed
-
-    def __getitem__(self, id: int) -> Any:
-        found = self.changed.get(id)
-        return self.values[id] if found is None else found
