@@ -1,4 +1,4 @@
-"""Reverse and forward mode over the tape, on numbers and on nodes alike.
+"""Reverse mode over the tape, on numbers and on nodes alike.
 
 Backward visits nodes as PyTorch's engine does: highest sequence number first. On a tape that is
 the descending order of ids, since every use of a node has a higher id than the node.
@@ -11,11 +11,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from gradcli.autodiff.saved import free_saved
 from gradcli.errors import AutogradFault
 from gradcli.execute import compute
 from gradcli.graph import OUTPUT, Graph, Node, Step
 from gradcli.ops.pointwise.complex import real
-from gradcli.ops.shape.shapes import clone, expand, reshape, stack, sum_to, to_copy, zeros_like
+from gradcli.ops.shape.shapes import clone, sum_to, to_copy
 from gradcli.rule.dtypes import Array, DType, is_complex, wide
 from gradcli.rule.meta import Meta, shown
 from gradcli.rule.rule import Multilinear, primitive
@@ -25,8 +26,6 @@ GRAD_COPY = primitive(
     Multilinear, "_grad_copy(input)", "CopyBackwards", np.copy,
     lambda a: Meta(a.shape, a.dtype), lambda g, *_: g,
 )  # fmt: skip
-
-# ---- what a root may be --------------------------------------------------------------------
 
 
 def seed(node: Node, gradient: Any) -> Any:
@@ -59,9 +58,6 @@ def seed(node: Node, gradient: Any) -> Any:
             f"torch.{node.dtype.name}"
         )
     return np.ones(node.shape, node.dtype)
-
-
-# ---- reverse mode --------------------------------------------------------------------------
 
 
 def reachable(graph: Graph, roots: Iterable[int]) -> list[int]:
@@ -213,13 +209,13 @@ def gradients(graph: Graph, roots: Mapping[int, Any], inputs: Sequence[int]) -> 
     """
     first = len(graph)
     order = towards(graph, reachable(graph, roots), inputs)
-    pulled = pull(graph, dict(roots), order, lambda i: _node(graph, i))
+    pulled = pull(graph, dict(roots), order, lambda i: traced(graph, i))
     found = [pulled.get(i) for i in inputs]
-    _note(graph, "reverse", roots, inputs, found, order, first)
+    note(graph, "reverse", roots, inputs, found, order, first)
     return found
 
 
-def _note(
+def note(
     graph: Graph,
     mode: Literal["reverse", "forward"],
     given: Mapping[int, Any],
@@ -237,133 +233,11 @@ def _note(
     graph.steps.append(Step(mode, ids, tuple(wanted), made, rows, first))
 
 
-def _node(graph: Graph, id: int) -> Any:
+def traced(graph: Graph, id: int) -> Any:
     """Return a row as rules see it: a node, or the tuple of an operation's several results."""
     if id not in graph.widths:
         return Node(graph, id)
     return tuple(Node(graph, id + 1 + k) for k in range(graph.widths[id]))
-
-
-# ---- saved tensors -------------------------------------------------------------------------
-
-
-def free_saved(graph: Graph, order: Sequence[int], *, retain_graph: bool) -> None:
-    """Check that a backward pass finds its saved tensors, and free them unless they are retained.
-
-    Raises: AutogradFault, in PyTorch's words, where an earlier pass has freed one.
-    """
-    for id in order:
-        if id in graph.freed and saves(graph, id):
-            raise AutogradFault(
-                "Trying to backward through the graph a second time (or directly access saved "
-                "tensors after they have already been freed). Saved intermediate values of the "
-                "graph are freed when you call .backward() or autograd.grad(). Specify "
-                "retain_graph=True if you need to backward through the graph a second time or if "
-                "you need to access saved tensors after calling backward.",
-                hint=f"`{graph.label(id)}` needs its saved tensors again: keep them in the first "
-                "pass with backward(retain_graph=True)",
-            )
-    if not retain_graph:
-        graph.freed.update(id for id in order if graph.ops[id] is not None)
-
-
-def saves(graph: Graph, id: int) -> bool:
-    """Say whether a row's rules use a tensor of the forward pass: PyTorch saves that tensor.
-
-    Found by running them once on a scratch graph, and looking at what they read.
-    """
-    op, scratch = graph.ops[id], Graph(graph.default_dtype)
-    if op is None or op is OUTPUT or op.derivative is None:
-        return False
-    inputs = graph.inputs[id]
-
-    def leaf(value: Any) -> Any:
-        if isinstance(value, tuple):
-            return tuple(leaf(v) for v in value)
-        return scratch.leaf(np.asarray(value))
-
-    wrapped = op.wraps and op.numbers  # PyTorch makes tensors of the numbers, and saves those
-    operands = tuple(
-        leaf(graph.values[i]) if i >= 0
-        else leaf(graph.scalars[~i]) if wrapped and graph.scalars[~i] is not None
-        else graph.scalars[~i]
-        for i in inputs
-    )  # fmt: skip
-    y = leaf(graph.values[id])
-    saved = len(scratch)
-    g = leaf(graph.values[id])
-    for slot, i in enumerate(inputs):
-        if i >= 0 and graph.requires_grad[i] and op.derivative.body(slot) is not None:
-            op.derivative.vjp(slot, g, y, operands, graph.attrs[id])
-    return any(0 <= i < saved for row in scratch.inputs for i in row)
-
-
-# ---- forward mode --------------------------------------------------------------------------
-
-
-def push(
-    graph: Graph, tangents: dict[int, Any], targets: Sequence[int], read: Callable[[int], Any]
-) -> list[Any]:
-    """Carry tangents of some nodes forward; return the tangents of targets, None where at rest."""
-    for id in behind(graph, targets, min(tangents)):
-        op, inputs = graph.ops[id], graph.inputs[id]
-        if op is None or id in tangents or not any(i in tangents for i in inputs):
-            continue
-        if op is OUTPUT:
-            t = tangents[inputs[0]][graph.attrs[id]["position"]]
-            if t is not None:
-                tangents[id] = t
-            continue
-        if op.derivative is None:
-            continue
-        moved = tuple(wide(tangents.get(i)) for i in inputs)
-        operands = tuple(wide(read(i)) if i >= 0 else graph.scalars[~i] for i in inputs)
-        t = op.derivative.jvp(op, moved, wide(read(id)), operands, graph.attrs[id])
-        if t is not None:
-            tangents[id] = t if op.outputs else _shaped(t, graph, id)
-    return [tangents.get(i) for i in targets]
-
-
-def behind(graph: Graph, targets: Iterable[int], first: int) -> list[int]:
-    """Return the rows that targets are made of, from a row on: what is not has no values."""
-    found: set[int] = set()
-    pending = list(targets)
-    while pending:
-        id = pending.pop()
-        if id >= first and id not in found:
-            found.add(id)
-            pending.extend(graph.inputs[id])
-    return sorted(found)
-
-
-def _shaped(t: Any, graph: Graph, id: int) -> Any:
-    """Bring a tangent to its node's shape and dtype: a rule need not undo broadcasting."""
-    meta = graph.metas[id]
-    if t.shape != meta.shape:
-        t = expand(t, size=meta.shape)
-    return in_dtype(t, meta.dtype)
-
-
-def tangent(graph: Graph, outputs: Sequence[int], tangents: Mapping[int, Any]) -> list[Any]:
-    """Return the derivatives of outputs along tangents, as nodes of the graph."""
-    first = len(graph)
-    found = push(graph, dict(tangents), outputs, lambda i: _node(graph, i))
-    order = behind(graph, outputs, min(tangents))
-    _note(graph, "forward", tangents, outputs, found, order, first)
-    return found
-
-
-def tangent_values(
-    graph: Graph, outputs: Sequence[int], tangents: Mapping[int, Array]
-) -> list[Array]:
-    """Return the derivatives of outputs along tangents, as arrays; zeros where nothing moves."""
-    compute(graph, outputs)
-    with np.errstate(all="ignore"):
-        found = push(graph, dict(tangents), outputs, graph.values.__getitem__)
-    return [
-        np.zeros(graph.metas[i].shape, graph.metas[i].dtype) if t is None else np.asarray(t)
-        for i, t in zip(outputs, found, strict=True)
-    ]
 
 
 def gradient_values(
@@ -375,26 +249,3 @@ def gradient_values(
     with np.errstate(all="ignore"):
         found = pull(graph, dict(roots), order, graph.values.__getitem__)
     return [None if (g := found.get(i)) is None else np.asarray(g) for i in inputs]
-
-
-# ---- matrices of derivatives ---------------------------------------------------------------
-
-
-def jacobian(y: Node, x: Node) -> Any:
-    """Return dy/dx as a node of shape `(*y.shape, *x.shape)`: a row a backward pass."""
-    graph = y.graph
-    if not y.requires_grad:
-        return _zeros(x, y.shape)
-    rows = []
-    for position in np.ndindex(y.shape):
-        unit = np.zeros(y.shape, y.dtype)
-        unit[position] = 1
-        row = gradients(graph, {y.id: graph.leaf(unit)}, (x.id,))[0]
-        rows.append(zeros_like(x) if row is None else row)
-    if not rows:
-        return _zeros(x, y.shape)
-    return reshape(stack(*rows, dim=0), (*y.shape, *x.shape))
-
-
-def _zeros(x: Node, shape: tuple[int, ...]) -> Node:
-    return x.constant(np.zeros((*shape, *x.shape), x.dtype))

@@ -1,0 +1,37 @@
+"""Reverse and forward mode over the tape, and matrices of derivatives."""
+
+from gradcli.autodiff.forward import behind, push, tangent, tangent_values
+from gradcli.autodiff.matrices import jacobian
+from gradcli.autodiff.reverse import (
+    GRAD_COPY,
+    backward,
+    fit,
+    gradient_values,
+    gradients,
+    in_dtype,
+    pull,
+    reachable,
+    seed,
+    towards,
+)
+from gradcli.autodiff.saved import free_saved, saves
+
+__all__ = [
+    "GRAD_COPY",
+    "backward",
+    "behind",
+    "fit",
+    "free_saved",
+    "gradient_values",
+    "gradients",
+    "in_dtype",
+    "jacobian",
+    "pull",
+    "push",
+    "reachable",
+    "saves",
+    "seed",
+    "tangent",
+    "tangent_values",
+    "towards",
+]
