@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import InputFault, Source
+from gradcli.facts import inspect
 from gradcli.graph import Limits
 from gradcli.inspection import Inspection
 from gradcli.rule.dtypes import DTYPES
-from gradcli.session import Request, inspect, run
+from gradcli.session import Request, run
 from gradcli.syntax import parse_expression
 from gradcli.syntax.tree import Program
 from gradcli.syntax.words import spelled

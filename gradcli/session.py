@@ -1,26 +1,20 @@
-"""One run of a file from text to facts: parse, trace, backward, and the Inspection of it all."""
+"""One run of a file: parse, trace, backward."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from gradcli import autodiff
-from gradcli.errors import AutogradFault, GradcliError, InputFault, Source
-from gradcli.execute import compute
-from gradcli.graph import OUTPUT, Graph, Node
-from gradcli.inspection import Array, Claim, FunctionFacts, Inspection, Kind, NodeFacts, Notice
+from gradcli.errors import AutogradFault, InputFault, Source
+from gradcli.graph import Graph, Node
+from gradcli.inspection import Array
 from gradcli.rule.dtypes import is_floating
 from gradcli.syntax import parse
 from gradcli.syntax.words import spelled
 from gradcli.trace import Options, Tracer
-from gradcli.trace.claims import ClaimRecord
-from gradcli.trace.values import to_array
-
-LABEL_WIDTH = 60  # characters of a label within another
 
 
 @dataclass(frozen=True)
@@ -136,171 +130,6 @@ def named(tracer: Tracer, name: str) -> int:
         f"{tracer.source.name} has no tensor `{name}`",
         hint=f"there are {', '.join(f'`{n}`' for n in known[:20])}" if known else None,
     )
-
-
-# ---- facts ---------------------------------------------------------------------------------
-
-
-def inspect(session: Session) -> Inspection:
-    """Return all that is known of a run, as plain facts."""
-    graph, tracer = session.graph, session.tracer
-    roots = [] if session.root is None else [session.root]
-    shown = _shown(graph, [*roots, *(node.id for node in tracer.results)])
-    with tracer.placed():
-        compute(graph, shown)
-    labels = _labels(graph, session.source, shown)
-    return Inspection(
-        file=session.source.name,
-        root=session.root,
-        ran_backward=session.ran_backward,
-        nodes=tuple(_facts(session, id, labels[id]) for id in shown),
-        functions=_functions(graph, session.root),
-        claims=tuple(_claim(session.source, c) for c in tracer.claims),
-        notices=tuple(Notice(session.source.line_of(s), m) for s, m in graph.warnings),
-        printed=tracer.printed,
-    )
-
-
-def _shown(graph: Graph, results: list[int]) -> list[int]:
-    """Return the nodes of the file's own lines, its results, and all that they depend on."""
-    wanted = results + [
-        i for i in range(len(graph)) if graph.origins[i] == "file" or i in graph.names
-    ]
-    found: set[int] = set()
-    while wanted:
-        id = wanted.pop()
-        if id not in found:
-            found.add(id)
-            wanted.extend(i for i in graph.inputs[id] if i >= 0)
-    return sorted(i for i in found if not graph.is_tuple(i))
-
-
-def _labels(graph: Graph, source: Source, shown: list[int]) -> dict[int, str]:
-    """Name every node: by its name, with its line where several share it, or by its text.
-
-    Where a line runs several times, as in a loop, the times are counted: `loss:8#2`.
-    """
-    count: dict[str, int] = {}
-    lines: dict[tuple[str, int], int] = {}  # how often a line has bound a name
-    turns: dict[int, int] = {}
-    steps: set[int] = set()  # of operations that take several: used by their own expression
-    for id in shown:
-        name = graph.names.get(id)
-        if name is not None:
-            count[name] = count.get(name, 0) + 1
-            place = name, source.line_of(graph.spans[id])
-            turns[id] = lines[place] = lines.get(place, 0) + 1
-        steps.update(i for i in _inputs(graph, id) if graph.spans[i] == graph.spans[id])
-    labels: dict[int, str] = {}
-    for id in shown:
-        name, span = graph.names.get(id), graph.spans[id]
-        if name is not None:
-            line = source.line_of(span)
-            turn = f"#{turns[id]}" if lines[name, line] > 1 else ""
-            labels[id] = name if count[name] == 1 else f"{name}:{line}{turn}"
-        elif id not in steps or graph.ops[id] is None:
-            labels[id] = source.snippet(span)
-        else:
-            inputs = (_short(labels.get(i, "…")) for i in _inputs(graph, id))
-            labels[id] = f"{graph.label(id)}({', '.join(inputs)})"
-    return labels
-
-
-def _short(label: str) -> str:
-    """Return a label within a label: they would nest as deep as the graph, and double each time."""
-    return label if len(label) <= LABEL_WIDTH else label[: LABEL_WIDTH - 1] + "…"
-
-
-def _inputs(graph: Graph, id: int) -> tuple[int, ...]:
-    return tuple(i for i in graph.inputs[graph.producer(id)] if i >= 0)
-
-
-def _facts(session: Session, id: int, label: str) -> NodeFacts:
-    graph, source = session.graph, session.source
-    span, meta = graph.spans[id], graph.metas[id]
-    return NodeFacts(
-        id=id,
-        name=graph.names.get(id),
-        label=label,
-        source=source.snippet(span),
-        line=source.line_of(span),
-        op=graph.label(id),
-        inputs=_inputs(graph, id),
-        shape=meta.shape,
-        dtype=meta.dtype.name,
-        requires_grad=graph.requires_grad[id],
-        is_leaf=graph.is_leaf(id),
-        retains_grad=id in graph.retained,
-        grad_fn=graph.grad_fn(id),
-        kind=_kind(graph, id, session.root),
-        value=graph.values[id],
-        grad=graph.grads.get(id),
-        derived=graph.origins[id] == "gradient",
-        operands=graph.operand_names(graph.producer(id)),
-        call_line=source.line_of(graph.calls[id]) if id in graph.calls else None,
-    )
-
-
-def _kind(graph: Graph, id: int, root: int | None) -> Kind:
-    if id == root:
-        return "root"
-    if graph.is_leaf(id):
-        return "parameter" if graph.requires_grad[id] else "data"
-    return "intermediate"
-
-
-def _functions(graph: Graph, root: int | None) -> tuple[FunctionFacts, ...]:
-    """Return the backward graph of the root, in the order in which backward visits it."""
-    if root is None:
-        return ()
-    order = [i for i in autodiff.reachable(graph, (root,)) if graph.ops[i] is not OUTPUT]
-    edges = {id: graph.edges(id) for id in order}
-    uses: dict[int, int] = {}
-    for targets in edges.values():
-        for i in targets:
-            if i is not None:
-                uses[i] = uses.get(i, 0) + 1
-    visited: list[int] = []
-    for id in order:
-        if graph.ops[id] is None:
-            continue  # a leaf is visited as soon as its last use was
-        visited.append(id)
-        for i in edges[id]:
-            if i is not None:
-                uses[i] -= 1
-                if not uses[i] and graph.ops[i] is None:
-                    visited.append(i)
-    return tuple(_function(graph, id, edges[id]) for id in visited or order)
-
-
-def _function(graph: Graph, id: int, next: tuple[int | None, ...]) -> FunctionFacts:
-    op = graph.ops[id]
-    if op is None:
-        return FunctionFacts(id, "AccumulateGrad", id, ())
-    name = op.grad_fn_name(graph.operands(id), graph.attrs[id])
-    return FunctionFacts(id, name, id + 1 if graph.is_tuple(id) else id, next)
-
-
-def _claim(source: Source, record: ClaimRecord) -> Claim:
-    sides = [_side(side) for side in (record.left, record.right)]
-    return Claim(
-        source.line_of(record.span),
-        record.source,
-        record.holds,
-        record.message,
-        record.relation,
-        sides[0],
-        sides[1],
-    )
-
-
-def _side(side: tuple[str, Any] | None) -> tuple[str, Array] | None:
-    if side is None:
-        return None
-    try:
-        return side[0], to_array(side[1])
-    except GradcliError:  # a side that is no tensor: None, a string
-        return None
 
 
 def leaves(graph: Graph, ids: Iterable[int]) -> list[int]:

@@ -16,7 +16,7 @@ HOUSE = Path(__file__).parent.parent / "gradcli"
 CORE = "errors rule ops"
 ENGINE = f"{CORE} graph execute autodiff"
 LANGUAGE = f"{ENGINE} symbols syntax random tensor_text data"
-RUN = f"{LANGUAGE} trace inspection session"
+RUN = f"{LANGUAGE} trace inspection session facts"
 
 # a room, and the rooms that it may import besides itself
 MAY_IMPORT: dict[str, str] = {
@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, str] = {
     "trace": LANGUAGE,
     "inspection": ENGINE,
     "session": f"{LANGUAGE} trace inspection",
+    "facts": f"{LANGUAGE} trace inspection session",
     "reference": RUN,
     "manual": "errors syntax reference",
     "against": RUN,

@@ -57,8 +57,8 @@ def evaluate(
         retain_grad=retain_grad, max_nodes=max_nodes, max_memory=max_memory, allow_path=allow_path,
     )  # fmt: skip
     request = o.made_request(options, of, grad_output, backward=backward)
+    from gradcli.facts import inspect
     from gradcli.render import EVAL
-    from gradcli.session import inspect
 
     inspection = inspect(o.session(source, options, request))
     kind = "json" if json else format.value

@@ -49,8 +49,8 @@ def graph(
         max_memory=max_memory,
         allow_path=allow_path,
     )
+    from gradcli.facts import inspect
     from gradcli.render import GRAPH
-    from gradcli.session import inspect
 
     inspection = inspect(o.session(source, options, o.made_request(options, of, None)))
     if tree:

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import Source
+from gradcli.facts import inspect
 from gradcli.graph import Graph
 from gradcli.inspection import Inspection, NodeFacts
 from gradcli.rule.dtypes import Array
-from gradcli.session import Request, Session, inspect, run
+from gradcli.session import Request, Session, run
 from gradcli.verify import analytic
 from gradcli.verify.claims import check_claims
 from gradcli.verify.compare import described, vectors
