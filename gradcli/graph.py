@@ -15,9 +15,10 @@ from typing import Any, Literal
 import numpy as np
 
 from gradcli.errors import ArgumentFault, LimitFault, Span
-from gradcli.ops.operators import Operators
+from gradcli.ops.python import OPERATORS
 from gradcli.rule.dtypes import FLOAT64, Array, DType, is_differentiable
 from gradcli.rule.meta import Meta, Shape
+from gradcli.rule.operators import Operators
 from gradcli.rule.rule import Derivative, Primitive, number, primitive
 
 NOWHERE = Span(0, 0)
@@ -324,6 +325,7 @@ class Node(Operators):
     """A tensor: a view on one row of a graph. Operators on it append further rows."""
 
     __slots__ = ("graph", "id")
+    rows = OPERATORS
 
     def __init__(self, graph: Graph, id: int) -> None:
         self.graph = graph

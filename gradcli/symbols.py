@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import AutogradFault
-from gradcli.ops.operators import Operators
+from gradcli.ops.python import OPERATORS
 from gradcli.rule.dtypes import FLOAT64, DType
 from gradcli.rule.meta import Meta, Shape
+from gradcli.rule.operators import Operators
 from gradcli.rule.rule import Elementwise, Primitive, number
 from gradcli.rule.signature import REQUIRED
 
@@ -28,6 +29,7 @@ class Symbol(Operators):
     """An operand that writes down what is done with it. A shape and a dtype come with it."""
 
     __slots__ = ("_meta", "rank", "text")
+    rows = OPERATORS
 
     def __init__(self, text: str, meta: Meta | None = None, rank: int = ATOM) -> None:
         self.text = text

@@ -48,7 +48,6 @@ MAY_IMPORT: dict[str, str] = {
 }
 # upward imports that stand, each inside a function
 EXCEPTIONS: dict[tuple[str, str], str] = {
-    ("rule", "ops"): "a rule conjugates complex numbers",
     ("graph", "execute"): "a node's value is computed when it is read",
 }
 # a library, and the rooms that may use it

@@ -51,6 +51,14 @@ class Traced:
         """The values, computed now if they were not before."""
         raise NotImplementedError
 
+    def conj(self) -> Any:
+        """Record the complex conjugate, which numpy's arrays call by the same name."""
+        raise NotImplementedError
+
+    def zeros_like(self) -> Any:
+        """Record zeros of the same shape and dtype."""
+        raise NotImplementedError
+
     def record(self, op: Primitive, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
         """Append the operation to what this operand belongs to, and return its result."""
         raise NotImplementedError
@@ -109,10 +117,8 @@ class Elementwise(Derivative):
         assert body is not None, "asked for the cotangent of an argument that has none"
         if y.dtype.kind != "c":
             return body(g, y, *operands, **attrs)
-        from gradcli.ops.shape.shapes import conj
-
         # a holomorphic function: body(g) = g·f'(a), and PyTorch's gradient is g·conj(f'(a))
-        return conj(body(conj(g), y, *operands, **attrs))
+        return body(g.conj(), y, *operands, **attrs).conj()
 
     def jvp(
         self,
@@ -122,13 +128,11 @@ class Elementwise(Derivative):
         operands: tuple[Any, ...],
         attrs: dict[str, Any],
     ) -> Any:
-        from gradcli.ops.shape.shapes import conj
-
         total = None
         for body, t in zip(self.bodies, tangents, strict=False):
             if t is not None and body is not None:
                 if t.dtype.kind == "c" != y.dtype.kind:
-                    t = conj(t)  # as of |a|: body(g) is g·w, and dy is Re(conj(w)·da)
+                    t = t.conj()  # as of |a|: body(g) is g·w, and dy is Re(conj(w)·da)
                 part = body(t, y, *operands, **attrs)
                 total = part if total is None else total + part
         return total
@@ -174,10 +178,8 @@ class Variadic(Derivative):
         operands: tuple[Any, ...],
         attrs: dict[str, Any],
     ) -> Any:
-        from gradcli.ops.shape.shapes import zeros_like
-
         filled = [
-            zeros_like(x) if t is None else t for t, x in zip(tangents, operands, strict=True)
+            _zeros_like(x) if t is None else t for t, x in zip(tangents, operands, strict=True)
         ]
         return op(*filled, **attrs)
 
@@ -390,6 +392,10 @@ def composite(
 def number(x: Any) -> bool:
     """Say whether an operand is a Python number: those are not tensors, and not nodes."""
     return isinstance(x, int | float | complex) and not isinstance(x, np.generic)
+
+
+def _zeros_like(x: Any) -> Any:
+    return x.zeros_like() if isinstance(x, Traced) else np.zeros(x.shape, x.dtype)
 
 
 def warn(x: Any, message: str) -> None:
