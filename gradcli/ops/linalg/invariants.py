@@ -215,6 +215,19 @@ def _norm(a: Any, ord: Any, dim: Any, keepdim: bool, dtype: Any) -> Any:
     return vector_norm(a, ord=2 if ord is None else ord, dim=dim, keepdim=keepdim)
 
 
+def _p_norm(a: Any, p: Any, dim: Any, keepdim: bool) -> Any:
+    if p in (None, "fro"):
+        p = 2
+    if p == "nuc":
+        return _matrix_norm(a, p, tuple(range(len(a.shape))) if dim is None else dim, keepdim)
+    if not number(p):
+        raise ArgumentFault(
+            f"norm(): order {p!r} is not supported",
+            hint="orders are numbers, inf, -inf, 'fro' and 'nuc'",
+        )
+    return vector_norm(a, ord=p, dim=dim, keepdim=keepdim)
+
+
 def _cond(a: Any, p: Any) -> Any:
     """Source: the steps of ATen's `linalg_cond`."""
     matrices(f"linalg.cond(ord={p})", a, square=p not in (None, 2, -2))
@@ -277,6 +290,9 @@ norm = composite(
     examples="linalg.norm(v); linalg.norm(A, 'nuc'); linalg.norm(M, 1); "
     "linalg.norm(T, dim=(1, 2)); linalg.norm(T, inf, dim=(0, 2), keepdim=True); "
     "linalg.norm(T, 3, dim=1)")
+norm_ = composite("norm(input, p: any = 2, dim: dims = None, keepdim: bool = False)", _p_norm,
+    doc="Norm of the elements as a vector", kink="0 at 0",
+    examples="norm(v); M.norm(dim=1); norm(v, 3); norm(A, 'nuc')")
 cond = composite("linalg.cond(A, p: any = None)", _cond,
     doc="Condition numbers of matrices", kink="that of the norm",
     examples="linalg.cond(A); linalg.cond(M); linalg.cond(T, -2); linalg.cond(A, 'fro'); "

@@ -20,10 +20,9 @@ from gradcli.ops.shape.shapes import (
     transpose,
     unsafe_view,
     unsqueeze,
-    view,
 )
 from gradcli.rule.dtypes import SCALAR_NAMES
-from gradcli.rule.meta import Meta, broadcast, is_contiguous, shown, strides_of
+from gradcli.rule.meta import Meta, broadcast, shown, strides_of
 from gradcli.rule.rule import Multilinear, Traced, composite, primitive
 
 
@@ -224,22 +223,6 @@ def reshape_always(a: Any, shape: tuple[int, ...]) -> Any:
     return reshape(a, shape)
 
 
-def _linear(a: Any, weight: Any, bias: Any) -> Any:
-    """Source: the steps of ATen's `linear`."""
-    right = t(weight) if len(weight.shape) <= 2 else weight
-    if bias is None or len(right.shape) != 2 or not isinstance(a, Traced):
-        product = _matmul(a, right)
-        return product if bias is None else product + bias
-    from gradcli.ops.linalg.products import addmm
-
-    if len(a.shape) == 2:
-        return addmm(bias, a, right)
-    if not is_contiguous(a.shape, strides_of(a)):
-        return _matmul(a, right) + bias
-    rows = addmm(bias, view(a, shape=(prod(a.shape[:-1]), a.shape[-1])), right)
-    return view(rows, shape=(*a.shape[:-1], right.shape[1]))
-
-
 def _inner(a: Any, b: Any) -> Any:
     """Multiply over the last dimensions, by the steps of ATen's `tensordot`."""
     if not a.shape or not b.shape:
@@ -274,6 +257,4 @@ outer = composite("outer(input, vec2)", _outer,
 inner = composite("inner(input, other)", _inner,
     doc="Sums of products over the last dimensions",
     examples="inner(v, v); inner(M, A); inner(T, v)")
-linear = composite("linear(input, weight, bias = None)", _linear,
-    doc="x @ W.T + b", examples="F.linear(M, A, v)")
 # fmt: on

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from functools import reduce
+from math import prod
 from operator import add
 from typing import Any
 
 import numpy as np
 
 from gradcli.errors import ShapeFault
-from gradcli.ops.linalg.linalg import bmm, dot, mm, mv, outer_product, same_dtype
-from gradcli.ops.shape.shapes import adjoint, conj, expand, sum_, sum_to, t, unsqueeze
+from gradcli.ops.linalg.linalg import bmm, dot, matmul, mm, mv, outer_product, same_dtype
+from gradcli.ops.shape.shapes import adjoint, conj, expand, sum_, sum_to, t, unsqueeze, view
 from gradcli.rule.dtypes import factor
-from gradcli.rule.meta import Meta, broadcast, shown
-from gradcli.rule.rule import Body, Derivative, Multilinear, Primitive, composite, primitive
+from gradcli.rule.meta import Meta, broadcast, is_contiguous, shown, strides_of
+from gradcli.rule.rule import Body, Derivative, Multilinear, Primitive, Traced, composite, primitive
 
 # ---- products that are added to a tensor -----------------------------------------------------
 
@@ -83,6 +84,20 @@ def _spread_batch(g: Any, a: Any) -> Any:
     return expand(unsqueeze(g, dim=0), size=(a.shape[0], *g.shape))
 
 
+def _linear(a: Any, weight: Any, bias: Any) -> Any:
+    """Source: the steps of ATen's `linear`."""
+    right = t(weight) if len(weight.shape) <= 2 else weight
+    if bias is None or len(right.shape) != 2 or not isinstance(a, Traced):
+        product = matmul(a, right)
+        return product if bias is None else product + bias
+    if len(a.shape) == 2:
+        return addmm(bias, a, right)
+    if not is_contiguous(a.shape, strides_of(a)):
+        return matmul(a, right) + bias
+    rows = addmm(bias, view(a, shape=(prod(a.shape[:-1]), a.shape[-1])), right)
+    return view(rows, shape=(*a.shape[:-1], right.shape[1]))
+
+
 # fmt: off
 addmm = _added("addmm(input, mat1, mat2, beta: number = 1, alpha: number = 1)", "AddmmBackward0",
     mm, mm.meta,
@@ -111,6 +126,8 @@ addbmm = _added("addbmm(input, batch1, batch2, beta: number = 1, alpha: number =
     lambda g, a, b: bmm(adjoint(a), _spread_batch(g, a)),
     doc="β·input + α·(the sum of batch1 @ batch2 over the batch)",
     examples="addbmm(A, T, T); addbmm(v, T, T.mT, beta=0.5, alpha=2)")
+linear = composite("linear(input, weight, bias = None)", _linear,
+    doc="x @ W.T + b", examples="F.linear(M, A, v)")
 # fmt: on
 
 

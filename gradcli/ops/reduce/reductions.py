@@ -12,7 +12,7 @@ from gradcli.ops.pointwise.elementwise import abs_, eq, exp, isnan, logical_not,
 from gradcli.ops.shape.shapes import conj, mean, restore, spread, sum_, to, zeros_like
 from gradcli.rule.dtypes import INT64, is_differentiable, to_real
 from gradcli.rule.meta import Meta, reduced, reduced_dims
-from gradcli.rule.rule import Derivative, composite, concrete, number, primitive, warn
+from gradcli.rule.rule import Derivative, composite, concrete, primitive, warn
 
 MAX_ZEROS = 8  # a product of more zeros than this has no derivative below that order
 
@@ -333,21 +333,6 @@ def _nanmean(a: Any, dim: Any, keepdim: bool, dtype: Any) -> Any:
     return nansum(a, dim=dim, keepdim=keepdim, dtype=dtype) / count
 
 
-def _norm(a: Any, p: Any, dim: Any, keepdim: bool) -> Any:
-    if p in (None, "fro"):
-        p = 2
-    if p == "nuc":
-        from gradcli.ops.linalg.invariants import matrix_norm
-
-        return matrix_norm(a, p, tuple(range(len(a.shape))) if dim is None else dim, keepdim)
-    if not number(p):
-        raise ArgumentFault(
-            f"norm(): order {p!r} is not supported",
-            hint="orders are numbers, inf, -inf, 'fro' and 'nuc'",
-        )
-    return vector_norm(a, ord=p, dim=dim, keepdim=keepdim)
-
-
 # fmt: off
 var_ = composite(
     "var(input, dim: any = None, unbiased: bool = None, correction: number = None, "
@@ -370,7 +355,4 @@ log_softmax = composite(
 softmin = composite("softmin(input, dim: int = None, dtype: dtype = None)",
     lambda a, dim, dtype: _implicit_dim(softmax_)(-a, dim, dtype), doc="softmax(-a)",
     examples="softmin(v, 0)")
-norm = composite("norm(input, p: any = 2, dim: dims = None, keepdim: bool = False)", _norm,
-    doc="Norm of the elements as a vector", kink="0 at 0",
-    examples="norm(v); M.norm(dim=1); norm(v, 3); norm(A, 'nuc')")
 # fmt: on
