@@ -15,7 +15,7 @@ from time import perf_counter
 import numpy as np
 
 from gradcli.autodiff import backward
-from gradcli.graph import Graph
+from gradcli.execute import new_graph
 from gradcli.ops.shape.shapes import sum_
 
 ELEMENTS = 1_000_000
@@ -33,7 +33,7 @@ def best(run: Callable[[], object], rounds: int = 5) -> float:
 
 def chain(nodes: int) -> None:
     """Multiply a scalar so many times, and differentiate."""
-    graph = Graph()
+    graph = new_graph()
     x = y = graph.leaf(np.array(1.0), True)
     for _ in range(nodes):
         y = y * 1.0000001
@@ -43,7 +43,7 @@ def chain(nodes: int) -> None:
 
 def regression() -> None:
     """Sum the squares of a million residuals, and differentiate."""
-    graph = Graph()
+    graph = new_graph()
     x, y = graph.leaf(np.ones(ELEMENTS)), graph.leaf(np.zeros(ELEMENTS))
     w, b = graph.leaf(np.array(1.0), True), graph.leaf(np.array(0.0), True)
     backward(graph, sum_((w * x + b - y) ** 2).id)

@@ -6,7 +6,7 @@ their children, so the order of the tape is a topological order and nothing need
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
@@ -25,6 +25,7 @@ NOWHERE = Span(0, 0)
 NO_GRADIENT = "Only Tensors of floating point and complex dtype can require gradients"
 
 Origin = Literal["file", "claim", "gradient"]
+Compute = Callable[["Graph", Iterable[int]], None]  # puts values of some rows on the tape
 
 # One result of an operation that has several: it carries the tuple's attributes and cotangents.
 OUTPUT = primitive(
@@ -67,10 +68,14 @@ class Graph:
     `inputs[i]` are the ids of the operands of node i; a negative id ~k is the Python number (or
     None) `scalars[k]`, which is not a node. An operation with several results takes a row for
     their tuple, `widths` of them, and a row for each of them. `origins` say whether a node was
-    written in the file, made to check a claim, or made by differentiating.
+    written in the file, made to check a claim, or made by differentiating. An executor, which
+    stands above the tape, gives it `compute`, for when a node's value is read.
     """
 
-    def __init__(self, default_dtype: DType = FLOAT64, limits: Limits | None = None) -> None:
+    def __init__(
+        self, compute: Compute, default_dtype: DType = FLOAT64, limits: Limits | None = None
+    ) -> None:
+        self._compute = compute
         self.default_dtype = default_dtype
         self.limits = limits or Limits()
         self.bytes = 0  # of all values, computed or not
@@ -156,6 +161,12 @@ class Graph:
             )
         return size
 
+    def value(self, id: int) -> Any:
+        """Return the value of a row, computed now if it was not before."""
+        if self.values[id] is None:
+            self._compute(self, (id,))
+        return self.values[id]
+
     def require_grad(self, id: int) -> None:
         """Make a leaf a parameter. A result that needed no gradient loses what it came from.
 
@@ -164,9 +175,7 @@ class Graph:
         if not is_differentiable(self.metas[id].dtype):
             raise ArgumentFault(NO_GRADIENT, hint="write the data as floats: `1.0` for `1`")
         if self.ops[id] is not None:
-            from gradcli.execute import compute
-
-            compute(self, (id,))
+            self.value(id)
             self.ops[id], self.inputs[id], self.attrs[id] = None, (), {}
         self.requires_grad[id] = True
 
@@ -366,11 +375,7 @@ class Node(Operators):
 
     @property
     def value(self) -> Any:
-        from gradcli.execute import compute
-
-        if self.graph.values[self.id] is None:
-            compute(self.graph, (self.id,))
-        return self.graph.values[self.id]
+        return self.graph.value(self.id)
 
     @property
     def is_index(self) -> bool:

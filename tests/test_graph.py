@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
+from gradcli.execute import new_graph
 from gradcli.graph import OUTPUT, Graph, Node
 from gradcli.ops.linalg.linalg import matmul
 from gradcli.ops.pointwise.elementwise import add, eq, exp, floor, gt, mul, pow_, relu, where
@@ -18,7 +19,7 @@ def leaf(graph: Graph, data: object, requires_grad: bool = True) -> Node:
 
 
 def test_a_result_of_a_parameter_requires_a_gradient_and_is_no_leaf() -> None:
-    graph = Graph()
+    graph = new_graph()
     x = leaf(graph, [1.0, 2.0])
     y = mul(x, x)
     assert y.requires_grad
@@ -28,7 +29,7 @@ def test_a_result_of_a_parameter_requires_a_gradient_and_is_no_leaf() -> None:
 
 
 def test_a_product_with_itself_keeps_two_edges() -> None:
-    graph = Graph()
+    graph = new_graph()
     x = leaf(graph, 3.0)
     y = x * x
     assert graph.inputs[y.id] == (x.id, x.id)
@@ -36,7 +37,7 @@ def test_a_product_with_itself_keeps_two_edges() -> None:
 
 
 def test_a_result_that_needs_no_gradient_is_a_leaf_without_grad_fn() -> None:
-    graph = Graph()
+    graph = new_graph()
     x, c = leaf(graph, [1.0, -2.0]), leaf(graph, [1.0, 2.0], False)
     for y in (c + c, gt(x, c), eq(x, 1), detach(x), exp(c)):
         assert graph.is_leaf(y.id)
@@ -45,12 +46,12 @@ def test_a_result_that_needs_no_gradient_is_a_leaf_without_grad_fn() -> None:
 
 
 def test_a_step_function_has_a_gradient_of_zero_and_so_a_grad_fn() -> None:
-    graph = Graph()
+    graph = new_graph()
     assert graph.grad_fn(floor(leaf(graph, 1.5)).id) == "FloorBackward0"
 
 
 def test_no_gradient_is_recorded_where_it_is_switched_off() -> None:
-    graph = Graph()
+    graph = new_graph()
     x = leaf(graph, 2.0)
     with graph.settings("file", False):
         y = x * x
@@ -59,7 +60,7 @@ def test_no_gradient_is_recorded_where_it_is_switched_off() -> None:
 
 
 def test_edges_are_none_where_an_operand_needs_no_gradient() -> None:
-    graph = Graph()
+    graph = new_graph()
     x, c = leaf(graph, [1.0, -2.0]), leaf(graph, [1.0, 2.0], False)
     assert graph.edges((x + c).id) == (x.id, None)
     assert graph.edges((x + 2).id) == (x.id, None)
@@ -67,7 +68,7 @@ def test_edges_are_none_where_an_operand_needs_no_gradient() -> None:
 
 
 def test_one_of_several_results_leads_to_the_operation_that_made_them() -> None:
-    graph = Graph()
+    graph = new_graph()
     values, indices = max_dim(leaf(graph, [[1.0, 3.0], [4.0, 2.0]]), dim=1)
     assert graph.ops[values.id] is graph.ops[indices.id] is OUTPUT
     assert graph.grad_fn(values.id) == "MaxBackward0"
@@ -80,7 +81,7 @@ def test_one_of_several_results_leads_to_the_operation_that_made_them() -> None:
 
 
 def test_parents_come_before_their_children() -> None:
-    graph = Graph()
+    graph = new_graph()
     x = leaf(graph, np.ones((2, 2)))
     y = sum_(relu(matmul(x, transpose(x, dim0=0, dim1=1))) + clone(x) ** 3)
     assert all(i < id for id in range(len(graph)) for i in graph.inputs[id])
@@ -88,7 +89,7 @@ def test_parents_come_before_their_children() -> None:
 
 
 def test_shape_and_dtype_are_known_and_nothing_is_computed() -> None:
-    graph = Graph()
+    graph = new_graph()
     y = leaf(graph, np.ones((2, 1))) * leaf(graph, np.ones(3, np.float32))
     assert (y.shape, y.dtype.name) == ((2, 3), "float64")
     assert graph.values[y.id] is None
@@ -97,7 +98,7 @@ def test_shape_and_dtype_are_known_and_nothing_is_computed() -> None:
 
 
 def test_a_python_number_is_no_node() -> None:
-    graph = Graph()
+    graph = new_graph()
     x = leaf(graph, 2.0)
     before = len(graph)
     y = 3 * x
@@ -106,7 +107,7 @@ def test_a_python_number_is_no_node() -> None:
 
 
 def test_shapes_that_do_not_fit_are_refused_when_the_node_is_made() -> None:
-    graph = Graph()
+    graph = new_graph()
     with pytest.raises(ShapeFault, match=r"must match the size of tensor b \(3\)"):
         add(leaf(graph, [1.0, 2.0]), leaf(graph, [1.0, 2.0, 3.0]))
     with pytest.raises(ShapeFault, match="mat1 and mat2 shapes cannot be multiplied"):
@@ -116,7 +117,7 @@ def test_shapes_that_do_not_fit_are_refused_when_the_node_is_made() -> None:
 
 
 def test_an_integer_tensor_cannot_be_a_parameter() -> None:
-    graph = Graph()
+    graph = new_graph()
     with pytest.raises(ArgumentFault, match="Only Tensors of floating point and complex dtype"):
         leaf(graph, [1, 2])
     with pytest.raises(ArgumentFault, match="Only Tensors of floating point and complex dtype"):
@@ -124,7 +125,7 @@ def test_an_integer_tensor_cannot_be_a_parameter() -> None:
 
 
 def test_a_constant_result_that_is_made_a_parameter_forgets_what_it_came_from() -> None:
-    graph = Graph()
+    graph = new_graph()
     y = exp(leaf(graph, 0.0, False))
     graph.require_grad(y.id)
     assert graph.is_leaf(y.id)
@@ -134,7 +135,7 @@ def test_a_constant_result_that_is_made_a_parameter_forgets_what_it_came_from() 
 
 
 def test_operators_by_name_and_by_sign_are_the_same_operation() -> None:
-    graph = Graph()
+    graph = new_graph()
     x = leaf(graph, 2.0)
     pairs = [(x + x, add(x, x)), (x * 2, mul(x, 2)), (x**2, pow_(x, 2)), (x > 1, gt(x, 1))]
     for a, b in pairs:
@@ -143,7 +144,7 @@ def test_operators_by_name_and_by_sign_are_the_same_operation() -> None:
 
 
 def test_arrays_among_operands_become_constants() -> None:
-    graph = Graph()
+    graph = new_graph()
     x = leaf(graph, [1.0, 2.0])
     y = where(np.array([True, False]), x, np.array([5.0, 6.0]))
     assert y.value.tolist() == [1, 6]

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import AutogradFault
+from gradcli.execute import new_graph
 from gradcli.graph import OUTPUT, Graph
 
 
@@ -36,7 +37,7 @@ def saves(graph: Graph, id: int) -> bool:
 
     Found by running them once on a scratch graph, and looking at what they read.
     """
-    op, scratch = graph.ops[id], Graph(graph.default_dtype)
+    op, scratch = graph.ops[id], new_graph(graph.default_dtype)
     if op is None or op is OUTPUT or op.derivative is None:
         return False
     inputs = graph.inputs[id]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, AutogradFault
-from gradcli.graph import Graph, Node
+from gradcli.execute import new_graph
+from gradcli.graph import Node
 from gradcli.ops.shape.indexing import index, select, slice_
 from gradcli.ops.shape.shapes import alias, unsqueeze, view
 from gradcli.ops.shape.writes import copy_slices
@@ -56,7 +57,7 @@ def write(x: Node, keys: Sequence[Any], value: Any) -> Node:
 
     Raises: ArgumentFault and ShapeFault, in PyTorch's words, where keys or value do not fit.
     """
-    scratch = Graph()
+    scratch = new_graph()
     places = scratch.leaf(np.arange(prod(x.shape)).reshape(x.shape))
     for key in keys:
         parts = [scratch.leaf(k.value) if isinstance(k, Node) else k

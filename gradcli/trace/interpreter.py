@@ -23,7 +23,8 @@ from gradcli.errors import (
     ShapeFault,
     SyntaxFault,
 )
-from gradcli.graph import Graph, Limits, Node
+from gradcli.execute import new_graph
+from gradcli.graph import Limits, Node
 from gradcli.ops.shape.joining import unbind
 from gradcli.random import Generator
 from gradcli.rule.dtypes import FLOAT64, DType
@@ -91,7 +92,7 @@ class Tracer:
         self.program = program
         self.source = program.source
         self.options = options
-        self.graph = Graph(options.default_dtype, options.limits)
+        self.graph = new_graph(options.default_dtype, options.limits)
         self.generator = Generator(options.seed)
         self.scope: dict[str, Any] = {}
         self.globals = self.scope

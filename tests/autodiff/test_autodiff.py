@@ -11,6 +11,7 @@ import pytest
 
 from gradcli import autodiff
 from gradcli.errors import AutogradFault
+from gradcli.execute import new_graph
 from gradcli.graph import OUTPUT, Graph, Node
 from gradcli.ops.linalg.linalg import matmul
 from gradcli.ops.pointwise.elementwise import exp, floor, sin
@@ -34,7 +35,7 @@ def grad_of(node: Node) -> Any:
 
 def tutorial() -> tuple[Graph, dict[str, Node]]:
     """Return the linear regression of the tutorial: loss2_sum = sum((w·x + b - y)²)."""
-    graph = Graph()
+    graph = new_graph()
     nodes = {"w": leaf(graph, 1.0), "b": leaf(graph, 1.0)}
     x, y = leaf(graph, [1.0, 2.0, 3.0], False), leaf(graph, [3.0, 5.0, 7.0], False)
     nodes["wx"] = nodes["w"] * x
@@ -81,7 +82,7 @@ def test_what_retains_its_gradient_gets_one() -> None:
 
 
 def test_gradients_add_up_over_several_passes() -> None:
-    graph = Graph()
+    graph = new_graph()
     x = leaf(graph, 3.0)
     for expected in (6.0, 12.0, 18.0):
         autodiff.backward(graph, (x * x).id)
@@ -89,7 +90,7 @@ def test_gradients_add_up_over_several_passes() -> None:
 
 
 def test_a_second_pass_needs_its_saved_tensors() -> None:
-    graph = Graph()
+    graph = new_graph()
     x = leaf(graph, 3.0)
     y, z = x * x, x + 1
     autodiff.backward(graph, y.id, retain_graph=True)
@@ -102,14 +103,14 @@ def test_a_second_pass_needs_its_saved_tensors() -> None:
 
 
 def test_a_product_with_itself_has_both_of_its_gradients() -> None:
-    graph = Graph()
+    graph = new_graph()
     x = leaf(graph, [2.0, -3.0])
     autodiff.backward(graph, sum_(x * x).id)
     assert grad_of(x).tolist() == [4, -6]
 
 
 def test_broadcasting_is_undone() -> None:
-    graph = Graph()
+    graph = new_graph()
     shapes = [(), (3,), (1, 3), (2, 1), (2, 3), (1, 1, 1)]
     operands = [leaf(graph, np.full(shape, 0.5)) for shape in shapes]
     total = operands[0]
@@ -123,14 +124,14 @@ def test_broadcasting_is_undone() -> None:
 
 
 def test_a_gradient_has_the_dtype_of_its_tensor() -> None:
-    graph = Graph()
+    graph = new_graph()
     x, y = leaf(graph, np.ones(2, np.float32)), leaf(graph, np.ones(2))
     autodiff.backward(graph, sum_(x * y).id)
     assert (grad_of(x).dtype, grad_of(y).dtype) == (np.float32, np.float64)
 
 
 def test_a_real_tensor_in_a_complex_product_has_a_real_gradient() -> None:
-    graph = Graph()
+    graph = new_graph()
     x = leaf(graph, [1.0, 2.0])
     y = x * np.array([1j, 1 + 1j])
     found = autodiff.gradient_values(graph, {y.id: np.array([1.0 + 0j, 1.0j])}, [x.id])[0]
@@ -140,7 +141,7 @@ def test_a_real_tensor_in_a_complex_product_has_a_real_gradient() -> None:
 
 
 def test_a_chain_of_a_hundred_thousand_nodes_evaluates_and_differentiates_both_ways() -> None:
-    graph = Graph()
+    graph = new_graph()
     x = leaf(graph, 0.5)
     y = x
     for _ in range(CHAIN):
@@ -154,7 +155,7 @@ def test_a_chain_of_a_hundred_thousand_nodes_evaluates_and_differentiates_both_w
 
 
 def test_one_of_several_results_takes_its_cotangent_back() -> None:
-    graph = Graph()
+    graph = new_graph()
     x = leaf(graph, [[1.0, 3.0], [4.0, 2.0]])
     values, _ = max_dim(x, dim=1)
     assert graph.ops[values.id] is OUTPUT
@@ -163,7 +164,7 @@ def test_one_of_several_results_takes_its_cotangent_back() -> None:
 
 
 def test_nothing_flows_through_what_has_no_gradient() -> None:
-    graph = Graph()
+    graph = new_graph()
     x, c = leaf(graph, 2.0), leaf(graph, 3.0, False)
     autodiff.backward(graph, (x * c + floor(x)).id)
     assert grad_of(x) == 3
@@ -171,7 +172,7 @@ def test_nothing_flows_through_what_has_no_gradient() -> None:
 
 
 def test_a_rule_runs_only_where_its_gradient_is_needed() -> None:
-    graph = Graph()
+    graph = new_graph()
     x = leaf(graph, -2.0)
     y = x ** leaf(graph, 3.0, False)  # the other rule takes the log of -2
     autodiff.backward(graph, y.id)
@@ -179,7 +180,7 @@ def test_a_rule_runs_only_where_its_gradient_is_needed() -> None:
 
 
 def test_only_the_inputs_that_are_asked_for_get_a_gradient() -> None:
-    graph = Graph()
+    graph = new_graph()
     x, y = leaf(graph, 2.0), leaf(graph, 3.0)
     autodiff.backward(graph, (x * y).id, inputs=[y.id])
     assert grad_of(y) == 2
@@ -187,7 +188,7 @@ def test_only_the_inputs_that_are_asked_for_get_a_gradient() -> None:
 
 
 def test_an_unused_input_has_no_gradient() -> None:
-    graph = Graph()
+    graph = new_graph()
     x, unused = leaf(graph, 2.0), leaf(graph, 1.0)
     y = x * x
     assert autodiff.gradient_values(graph, {y.id: np.ones(())}, [unused.id]) == [None]
@@ -208,7 +209,7 @@ REFUSED: dict[str, Callable[[Graph], tuple[Node, Any]]] = {
 
 @pytest.mark.parametrize("message", REFUSED)
 def test_backward_is_refused_in_pytorchs_words(message: str) -> None:
-    graph = Graph()
+    graph = new_graph()
     root, cotangent = REFUSED[message](graph)
     with pytest.raises(AutogradFault, match=message):
         autodiff.backward(graph, root.id, cotangent)
@@ -234,7 +235,7 @@ TOWERS: dict[str, tuple[Callable[[Node], Node], list[Callable[[float], float]]]]
 @pytest.mark.parametrize("name", TOWERS)
 def test_gradients_of_gradients_are_the_closed_forms_to_third_order(name: str, at: float) -> None:
     function, derivatives = TOWERS[name]
-    graph = Graph()
+    graph = new_graph()
     x = leaf(graph, at)
     y = function(x)
     for derivative in derivatives:
@@ -248,7 +249,7 @@ def test_gradients_of_gradients_are_the_closed_forms_to_third_order(name: str, a
 @pytest.mark.parametrize("name", TOWERS)
 def test_tangents_of_tangents_are_the_closed_forms_to_third_order(name: str, at: float) -> None:
     function, derivatives = TOWERS[name]
-    graph = Graph()
+    graph = new_graph()
     x = leaf(graph, at)
     y = function(x)
     for derivative in derivatives:
@@ -257,7 +258,7 @@ def test_tangents_of_tangents_are_the_closed_forms_to_third_order(name: str, at:
 
 
 def test_a_gradient_as_a_graph_requires_a_gradient_where_it_depends_on_its_input() -> None:
-    graph = Graph()
+    graph = new_graph()
     x = leaf(graph, 2.0)
     one = graph.leaf(np.ones(()))
     slope = autodiff.gradients(graph, {(3 * x).id: one}, [x.id])[0]
@@ -272,7 +273,7 @@ def test_a_gradient_as_a_graph_requires_a_gradient_where_it_depends_on_its_input
 
 
 def test_a_tangent_is_the_jacobian_times_the_direction() -> None:
-    graph = Graph()
+    graph = new_graph()
     matrix = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
     x = leaf(graph, [1.0, -1.0, 0.5])
     y = matmul(graph.leaf(matrix), x)
@@ -282,7 +283,7 @@ def test_a_tangent_is_the_jacobian_times_the_direction() -> None:
 
 
 def test_what_does_not_move_has_a_tangent_of_zero() -> None:
-    graph = Graph()
+    graph = new_graph()
     x, c = leaf(graph, [1.0, 2.0]), leaf(graph, [3.0])
     y = exp(c)
     assert autodiff.tangent_values(graph, [y.id], {x.id: np.ones(2)})[0].tolist() == [0]
@@ -290,7 +291,7 @@ def test_what_does_not_move_has_a_tangent_of_zero() -> None:
 
 
 def test_a_jacobian_has_a_row_for_each_element_of_the_result() -> None:
-    graph = Graph()
+    graph = new_graph()
     x = leaf(graph, [1.0, 2.0])
     found = autodiff.jacobian(x**2 * np.array([[1.0], [10.0]]), x)
     assert found.shape == (2, 2, 2)
@@ -298,7 +299,7 @@ def test_a_jacobian_has_a_row_for_each_element_of_the_result() -> None:
 
 
 def test_the_hessian_of_a_product_is_symmetric_and_known() -> None:
-    graph = Graph()
+    graph = new_graph()
     x = leaf(graph, [2.0, 3.0])
     y = sum_(x**2) ** 2
     slope = autodiff.gradients(graph, {y.id: graph.leaf(np.ones(()))}, [x.id])[0]
@@ -309,7 +310,7 @@ def test_the_hessian_of_a_product_is_symmetric_and_known() -> None:
 
 
 def test_the_jacobian_of_what_does_not_depend_on_it_is_zero() -> None:
-    graph = Graph()
+    graph = new_graph()
     x, c = leaf(graph, [1.0, 2.0]), leaf(graph, [3.0])
     assert autodiff.jacobian(exp(c), x).value.tolist() == [[0, 0]]
     assert autodiff.jacobian(detached(c), x).value.tolist() == [[0, 0]]
@@ -320,7 +321,7 @@ def detached(x: Node) -> Node:
 
 
 def test_what_is_differentiated_is_kept_beside_the_rows_that_it_made() -> None:
-    graph = Graph()
+    graph = new_graph()
     x = leaf(graph, [2.0, 3.0])
     y = sum_(x * x)
     one, first = graph.leaf(np.ones(())), len(graph)

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcli.errors import AutogradFault, Source
-from gradcli.graph import Graph, Node
+from gradcli.execute import new_graph
+from gradcli.graph import Node
 from gradcli.ops import ROWS, Primitive, Row
 from gradcli.rule.dtypes import FLOAT64, Array, DType
 from gradcli.rule.rule import REAL, Elementwise, Interval
@@ -181,7 +182,7 @@ def build(case: Case, values: Mapping[str, Array]) -> Built:
     if case.text:
         return _run(case.text, values, moving)
     dtype = next(iter(values.values())).dtype
-    graph = Graph(dtype if dtype.kind == "f" else FLOAT64)
+    graph = new_graph(dtype if dtype.kind == "f" else FLOAT64)
     operands = {k: graph.leaf(x, moving[k]) for k, x in values.items()}
     assert isinstance(case.row, Primitive), "only primitives are called on any shapes"
     result = case.row(*operands.values())

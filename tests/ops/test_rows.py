@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import BroadcastableShapes, mutually_broadcastable_shapes
 
 from gradcli.errors import AutogradFault, DtypeFault
-from gradcli.execute import Replay
-from gradcli.graph import OUTPUT, Graph
+from gradcli.execute import Replay, new_graph
+from gradcli.graph import OUTPUT
 from gradcli.ops import ROWS, Primitive
 from gradcli.ops.linalg import linalg
 from gradcli.ops.pointwise import elementwise
@@ -171,7 +171,7 @@ def test_every_row_with_a_derivative_is_exercised() -> None:
 
 @pytest.mark.parametrize("row", NOT_IMPLEMENTED, ids=lambda row: row.name)
 def test_where_pytorch_has_no_derivative_the_gradient_is_refused(row: Primitive) -> None:
-    graph = Graph()
+    graph = new_graph()
     inputs = [graph.leaf(np.array([2.5]), True) for _ in row.signature.tensors]
     attributes = {p.name: 2 for p in row.signature.attributes}
     y = row(*inputs, **attributes)
@@ -281,7 +281,7 @@ def faults(row: Primitive, operands: tuple[Any, ...], attrs: dict[str, Any]) -> 
     """Return what the checks of this file say of a row."""
 
     def run(values: list[Array]) -> Built:
-        graph = Graph()
+        graph = new_graph()
         inputs = [graph.leaf(x, True) for x in values]
         return Built(graph, [row(*inputs, **attrs)], inputs)
 

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from gradcli.autodiff import gradient_values
-from gradcli.execute import compute
-from gradcli.graph import Graph
+from gradcli.execute import compute, new_graph
 from gradcli.ops import FUNCTIONS
 from gradcli.rule.dtypes import DTYPES, SCALAR_NAMES, is_differentiable, is_half, limits, promote
 
@@ -73,7 +72,7 @@ def test_the_highest_finite_number_of_a_dtype(name: str, high: float) -> None:
 def test_a_half_operation_is_computed_in_float32_and_rounded_once(
     dtype: str, name: str, at: float
 ) -> None:
-    graph = Graph()
+    graph = new_graph()
     x = graph.leaf(np.array([at], DTYPES[dtype]))
     y = FUNCTIONS[name].call((x,), {})
     wide = FUNCTIONS[name].call((graph.leaf(x.value.astype(np.float32)),), {})
@@ -83,7 +82,7 @@ def test_a_half_operation_is_computed_in_float32_and_rounded_once(
 
 @pytest.mark.parametrize("dtype", [*HALVES, "float32", "float64", "complex64", "complex128"])
 def test_a_gradient_has_the_dtype_of_its_tensor(dtype: str) -> None:
-    graph = Graph()
+    graph = new_graph()
     x = graph.leaf(np.array([0.5, 1.5], DTYPES[dtype]), True)
     y = graph.leaf(np.array([[2.0], [3.0]]), True)
     z = x * y
@@ -99,7 +98,7 @@ def test_a_gradient_has_the_dtype_of_its_tensor(dtype: str) -> None:
 @pytest.mark.parametrize("dtype", HALVES)
 def test_a_rule_on_half_values_rounds_once(dtype: str) -> None:
     """sigmoid: g·(1 - y)·y in float32, where steps in bfloat16 would be 1 % off."""
-    graph = Graph()
+    graph = new_graph()
     x = graph.leaf(np.array([4.3], DTYPES[dtype]), True)
     y = FUNCTIONS["sigmoid"].call((x,), {})
     g = gradient_values(graph, {y.id: np.ones(1, y.dtype)}, (x.id,))[0]

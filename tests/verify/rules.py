@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import GradcliError, Source
+from gradcli.execute import new_graph
 from gradcli.graph import OUTPUT, Graph, Node
 from gradcli.rule.dtypes import Array
 from gradcli.rule.rule import Body, Elementwise, Primitive, Variadic
@@ -84,7 +85,7 @@ def _without(row: int, kept: int) -> Change:
 
 
 def _on_tape(body: Rule, args: tuple[Any, ...], attrs: dict[str, Any]) -> tuple[Graph, Any]:
-    scratch = Graph()
+    scratch = new_graph()
 
     def leaf(x: Any) -> Any:
         if isinstance(x, tuple | list):
