@@ -137,7 +137,7 @@ def on_integers(name: str) -> tuple[Primitive, list[Array]]:
 @pytest.mark.parametrize("name", sorted(DIRECT.keys() - NOT_OF_INTEGERS.split()))
 def test_integers_give_what_the_same_floats_give_and_need_no_gradient(name: str) -> None:
     row, whole = on_integers(name)
-    graph = Graph()
+    graph = new_graph()
     y = row(*map(graph.leaf, whole))
     expected = row(*(graph.leaf(x.astype(np.float64)) for x in whole))
     assert not y.requires_grad
@@ -148,7 +148,7 @@ def test_integers_give_what_the_same_floats_give_and_need_no_gradient(name: str)
 def test_what_pytorch_has_for_floating_point_alone_refuses_integers(name: str) -> None:
     row, whole = on_integers(name)
     with pytest.raises(DtypeFault, match=r"not implemented for 'Long'|but got Long and Long"):
-        row(*map(Graph().leaf, whole))
+        row(*map(new_graph().leaf, whole))
 
 
 # ---- completeness --------------------------------------------------------------------------
