@@ -249,14 +249,6 @@ def _cond(a: Any, p: Any) -> Any:
     return nan_to_num(both, nan=INF, posinf=INF, neginf=-INF)
 
 
-def _rank_meta(a: Any, **_: Any) -> Meta:
-    if len(a.shape) < 2:
-        raise ShapeFault(
-            "torch.linalg.matrix_rank: The input tensor input must have at least 2 dimensions."
-        )
-    return Meta(a.shape[:-2], INT64)
-
-
 def _rank(a: Any, tol: Any, hermitian: bool, atol: Any, rtol: Any) -> Any:
     s = np.abs(np.linalg.eigvalsh(a)) if hermitian else np.linalg.svd(a, compute_uv=False)
     if tol is not None:  # the older overload, which knows no relative tolerance

@@ -198,7 +198,7 @@ def _spacing(y: Any, x: Any, dim: int) -> Any:
     return right - left
 
 
-def _area_arguments(y: Any, x: Any, dx: Any, dim: int, name: str) -> tuple[Any, int]:
+def _area_arguments(y: Any, x: Any, dx: Any, dim: int, name: str) -> int:
     if x is not None and dx is not None:
         raise ArgumentFault(f"{name}() takes `x` or `dx`, not both")
     if not y.shape:
