@@ -263,9 +263,12 @@ class Graph:
 
     @contextmanager
     def settings(self, origin: Origin, grad_enabled: bool) -> Iterator[None]:
-        """Append nodes of another origin, or nodes that require no gradient."""
+        """Append nodes of an origin, and set whether gradients are recorded, as PyTorch does.
+
+        The mode is set, whatever it was: `enable_grad` inside `no_grad` records again.
+        """
         before = self.origin, self.grad_enabled
-        self.origin, self.grad_enabled = origin, grad_enabled and before[1]
+        self.origin, self.grad_enabled = origin, grad_enabled
         try:
             yield
         finally:

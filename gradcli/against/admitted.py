@@ -92,8 +92,6 @@ def _refused(node: ast.AST) -> str | None:
         return _refused_attribute(node)
     if isinstance(node, ast.Name) and node.id in REFUSED - {"load"}:
         return node.id
-    if isinstance(node, ast.FunctionDef) and node.decorator_list:
-        return f"@ on {node.name}"
     if isinstance(node, ast.Import):
         return next((f"import {a.name}" for a in node.names if not _importable(a.name)), None)
     return _refused_import(node) if isinstance(node, ast.ImportFrom) else None

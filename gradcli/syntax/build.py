@@ -134,11 +134,21 @@ class Build:
 
     # ---- compound statements ---------------------------------------------------------------
 
-    def definition(self, keyword: Token, name: tree.Name, _open: Token, *parts: Parts) -> tree.Def:
-        *middle, _close, colon, body = parts
+    def decorator(self, at: Token, value: Expression, _end: Token) -> tree.Decorator:
+        return tree.Decorator(value, _span(at, value))
+
+    def definition(self, *parts: Parts) -> tree.Def:
+        decorators = [part for part in parts if type(part) is tree.Decorator]
+        keyword, name, _open, *middle, _close, colon, body = parts[len(decorators) :]
         parameters = middle[0] if middle else ()
-        span = _span(keyword, body[-1])
-        return tree.Def(name.id, parameters, body, _span(keyword, colon), span)
+        return tree.Def(
+            tuple(d.value for d in decorators),
+            name.id,
+            parameters,
+            body,
+            _span(keyword, colon),
+            _span(parts[0], body[-1]),
+        )
 
     def parameters(self, *parts: Parts) -> tuple[tree.Parameter, ...]:
         found: tuple[tree.Parameter, ...] = _nodes(parts)

@@ -146,6 +146,7 @@ class _Rows:
     def _add_between(self, found: list[_Between], statement: _Statement) -> None:
         """Add comments, and the blank lines before them and before the statement."""
         kind = statement.tokens[0].type
+        decorated = bool(self._previous.tokens) and self._previous.tokens[0].value == "@"
         heading = len(found) - 1  # the first of the comments that belong to the statement
         while heading and not found[heading].blank and found[heading - 1].level == statement.level:
             heading -= 1
@@ -158,9 +159,9 @@ class _Rows:
                 blanks = apart
                 while self._definitions and item.level <= self._definitions[-1]:
                     self._definitions.pop()
-            if kind == "DEF" and at == heading:
+            if (kind == "DEF" or statement.tokens[0].value == "@") and at == heading:
                 blanks = apart
-            if not self.found or (at == 0 and statement.level > self._previous.level):
+            if decorated or not self.found or (at == 0 and statement.level > self._previous.level):
                 blanks = 0
             self.found += [_Row("")] * blanks
             if item.code:

@@ -229,9 +229,9 @@ def _keyword_fault(word: Token) -> SyntaxFault:
 
 def _not_in_the_language(scene: Scene) -> SyntaxFault | None:
     kind, last = scene.kind, scene.last
-    if kind == "AT" and last is None:
-        hint = "write `f = decorator(f)` below the function"
-        return SyntaxFault("decorators are not part of the language", scene.place, hint)
+    if scene.accepts == {"AT", "DEF"}:
+        hint = "a decorator stands on a line of its own, right above a `def`"
+        return SyntaxFault("expected a `def` after the decorator", scene.place, hint)
     if kind == "STAR" and last is not None and last.type == "IMPORT":
         hint = "leave the line out: what is built in needs no import"
         return SyntaxFault("`import *` is not part of the language", scene.place, hint)

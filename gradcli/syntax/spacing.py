@@ -80,8 +80,8 @@ def _roles(tokens: Sequence[Token]) -> list[str]:
         elif kind == "EQUAL":
             names = bracket.opening and not bracket.annotated
             roles[at] = "tight" if names or bracket.lambdas else ""
-        elif token.value in _SIGNS and not after_operand:
-            roles[at] = "prefix"
+        elif (token.value in _SIGNS and not after_operand) or (token.value == "@" and not at):
+            roles[at] = "prefix"  # a sign, or the `@` of a decorator
         elif kind not in _ENDS_OPERAND:
             bracket.is_simple = False
             if token.value == "**" and _is_simple_power(tokens, at):

@@ -267,9 +267,17 @@ class Import(NamedTuple):
     span: Span
 
 
-class Def(NamedTuple):
-    """`def name(parameters): body`; `header` is the span up to the colon."""
+class Decorator(NamedTuple):
+    """`@value`, before a `def`."""
 
+    value: Expression
+    span: Span
+
+
+class Def(NamedTuple):
+    """`def name(parameters): body`; `header` is the span from `def` to the colon."""
+
+    decorators: tuple[Expression, ...]
     name: str
     parameters: tuple[Parameter, ...]
     body: tuple[Statement, ...]

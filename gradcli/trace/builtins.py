@@ -16,6 +16,7 @@ from gradcli.rule.signature import Signature
 from gradcli.trace import dropout, mathematics, running, transforms
 from gradcli.trace.calls import Args, Keywords, only, row_function
 from gradcli.trace.creation import CREATION, parameter
+from gradcli.trace.gradmode import MODES
 from gradcli.trace.numpy_forms import ABSENT, numpy_function
 from gradcli.trace.python import PYTHON, is_nonzero
 from gradcli.trace.scipy_forms import nn_function, special_function
@@ -164,6 +165,7 @@ def _broadcast_shapes(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
 OTHERS: dict[str, Any] = {
     **CREATION,
     **transforms.FUNCTIONS,
+    **MODES,
     **dropout.FUNCTIONS,
     **{name: running.tracked(name, row_function(ROWS[name], name).run)
        for name in running.TRACKED},
@@ -243,8 +245,6 @@ def lookup(name: str, *, bare: bool = True) -> Any:
         return CONSTANTS[name]
     if name in DTYPE_NAMES and not (bare and name in ("int", "float", "bool")):
         return DTYPES[DTYPE_NAMES[name]]
-    if name in ("no_grad", "enable_grad", "inference_mode"):
-        return Function(name, lambda tracer, args, keywords: Function(name, _nothing))
     return Namespace(name) if name in MODULES and bare else None
 
 

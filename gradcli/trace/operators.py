@@ -286,16 +286,3 @@ def _set_grad(owner: Node, value: Node) -> None:
             "size"
         )
     owner.graph.set_grad(owner.id, value.value)
-
-
-def context(tracer: Tracer, expression: tree.Expression) -> bool:
-    """Return whether gradients are recorded inside `with …:`."""
-    value = tracer.evaluate(expression)
-    name = getattr(value, "name", "")
-    if name in ("no_grad", "inference_mode"):
-        return False
-    if name == "enable_grad":
-        return True
-    raise SyntaxFault(
-        "`with` takes no_grad() only", expression.span, "write `with torch.no_grad():`"
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import ArgumentFault, InputFault, ShapeFault
@@ -13,6 +14,7 @@ from gradcli.trace import operators
 from gradcli.trace.annotations import annotated
 from gradcli.trace.claims import claim
 from gradcli.trace.expressions import holds, items
+from gradcli.trace.gradmode import GradMode, context, decorated
 from gradcli.trace.imports import import_names
 from gradcli.trace.values import (
     Jump,
@@ -114,12 +116,20 @@ def _expression(tracer: Tracer, s: tree.ExpressionStatement) -> None:
 
 
 def _assert(tracer: Tracer, s: tree.Assert) -> None:
-    with tracer.graph.settings("claim", True):
+    with tracer.graph.settings("claim", tracer.graph.grad_enabled):
         tracer.claims.append(claim(tracer, s))
 
 
 def _def(tracer: Tracer, s: tree.Def) -> None:
-    tracer.scope[s.name] = UserFunction(s.name, s.parameters, s.body, tracer.scope, True)
+    function: Any = UserFunction(s.name, s.parameters, s.body, tracer.scope, True)
+    for expression in reversed(s.decorators):
+        decorator = tracer.evaluate(expression)
+        tracer.graph.span = expression.span
+        if isinstance(decorator, GradMode):
+            function = decorated(decorator, function)
+        else:
+            function = tracer.call(decorator, (function,), {})
+    tracer.scope[s.name] = function
 
 
 def _return(tracer: Tracer, s: tree.Return) -> None:
@@ -141,8 +151,9 @@ def _if(tracer: Tracer, s: tree.If) -> None:
 
 
 def _with(tracer: Tracer, s: tree.With) -> None:
-    enabled = all(operators.context(tracer, c) for c in s.contexts)
-    with tracer.graph.settings(tracer.graph.origin, enabled):
+    with ExitStack() as stack:
+        for expression in s.contexts:
+            stack.enter_context(context(tracer, expression))
         tracer.block(s.body)
 
 

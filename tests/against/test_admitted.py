@@ -88,7 +88,7 @@ HOSTILE = {
     "{x}": "Set",
     "{i: i for i in x}": "DictComp",
     "{i for i in x}": "SetComp",
-    "@print\ndef f(): pass": "@ on f",
+    "@open\ndef f(): pass": "open",
     "def f(x=open('x')): pass": "open",
     "def f(x: open('x')): pass": "open",
     "y: open('x') = 1": "open",

@@ -207,7 +207,7 @@ class Python:
         return "Assert", self(n.test), self(n.msg)
 
     def FunctionDef(self, n: Any) -> Any:
-        return "Def", n.name, self.parameters(n.args), self(n.body)
+        return "Def", self(n.decorator_list), n.name, self.parameters(n.args), self(n.body)
 
     def Return(self, n: Any) -> Any:
         return "Return", self(n.value)

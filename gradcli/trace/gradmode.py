@@ -1,0 +1,101 @@
+"""Whether gradients are recorded: `no_grad`, `enable_grad`, `set_grad_enabled`, `inference_mode`.
+
+As in PyTorch each is a context of `with`, and a decorator; `set_grad_enabled(x)` also changes the
+mode where it is called, and a context that it opens ends with the mode from before the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gradcli.errors import ArgumentFault
+from gradcli.rule.signature import Signature
+from gradcli.syntax import tree
+from gradcli.trace.values import Function, UserFunction, described
+
+if TYPE_CHECKING:
+    from gradcli.trace.interpreter import Tracer
+
+
+@dataclass(frozen=True)
+class GradMode:
+    """A mode that a block or a function runs in; `before` is what there was before the call."""
+
+    name: str
+    enabled: bool
+    before: bool
+
+
+@contextmanager
+def entered(tracer: Tracer, mode: GradMode, after: bool) -> Iterator[None]:
+    """Run in a mode; `after` is the mode in which the file goes on."""
+    graph = tracer.graph
+    graph.grad_enabled = mode.enabled
+    try:
+        yield
+    finally:
+        graph.grad_enabled = after
+
+
+def context(tracer: Tracer, expression: tree.Expression) -> Any:
+    """Return the context that an expression of `with` stands for.
+
+    Raises: ArgumentFault where it is none.
+    """
+    value = tracer.evaluate(expression)
+    if isinstance(value, GradMode):
+        return entered(tracer, value, value.before)
+    name = getattr(value, "name", "")
+    raise ArgumentFault(
+        f"{described(value)} is no context for `with`", expression.span,
+        f"write `with torch.{name}():`" if name in MODES
+        else "there are no_grad(), enable_grad(), set_grad_enabled(…) and inference_mode()",
+    )  # fmt: skip
+
+
+def decorated(mode: GradMode, function: Any) -> Function:
+    """Return a function of the file that runs in a mode of its own."""
+
+    def run(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        with entered(tracer, mode, tracer.graph.grad_enabled):
+            return tracer.call(function, args, keywords)
+
+    return Function(function.name, run)
+
+
+def _mode(name: str, signature: Signature, enabled: bool | None) -> Any:
+    """Return the function that makes a mode; given a function, as a bare decorator is, one of it.
+
+    `enabled` is None where the argument says it.
+    """
+
+    def run(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        before = tracer.graph.grad_enabled
+        if len(args) == 1 and isinstance(args[0], Function | UserFunction):
+            if enabled is None:
+                raise ArgumentFault(f"{name}() needs to know whether gradients are recorded",
+                                    hint=f"write `@torch.{name}(False)`")  # fmt: skip
+            return decorated(GradMode(name, enabled, before), args[0])
+        given = signature.bind(args, keywords).get("mode")
+        wanted = bool(given) if enabled is None else enabled
+        if name == "inference_mode" and given is not None:
+            wanted = not given
+        if name == "set_grad_enabled":
+            tracer.graph.grad_enabled = wanted
+        return GradMode(name, wanted, before)
+
+    return run
+
+
+MODES: dict[str, Any] = {
+    "no_grad": _mode("no_grad", Signature("no_grad()"), False),
+    "enable_grad": _mode("enable_grad", Signature("enable_grad()"), True),
+    "set_grad_enabled": _mode("set_grad_enabled", Signature("set_grad_enabled(mode: bool)"), None),
+    "inference_mode": _mode(
+        "inference_mode", Signature("inference_mode(mode: bool = True)"), False
+    ),
+    "is_grad_enabled": lambda tracer, args, keywords: tracer.graph.grad_enabled,
+}
