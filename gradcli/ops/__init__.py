@@ -32,6 +32,7 @@ from gradcli.ops.pointwise import activations, arithmetic, elementwise, special
 from gradcli.ops.pointwise import complex as complex_
 from gradcli.ops.reduce import extrema, reductions, scans, sorting, statistics
 from gradcli.ops.shape import (
+    aliases,
     indexing,
     joining,
     layout,
@@ -47,7 +48,7 @@ from gradcli.rule.rule import Composite, Primitive, Row
 
 FAMILIES = (
     elementwise, arithmetic, special, activations, complex_, reductions, extrema, scans,
-    sorting, statistics, shapes, views, layout, indexing, scatter, writes, masks, padding,
+    sorting, statistics, shapes, views, layout, indexing, scatter, writes, aliases, masks, padding,
     joining, contractions, numpy_forms, linalg, products, einsum, solvers, triangular,
     decompositions, spectra, invariants, fft, attention, classes, convolution, ctc, distances,
     losses, margins, normalisation, pooling, resampling, sampling, windows,

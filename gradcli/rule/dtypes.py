@@ -60,7 +60,7 @@ SCALAR_NAMES = {  # as PyTorch's messages call them
 }  # fmt: skip
 
 
-_CATEGORY = {"b": 0, "i": 1, "u": 1, "f": 2, "V": 2, "c": 3}  # V: to numpy, bfloat16 is a void
+CATEGORY = {"b": 0, "i": 1, "u": 1, "f": 2, "V": 2, "c": 3}  # V: to numpy, bfloat16 is a void
 
 
 def is_floating(dtype: DType) -> bool:
@@ -127,7 +127,7 @@ def promote_types(a: DType, b: DType) -> DType:
     """Return the dtype of a result of two dtypes of equal standing."""
     if a == b:
         return a
-    first, second = _CATEGORY[a.kind], _CATEGORY[b.kind]
+    first, second = CATEGORY[a.kind], CATEGORY[b.kind]
     if first >= 2 > second:
         return a
     if second >= 2 > first:
@@ -138,7 +138,7 @@ def promote_types(a: DType, b: DType) -> DType:
 def _combine(higher: DType | None, lower: DType | None) -> DType | None:
     if higher is None or lower is None:
         return lower if higher is None else higher
-    upper, below = _CATEGORY[higher.kind], _CATEGORY[lower.kind]
+    upper, below = CATEGORY[higher.kind], CATEGORY[lower.kind]
     if upper == 2 and below == 3:
         return to_complex(higher)
     return promote_types(higher, lower) if upper == 0 or upper < 2 <= below else higher

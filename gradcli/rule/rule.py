@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -26,6 +26,10 @@ REAL: Interval = (-INF, INF)
 POSITIVE: Interval = (0.0, INF)
 UNIT: Interval = (-1.0, 1.0)
 ABOVE_ONE: Interval = (1.0, INF)
+
+
+# whether a result shows the elements of the first operand: with its history, or cut off from it
+View = Literal["", "alias", "detached"]
 
 
 class Traced:
@@ -239,6 +243,7 @@ class Primitive(Row):
     numbers: bool = False  # Python numbers may stand in a tensor's place
     outputs: tuple[str, ...] = ()  # names of several results
     held: Callable[..., Any] | None = None  # mask of the first operand: what its derivative holds
+    view: View = ""
 
     @property
     def label(self) -> str:
@@ -310,6 +315,7 @@ def elementwise(
     *bodies: Body | None,
     result: str = "same",
     wraps: bool = True,
+    view: View = "",
     doc: str = "",
     aliases: str = "",
     kink: str = "",
@@ -333,6 +339,7 @@ def elementwise(
         wraps=wraps,
         promotes=True,
         numbers=True,
+        view=view,
     )
 
 
@@ -352,6 +359,7 @@ def primitive(
     promotes: bool = False,
     numbers: bool = False,
     held: Callable[..., Any] | None = None,
+    view: View = "",
     doc: str = "",
     aliases: str = "",
     kink: str = "",
@@ -370,6 +378,7 @@ def primitive(
         numbers=numbers,
         outputs=tuple(outputs.split()),
         held=held,
+        view=view,
     )
 
 

@@ -94,12 +94,12 @@ conj_stored = elementwise("_conj_physical(input)", "ConjPhysicalBackward0", np.c
 view_as_real = primitive(Multilinear, "view_as_real(input)", "ViewAsRealBackward0",
     lambda a: np.stack([a.real, a.imag], -1), _parts_meta,
     lambda g, y, a: view_as_complex(g),
-    doc="Real and imaginary part, along a new last dimension",
+    view="alias", doc="Real and imaginary part, along a new last dimension",
     examples="view_as_real(complex(v, v*v))")
 view_as_complex = primitive(Multilinear, "view_as_complex(input)", "ViewAsComplexBackward0",
     lambda a: _joined(a[..., 0], a[..., 1]), _joined_meta,
     lambda g, y, a: view_as_real(g),
-    doc="Complex numbers of the pairs along the last dimension",
+    view="alias", doc="Complex numbers of the pairs along the last dimension",
     examples="view_as_complex(stack([v, v*v], dim=-1))")
 complex_ = primitive(Elementwise, "complex(real, imag)", "ComplexBackward0",
     _joined, _complex_meta,

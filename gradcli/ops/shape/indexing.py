@@ -185,7 +185,7 @@ select = primitive(Multilinear,
     "select(input, dim: dim, index: int)", "SelectBackward0",
     lambda a, dim, index: a[_at(dim, index)], _select_meta,
     lambda g, y, a, dim, index: select_backward(g, size=a.shape, dim=dim, index=index),
-    doc="One slice along a dimension: `x[i]`", examples="M[0]; select(M, 1, -1)")
+    view="alias", doc="One slice along a dimension: `x[i]`", examples="M[0]; select(M, 1, -1)")
 
 select_backward = primitive(Multilinear,
     "_select_backward(grad, size: sizes, dim: int, index: int)", "SelectBackwardBackward0",
@@ -198,7 +198,7 @@ slice_ = primitive(Multilinear,
     lambda a, dim, start, end, step: a[_at(dim, slice(start, end, step))], _slice_meta,
     lambda g, y, a, dim, start, end, step:
         slice_backward(g, size=a.shape, dim=dim, start=start, end=end, step=step),
-    doc="A range along a dimension: `x[1:]`", examples="v[1:]; M[:, ::2]")
+    view="alias", doc="A range along a dimension: `x[1:]`", examples="v[1:]; M[:, ::2]")
 
 slice_backward = primitive(Multilinear,
     "_slice_backward(grad, size: sizes, dim: int, start: int = None, end: int = None, "

@@ -126,12 +126,12 @@ split_ = primitive(Multilinear,
         "SplitBackward0" if isinstance(split_size, int) else "SplitWithSizesBackward0",
     _split, _split_meta,
     lambda g, y, a, split_size, dim: cat(*_all(g, y), dim=dim),
-    outputs="*", doc="Pieces of a size along a dimension")
+    outputs="*", view="alias", doc="Pieces of a size along a dimension")
 unbind_ = primitive(Multilinear,
     "unbind.int(input, dim: dim = 0)", "UnbindBackward0",
     lambda a, dim: tuple(np.moveaxis(a, dim, 0)), _unbind_meta,
     lambda g, y, a, dim: stack(*_all(g, y), dim=dim),
-    outputs="*", doc="All slices along a dimension")
+    outputs="*", view="alias", doc="All slices along a dimension")
 block_diag_ = primitive(Variadic,
     "_block_diag(tensors: tensors)", "BlockDiagBackward0",
     _block_diag, _block_meta, _block_rule,

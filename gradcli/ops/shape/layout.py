@@ -209,6 +209,7 @@ diagonal = primitive(Multilinear,
     lambda a, offset, dim1, dim2: np.diagonal(a, offset, dim1, dim2), _diagonal_meta,
     lambda g, y, a, offset, dim1, dim2:
         diagonal_backward(g, size=a.shape, offset=offset, dim1=dim1, dim2=dim2),
+    view="alias",
     doc="View of a diagonal, as the last dimension", examples="diagonal(A); T.diagonal(1, 1, 2)")
 
 diagonal_copy = primitive(Multilinear,

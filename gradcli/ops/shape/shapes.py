@@ -195,14 +195,14 @@ expand = primitive(Multilinear,
     "expand(input, size: sizes)", "ExpandBackward0",
     lambda a, size: np.broadcast_to(a, _expanded(a.shape, size)), _expand_meta,
     lambda g, y, a, size: sum_to(g, a.shape),
-    doc="View with dimensions of size 1 repeated", aliases="broadcast_to",
+    view="alias", doc="View with dimensions of size 1 repeated", aliases="broadcast_to",
     examples="v.expand(2, 3)")
 
 view = primitive(Multilinear,
     "view(input, shape: sizes)", "ViewBackward0",
     lambda a, shape: np.reshape(a, shape), _view_meta,
     lambda g, y, a, shape: reshape(g, a.shape),
-    doc="View in another shape", examples="M.view(3, 2); M.view(-1)")
+    view="alias", doc="View in another shape", examples="M.view(3, 2); M.view(-1)")
 
 unsafe_view = primitive(Multilinear,
     "_unsafe_view(input, shape: sizes)", "UnsafeViewBackward0",
@@ -214,6 +214,7 @@ reshape_alias = primitive(Multilinear,
     "_reshape_alias(input, shape: sizes)", "ReshapeAliasBackward0",
     lambda a, shape: np.reshape(a, shape), _view_meta,
     lambda g, y, a, shape: reshape(g, a.shape),
+    view="alias",
     doc="View of a tensor that is not contiguous in another shape, as reshape makes it")
 
 clone = primitive(Multilinear,
@@ -232,33 +233,33 @@ alias = primitive(Multilinear,
     "_alias(input)", "AliasBackward0",
     lambda a: a, _like,
     lambda g, y, a: g,
-    doc="The same tensor as a view of itself: `x[...]`", examples="v[...]")
+    view="alias", doc="The same tensor as a view of itself: `x[...]`", examples="v[...]")
 
 permute = primitive(Multilinear,
     "permute(input, dims: dims)", "PermuteBackward0",
     lambda a, dims: np.transpose(a, dims), _permute_meta,
     lambda g, y, a, dims: permute(g, dims=tuple(dims.index(d) for d in range(len(dims)))),
-    doc="View with dimensions in another order", examples="T.permute(2, 0, 1)")
+    view="alias", doc="View with dimensions in another order", examples="T.permute(2, 0, 1)")
 
 transpose = primitive(Multilinear,
     "transpose(input, dim0: dim, dim1: dim)", "TransposeBackward0",
     lambda a, dim0, dim1: np.swapaxes(a, dim0, dim1) if a.shape else a,
     lambda a, dim0, dim1: permuted(a, _swapped(len(a.shape), dim0, dim1)),
     lambda g, y, a, dim0, dim1: transpose(g, dim0=dim0, dim1=dim1),
-    doc="View with two dimensions swapped", aliases="swapaxes swapdims",
+    view="alias", doc="View with two dimensions swapped", aliases="swapaxes swapdims",
     examples="T.transpose(0, 2)")
 
 t = primitive(Multilinear,
     "t(input)", "TBackward0",
     np.transpose, _t_meta,
     lambda g, y, a: t(g),
-    doc="Transpose of a matrix", examples="M.t()")
+    view="alias", doc="Transpose of a matrix", examples="M.t()")
 
 squeeze_all = primitive(Multilinear,
     "squeeze.all(input)", "SqueezeBackward0",
     np.squeeze, _squeeze_meta,
     lambda g, y, a: reshape(g, a.shape),
-    doc="View without dimensions of size 1")
+    view="alias", doc="View without dimensions of size 1")
 
 squeeze_dim = primitive(Multilinear,
     "squeeze.dim(input, dim: dims)",
@@ -266,7 +267,7 @@ squeeze_dim = primitive(Multilinear,
     lambda a, dim: np.reshape(a, tuple(n for i, n in enumerate(a.shape) if n != 1 or i not in dim)),
     _squeeze_meta,
     lambda g, y, a, dim: reshape(g, a.shape),
-    doc="View without some dimensions of size 1")
+    view="alias", doc="View without some dimensions of size 1")
 
 squeeze_matmul = primitive(Multilinear,
     "_squeeze_(input, dim: dims)", "SqueezeBackward4",
@@ -278,7 +279,7 @@ unsqueeze = primitive(Multilinear,
     "unsqueeze(input, dim: int)", "UnsqueezeBackward0",
     lambda a, dim: np.expand_dims(a, dim), _unsqueeze_meta,
     lambda g, y, a, dim: reshape(g, a.shape),
-    doc="View with a dimension of size 1 put in", aliases="expand_dims",
+    view="alias", doc="View with a dimension of size 1 put in", aliases="expand_dims",
     examples="v.unsqueeze(0); v.unsqueeze(-1)")
 
 
@@ -303,9 +304,10 @@ to_copy = primitive(Multilinear,
     doc="Copy in another dtype", examples="v.to(float32)")
 
 conj_complex = elementwise("_conj(input)", "ConjBackward0", np.conj, lambda g, y, a: conj(g),
-    doc="Complex conjugate")
+    view="alias", doc="Complex conjugate")
 
-detach = elementwise("detach(input)", "", lambda a: a, doc="The value, cut off from the graph")
+detach = primitive(Multilinear, "detach(input)", "", lambda a: a, _like, view="detached",
+    doc="The value, cut off from the graph")
 
 zeros_like = primitive(Multilinear, "zeros_like(input, dtype: dtype = None)", "",
     lambda a, dtype: np.zeros(a.shape, dtype or a.dtype),

@@ -189,6 +189,7 @@ unfold = primitive(Multilinear,
     _unfold, _unfold_meta,
     lambda g, y, a, dimension, size, step:
         unfold_backward(g, input_sizes=a.shape, dim=dimension, size=size, step=step),
+    view="alias",
     doc="View of all windows of a size along a dimension", examples="v.unfold(0, 2, 1)")
 
 unfold_backward = primitive(Multilinear,
@@ -217,21 +218,21 @@ squeeze_dims = replace(squeeze_dim,
 # in place: the same as without the underscore, with PyTorch's own node names
 
 t_in_place = primitive(Multilinear, "t_(input)", "TBackward1", t.forward, t.meta,
-    lambda g, y, a: t(g), doc="t, in place")
+    lambda g, y, a: t(g), view="alias", doc="t, in place")
 
 transpose_in_place = primitive(Multilinear,
     "transpose_(input, dim0: dim, dim1: dim)", "TransposeBackward1",
     transpose.forward, transpose.meta,
     lambda g, y, a, dim0, dim1: transpose(g, dim0=dim0, dim1=dim1),
-    doc="transpose, in place", aliases="swapaxes_ swapdims_")
+    view="alias", doc="transpose, in place", aliases="swapaxes_ swapdims_")
 
 unsqueeze_in_place = primitive(Multilinear,
     "unsqueeze_(input, dim: int)", "UnsqueezeBackward1", unsqueeze.forward, unsqueeze.meta,
-    lambda g, y, a, dim: reshape(g, a.shape), doc="unsqueeze, in place")
+    lambda g, y, a, dim: reshape(g, a.shape), view="alias", doc="unsqueeze, in place")
 
 squeeze_all_in_place = primitive(Multilinear,
     "squeeze_.all(input)", "SqueezeBackward3", squeeze_all.forward, squeeze_all.meta,
-    lambda g, y, a: reshape(g, a.shape), doc="squeeze, in place")
+    lambda g, y, a: reshape(g, a.shape), view="alias", doc="squeeze, in place")
 
 squeeze_dim_in_place = replace(squeeze_dim,
     signature=Signature("squeeze_.dim(input, dim: dims)"), grad_fn="SqueezeBackward4")
