@@ -68,7 +68,7 @@ class GradcliError(Exception):
     """Something a person can put right; the command line ends with exit status 2.
 
     Attributes: `message`, one sentence; `span` and `source`, the place, where there is one;
-    `hint`, what to do about it.
+    `hint`, what to do about it; `notes`, further places, each with what happened there.
     """
 
     def __init__(
@@ -77,12 +77,14 @@ class GradcliError(Exception):
         span: Span | None = None,
         hint: str | None = None,
         source: Source | None = None,
+        notes: tuple[tuple[Span, str], ...] = (),
     ) -> None:
         super().__init__(message)
         self.message = message
         self.span = span
         self.hint = hint
         self.source = source
+        self.notes = notes
 
     def at(self, source: Source | None, span: Span | None) -> GradcliError:
         """Complete the place of an error raised where the place was not known; return it."""
@@ -94,7 +96,9 @@ class GradcliError(Exception):
 
     def __str__(self) -> str:
         """Return the whole report: place, message, the line underlined, the hint."""
-        report = [f"{self._place()}error: {self.message}", *self._excerpt()]
+        report = [f"{self._place()}error: {self.message}", *self._excerpt(self.span)]
+        for span, words in self.notes:
+            report += self._excerpt(span, f" {words}")
         if self.hint:
             report.append(f"hint: {self.hint}")
         return "\n".join(visible(line) for part in report for line in part.split("\n"))
@@ -107,18 +111,19 @@ class GradcliError(Exception):
         line, column = self.source.position(self.span.start)
         return f"{visible(self.source.name)}:{line}:{column}: "
 
-    def _excerpt(self) -> list[str]:
-        if self.source is None or self.span is None:
+    def _excerpt(self, span: Span | None, words: str = "") -> list[str]:
+        if self.source is None or span is None:
             return []
-        line, column = self.source.position(self.span.start)
+        line, column = self.source.position(span.start)
         text = self.source.line_text(line)
         begin = min(column - 1, len(text))
-        end = max(begin + 1, min(begin + self.span.end - self.span.start, len(text)))
+        end = max(begin + 1, min(begin + span.end - span.start, len(text)))
         text, begin, end = _crop(visible(text.replace("\t", " ")), begin, end)
         margin = " " * len(str(line))
         return [
             f"{line} │ {text}",
-            f"{margin} │ {' ' * _columns(text[:begin])}{'^' * max(1, _columns(text[begin:end]))}",
+            f"{margin} │ {' ' * _columns(text[:begin])}{'^' * max(1, _columns(text[begin:end]))}"
+            + words,
         ]
 
 
