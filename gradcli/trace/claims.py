@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gradcli.graph import Node
 from gradcli.syntax import tree
 from gradcli.trace import operators
 from gradcli.trace.builtins import close_arguments
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 class ClaimRecord:
     """A claim: what it says, whether it holds, and its sides where it has two.
 
-    `left` and `right` are pairs of source text and value (a node or a number); `relation` is the
-    comparison, or `≈` for `allclose`.
+    `left` and `right` are pairs of source text and value (a node or a number), as it was when the
+    claim was made; `relation` is the comparison, or `≈` for `allclose`.
     """
 
     span: Span
@@ -50,6 +51,13 @@ def claim(tracer: Tracer, s: tree.Assert) -> ClaimRecord:
     return ClaimRecord(s.span, source, holds(tracer, test), message)
 
 
+def now(value: Any) -> Any:
+    """Return a value that later changes in place leave alone: tensors become nodes."""
+    if isinstance(value, Node):
+        return Node(value.graph, value.id)
+    return [now(x) for x in value] if isinstance(value, list) else value
+
+
 def _comparison(
     tracer: Tracer, s: tree.Assert, test: tree.Compare, source: str, message: str | None
 ) -> ClaimRecord:
@@ -59,8 +67,8 @@ def _comparison(
     found = tracer.truth(operators.compare(tracer, operator, left, right))
     return ClaimRecord(
         s.span, source, found, message, operator,
-        (tracer.source.snippet(test.first.span), left),
-        (tracer.source.snippet(second.span), right),
+        (tracer.source.snippet(test.first.span), now(left)),
+        (tracer.source.snippet(second.span), now(right)),
     )  # fmt: skip
 
 
@@ -83,5 +91,5 @@ def _closeness(
     tolerances = None if exact else close_arguments(args, keywords)[2:4]
     return ClaimRecord(
         s.span, source, found, message, "==" if exact else "≈",
-        (texts[0], args[0]), (texts[1], args[1]), tolerances,
+        (texts[0], now(args[0])), (texts[1], now(args[1])), tolerances,
     )  # fmt: skip
