@@ -109,7 +109,7 @@ def _facts(session: Session, id: int, label: str) -> NodeFacts:
         grad_fn=graph.grad_fn(id),
         kind=_kind(graph, id, session.root),
         value=graph.values[id],
-        grad=graph.grads.get(id),
+        grad=graph.grad(id),
         derived=graph.origins[id] == "gradient",
         operands=graph.operand_names(graph.producer(id)),
         call_line=source.line_of(graph.calls[id]) if id in graph.calls else None,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -62,6 +62,26 @@ class Step:
     first: int
 
 
+class Version:
+    """How often autograd has seen some memory change; `detach()` shares it, `.data` does not."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+class Change(NamedTuple):
+    """A row whose memory holds another value now: where that was written, and the row of it.
+
+    `counted` says whether autograd knows: a change through `.data` is not counted.
+    """
+
+    span: Span
+    row: int
+    counted: bool
+
+
 class Graph:
     """The tape.
 
@@ -73,9 +93,14 @@ class Graph:
     """
 
     def __init__(
-        self, compute: Compute, default_dtype: DType = FLOAT64, limits: Limits | None = None
+        self,
+        compute: Compute,
+        default_dtype: DType = FLOAT64,
+        limits: Limits | None = None,
+        handle: type[Node] | None = None,
     ) -> None:
         self._compute = compute
+        self.handle = handle or Node
         self.default_dtype = default_dtype
         self.limits = limits or Limits()
         self.bytes = 0  # of all values, computed or not
@@ -91,10 +116,13 @@ class Graph:
         self.widths: dict[int, int] = {}
         self.names: dict[int, str] = {}
         self.grads: dict[int, Array] = {}
-        self.live: dict[int, int] = {}  # rows of those that backward(create_graph=True) left
+        self.live: dict[int, Node] = {}  # the `.grad` of leaves, once the file has seen it
         self.retained: set[int] = set()
         self.freed: set[int] = set()  # rows whose saved tensors a backward pass has freed
         self.successors: dict[int, int] = {}  # of parameters that were updated in place
+        self.versions: dict[int, tuple[Version, int]] = {}  # of rows that are held in memory
+        self.changes: dict[int, Change] = {}  # of rows whose memory has been written since
+        self.in_place: set[int] = set()  # rows whose first operand was replaced by their result
         self.steps: list[Step] = []  # of differentiation, whose results are rows themselves
         self.warnings: list[tuple[Span, str]] = []
         self.calls: dict[int, Span] = {}  # of nodes made in a function: where the file called it
@@ -205,12 +233,30 @@ class Graph:
         self.successors[id] = node.id
         return node.id
 
-    def set_grad(self, id: int, value: Array | None) -> None:
-        """Give a node another `.grad`, a plain tensor, or none."""
-        self.live.pop(id, None)
+    def follow(self, old: int, new: int) -> None:
+        """Let a row stand for what another one stood for: its name, and whether `.grad` is kept."""
+        if old in self.names:
+            self.names.setdefault(new, self.names[old])
+        if old in self.retained and self.requires_grad[new]:
+            self.retained.remove(old)
+            self.retained.add(new)
+            if old in self.grads:
+                self.grads[new] = self.grads.pop(old)
+            if old in self.live:
+                self.live[new] = self.live.pop(old)
+
+    def grad(self, id: int) -> Array | None:
+        """Return the `.grad` of a node."""
+        live = self.live.get(id)
+        return self.grads.get(id) if live is None else live.value
+
+    def set_grad(self, id: int, grad: Node | None) -> None:
+        """Give a node another `.grad`, or none."""
         self.grads.pop(id, None)
-        if value is not None:
-            self.grads[id] = value
+        if grad is None:
+            self.live.pop(id, None)
+        else:
+            self.live[id] = grad
 
     def current(self, id: int) -> int:
         """Return the row that holds a parameter's value now, after updates in place."""
@@ -255,7 +301,7 @@ class Graph:
             self.calls[len(self.ops) - 1] = self.call
         self.origins.append(self.origin)
         self.values.append(value)
-        return Node(self, len(self.ops) - 1)
+        return self.handle(self, len(self.ops) - 1)
 
     def warn(self, message: str) -> None:
         """Keep a warning about the expression that is being evaluated."""
@@ -334,20 +380,29 @@ class Graph:
 
 
 class Node(Operators):
-    """A tensor: a view on one row of a graph. Operators on it append further rows."""
+    """A value: a view on one row of a graph. Operators on it append further rows."""
 
-    __slots__ = ("graph", "id")
+    __slots__ = ("graph", "row")
     rows = OPERATORS
 
-    def __init__(self, graph: Graph, id: int) -> None:
+    def __init__(self, graph: Graph, row: int) -> None:
         self.graph = graph
-        self.id = id
+        self.row = row
+
+    @property
+    def id(self) -> int:
+        """The row."""
+        return self.row
 
     def record(self, op: Primitive, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
         return self.graph.record(op, operands, attrs)
 
     def warn(self, message: str) -> None:
         self.graph.warn(message)
+
+    def accumulate(self, found: Array) -> None:
+        """Add a gradient to this one in place, where it is the `.grad` of a file's tensor."""
+        raise NotImplementedError
 
     def constant(self, array: Array) -> Node:
         """Append an array as a constant of the same graph."""

@@ -110,7 +110,7 @@ def _comparisons(
 
 
 def _ours(graph: Graph, node: Node) -> Side:
-    grad = graph.grads.get(node.id)
+    grad = graph.grad(node.id)
     return Side(np.asarray(node.value), grad, node.dtype.name, graph.grad_fn(node.id))
 
 

@@ -14,7 +14,7 @@ from gradcli.autodiff.reverse import (
     seed,
     towards,
 )
-from gradcli.autodiff.saved import free_saved, saves
+from gradcli.autodiff.saved import free_saved, saved
 
 __all__ = [
     "GRAD_COPY",
@@ -29,7 +29,7 @@ __all__ = [
     "pull",
     "push",
     "reachable",
-    "saves",
+    "saved",
     "seed",
     "tangent",
     "tangent_values",

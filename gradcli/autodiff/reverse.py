@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gradcli.autodiff.saved import free_saved
+from gradcli.autodiff.saved import free_saved, in_memory
 from gradcli.errors import AutogradFault
 from gradcli.execute import compute
 from gradcli.graph import OUTPUT, Graph, Node, Step
@@ -177,29 +177,31 @@ def backward(
         return
     start = np.asarray(start, graph.metas[root].dtype)
     with np.errstate(all="ignore"):
-        cotangents = pull(graph, {root: start}, order, graph.values.__getitem__)
+        cotangents = pull(graph, {root: start}, order, in_memory(graph, order))
     for id in wanted:
         if id in cotangents:
             _accumulate(graph, graph.current(id), np.asarray(cotangents[id]))
 
 
 def _accumulate(graph: Graph, id: int, found: Array) -> None:
+    live = graph.live.get(id)
+    if live is not None:  # as AccumulateGrad does: the tensor that `.grad` is sees the change
+        with graph.settings("gradient", False):
+            live.accumulate(found)
+        return
     before = graph.grads.get(id)
     graph.grads[id] = found if before is None else before + found
-    if id in graph.live:
-        with graph.settings("gradient", True):
-            graph.live[id] = (Node(graph, graph.live[id]) + graph.leaf(found)).id
 
 
 def _accumulate_node(graph: Graph, id: int, found: Node) -> None:
     """Add a gradient that is a node; the first one is copied, as in PyTorch."""
-    before = graph.grads.get(id)
+    before = graph.live.get(id)
+    if before is None and id in graph.grads:
+        before = graph.leaf(graph.grads[id])
     if before is None:
-        total = GRAD_COPY(found) if graph.ops[id] is None else clone(found)
+        graph.live[id] = GRAD_COPY(found) if graph.ops[id] is None else clone(found)
     else:
-        total = (Node(graph, graph.live[id]) if id in graph.live else graph.leaf(before)) + found
-    graph.grads[id] = total.value
-    graph.live[id] = total.id
+        graph.live[id] = before + found
 
 
 def gradients(graph: Graph, roots: Mapping[int, Any], inputs: Sequence[int]) -> list[Node | None]:

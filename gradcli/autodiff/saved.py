@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from gradcli.errors import AutogradFault
-from gradcli.execute import new_graph
-from gradcli.graph import OUTPUT, Graph
+from gradcli.execute import apply, compute, new_graph
+from gradcli.graph import OUTPUT, Change, Graph
+from gradcli.ops.shape.shapes import ones_like, zeros_like
+from gradcli.rule.dtypes import SCALAR_NAMES
+from gradcli.rule.meta import shown
+
+_BACKWARD = re.compile(r"Backward\d*$")
 
 
 def free_saved(graph: Graph, order: Sequence[int], *, retain_graph: bool) -> None:
     """Check that a backward pass finds its saved tensors, and free them unless they are retained.
 
-    Raises: AutogradFault, in PyTorch's words, where an earlier pass has freed one.
+    Raises: AutogradFault, in PyTorch's words, where an earlier pass has freed one, or where one
+    was changed in place.
     """
     for id in order:
-        if id in graph.freed and saves(graph, id):
+        if graph.changes:
+            _check_unchanged(graph, id)
+        if id in graph.freed and saved(graph, id):
             raise AutogradFault(
                 "Trying to backward through the graph a second time (or directly access saved "
                 "tensors after they have already been freed). Saved intermediate values of the "
@@ -32,14 +41,107 @@ def free_saved(graph: Graph, order: Sequence[int], *, retain_graph: bool) -> Non
         graph.freed.update(id for id in order if graph.ops[id] is not None)
 
 
-def saves(graph: Graph, id: int) -> bool:
-    """Say whether a row's rules use a tensor of the forward pass: PyTorch saves that tensor.
+def _check_unchanged(graph: Graph, id: int) -> None:
+    """Check that what a row has saved is still in memory.
 
-    Found by running them once on a scratch graph, and looking at what they read.
+    Raises: AutogradFault, in PyTorch's words, where it was changed in place.
+    """
+    operands = graph.inputs[id][1:] if id in graph.in_place else graph.inputs[id]
+    suspects = {i for i in (*operands, id) if i >= 0 and _written_since(graph, i) is not None}
+    if not suspects:
+        return
+    for i in saved(graph, id):
+        if i in suspects:
+            raise _changed(graph, id, i)
+
+
+def _base(graph: Graph, id: int) -> int:
+    """Return the row in whose memory a row lies: itself, unless it is a view."""
+    while id not in graph.versions:
+        row = graph.producer(id)
+        op = graph.ops[row]
+        if op is None or not op.view:
+            break
+        id = graph.inputs[row][0]
+    return id
+
+
+def in_memory(graph: Graph, order: Sequence[int]) -> Callable[[int], Any]:
+    """Return what gives the value of a row as the memory has it when backward runs.
+
+    A change that autograd has not counted, through `.data`, reaches what was saved: PyTorch
+    computes with the new values, and so does this, with a warning.
+    """
+    uncounted = {id for id, change in graph.changes.items() if not change.counted}
+    if not uncounted:
+        return graph.values.__getitem__
+    found: dict[int, Any] = {}
+    for id in order:
+        for i in (*graph.inputs[id], id):
+            if i >= 0 and i not in found and _base(graph, i) in uncounted:
+                found[i] = _now(graph, i)
+        stale = [i for i in graph.inputs[id] if i in found] + [id] * (id in found)
+        if stale and saved(graph, id) & set(stale):
+            name = next((f"`{graph.names[i]}`" for i in stale if i in graph.names), "what it saved")
+            graph.warnings.append((
+                graph.changes[_base(graph, stale[0])].span,
+                f"{name} was changed behind autograd's back: the gradient of `{graph.label(id)}` "
+                "is computed with the new values, as in PyTorch, and is not that of what was "
+                "computed",
+            ))  # fmt: skip
+    return lambda row: found[row] if row in found else graph.values[row]
+
+
+def _now(graph: Graph, id: int) -> Any:
+    """Return what the memory of a row holds now."""
+    path = []
+    while id not in graph.versions:
+        path.append(id)
+        id = graph.inputs[graph.producer(id)][0]
+    while id in graph.changes and not graph.changes[id].counted:
+        id = graph.changes[id].row
+    compute(graph, (id,))
+    value = graph.values[id]
+    for step in reversed(path):
+        value = apply(graph, step, [value], graph.attrs[step])
+    return value
+
+
+def _written_since(graph: Graph, id: int) -> Change | None:
+    """Return the first change of a row's memory since, as autograd has counted it."""
+    base = _base(graph, id)
+    if base not in graph.versions:
+        return None
+    version, count = graph.versions[base]
+    return graph.changes.get(base) if version.count != count else None
+
+
+def _changed(graph: Graph, id: int, saved: int) -> AutogradFault:
+    base = _base(graph, saved)
+    (version, count), change = graph.versions[base], graph.changes[base]
+    meta, name = graph.metas[saved], graph.grad_fn(saved)
+    what = f"`{graph.names[base]}`" if base in graph.names else "what it reads"
+    made = f", which is output 0 of {_BACKWARD.sub('', name)}," if name else ""
+    return AutogradFault(
+        "one of the variables needed for gradient computation has been modified by an inplace "
+        f"operation: [torch.{SCALAR_NAMES[meta.dtype.name]}Tensor {shown(meta.shape)}]{made} is at "
+        f"version {version.count}; expected version {count} instead.",
+        change.span,
+        f"change a copy, {what}.clone(), or make a new tensor: `y = y * 2` instead of `y *= 2`"
+        if base in graph.names
+        else "change a clone(), or make a new tensor: `y = y * 2` instead of `y *= 2`",
+        notes=((graph.spans[id], f"the gradient of `{graph.label(id)}` needs what it was here"),),
+    )
+
+
+def saved(graph: Graph, id: int) -> set[int]:
+    """Return the rows whose values a row's rules use: PyTorch saves those tensors; -1: a number.
+
+    Found by running the rules once on a scratch graph, and looking at what they read.
     """
     op, scratch = graph.ops[id], new_graph(graph.default_dtype)
     if op is None or op is OUTPUT or op.derivative is None:
-        return False
+        return set()
     inputs = graph.inputs[id]
 
     def leaf(value: Any) -> Any:
@@ -48,16 +150,28 @@ def saves(graph: Graph, id: int) -> bool:
         return scratch.leaf(np.asarray(value))
 
     wrapped = op.wraps and op.numbers  # PyTorch makes tensors of the numbers, and saves those
+    places: list[int] = []  # of the scratch graph's first rows: what they stand for
+
+    def known(i: int, value: Any) -> Any:
+        made = leaf(value)
+        places.extend([i] * (len(scratch) - len(places)))
+        return made
+
     operands = tuple(
-        leaf(graph.values[i]) if i >= 0
-        else leaf(graph.scalars[~i]) if wrapped and graph.scalars[~i] is not None
+        known(i, graph.values[i]) if i >= 0
+        else known(-1, graph.scalars[~i]) if wrapped and graph.scalars[~i] is not None
         else graph.scalars[~i]
         for i in inputs
     )  # fmt: skip
-    y = leaf(graph.values[id])
-    saved = len(scratch)
+    y = known(id, graph.values[id])
     g = leaf(graph.values[id])
     for slot, i in enumerate(inputs):
         if i >= 0 and graph.requires_grad[i] and op.derivative.body(slot) is not None:
             op.derivative.vjp(slot, g, y, operands, graph.attrs[id])
-    return any(0 <= i < saved for row in scratch.inputs for i in row)
+    read = {
+        i
+        for row, inputs in zip(scratch.ops, scratch.inputs, strict=True)
+        if row not in (zeros_like, ones_like)  # they read a shape
+        for i in inputs
+    }
+    return {places[i] for i in read if 0 <= i < len(places)}

@@ -12,15 +12,18 @@ import numpy as np
 from gradcli.errors import ArgumentFault, AutogradFault, NameFault
 from gradcli.graph import Node
 from gradcli.ops import FUNCTIONS as ROWS
+from gradcli.ops.shape.aliases import strided
 from gradcli.ops.shape.shapes import adjoint, detach, permute, transpose
 from gradcli.rule.dtypes import DTYPES, is_differentiable, is_floating
 from gradcli.rule.meta import dim_index
+from gradcli.trace import in_place
 from gradcli.trace.calls import row_function
 from gradcli.trace.creation import CREATION
 from gradcli.trace.dropout import bernoulli
-from gradcli.trace.indexing import check_writable, set_item
+from gradcli.trace.indexing import set_item
 from gradcli.trace.numpy_forms import FORMS, PRESET, numpy_function
 from gradcli.trace.python import is_nonzero, item
+from gradcli.trace.storage import Tensor
 from gradcli.trace.values import Function, Size
 
 if TYPE_CHECKING:
@@ -54,16 +57,15 @@ def _grad(tracer: Tracer, x: Node) -> Any:
     if not graph.is_leaf(x.id) and x.id not in graph.retained:
         tracer.notice(NON_LEAF_GRAD)
         return None
-    found = graph.grads.get(x.id)
-    if found is None:
-        return None
-    if x.id in graph.live:
-        node = Node(graph, graph.live[x.id])
-    else:
+    grad = graph.live.get(x.id)
+    if grad is None:
+        found = graph.grads.get(x.id)
+        if found is None:
+            return None
         with graph.settings("gradient", False):
-            node = graph.leaf(found)
-    tracer.grad_owners[node.id] = x.id
-    return node
+            grad = graph.live[x.id] = graph.leaf(found)
+    tracer.grad_owners[grad.id] = x.id
+    return grad
 
 
 def _grad_fn(tracer: Tracer, x: Node) -> Any:
@@ -115,7 +117,7 @@ ATTRIBUTES: dict[str, Callable[[Tracer, Node], Any]] = {
     "is_leaf": lambda tracer, x: x.graph.is_leaf(x.id),
     "requires_grad": lambda tracer, x: x.requires_grad,
     "retains_grad": lambda tracer, x: x.id in x.graph.retained,
-    "data": lambda tracer, x: detach(x),
+    "data": lambda tracer, x: detach(x).uncount(),
     "itemsize": lambda tracer, x: x.dtype.itemsize,
     "nbytes": lambda tracer, x: x.dtype.itemsize * prod(x.shape),
     "device": lambda tracer, x: "cpu",
@@ -203,13 +205,26 @@ def _backward(tracer: Tracer, x: Node, *args: Any, **keywords: Any) -> None:
     tracer.backward(x, *args, **keywords)
 
 
-def _zero(tracer: Tracer, x: Node) -> Node:
-    owner = tracer.grad_owners.get(x.id)
-    if owner is None:
-        return tracer.assign_in_place(x, tracer.graph.leaf(np.zeros(x.shape, x.dtype)))
-    x.graph.set_grad(owner, np.zeros(x.shape, x.dtype))
-    with x.graph.settings("gradient", False):
-        return x.graph.leaf(np.zeros(x.shape, x.dtype))
+def _fill_diagonal(tracer: Tracer, x: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
+    if len(x.shape) < 2:
+        raise ArgumentFault("dimensions must larger than 1")
+    if len(x.shape) > 2 or (wrap and x.shape[0] > x.shape[1]):
+        raise ArgumentFault("fill_diagonal_() takes a matrix here, and does not wrap it")
+    x.check_writable(isinstance(fill_value, Node) and fill_value.requires_grad)
+    ROWS["diagonal"].call((x,), {}).write(fill_value)
+    return x
+
+
+def _as_strided(
+    tracer: Tracer, x: Tensor, size: Any, stride: Any, storage_offset: int | None = None
+) -> Any:
+    """Return a view of the memory that a tensor lies in, wherever it begins there."""
+    if x.steps:
+        raise ArgumentFault(
+            "as_strided() of a view is taken of all the memory that it lies in",
+            hint="take it of the tensor that this is a view of",
+        )
+    return strided(x, tuple(size), tuple(stride), storage_offset or 0)
 
 
 METHODS: dict[str, Callable[..., Any]] = {
@@ -235,10 +250,12 @@ METHODS: dict[str, Callable[..., Any]] = {
     "type": _to,
     "astype": _astype,
     "copy": lambda tracer, x: ROWS["clone"].call((x,), {}),
-    "zero_": _zero,
     "polygamma": lambda tracer, x, n: ROWS["polygamma"].call((n, x), {}),
     "where": lambda tracer, x, condition, other: ROWS["where"].call((condition, x, other), {}),
-    "__setitem__": lambda tracer, x, key, value: set_item(tracer, x, key, value=value),
+    "__setitem__": set_item,
+    "detach_": in_place.detach_,
+    "fill_diagonal_": _fill_diagonal,
+    "as_strided": _as_strided,
     **{
         name: _converted(dtype)
         for name, dtype in {
@@ -250,17 +267,8 @@ METHODS: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
-def _in_place(
-    tracer: Tracer, x: Node, function: Function, args: tuple[Any, ...], keywords: dict[str, Any]
-) -> Node:
-    """Give a tensor what a row in place, such as `t_`, makes of it: its shape may change."""
-    check_writable(tracer, x)
-    value = function.run(tracer, (x, *args), keywords)
-    if value.shape == x.shape or not function.name.endswith("_"):
-        return tracer.assign_in_place(x, value)
-    parameter = x.requires_grad and x.graph.ops[x.id] is None
-    x.id = x.graph.moved(x.id, value.value) if parameter else value.id
-    return x
+def _row(name: str) -> Function:
+    return row_function(ROWS[name], name)
 
 
 def numpys(tracer: Tracer) -> bool:
@@ -280,7 +288,7 @@ ARRAY_ATTRIBUTES: dict[str, Callable[[Tracer, Node], Any]] = {
 IN_PLACE = {"sort", "fill", "put", "partition", "resize"}  # methods that change NumPy's arrays
 
 
-def _changed(tracer: Tracer, x: Node, name: str, args: Any, keywords: Any) -> None:
+def _changed(tracer: Tracer, x: Tensor, name: str, args: Any, keywords: Any) -> None:
     """Carry out a method that changes an array in place, and returns None.
 
     Raises: ArgumentFault for one that is not here.
@@ -289,13 +297,12 @@ def _changed(tracer: Tracer, x: Node, name: str, args: Any, keywords: Any) -> No
         raise ArgumentFault(f"`{name}` changes an array of NumPy, and none of JAX's")
     if name not in ("sort", "fill"):
         raise ArgumentFault(f"an array's `{name}` is not here", hint="write x[indices] = values")
-    check_writable(tracer, x)
     function = numpy_function(name)
-    assert function is not None
-    tracer.assign_in_place(x, function.run(tracer, (x, *args), keywords))
+    assert function is not None, "both are in the table"
+    in_place.change(tracer, x, lambda: function.run(tracer, (x, *args), keywords))
 
 
-def attribute(tracer: Tracer, x: Node, name: str) -> Any:
+def attribute(tracer: Tracer, x: Tensor, name: str) -> Any:
     """Return an attribute of a tensor, or a method of it as a function.
 
     Raises: NameFault where it has neither.
@@ -313,18 +320,10 @@ def attribute(tracer: Tracer, x: Node, name: str) -> Any:
     if name in METHODS:
         method = METHODS[name]
         return Function(name, lambda tr, args, keywords: method(tr, x, *args, **keywords))
-    if name.endswith("_") and name in ROWS:
-        function = row_function(ROWS[name], name)
-        return Function(name, lambda tr, args, keywords: _in_place(tr, x, function, args, keywords))
-    if name in ROWS:
-        function = row_function(ROWS[name], name)
+    changing = in_place.named(name, _row) if name.endswith("_") else None
+    if changing is not None or name in ROWS:
+        function = changing or _row(name)
         return Function(name, lambda tr, args, keywords: function.run(tr, (x, *args), keywords))
-    if name.endswith("_") and name[:-1] in ROWS:
-        function = row_function(ROWS[name[:-1]], name[:-1])
-        return Function(
-            name,
-            lambda tr, args, keywords: _in_place(tr, x, function, args, keywords),
-        )
     near = get_close_matches(name, [*ATTRIBUTES, *METHODS, *ROWS], 1)
     raise NameFault(
         f"a tensor has no attribute or method `{name}`",

@@ -13,7 +13,7 @@ from gradcli.rule.dtypes import DTYPES, is_floating, promote, promote_types
 from gradcli.rule.dtypes import SYNONYMS as DTYPE_SYNONYMS
 from gradcli.rule.meta import broadcast
 from gradcli.rule.signature import Signature
-from gradcli.trace import dropout, mathematics, running, transforms
+from gradcli.trace import dropout, in_place, mathematics, running, transforms
 from gradcli.trace.calls import Args, Keywords, only, row_function
 from gradcli.trace.creation import CREATION, parameter
 from gradcli.trace.gradmode import MODES
@@ -200,6 +200,13 @@ MODULES = {
 DTYPE_NAMES = {**{name: name for name in DTYPES}, **DTYPE_SYNONYMS}
 
 
+def in_place_row(name: str) -> Function | None:
+    """Return a function that changes its first argument: `torch.relu_`, `F.elu_`."""
+    if name[:-1] not in ROWS:
+        return None
+    return in_place.method(name, row_function(ROWS[name[:-1]], name).run)
+
+
 def member(module: Namespace, name: str) -> Any:
     """Return what a module has under a name, None where it has nothing."""
     path = f"{module.path}.{name}" if module.path else name
@@ -241,6 +248,8 @@ def lookup(name: str, *, bare: bool = True) -> Any:
         return Function(name, OTHERS[name])
     if name in ROWS:
         return row_function(ROWS[name], name)
+    if name in in_place.FUNCTIONS and (found := in_place_row(name)) is not None:
+        return found
     if name in CONSTANTS:
         return CONSTANTS[name]
     if name in DTYPE_NAMES and not (bare and name in ("int", "float", "bool")):

@@ -10,6 +10,7 @@ from gradcli.errors import ArgumentFault
 from gradcli.graph import Node
 from gradcli.ops import Row
 from gradcli.rule.rule import number
+from gradcli.trace.in_place import WITH_KEYWORD, into, method
 from gradcli.trace.values import (
     Function,
     Results,
@@ -29,6 +30,13 @@ def row_function(row: Row, name: str, preset: Keywords | None = None) -> Functio
     """Return an operation of the table as a function of a file."""
 
     def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+        out = keywords.pop("out", None)
+        if out is not None:
+            return into(
+                tracer, name, out, lambda: run(tracer, args, keywords), (*args, *keywords.values())
+            )
+        if name in WITH_KEYWORD and keywords.pop("inplace", False):
+            return method(name, run).run(tracer, args, keywords)
         try:
             if not any_node(args) and not any_node(tuple(keywords.values())):
                 return _on_numbers(row, name, tracer, args, keywords)

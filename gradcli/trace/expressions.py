@@ -16,6 +16,7 @@ from gradcli.trace.builtins import lookup, member, names
 from gradcli.trace.indexing import subscript
 from gradcli.trace.inputs import assigned_names
 from gradcli.trace.mistakes import counted, suggestion, uncallable, wrong_call
+from gradcli.trace.storage import Tensor
 from gradcli.trace.text import formatted
 from gradcli.trace.values import Function, Namespace, Results, Scope, UserFunction, described
 
@@ -39,7 +40,7 @@ def _name(tracer: Tracer, e: tree.Name) -> Any:
 def _attribute(tracer: Tracer, e: tree.Attribute) -> Any:
     value = tracer.evaluate(e.value)
     tracer.graph.span = e.span
-    if isinstance(value, Node):
+    if isinstance(value, Tensor):
         try:
             return attribute(tracer, value, e.name)
         except NameFault as error:

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.errors import ArgumentFault, AutogradFault
+from gradcli.errors import ArgumentFault, DtypeFault
 from gradcli.execute import new_graph
 from gradcli.graph import Node
+from gradcli.ops.shape.aliases import Steps
 from gradcli.ops.shape.indexing import index, select, slice_
 from gradcli.ops.shape.shapes import alias, unsqueeze, view
-from gradcli.ops.shape.writes import copy_slices
-from gradcli.rule.meta import shown
+from gradcli.ops.shape.views import copy_in_place, fill_tensor_in_place
+from gradcli.ops.shape.writes import index_put_
+from gradcli.rule.dtypes import SCALAR_NAMES
+from gradcli.rule.meta import Shape, shown
 from gradcli.rule.rule import number
+from gradcli.trace.storage import Tensor
 from gradcli.trace.values import described, is_numeric_list, to_array
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
-
-# operations whose result shows the elements of its operand
-VIEWS = frozenset({
-    "slice", "select", "view", "diagonal", "squeeze", "unsqueeze", "transpose", "t", "permute",
-    "expand", "unfold", "alias", "detach", "split", "unbind", "view_as_real", "view_as_complex",
-    "reshape_alias",
-})  # fmt: skip
 
 
 def subscript(x: Node, key: Any) -> Node:
@@ -35,9 +30,17 @@ def subscript(x: Node, key: Any) -> Node:
     Raises: ArgumentFault, in PyTorch's words, where an index is out of range or of a wrong kind.
     """
     keys = list(key) if isinstance(key, tuple) else [key]
+    return _advanced(*_selected(x, keys, whole=False))
+
+
+def _selected(x: Node, keys: list[Any], *, whole: bool) -> tuple[Any, list[Any]]:
+    """Return the view that integers, slices and None select, and the tensors that index it then.
+
+    With `whole`, what selects all of a tensor leaves it as it is, and no view is made.
+    """
     keys = [_normal(x, k) for k in keys]
     if not keys or (len(keys) == 1 and keys[0] is Ellipsis):
-        return alias(x)  # type: ignore[no-any-return]
+        return x if whole else alias(x), []
     used = sum(_consumed(k) for k in keys)
     if used > len(x.shape):
         if not x.shape:
@@ -49,71 +52,68 @@ def subscript(x: Node, key: Any) -> Node:
             f"too many indices for tensor of dimension {len(x.shape)}",
             hint=f"{used} indices, but the shape is {shown(x.shape)}",
         )
-    return _advanced(*_basic(x, _filled(keys, len(x.shape) - used), only=len(keys) == 1))
+    return _basic(x, _filled(keys, len(x.shape) - used), only=len(keys) == 1 and not whole)
 
 
-def write(x: Node, keys: Sequence[Any], value: Any) -> Node:
-    """Return a tensor with `x[k][l]… = value` carried out, for one key or several in a row.
+def set_item(tracer: Tracer, x: Tensor, key: Any, value: Any) -> None:
+    """Carry out `x[key] = value`: every tensor of the same memory sees the change.
 
-    Raises: ArgumentFault and ShapeFault, in PyTorch's words, where keys or value do not fit.
+    Raises: ArgumentFault, ShapeFault and AutogradFault, in PyTorch's words, where it cannot be.
     """
-    scratch = new_graph()
-    places = scratch.leaf(np.arange(prod(x.shape)).reshape(x.shape))
-    for key in keys:
-        parts = [scratch.leaf(k.value) if isinstance(k, Node) else k
-                 for k in (key if isinstance(key, tuple) else (key,))]  # fmt: skip
-        places = subscript(places, tuple(parts) if isinstance(key, tuple) else parts[0])
     if is_numeric_list(value):
         raise ArgumentFault("can't assign a list to a tensor", hint="write tensor([...])")
     if not number(value) and not isinstance(value, Node):
         raise ArgumentFault(f"can't assign {described(value)} to a tensor")
-    return copy_slices(x, _shortened(value, places), places.value)  # type: ignore[no-any-return]
+    steps, indices = _place(x, key)
+    target = x.view(steps) if steps else x
+    target.check_writable(isinstance(value, Node) and value.requires_grad)
+    if not indices:
+        if isinstance(value, Tensor) and value.is_same(target):
+            target.touch()
+            return
+        target.check_apart(value)
+    if indices:
+        target.write(index_put_(target, _of_dtype(value, x), *indices, accumulate=False))
+        return
+    source = _shortened(value, target.meta.shape)
+    if target.steps:
+        target.write(source)
+    elif isinstance(source, Node):
+        target.write(copy_in_place(x, source))
+    else:
+        target.write(fill_tensor_in_place(x, x.constant(np.asarray(source, x.dtype))))
 
 
-def set_item(tracer: Tracer, x: Node, *keys: Any, value: Any) -> None:
-    """Carry out `x[k] = value`: every name of the tensor sees the change."""
-    check_writable(tracer, x, of_view=True)
-    tracer.assign_in_place(x, write(x, keys, value))
+def _place(x: Tensor, key: Any) -> tuple[Steps, list[Any]]:
+    """Return the steps to the view that a key selects, and the tensors that index it then."""
+    scratch = new_graph(handle=Tensor)
+    shadow: Any = scratch.leaf(np.broadcast_to(np.zeros((), x.dtype), x.shape))
+    parts = [scratch.leaf(k.value) if isinstance(k, Node) else k
+             for k in (key if isinstance(key, tuple) else (key,))]  # fmt: skip
+    view, indices = _selected(shadow, parts, whole=True)
+    return view.steps, [None if i is None else x.constant(i.value) for i in indices]
 
 
-def _shortened(value: Any, places: Node) -> Any:
+def _of_dtype(value: Any, x: Node) -> Any:
+    """Return what is put at indices: a tensor has the dtype of what it is put into."""
+    if number(value):
+        return x.constant(np.asarray(value).astype(x.dtype))
+    if value.dtype != x.dtype:
+        raise DtypeFault(
+            "Index put requires the source and destination dtypes match, got "
+            f"{SCALAR_NAMES[x.dtype.name]} for the destination and "
+            f"{SCALAR_NAMES[value.dtype.name]} for the source."
+        )
+    return value
+
+
+def _shortened(value: Any, target: Shape) -> Any:
     """Leave out leading dimensions of size 1 that what is written to does not have."""
     shape = getattr(value, "shape", ())
-    extra = len(shape) - len(places.shape)
+    extra = len(shape) - len(target)
     if extra <= 0 or any(n != 1 for n in shape[:extra]):
         return value
     return view(value, shape=shape[extra:])
-
-
-def base(x: Node) -> Node:
-    """Return the tensor whose elements a view shows; a tensor that is no view itself."""
-    graph, id = x.graph, x.id
-    while (op := graph.ops[graph.producer(id)]) is not None and op.label in VIEWS:
-        id = graph.inputs[graph.producer(id)][0]
-    return Node(graph, id)
-
-
-def check_writable(tracer: Tracer, x: Node, *, of_view: bool = False) -> None:
-    """Check that a tensor, or a view of it, can be changed in place.
-
-    Raises: AutogradFault, in PyTorch's words, for a leaf that requires a gradient; ArgumentFault
-    for a view of another tensor that the file can still see, which would have to change too.
-    """
-    graph, source = tracer.graph, base(x)
-    is_view = source.id != x.id
-    leaf = source.requires_grad and x.requires_grad and graph.ops[source.id] is None
-    if leaf and graph.grad_enabled:
-        what = "a view of a leaf Variable" if is_view or of_view else "a leaf Variable"
-        raise AutogradFault(
-            f"{what} that requires grad is being used in an in-place operation.",
-            hint="update parameters inside `with no_grad():`",
-        )
-    seen = [v for v in tracer.scope.values() if isinstance(v, Node) and v.id != x.id]
-    if is_view and any(base(v).id == source.id for v in seen):
-        raise ArgumentFault(
-            "a view of another tensor cannot be changed in place",
-            hint="write into the tensor itself: `x[0][1] = …`, or change a copy: x[0].clone()",
-        )
 
 
 def _normal(x: Node, key: Any) -> Any:

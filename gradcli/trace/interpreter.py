@@ -17,10 +17,8 @@ from gradcli import autodiff
 from gradcli.errors import (
     ArgumentFault,
     AutogradFault,
-    DtypeFault,
     GradcliError,
     LimitFault,
-    ShapeFault,
     SyntaxFault,
 )
 from gradcli.execute import new_graph
@@ -37,6 +35,7 @@ from gradcli.trace.expressions import EXPRESSIONS
 from gradcli.trace.inputs import free_names
 from gradcli.trace.mistakes import UNFORESEEN, counted, outside, unbound, unforeseen
 from gradcli.trace.statements import STATEMENTS, assign
+from gradcli.trace.storage import Tensor
 from gradcli.trace.text import text
 from gradcli.trace.values import (
     Function,
@@ -92,7 +91,7 @@ class Tracer:
         self.program = program
         self.source = program.source
         self.options = options
-        self.graph = new_graph(options.default_dtype, options.limits)
+        self.graph = new_graph(options.default_dtype, options.limits, Tensor)
         self.generator = Generator(options.seed)
         self.scope: dict[str, Any] = {}
         self.globals = self.scope
@@ -115,6 +114,13 @@ class Tracer:
         with self.placed():
             self.bind_inputs()
             self.block(self.program.statements)
+            self.settle()
+
+    def settle(self) -> None:
+        """Let every name show what its tensor is in the end, also where it is not read again."""
+        for name, value in self.scope.items():
+            if isinstance(value, Tensor):
+                self.graph.names.setdefault(value.id, name)
 
     @contextmanager
     def placed(self) -> Iterator[None]:
@@ -359,34 +365,6 @@ class Tracer:
             self.graph.require_grad(x.id)
         else:
             self.graph.requires_grad[x.id] = False
-
-    def assign_in_place(self, x: Node, value: Any) -> Node:
-        """Give a tensor another value: every name of it sees the change, as in PyTorch.
-
-        A leaf that requires a gradient stays that leaf, and is changed under no_grad only.
-
-        Raises: AutogradFault, ShapeFault and DtypeFault, in PyTorch's words.
-        """
-        graph = self.graph
-        value = as_node(graph, value)
-        is_parameter = graph.ops[x.id] is None and x.requires_grad
-        if is_parameter and graph.grad_enabled:
-            raise AutogradFault(
-                "a leaf Variable that requires grad is being used in an in-place operation.",
-                hint="update parameters inside `with no_grad():`",
-            )
-        if value.shape != x.shape:
-            raise ShapeFault(
-                f"output with shape {list(x.shape)} doesn't match the broadcast shape "
-                f"{list(value.shape)}"
-            )
-        if value.dtype != x.dtype:
-            raise DtypeFault(
-                f"result type {value.dtype.name} can't be cast to the desired output type "
-                f"{x.dtype.name}"
-            )
-        x.id = graph.moved(x.id, value.value) if is_parameter else value.id
-        return x
 
     def assign(self, target: tree.Expression, value: Any, *, named: bool = True) -> None:
         """Bind a target: a name, a tuple of targets, an attribute or a subscript."""

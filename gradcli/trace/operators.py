@@ -23,6 +23,7 @@ from gradcli.rule.rule import number
 from gradcli.syntax import tree
 from gradcli.trace.indexing import set_item
 from gradcli.trace.mistakes import no_attribute
+from gradcli.trace.storage import Tensor
 from gradcli.trace.values import Function, Results, as_node, described
 
 if TYPE_CHECKING:
@@ -151,10 +152,7 @@ def unary(tracer: Tracer, operator: str, value: Any) -> Any:
 def compare(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
     """Apply one comparison."""
     if operator in ("is", "is not"):
-        same = left is right or (
-            isinstance(left, Node) and isinstance(right, Node) and left.id == right.id
-        )
-        return same == (operator == "is")
+        return (left is right) == (operator == "is")
     if operator in ("in", "not in"):
         return _contains(tracer, left, right) == (operator == "in")
     if isinstance(left, Node) or isinstance(right, Node):
@@ -232,13 +230,13 @@ def assign_member(tracer: Tracer, target: Any, value: Any) -> None:
     """Carry out `x.grad = None`, `x.requires_grad = True`, `x[i] = …`."""
     if isinstance(target, tree.Attribute):
         owner = tracer.evaluate(target.value)
-        if isinstance(owner, Node):
+        if isinstance(owner, Tensor):
             if target.name == "grad" and value is None:
                 tracer.graph.set_grad(owner.id, None)
                 return
-            if target.name == "data" and isinstance(value, Node):
-                with tracer.graph.settings(tracer.graph.origin, False):
-                    tracer.assign_in_place(owner, value)
+            if target.name == "data" and isinstance(value, Tensor):
+                if value is not owner:
+                    owner.lie_in(value)
                 return
             if target.name == "requires_grad" and isinstance(value, bool):
                 from gradcli.trace.attributes import set_requires_grad
@@ -257,24 +255,15 @@ def assign_member(tracer: Tracer, target: Any, value: Any) -> None:
 
 
 def _assign_item(tracer: Tracer, target: tree.Subscript, value: Any) -> bool:
-    """Carry out `x[i] = …` and `x[i][j] = …` if x is a tensor, a list or a dictionary."""
-    written, keys = target.value, [tracer.evaluate(target.index)]
-    while isinstance(written, tree.Subscript):
-        keys.insert(0, tracer.evaluate(written.index))
-        written = written.value
-    owner = tracer.evaluate(written)
-    while isinstance(owner, list | dict):
-        key = keys.pop(0)
-        if not keys:
-            owner[key] = value
-            return True
-        owner = owner[key]
-    if not isinstance(owner, Node):
-        return False
+    """Carry out `x[i] = …` if x is a tensor, a list or a dictionary."""
+    owner, key = tracer.evaluate(target.value), tracer.evaluate(target.index)
     tracer.graph.span = target.span
-    set_item(tracer, owner, *keys, value=value)
-    if isinstance(written, tree.Name):
-        tracer.graph.names.setdefault(owner.id, written.id)
+    if isinstance(owner, list | dict):
+        owner[key] = value
+        return True
+    if not isinstance(owner, Tensor):
+        return False
+    set_item(tracer, owner, key, value)
     return True
 
 
@@ -285,4 +274,4 @@ def _set_grad(owner: Node, value: Node) -> None:
             f"'{shown(owner.shape)}'. Please ensure that the gradient and the tensor are the same "
             "size"
         )
-    owner.graph.set_grad(owner.id, value.value)
+    owner.graph.set_grad(owner.id, value)

@@ -11,7 +11,6 @@ from gradcli.ops import FUNCTIONS as ROWS
 from gradcli.ops.nn.losses import fixed
 from gradcli.ops.nn.normalisation import running_mean, running_var
 from gradcli.ops.shape.shapes import detach
-from gradcli.trace.indexing import check_writable
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -51,9 +50,9 @@ def _update(
     for x in running.values():
         if x.dtype != a.dtype:
             raise DtypeFault("mixed dtype (CPU): all inputs must share same datatype.")
-        check_writable(tracer, x)
+        x.check_writable()
     if not prod(a.shape):
         return
     source = detach(a) if a.requires_grad else a  # a check holds what is detached
     for x, move in zip(running.values(), (running_mean, running_var), strict=True):
-        tracer.assign_in_place(x, move(x, source, momentum=momentum, alone=alone))
+        x.write(move(x, source, momentum=momentum, alone=alone))

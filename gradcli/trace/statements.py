@@ -16,6 +16,8 @@ from gradcli.trace.claims import claim
 from gradcli.trace.expressions import holds, items
 from gradcli.trace.gradmode import GradMode, context, decorated
 from gradcli.trace.imports import import_names
+from gradcli.trace.in_place import change
+from gradcli.trace.storage import Tensor
 from gradcli.trace.values import (
     Jump,
     Results,
@@ -40,7 +42,7 @@ def assign(tracer: Tracer, target: tree.Expression, value: Any, *, named: bool =
         tracer.scope[target.id] = value
         if isinstance(value, Node) and named:
             tracer.graph.names.setdefault(value.id, target.id)
-            tracer.results.append(value)
+            tracer.results.append(Node(tracer.graph, value.id))
     elif isinstance(target, tree.TupleDisplay | tree.ListDisplay):
         _unpack(tracer, target, value, named)
     else:
@@ -101,18 +103,21 @@ def _augmented(tracer: Tracer, s: tree.Augmented) -> None:
     left, right = tracer.evaluate(s.target), tracer.evaluate(s.value)
     tracer.graph.span = s.span
     try:
-        value = operators.binary(tracer, s.operator, left, right)
+        if isinstance(left, Tensor) and s.operator != "@":
+            value: Any = change(
+                tracer, left, lambda: operators.binary(tracer, s.operator, left, right), (right,)
+            )
+        else:
+            value = operators.binary(tracer, s.operator, left, right)
     except ShapeFault as error:
         raise operators.named(tracer, error, [(s.target, left), (s.value, right)]) from None
-    if isinstance(s.target, tree.Name) and isinstance(left, Node):
-        value = tracer.assign_in_place(left, value)
     assign(tracer, s.target, value)
 
 
 def _expression(tracer: Tracer, s: tree.ExpressionStatement) -> None:
     value = tracer.evaluate(s.value)
-    if isinstance(value, Node):
-        tracer.results.append(value)
+    if isinstance(value, Tensor) and value.is_fresh:
+        tracer.results.append(Node(tracer.graph, value.id))
 
 
 def _assert(tracer: Tracer, s: tree.Assert) -> None:

@@ -1,0 +1,417 @@
+"""What shares memory with what: a node is a value, a tensor of a file is a handle.
+
+Tensors that share memory see each other's changes, as in PyTorch. A `Storage` is the base of some
+views, and holds the row of what it is now; a `Tensor` is a storage, or a view of it. A change in
+place appends a row with the new value of the base and moves the storage to it; every other tensor
+of that memory takes its view again when it is read next. Gradients follow, since all are rows.
+
+`detach()` and `.data` make storages of their own on the same memory: a change reaches the tensor
+that they came from as values that autograd does not know of.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gradcli.errors import ArgumentFault, AutogradFault, DtypeFault, ShapeFault
+from gradcli.graph import NOWHERE, Change, Graph, Node, Version
+from gradcli.ops.shape.aliases import (
+    Step,
+    Steps,
+    metas,
+    overlaps,
+    overwritten,
+    positions,
+    read_view,
+    write_view,
+)
+from gradcli.ops.shape.shapes import detach
+from gradcli.ops.shape.views import copy_in_place
+from gradcli.rule.dtypes import CATEGORY, SCALAR_NAMES, Array, is_complex
+from gradcli.rule.meta import Meta, strides_of
+from gradcli.rule.rule import Primitive
+
+IN_PLACE_LEAF = "a leaf Variable that requires grad is being used in an in-place operation."
+IN_PLACE_VIEW = (
+    "a view of a leaf Variable that requires grad is being used in an in-place operation."
+)
+NO_GRAD_VIEW = (
+    "A view was created in no_grad mode and {} modified inplace with grad mode enabled. Given that "
+    "this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by "
+    "moving both the view and the inplace either both inside the no_grad block (if you don't want "
+    "the inplace to be tracked) or both outside (if you want the inplace to be tracked)."
+)
+SEVERAL_VIEWS = (
+    "Output {} of {} is a view and {} modified inplace. This view is the output of a function that "
+    "returns multiple views. Such functions do not allow the output views to be modified inplace. "
+    "You should replace the inplace operation by an out-of-place one."
+)
+SHARED_ELEMENTS = (
+    "unsupported operation: more than one element of the written-to tensor refers to a single "
+    "memory location. Please clone() the tensor before performing the operation."
+)
+
+
+SHARED_PART = (
+    "unsupported operation: some elements of the input tensor and the written-to tensor refer to a "
+    "single memory location. Please clone() the tensor before performing the operation."
+)
+
+
+class Memory:
+    """Elements that several tensors share: how often they were written, and where last."""
+
+    __slots__ = ("clock", "span")
+
+    def __init__(self) -> None:
+        self.clock = 0
+        self.span = NOWHERE
+
+
+class Storage:
+    """A tensor that is no view, as autograd sees it: the base of its views.
+
+    `row` is its value when `memory.clock` was `seen`. `source` is the tensor whose memory it shares
+    but whose history it does not: what it was detached from.
+    """
+
+    __slots__ = ("graph", "memory", "row", "seen", "source", "version")
+
+    def __init__(
+        self,
+        graph: Graph,
+        row: int,
+        memory: Memory,
+        version: Version,
+        source: Tensor | None = None,
+    ) -> None:
+        self.graph, self.row, self.memory, self.version = graph, row, memory, version
+        self.source = source
+        self.seen = memory.clock
+        graph.versions[row] = version, version.count
+
+    def current(self) -> int:
+        """Return the row of what the memory holds now, seen as this tensor."""
+        if self.seen != self.memory.clock:
+            assert self.source is not None, "every change is carried up to the first tensor"
+            self.take(_detached(self.source))
+        return self.row
+
+    def hold(self, row: int) -> None:
+        """Move to a row that has a history of its own."""
+        graph, old = self.graph, self.row
+        _, count = graph.versions[old]
+        graph.changes[old] = Change(self.memory.span, row, self.version.count != count)
+        graph.versions[row] = self.version, self.version.count
+        graph.follow(old, row)
+        self.row, self.seen = row, self.memory.clock
+
+    def take(self, row: int) -> None:
+        """Move to other values, which autograd does not know of: the history stays as it is."""
+        graph, old = self.graph, self.row
+        if graph.requires_grad[old] and graph.ops[old] is None:
+            row = graph.moved(old, Node(graph, row).value)
+        elif graph.requires_grad[old]:
+            with graph.settings("file", True):
+                before = Node(graph, old)
+                row = overwritten(before, Node(graph, row), detach(before)).id
+        self.hold(row)
+
+
+class Tensor(Node):
+    """A tensor of a file: a storage, or a view of one that some steps lead to.
+
+    `row` is its value when the memory's clock was `seen`. One that nothing shares has no storage.
+    `made` says how a view was made, where it must not be changed in place.
+    """
+
+    __slots__ = ("counted", "made", "seen", "steps", "storage")
+
+    def __init__(self, graph: Graph, row: int) -> None:
+        super().__init__(graph, row)
+        self.storage: Storage | None = None
+        self.steps: Steps = ()
+        self.seen = 0
+        self.counted = 0
+        self.made = ""
+
+    @property
+    def id(self) -> int:
+        """The row of the value that the tensor has now."""
+        storage = self.storage
+        if storage is None or self.seen == storage.memory.clock:
+            return self.row
+        return self._read(storage)
+
+    def _read(self, storage: Storage) -> int:
+        """Take the value again, after the memory has changed."""
+        graph, row = self.graph, storage.current()
+        if self.steps:
+            counted = self.counted != storage.version.count
+            if counted and self.made and graph.requires_grad[row] and graph.grad_enabled:
+                raise self._unwritable("its base or another view of its base has been")
+            before = graph.span
+            graph.span = before if self.row < 0 else storage.memory.span
+            with graph.settings("file", self.made != "no_grad"):
+                row = self._again(Node(graph, row), counted)
+            graph.span = before
+            if self.row >= 0:
+                graph.follow(self.row, row)
+        self.row, self.seen, self.counted = row, storage.memory.clock, storage.version.count
+        return row
+
+    def _again(self, base: Node, counted: bool) -> int:
+        """Return the row of this view of what its base is now.
+
+        Where autograd has counted no change the view keeps its history, as in PyTorch.
+        """
+        graph = self.graph
+        if counted or self.row < 0 or not graph.requires_grad[self.row]:
+            return read_view(base, steps=self.steps).id  # type: ignore[no-any-return]
+        now, before = read_view(detach(base), steps=self.steps), Node(graph, self.row)
+        return overwritten(before, now, detach(before)).id  # type: ignore[no-any-return]
+
+    @property
+    def meta(self) -> Meta:
+        """Shape, dtype and strides, which a change in place leaves as they are."""
+        if self.row >= 0:
+            return self.graph.metas[self.row]
+        assert self.storage is not None, "a tensor that has no row yet is a view"
+        return metas(Node(self.graph, self.storage.row), self.steps)[-1]
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the row is that of the value now: reading it appends nothing."""
+        return self.storage is None or self.seen == self.storage.memory.clock
+
+    def record(self, op: Primitive, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
+        """Append the operation; a view of this tensor shares its memory."""
+        result = self.graph.record(op, operands, attrs)
+        if op.view and operands[0] is self:
+            if isinstance(result, tuple):
+                for position, part in enumerate(result):
+                    part.share(self, op, position)
+            else:
+                result.share(self, op, None)
+        return result
+
+    def held(self) -> Storage:
+        """Return the storage, made where nothing has shared it so far."""
+        if self.storage is None:
+            self.storage = Storage(self.graph, self.row, Memory(), Version())
+            self.seen = 0
+        return self.storage
+
+    def share(self, source: Tensor, op: Primitive, position: int | None) -> None:
+        """Lie in the memory of another tensor, from which an operation has just made this one."""
+        graph, storage = self.graph, source.held()
+        if op.view == "detached":
+            self.storage = Storage(graph, self.row, storage.memory, storage.version, source)
+        else:
+            attrs = graph.attrs[graph.producer(self.row)]
+            self.storage, self.steps = storage, (*source.steps, Step(op, attrs, position))
+            self.made = "several" if position is not None else source.made
+            if not graph.grad_enabled:
+                self.made = "no_grad"
+        self.seen, self.counted = storage.memory.clock, storage.version.count
+
+    def view(self, steps: Steps) -> Tensor:
+        """Return a view that has not been read yet: to be written, it need not be."""
+        found = Tensor(self.graph, -1)
+        found.storage, found.steps, found.made = self.held(), (*self.steps, *steps), self.made
+        found.seen = -1
+        return found
+
+    def uncount(self) -> Tensor:
+        """Count the changes of this detached tensor apart: as `.data` is."""
+        if self.storage is not None:
+            self.storage.version = Version()
+            self.graph.versions[self.row] = self.storage.version, 0
+        return self
+
+    def lie_in(self, other: Tensor) -> None:
+        """Take the memory of another tensor instead of its own: `x.data = y`."""
+        storage = Storage(self.graph, self.id, other.held().memory, Version(), other)
+        storage.take(_detached(other))
+        self.storage, self.steps, self.made = storage, (), ""
+        self.row, self.seen = storage.row, storage.memory.clock
+
+    def become(self, other: Tensor) -> None:
+        """Stand for another tensor from now on: `t_` and the like change no element."""
+        self.graph.follow(self.id, other.id)
+        self.row, self.storage, self.steps = other.row, other.storage, other.steps
+        self.seen, self.made = other.seen, other.made
+
+    def cut(self, value: Node) -> None:
+        """Stand for a value without a history, in the same memory: `x.detach_()`."""
+        self.graph.follow(self.id, value.id)
+        self.row = value.id
+        if self.storage is not None:
+            self.storage.row = self.row
+            self.graph.versions[self.row] = self.storage.version, self.storage.version.count
+
+    # ---- changes in place ----------------------------------------------------------------
+
+    def check_writable(self, others: bool = False) -> None:
+        """Check that the tensor can be changed in place; `others`: by what requires a gradient.
+
+        Raises: AutogradFault and ArgumentFault, in PyTorch's words.
+        """
+        graph = self.graph
+        base = self.storage.current() if self.storage is not None and self.steps else self.id
+        requires = graph.requires_grad[base]
+        if graph.grad_enabled and (requires or others):
+            if self.made:
+                raise self._unwritable("is being")
+            if requires and graph.ops[base] is None:
+                raise _leaf_fault(IN_PLACE_VIEW if self.steps else IN_PLACE_LEAF)
+        tensor: Tensor | None = self
+        while tensor is not None:
+            shape, _, strides = tensor.meta
+            if strides is not None and overlaps(shape, strides):
+                raise ArgumentFault(SHARED_ELEMENTS)
+            tensor = tensor.storage.source if tensor.storage is not None else None
+
+    def is_same(self, other: Tensor) -> bool:
+        """Say whether another tensor is this one, or the same view of the same storage."""
+        shared = self.storage is not None and self.storage is other.storage
+        return self is other or (shared and self.steps == other.steps)
+
+    def check_apart(self, other: Any) -> None:
+        """Check that an operand of a change in place has no part of what is written.
+
+        Source: `get_overlap_status` of ATen's MemoryOverlap; tensors with gaps pass there too.
+
+        Raises: ArgumentFault, in PyTorch's words, where it has.
+        """
+        if not isinstance(other, Tensor) or self.storage is None or self is other:
+            return
+        if self.storage.memory is not getattr(other.storage, "memory", None):
+            return
+        mine, theirs = _extent(self), _extent(other)
+        if mine is None or theirs is None:
+            return
+        same = mine == theirs and strides_of(self.meta) == strides_of(other.meta)
+        if not same and mine[0] < theirs[1] and theirs[0] < mine[1]:
+            raise ArgumentFault(SHARED_PART, hint="use a copy of the operand: x.clone()")
+
+    def _unwritable(self, what: str) -> AutogradFault:
+        """Return PyTorch's error for a view that must not be changed, or whose base must not."""
+        if self.made == "no_grad":
+            return AutogradFault(NO_GRAD_VIEW.format(what))
+        op, attrs, position = next(s for s in reversed(self.steps) if s.position is not None)
+        name = op.grad_fn if isinstance(op.grad_fn, str) else op.grad_fn(self, **attrs)
+        return AutogradFault(
+            SEVERAL_VIEWS.format(position, name.removesuffix("Backward0"), what),
+            hint="index or slice the tensor instead, or change a clone()",
+        )
+
+    def write(self, source: Any) -> Tensor:
+        """Change the elements in place to those of a tensor or number, broadcast to this shape.
+
+        Every tensor of the same memory sees the change. Where gradients are recorded they flow
+        through it; under `no_grad`, and through detached tensors, the history stays as it is.
+        """
+        graph, storage = self.graph, self.held()
+        base = Node(graph, storage.current())
+        new = write_view(base, source, steps=self.steps) if self.steps else source
+        if new.id == base.id:
+            return self.touch()
+        if base.requires_grad and graph.grad_enabled and not new.requires_grad:
+            new = copy_in_place(base, new)  # an operation without a derivative
+        whole = isinstance(source, Node) and source.shape == self.meta.shape
+        storage.memory.clock += 1
+        storage.memory.span = graph.span
+        storage.version.count += 1
+        if new.requires_grad:
+            storage.hold(new.id)
+        else:
+            storage.take(new.id)
+        _carry_up(storage)
+        if not self.steps:
+            self.row, self.seen = storage.row, storage.memory.clock
+        elif whole and self.row >= 0:
+            graph.versions[source.row] = storage.version, storage.version.count
+            if not graph.requires_grad[storage.row]:
+                graph.follow(self.row, source.row)
+                self.row, self.seen = source.row, storage.memory.clock
+        return self
+
+    def accumulate(self, found: Array) -> None:
+        """Add a gradient to this `.grad`, in place."""
+        self.write(self.graph.leaf(np.asarray(self.value + found)))
+
+    def touch(self) -> Tensor:
+        """Count a change that leaves all elements as they are: `x[0] += 1` writes it back again."""
+        graph, storage = self.graph, self.held()
+        storage.version.count += 1
+        graph.versions[storage.row] = storage.version, storage.version.count
+        return self
+
+    def fitting(self, value: Node) -> Node:
+        """Return what an operation in place makes, in this tensor's dtype.
+
+        Raises: ShapeFault, DtypeFault, in PyTorch's words, where it does not fit.
+        """
+        if value.shape != self.shape:
+            raise ShapeFault(
+                f"output with shape {list(self.shape)} doesn't match the broadcast shape "
+                f"{list(value.shape)}"
+            )
+        if value.dtype == self.dtype:
+            return value
+        if CATEGORY[value.dtype.kind] > CATEGORY[self.dtype.kind]:
+            raise DtypeFault(
+                f"result type {SCALAR_NAMES[value.dtype.name]} can't be cast to the desired output "
+                f"type {SCALAR_NAMES[self.dtype.name]}"
+            )
+        graph = self.graph
+        graph.metas[value.id] = graph.metas[value.id]._replace(dtype=self.dtype)
+        graph.values[value.id] = None
+        return value
+
+
+def _leaf_fault(message: str) -> AutogradFault:
+    return AutogradFault(message, hint="update parameters inside `with no_grad():`")
+
+
+def _detached(tensor: Tensor) -> int:
+    """Return the row of a tensor's value without its history."""
+    graph, id = tensor.graph, tensor.id
+    if not graph.requires_grad[id]:
+        return id
+    with graph.settings("file", graph.grad_enabled):
+        return detach(Node(graph, id)).id  # type: ignore[no-any-return]
+
+
+def _extent(tensor: Tensor) -> tuple[int, int] | None:
+    """Return where a tensor begins and ends in its memory, None where it has gaps or is empty."""
+    steps: Steps = tensor.steps
+    storage = tensor.storage
+    while storage is not None and storage.source is not None:
+        steps, storage = (*storage.source.steps, *steps), storage.source.storage
+    assert storage is not None, "only tensors that share memory are compared"
+    meta = tensor.graph.metas[storage.row]
+    if 0 in tensor.meta.shape or is_complex(meta.dtype):
+        return None
+    places, _ = positions(meta.shape, meta.dtype, steps)
+    begin, end = int(places.min()), int(places.max()) + 1
+    return (begin, end) if end - begin == places.size else None
+
+
+def _carry_up(storage: Storage) -> None:
+    """Let the tensors that a storage was detached from see what was written to it."""
+    while storage.source is not None:
+        source, graph = storage.source, storage.graph
+        above = source.held()
+        row = storage.row
+        with graph.settings("file", False):
+            new = Node(graph, row)
+            if graph.requires_grad[row]:
+                new = detach(new)
+            if source.steps:
+                new = write_view(Node(graph, above.row), new, steps=source.steps)
+        above.take(new.id)
+        storage = above
