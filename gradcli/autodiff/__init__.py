@@ -14,7 +14,7 @@ from gradcli.autodiff.reverse import (
     seed,
     towards,
 )
-from gradcli.autodiff.saved import free_saved, saved
+from gradcli.autodiff.saved import free_saved, saved_rows
 
 __all__ = [
     "GRAD_COPY",
@@ -29,7 +29,7 @@ __all__ = [
     "pull",
     "push",
     "reachable",
-    "saved",
+    "saved_rows",
     "seed",
     "tangent",
     "tangent_values",

@@ -27,7 +27,7 @@ def free_saved(graph: Graph, order: Sequence[int], *, retain_graph: bool) -> Non
     for id in order:
         if graph.changes:
             _check_unchanged(graph, id)
-        if id in graph.freed and saved(graph, id):
+        if id in graph.freed and saved_rows(graph, id):
             raise AutogradFault(
                 "Trying to backward through the graph a second time (or directly access saved "
                 "tensors after they have already been freed). Saved intermediate values of the "
@@ -50,7 +50,7 @@ def _check_unchanged(graph: Graph, id: int) -> None:
     suspects = {i for i in (*operands, id) if i >= 0 and _written_since(graph, i) is not None}
     if not suspects:
         return
-    for i in saved(graph, id):
+    for i in saved_rows(graph, id):
         if i in suspects:
             raise _changed(graph, id, i)
 
@@ -81,7 +81,7 @@ def in_memory(graph: Graph, order: Sequence[int]) -> Callable[[int], Any]:
             if i >= 0 and i not in found and _base(graph, i) in uncounted:
                 found[i] = _now(graph, i)
         stale = [i for i in graph.inputs[id] if i in found] + [id] * (id in found)
-        if stale and saved(graph, id) & set(stale):
+        if stale and saved_rows(graph, id) & set(stale):
             name = next((f"`{graph.names[i]}`" for i in stale if i in graph.names), "what it saved")
             graph.warnings.append((
                 graph.changes[_base(graph, stale[0])].span,
@@ -134,7 +134,7 @@ def _changed(graph: Graph, id: int, saved: int) -> AutogradFault:
     )
 
 
-def saved(graph: Graph, id: int) -> set[int]:
+def saved_rows(graph: Graph, id: int) -> set[int]:
     """Return the rows whose values a row's rules use: PyTorch saves those tensors; -1: a number.
 
     Found by running the rules once on a scratch graph, and looking at what they read.
