@@ -51,7 +51,7 @@ def _shown(graph: Graph, results: list[int]) -> list[int]:
 
 
 def _labels(graph: Graph, source: Source, shown: list[int]) -> dict[int, str]:
-    """Name every node: by its name, with its line where several share it, or by its text.
+    """Name every node: by its names, with its line where several share one, or by its text.
 
     Where a line runs several times, as in a loop, the times are counted: `loss:8#2`.
     """
@@ -65,6 +65,8 @@ def _labels(graph: Graph, source: Source, shown: list[int]) -> dict[int, str]:
             count[name] = count.get(name, 0) + 1
             place = name, source.line_of(graph.spans[id])
             turns[id] = lines[place] = lines.get(place, 0) + 1
+        for alias in graph.aliases.get(id, ()):
+            count[alias] = count.get(alias, 0) + 1
         steps.update(i for i in _inputs(graph, id) if graph.spans[i] == graph.spans[id])
     labels: dict[int, str] = {}
     for id in shown:
@@ -72,7 +74,8 @@ def _labels(graph: Graph, source: Source, shown: list[int]) -> dict[int, str]:
         if name is not None:
             line = source.line_of(span)
             turn = f"#{turns[id]}" if lines[name, line] > 1 else ""
-            labels[id] = name if count[name] == 1 else f"{name}:{line}{turn}"
+            label = name if count[name] == 1 else f"{name}:{line}{turn}"
+            labels[id] = ", ".join([label, *graph.aliases.get(id, ())])
         elif id not in steps or graph.ops[id] is None:
             labels[id] = source.snippet(span)
         else:
@@ -113,6 +116,7 @@ def _facts(session: Session, id: int, label: str) -> NodeFacts:
         derived=graph.origins[id] == "gradient",
         operands=graph.operand_names(graph.producer(id)),
         call_line=source.line_of(graph.calls[id]) if id in graph.calls else None,
+        aliases=tuple(graph.aliases.get(id, ())),
     )
 
 

@@ -115,6 +115,7 @@ class Graph:
         self.scalars: list[Any] = []
         self.widths: dict[int, int] = {}
         self.names: dict[int, str] = {}
+        self.aliases: dict[int, list[str]] = {}  # the names that a node has in the end besides it
         self.grads: dict[int, Array] = {}
         self.live: dict[int, Node] = {}  # the `.grad` of leaves, once the file has seen it
         self.retained: set[int] = set()

@@ -46,6 +46,7 @@ class NodeFacts:
     derived: bool = False
     operands: tuple[str, ...] = ()
     call_line: int | None = None
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ A node:
 - `derived`: whether a differentiation in the file (`grad(y, x)`) made it.
 - `operands`: what the operation's signature calls its inputs, in their order.
 - `call_line`: the line on which the file called the function in whose body `line` is, or null.
+- `aliases`: the other names that it is bound to when the file ends, as `b` in `a = b = x`.
 - `value`, `grad`: a number, or nested lists of the node's shape; null where there is none.
 
 A function: `id`, `name` (the class name, or `"AccumulateGrad"`), `node` (the id of the node it

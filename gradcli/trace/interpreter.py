@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -119,15 +120,15 @@ class Tracer:
     def settle(self) -> None:
         """Let every name show what its tensor is in the end, also where it is not read again."""
         for name, value in self.scope.items():
-            if isinstance(value, Tensor):
-                self.graph.names.setdefault(value.id, name)
+            if isinstance(value, Tensor) and self.graph.names.setdefault(value.id, name) != name:
+                self.graph.aliases.setdefault(value.id, []).append(name)
 
     @contextmanager
     def placed(self) -> Iterator[None]:
-        """Give every error the place that is being evaluated, and no other kind of error a way out.
+        """Attach source and span to every GradcliError; turn what NumPy stumbles over into one.
 
-        Operations refuse what they do not take in their own words. Where one did not, and NumPy
-        stumbles over it, that is an error of the file too: nobody is shown a traceback.
+        Operations refuse what they do not take in their own words. Where one did not, that is an
+        error of the file too: nobody is shown a traceback, unless GRADCLI_TRACEBACK is set.
         """
         limit = sys.getrecursionlimit()
         sys.setrecursionlimit(max(limit, RECURSION))
@@ -144,6 +145,8 @@ class Tracer:
                 "the expression is nested too deeply", self.graph.span, source=self.source
             ) from None
         except UNFORESEEN as error:
+            if os.environ.get("GRADCLI_TRACEBACK"):
+                raise
             raise unforeseen(self.source, self.graph.span, error) from error
         finally:
             sys.setrecursionlimit(limit)

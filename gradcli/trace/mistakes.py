@@ -25,14 +25,14 @@ from gradcli.trace.builtins import names
 from gradcli.trace.inputs import assigned_names, called_names
 from gradcli.trace.values import Jump, Namespace, Results, Return, described
 
-# what NumPy and Python raise over arguments that no operation has refused
+# what NumPy and Python raise over arguments that no operation has refused; an AssertionError is not
+# among them: it is a fault of the engine, and none of the file
 UNFORESEEN = (
     ValueError,
     TypeError,
     LookupError,
     AttributeError,
     ArithmeticError,
-    AssertionError,
     NotImplementedError,
 )
 NOT_COMPUTED = "cannot be computed with these values"

@@ -38,7 +38,11 @@ NO_DERIVATIVE = [
     for row in ROWS
     if isinstance(row, Primitive) and (row.grad_fn == "NotImplemented" or row.name == "_unique2")
 ]
-IN_PLACE = {"_read_view", "_write_view", "_overwritten"}  # made by statements: see tests/storage
+IN_PLACE = {
+    "_as_strided.view",
+    "_copy_slices.view",
+    "_overwritten",
+}  # made by statements: see tests/storage
 NOT_IMPLEMENTED = [row for row in NO_DERIVATIVE if isinstance(row.derivative, Elementwise)]
 # PyTorch has these for floating point alone: "hypot_cpu" not implemented for 'Long', and the like
 NOT_OF_INTEGERS = """

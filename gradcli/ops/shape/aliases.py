@@ -179,11 +179,11 @@ def _as_strided_backward(
 # fmt: off
 
 read_view = primitive(Multilinear,
-    "_read_view(input, steps: any)", "AsStridedBackward0",
+    "_as_strided.view(input, steps: any)", "AsStridedBackward0",
     _viewed, lambda a, steps: metas(a, steps)[-1], _read_rule,
     doc="A view of what its base has become", view="alias")
 write_view = primitive(Derivative,
-    "_write_view(input, source, steps: any)", "CopySlices",
+    "_copy_slices.view(input, source, steps: any)", "CopySlices",
     _write_view, _write_meta,
     lambda g, y, a, b, steps: write_view(g, 0, steps=steps),
     _written_rule,
