@@ -40,19 +40,16 @@ Files = Annotated[
 ]
 
 
+@o.runs_files
 def check(
+    run: o.Running,
     files: Files = None,
-    expr: o.Expr = None,
-    set: o.Set = None,
-    param: o.Param = None,
-    data: o.Data = None,
     of: Annotated[
         str | None,
         typer.Option(
             "--of", metavar="NODE,...", help="What to differentiate (default: the last scalar)."
         ),
     ] = None,
-    wrt: o.Wrt = None,
     mode: Annotated[
         str, typer.Option("--mode", metavar="MODE,...", help="reverse, forward or both.")
     ] = "reverse",
@@ -79,11 +76,6 @@ def check(
     through_detach: Annotated[
         bool, typer.Option("--through-detach", help="Let differences see through detach, no_grad.")
     ] = False,
-    dtype: o.Dtype = "float64",
-    seed: o.Seed = 0,
-    allow_path: o.AllowPath = None,
-    max_nodes: o.MaxNodes = 1_000_000,
-    max_memory: o.MaxMemory = None,
     format: Annotated[Format, typer.Option("--format", help="How to write.")] = Format.table,
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     github: Annotated[bool, typer.Option("--github", help="The same as --format github.")] = False,
@@ -117,23 +109,19 @@ def check(
     settings = Settings(
         of=tuple(name.strip() for name in (of or "").split(",") if name.strip()),
         modes=_modes(mode), order=order, points=points, max_elements=max_elements,
-        tolerance=tolerance, through_detach=through_detach, verbose=verbose, seed=seed,
+        tolerance=tolerance, through_detach=through_detach, verbose=verbose, seed=run.seed,
     )  # fmt: skip
-    made = {
-        "set": set, "param": param, "data": data, "wrt": wrt, "dtype": dtype, "seed": seed,
-        "allow_path": allow_path, "max_nodes": max_nodes, "max_memory": max_memory,
-    }  # fmt: skip
     kind = "json" if json else "github" if github else format.value
-    paths = _paths(files, expr)
+    paths = _paths(files, run.expr)
     named = frozenset[str | None](files or ()) | {None}
     if len(paths) == 1:
         settings = replace(settings, jobs=jobs)  # several files are shared out whole
     if against is not None:
-        raise typer.Exit(_against(against, paths, expr, made, named, kind, output))
+        raise typer.Exit(_against(against, paths, run, named, kind, output))
     if len(paths) == 1 and kind == "table" and (not files or paths[0] in files):
-        found = [_one(paths[0], expr, made, settings, output)]
+        found = [_one(paths[0], run, settings, output)]
     else:
-        one = partial(_attempted, text=expr, made=made, settings=settings, named=named)
+        one = partial(_attempted, run=run, settings=settings, named=named)
         found = _several(paths, one, jobs, fail_fast, kind, output)
     if junit is not None:
         write(_rendered("junit", found), junit)
@@ -158,20 +146,17 @@ def _paths(files: list[str] | None, expr: str | None) -> list[str | None]:
     return list(files_in(files))
 
 
-def _report(
-    file: str | None, text: str | None, made: dict[str, Any], settings: Settings, **more: Any
-) -> Report:
+def _report(file: str | None, run: o.Running, settings: Settings, **more: Any) -> Report:
     from gradcli.verify.run import check_source
 
-    source, folder = o.source_and_folder(file, text)
-    return check_source(source, o.made_options(folder, **made), settings, **more)
+    source, folder = o.source_and_folder(file, run.expr)
+    return check_source(source, run.options(folder), settings, **more)
 
 
 def _attempted(
     file: str | None,
     *,
-    text: str | None,
-    made: dict[str, Any],
+    run: o.Running,
     settings: Settings,
     named: frozenset[str | None],
 ) -> Outcome:
@@ -179,13 +164,12 @@ def _attempted(
     from gradcli.verify.run import attempted
 
     walked = file not in named
-    return attempted(file or "<expr>", lambda: _report(file, text, made, settings, walked=walked))
+    return attempted(file or "<expr>", lambda: _report(file, run, settings, walked=walked))
 
 
 def _one(
     file: str | None,
-    text: str | None,
-    made: dict[str, Any],
+    run: o.Running,
     settings: Settings,
     output: Path | None,
 ) -> Outcome:
@@ -194,7 +178,7 @@ def _one(
     from gradcli.verify.run import Outcome
 
     with _progress("elements") as advance:
-        report = _report(file, text, made, settings, progress=advance)
+        report = _report(file, run, settings, progress=advance)
     show(CHECK["table"](report, verbose=settings.verbose), output)
     return Outcome(report.file, report)
 
@@ -230,8 +214,7 @@ def _rendered(kind: str, found: list[Outcome]) -> str:
 def _against(
     library: str,
     paths: list[str | None],
-    text: str | None,
-    made: dict[str, Any],
+    run: o.Running,
     named: frozenset[str | None],
     kind: str,
     output: Path | None,
@@ -242,8 +225,8 @@ def _against(
 
     found = []
     for path in paths:
-        source, folder = o.source_and_folder(path, text)
-        options = o.made_options(folder, **made)
+        source, folder = o.source_and_folder(path, run.expr)
+        options = run.options(folder)
         try:
             comparisons = compare_source(source, options, library, walked=path not in named)
         except Unbound as error:

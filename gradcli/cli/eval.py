@@ -20,14 +20,11 @@ class Format(StrEnum):
     markdown = "markdown"
 
 
+@o.runs_files
 def evaluate(
+    run: o.Running,
     file: o.File = None,
-    expr: o.Expr = None,
-    set: o.Set = None,
-    param: o.Param = None,
-    data: o.Data = None,
     of: o.Of = None,
-    wrt: o.Wrt = None,
     grad_output: Annotated[
         str | None,
         typer.Option("--grad-output", metavar="VALUE", help="Cotangent of a root with elements."),
@@ -38,11 +35,6 @@ def evaluate(
     retain_grad: Annotated[
         bool, typer.Option("--retain-grad", help="Keep the gradients of intermediate nodes.")
     ] = False,
-    dtype: o.Dtype = "float64",
-    seed: o.Seed = 0,
-    allow_path: o.AllowPath = None,
-    max_nodes: o.MaxNodes = 1_000_000,
-    max_memory: o.MaxMemory = None,
     format: Annotated[Format, typer.Option("--format", help="How to write.")] = Format.table,
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     precision: o.Precision = None,
@@ -51,11 +43,8 @@ def evaluate(
     output: o.Output = None,
 ) -> None:
     """Evaluate a file, run backward, and show every node."""
-    source, folder = o.source_and_folder(file, expr)
-    options = o.made_options(
-        folder, set=set, param=param, data=data, wrt=wrt, dtype=dtype, seed=seed,
-        retain_grad=retain_grad, max_nodes=max_nodes, max_memory=max_memory, allow_path=allow_path,
-    )  # fmt: skip
+    source, folder = o.source_and_folder(file, run.expr)
+    options = run.options(folder, retain_grad=retain_grad)
     request = o.made_request(options, of, grad_output, backward=backward)
     from gradcli.facts import inspect
     from gradcli.render import EVAL

@@ -10,25 +10,17 @@ from gradcli.cli import options as o
 from gradcli.cli.output import show, write
 
 
+@o.runs_files
 def graph(
+    run: o.Running,
     file: o.File = None,
-    expr: o.Expr = None,
     dot: Annotated[bool, typer.Option("--dot", help="In graphviz's language (default).")] = False,
     tree: Annotated[bool, typer.Option("--tree", help="As a tree in the terminal.")] = False,
     values: Annotated[bool, typer.Option("--values", help="With values and gradients.")] = False,
     backward: Annotated[
         bool, typer.Option("--backward", help="The graph of grad_fn that backward follows.")
     ] = False,
-    set: o.Set = None,
-    param: o.Param = None,
-    data: o.Data = None,
     of: o.Of = None,
-    wrt: o.Wrt = None,
-    dtype: o.Dtype = "float64",
-    seed: o.Seed = 0,
-    allow_path: o.AllowPath = None,
-    max_nodes: o.MaxNodes = 1_000_000,
-    max_memory: o.MaxMemory = None,
     precision: o.Precision = None,
     full: Annotated[bool, typer.Option("--full", help="Leave nothing out of a tree.")] = False,
     output: o.Output = None,
@@ -36,19 +28,8 @@ def graph(
     """Draw the graph of a file."""
     if dot and tree:
         raise typer.BadParameter("choose one of --dot and --tree")
-    source, folder = o.source_and_folder(file, expr)
-    options = o.made_options(
-        folder,
-        set=set,
-        param=param,
-        data=data,
-        wrt=wrt,
-        dtype=dtype,
-        seed=seed,
-        max_nodes=max_nodes,
-        max_memory=max_memory,
-        allow_path=allow_path,
-    )
+    source, folder = o.source_and_folder(file, run.expr)
+    options = run.options(folder)
     from gradcli.facts import inspect
     from gradcli.render import GRAPH
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -82,6 +86,67 @@ MaxMemory = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class Running:
+    """What every command that runs a file takes; each option stands here and nowhere else."""
+
+    expr: Expr = None
+    set: Set = None
+    param: Param = None
+    data: Data = None
+    wrt: Wrt = None
+    dtype: Dtype = "float64"
+    seed: Seed = 0
+    allow_path: AllowPath = None
+    max_nodes: MaxNodes = 1_000_000
+    max_memory: MaxMemory = None
+
+    def options(self, folder: Path, *, retain_grad: bool = False) -> Options:
+        """Return a run's options; `folder` is where the file stands."""
+        from gradcli.api import options_for
+
+        return options_for(
+            dtype=self.dtype,
+            seed=self.seed,
+            set=pairs(self.set, "--set"),
+            param=pairs(self.param, "--param"),
+            data=self.data,
+            wrt=tuple(self.wrt or ()),
+            retain_grad=retain_grad,
+            max_nodes=self.max_nodes,
+            max_memory=None if self.max_memory is None else byte_count(self.max_memory),
+            folder=folder,
+            allowed_folders=tuple(self.allow_path or ()),
+        )
+
+
+def runs_files(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command whose parameter `run`, a `Running`, is given as its single options."""
+    parameters: list[Parameter] = []
+    hints = get_type_hints(command, include_extras=True)
+    for name, parameter in signature(command).parameters.items():
+        if name == "run":
+            options = get_type_hints(Running, include_extras=True)
+            parameters += [
+                Parameter(f.name, Parameter.KEYWORD_ONLY, default=f.default,
+                          annotation=options[f.name])
+                for f in fields(Running)
+            ]  # fmt: skip
+        else:
+            parameters.append(
+                parameter.replace(kind=Parameter.KEYWORD_ONLY, annotation=hints[name])
+            )
+
+    @wraps(command)
+    def expanded(**given: Any) -> None:
+        run = Running(**{f.name: given.pop(f.name) for f in fields(Running)})
+        command(run=run, **given)
+
+    expanded.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    expanded.__annotations__ = {p.name: p.annotation for p in parameters}
+    return expanded
+
+
 def source_and_folder(file: str | None, text: str | None) -> tuple[Source, Path]:
     """Return the text to run, and the folder against which `load(…)` reads.
 
@@ -115,38 +180,6 @@ def pairs(given: list[str] | None, option: str) -> dict[str, str]:
             raise InputFault(f"{option} {text}: expected NAME=VALUE", hint=f"{option} 'x=[1., 2.]'")
         found[name.strip()] = value
     return found
-
-
-def made_options(
-    folder: Path,
-    *,
-    set: list[str] | None,
-    param: list[str] | None,
-    data: Path | None,
-    wrt: list[str] | None,
-    dtype: str,
-    seed: int,
-    retain_grad: bool = False,
-    max_nodes: int = 1_000_000,
-    max_memory: str | None = None,
-    allow_path: list[Path] | None = None,
-) -> Options:
-    """Return a run's options from the command line's."""
-    from gradcli.api import options_for
-
-    return options_for(
-        dtype=dtype,
-        seed=seed,
-        set=pairs(set, "--set"),
-        param=pairs(param, "--param"),
-        data=data,
-        wrt=tuple(wrt or ()),
-        retain_grad=retain_grad,
-        max_nodes=max_nodes,
-        max_memory=None if max_memory is None else byte_count(max_memory),
-        folder=folder,
-        allowed_folders=tuple(allow_path or ()),
-    )
 
 
 def byte_count(text: str) -> int:
