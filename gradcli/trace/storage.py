@@ -208,7 +208,7 @@ class Tensor(Node):
         """Lie in the memory of another tensor, from which an operation has just made this one."""
         graph, storage = self.graph, source.held()
         if op.view == "detached":
-            self.storage = Storage(graph, self.row, storage.memory, storage.version, source)
+            self.storage = Storage(graph, self.row, storage.memory, storage.version, source.same())
         else:
             attrs = graph.attrs[graph.producer(self.row)]
             self.storage, self.steps = storage, (*source.steps, Step(op, attrs, position))
@@ -224,6 +224,13 @@ class Tensor(Node):
         found.seen = -1
         return found
 
+    def same(self) -> Tensor:
+        """Return another handle on the same value: it stays where it is when this one moves."""
+        found = Tensor(self.graph, self.row)
+        found.storage, found.steps, found.made = self.held(), self.steps, self.made
+        found.seen, found.counted = self.seen, self.counted
+        return found
+
     def uncount(self) -> Tensor:
         """Count the changes of this detached tensor apart: as `.data` is."""
         if self.storage is not None:
@@ -233,7 +240,9 @@ class Tensor(Node):
 
     def lie_in(self, other: Tensor) -> None:
         """Take the memory of another tensor instead of its own: `x.data = y`."""
-        storage = Storage(self.graph, self.id, other.held().memory, Version(), other)
+        if not self.steps and other.is_all_of(self):
+            return
+        storage = Storage(self.graph, self.id, other.held().memory, Version(), other.same())
         storage.take(_detached(other))
         self.storage, self.steps, self.made = storage, (), ""
         self.row, self.seen = storage.row, storage.memory.clock
@@ -278,6 +287,17 @@ class Tensor(Node):
         """Say whether another tensor is this one, or the same view of the same storage."""
         shared = self.storage is not None and self.storage is other.storage
         return self is other or (shared and self.steps == other.steps)
+
+    def is_all_of(self, other: Tensor) -> bool:
+        """Say whether this tensor was detached from all of another one, as `x.data` is."""
+        storage, source = self.storage, None if self.storage is None else self.storage.source
+        return (
+            storage is not None
+            and source is not None
+            and not self.steps
+            and not source.steps
+            and source.storage is other.storage
+        )
 
     def check_apart(self, other: Any) -> None:
         """Check that an operand of a change in place has no part of what is written.
