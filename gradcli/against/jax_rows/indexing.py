@@ -12,6 +12,8 @@ import numpy as np
 from jax import lax
 
 from gradcli.against.jax_rows.shapes import cut
+from gradcli.ops.shape.aliases import metas, positions
+from gradcli.rule.dtypes import is_complex
 
 
 def _places(indices: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -129,6 +131,31 @@ def _copy_slices(a: Any, source: Any, positions: Any) -> Any:
     return _put(a, positions, jnp.broadcast_to(source, positions.shape), False)
 
 
+def _reals(a: Any) -> Any:
+    """Return the real numbers that a tensor consists of, in one row."""
+    return jnp.ravel(jnp.stack([a.real, a.imag], -1) if jnp.iscomplexobj(a) else a)
+
+
+def _read_view(a: Any, steps: Any) -> Any:
+    places, signs = positions(a.shape, a.dtype, steps)
+    found = _reals(a)[places] * (1 if signs is None else signs)
+    if is_complex(metas(a, steps)[-1].dtype):
+        return found[..., 0] + 1j * found[..., 1]
+    return found
+
+
+def _write_view(a: Any, source: Any, steps: Any) -> Any:
+    places, signs = positions(a.shape, a.dtype, steps)
+    view = metas(a, steps)[-1]
+    values = jnp.broadcast_to(jnp.asarray(source).astype(view.dtype), view.shape)
+    reals = jnp.reshape(_reals(values), places.shape) * (1 if signs is None else signs)
+    flat = _reals(a).at[jnp.ravel(places)].set(jnp.ravel(reals))
+    if not is_complex(a.dtype):
+        return jnp.reshape(flat, a.shape)
+    pairs = jnp.reshape(flat, (*a.shape, 2))
+    return pairs[..., 0] + 1j * pairs[..., 1]
+
+
 def _written(part: Callable[..., Any]) -> Callable[..., Any]:
     """Return the function that writes to a part: `part` of the places says where that is."""
 
@@ -175,6 +202,10 @@ ROWS: dict[str, Any] = {
     "_index_put":             _index_put,
     "put":                    _put,
     "_copy_slices":           _copy_slices,
+    "_copy_slices.view":      _write_view,
+    "_as_strided.view":       _read_view,
+    "_overwritten":           lambda a, source, seen: source + (a - lax.stop_gradient(a)),
+    "zero_":                  jnp.zeros_like,
     "select_scatter":         _written(lambda a, dim, index: a[cut(dim, index)]),
     "slice_scatter":          _written(lambda a, dim, start, end, step:
                                        a[cut(dim, slice(start, end, step))]),
