@@ -78,10 +78,12 @@ def set_item(tracer: Tracer, x: Tensor, key: Any, value: Any) -> None:
     source = _shortened(value, target.meta.shape)
     if target.steps:
         target.write(source)
-    elif isinstance(source, Node):
+    elif isinstance(source, Node) and source.shape:
         target.write(copy_in_place(x, source))
     else:
-        target.write(fill_tensor_in_place(x, x.constant(np.asarray(source, x.dtype))))
+        if not isinstance(source, Node):
+            source = x.constant(np.asarray(source, x.dtype))
+        target.write(fill_tensor_in_place(x, source))
 
 
 def _place(x: Tensor, key: Any) -> tuple[Steps, list[Any]]:

@@ -69,10 +69,12 @@ ELSEWHERE = {
     "manual_seed", "set_default_dtype", "set_printoptions", "random.seed", "unfold", "grad",
     "batch_norm", "instance_norm", "dropout", "dropout1d", "dropout2d", "dropout3d",
     "alpha_dropout", "feature_alpha_dropout", "value_and_grad", "jax.vjp", "jax.jvp", "jax.jit",
-    "lax.stop_gradient",
+    "lax.stop_gradient", "no_grad", "enable_grad", "set_grad_enabled", "inference_mode",
+    "is_grad_enabled",
 }  # fmt: skip
 METHODS_ELSEWHERE = {
     "backward", "retain_grad", "astype", "copy", "zero_", "polygamma", "where", "__setitem__",
+    "detach_", "fill_diagonal_", "as_strided",
 }  # fmt: skip
 
 
