@@ -72,14 +72,10 @@ class Version:
 
 
 class Change(NamedTuple):
-    """A row whose memory holds another value now: where that was written, and the row of it.
-
-    `counted` says whether autograd knows: a change through `.data` is not counted.
-    """
+    """A row whose memory holds another value now: where that was written, and the row of it."""
 
     span: Span
     row: int
-    counted: bool
 
 
 class Graph:
@@ -123,6 +119,7 @@ class Graph:
         self.successors: dict[int, int] = {}  # of parameters that were updated in place
         self.versions: dict[int, tuple[Version, int]] = {}  # of rows that are held in memory
         self.changes: dict[int, Change] = {}  # of rows whose memory has been written since
+        self.uncounted: set[int] = set()  # those of them that autograd knows nothing of: `.data`
         self.in_place: set[int] = set()  # rows whose first operand was replaced by their result
         self.steps: list[Step] = []  # of differentiation, whose results are rows themselves
         self.warnings: list[tuple[Span, str]] = []
@@ -411,17 +408,17 @@ class Node(Operators):
 
     @property
     def shape(self) -> Shape:
-        return self.graph.metas[self.id].shape
+        return self.graph.metas[self.row].shape
 
     @property
     def dtype(self) -> DType:
         """Data type."""
-        return self.graph.metas[self.id].dtype
+        return self.graph.metas[self.row].dtype
 
     @property
     def strides(self) -> tuple[int, ...] | None:
         """Strides in elements; None is contiguous."""
-        return self.graph.metas[self.id].strides
+        return self.graph.metas[self.row].strides
 
     @property
     def default_dtype(self) -> DType:

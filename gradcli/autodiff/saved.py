@@ -10,7 +10,7 @@ import numpy as np
 
 from gradcli.errors import AutogradFault
 from gradcli.execute import apply, compute, new_graph
-from gradcli.graph import OUTPUT, Change, Graph
+from gradcli.graph import OUTPUT, Graph
 from gradcli.ops.shape.shapes import ones_like, zeros_like
 from gradcli.rule.dtypes import SCALAR_NAMES
 from gradcli.rule.meta import shown
@@ -47,19 +47,22 @@ def _check_unchanged(graph: Graph, id: int) -> None:
     Raises: AutogradFault, in PyTorch's words, where it was changed in place.
     """
     operands = graph.inputs[id][1:] if id in graph.in_place else graph.inputs[id]
-    suspects = {i for i in (*operands, id) if i >= 0 and _written_since(graph, i) is not None}
-    if not suspects:
+    written = [i for i in (*operands, id) if i >= 0 and _is_written(graph, i)]
+    if not written:
         return
-    for i in saved_rows(graph, id):
-        if i in suspects:
+    saved = saved_rows(graph, id)
+    for i in written:
+        if i in saved:
             raise _changed(graph, id, i)
 
 
 def _base(graph: Graph, id: int) -> int:
     """Return the row in whose memory a row lies: itself, unless it is a view."""
-    while id not in graph.versions:
-        row = graph.producer(id)
-        op = graph.ops[row]
+    while id not in graph.versions and (op := graph.ops[id]) is not None:
+        row = id
+        if op is OUTPUT:
+            row = graph.inputs[id][0]
+            op = graph.ops[row]
         if op is None or not op.view:
             break
         id = graph.inputs[row][0]
@@ -72,13 +75,12 @@ def in_memory(graph: Graph, order: Sequence[int]) -> Callable[[int], Any]:
     A change that autograd has not counted, through `.data`, reaches what was saved: PyTorch
     computes with the new values, and so does this, with a warning.
     """
-    uncounted = {id for id, change in graph.changes.items() if not change.counted}
-    if not uncounted:
+    if not graph.uncounted:
         return graph.values.__getitem__
     found: dict[int, Any] = {}
     for id in order:
         for i in (*graph.inputs[id], id):
-            if i >= 0 and i not in found and _base(graph, i) in uncounted:
+            if i >= 0 and i not in found and _base(graph, i) in graph.uncounted:
                 found[i] = _now(graph, i)
         stale = [i for i in graph.inputs[id] if i in found] + [id] * (id in found)
         if stale and saved_rows(graph, id) & set(stale):
@@ -98,7 +100,7 @@ def _now(graph: Graph, id: int) -> Any:
     while id not in graph.versions:
         path.append(id)
         id = graph.inputs[graph.producer(id)][0]
-    while id in graph.changes and not graph.changes[id].counted:
+    while id in graph.uncounted:
         id = graph.changes[id].row
     compute(graph, (id,))
     value = graph.values[id]
@@ -107,13 +109,10 @@ def _now(graph: Graph, id: int) -> Any:
     return value
 
 
-def _written_since(graph: Graph, id: int) -> Change | None:
-    """Return the first change of a row's memory since, as autograd has counted it."""
-    base = _base(graph, id)
-    if base not in graph.versions:
-        return None
-    version, count = graph.versions[base]
-    return graph.changes.get(base) if version.count != count else None
+def _is_written(graph: Graph, id: int) -> bool:
+    """Say whether a row's memory has been written since, as autograd counts."""
+    held = graph.versions.get(_base(graph, id))
+    return held is not None and held[0].count != held[1]
 
 
 def _changed(graph: Graph, id: int, saved: int) -> AutogradFault:

@@ -29,8 +29,8 @@ from gradcli.ops.shape.aliases import (
 )
 from gradcli.ops.shape.shapes import detach
 from gradcli.ops.shape.views import copy_in_place
-from gradcli.rule.dtypes import CATEGORY, SCALAR_NAMES, Array, is_complex
-from gradcli.rule.meta import Meta, strides_of
+from gradcli.rule.dtypes import CATEGORY, SCALAR_NAMES, Array, DType, is_complex
+from gradcli.rule.meta import Meta, Shape, strides_of
 from gradcli.rule.rule import Primitive
 
 IN_PLACE_LEAF = "a leaf Variable that requires grad is being used in an in-place operation."
@@ -103,7 +103,9 @@ class Storage:
         """Move to a row that has a history of its own."""
         graph, old = self.graph, self.row
         _, count = graph.versions[old]
-        graph.changes[old] = Change(self.memory.span, row, self.version.count != count)
+        graph.changes[old] = Change(self.memory.span, row)
+        if self.version.count == count:
+            graph.uncounted.add(old)
         graph.versions[row] = self.version, self.version.count
         graph.follow(old, row)
         self.row, self.seen = row, self.memory.clock
@@ -130,7 +132,8 @@ class Tensor(Node):
     __slots__ = ("counted", "made", "seen", "steps", "storage")
 
     def __init__(self, graph: Graph, row: int) -> None:
-        super().__init__(graph, row)
+        self.graph = graph
+        self.row = row
         self.storage: Storage | None = None
         self.steps: Steps = ()
         self.seen = 0
@@ -176,10 +179,7 @@ class Tensor(Node):
     @property
     def meta(self) -> Meta:
         """Shape, dtype and strides, which a change in place leaves as they are."""
-        if self.row >= 0:
-            return self.graph.metas[self.row]
-        assert self.storage is not None, "a tensor that has no row yet is a view"
-        return metas(Node(self.graph, self.storage.row), self.steps)[-1]
+        return self.graph.metas[self.row]
 
     @property
     def is_fresh(self) -> bool:
@@ -217,9 +217,9 @@ class Tensor(Node):
                 self.made = "no_grad"
         self.seen, self.counted = storage.memory.clock, storage.version.count
 
-    def view(self, steps: Steps) -> Tensor:
+    def view(self, steps: Steps) -> Place:
         """Return a view that has not been read yet: to be written, it need not be."""
-        found = Tensor(self.graph, -1)
+        found = Place(self.graph, -1)
         found.storage, found.steps, found.made = self.held(), (*self.steps, *steps), self.made
         found.seen = -1
         return found
@@ -391,6 +391,31 @@ class Tensor(Node):
         graph.metas[value.id] = graph.metas[value.id]._replace(dtype=self.dtype)
         graph.values[value.id] = None
         return value
+
+
+class Place(Tensor):
+    """A view that has no row until it is read: where `x[1:] = y` writes to."""
+
+    __slots__ = ()
+
+    @property
+    def meta(self) -> Meta:
+        if self.row >= 0:
+            return self.graph.metas[self.row]
+        assert self.storage is not None, "a place lies in a storage"
+        return metas(Node(self.graph, self.storage.row), self.steps)[-1]
+
+    @property
+    def shape(self) -> Shape:
+        return self.meta.shape
+
+    @property
+    def dtype(self) -> DType:
+        return self.meta.dtype
+
+    @property
+    def strides(self) -> tuple[int, ...] | None:
+        return self.meta.strides
 
 
 def _leaf_fault(message: str) -> AutogradFault:
