@@ -74,6 +74,8 @@ def _mode(name: str, signature: Signature, enabled: bool | None) -> Any:
 
     def run(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         before = tracer.graph.grad_enabled
+        if enabled is not None and not args and not keywords:
+            return GradMode(name, enabled, before)
         if len(args) == 1 and isinstance(args[0], Function | UserFunction):
             if enabled is None:
                 raise ArgumentFault(f"{name}() needs to know whether gradients are recorded",
