@@ -128,6 +128,8 @@ class Graph:
         self.span = NOWHERE  # the expression that is being evaluated
         self.origin: Origin = "file"
         self.grad_enabled = True
+        self.inference = False  # whether inference_mode is on
+        self.inferred: set[int] = set()  # rows that were made in it: autograd refuses them
 
     def __len__(self) -> int:
         return len(self.ops)
@@ -299,6 +301,8 @@ class Graph:
             self.calls[len(self.ops) - 1] = self.call
         self.origins.append(self.origin)
         self.values.append(value)
+        if self.inference:
+            self.inferred.add(len(self.ops) - 1)
         return self.handle(self, len(self.ops) - 1)
 
     def warn(self, message: str) -> None:

@@ -15,6 +15,12 @@ from gradcli.ops.shape.shapes import ones_like, zeros_like
 from gradcli.rule.dtypes import SCALAR_NAMES
 from gradcli.rule.meta import shown
 
+INFERRED = (
+    "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference "
+    "mode in computation tracked by autograd. To work around this, you can make a clone to get a "
+    "normal tensor and use it in autograd, or use `torch.no_grad()` instead of "
+    "`torch.inference_mode()`."
+)
 _BACKWARD = re.compile(r"Backward\d*$")
 
 
@@ -27,6 +33,8 @@ def free_saved(graph: Graph, order: Sequence[int], *, retain_graph: bool) -> Non
     for id in order:
         if graph.changes:
             _check_unchanged(graph, id)
+        if graph.inferred and not graph.inferred.isdisjoint(saved_rows(graph, id)):
+            raise AutogradFault(INFERRED, graph.spans[id])
         if id in graph.freed and saved_rows(graph, id):
             raise AutogradFault(
                 "Trying to backward through the graph a second time (or directly access saved "

@@ -33,11 +33,14 @@ class GradMode:
 def entered(tracer: Tracer, mode: GradMode, after: bool) -> Iterator[None]:
     """Run in a mode; `after` is the mode in which the file goes on."""
     graph = tracer.graph
+    inference = graph.inference
     graph.grad_enabled = mode.enabled
+    if mode.name == "inference_mode":
+        graph.inference = not mode.enabled
     try:
         yield
     finally:
-        graph.grad_enabled = after
+        graph.grad_enabled, graph.inference = after, inference
 
 
 def context(tracer: Tracer, expression: tree.Expression) -> Any:
@@ -100,4 +103,5 @@ MODES: dict[str, Any] = {
         "inference_mode", Signature("inference_mode(mode: bool = True)"), False
     ),
     "is_grad_enabled": lambda tracer, args, keywords: tracer.graph.grad_enabled,
+    "is_inference_mode_enabled": lambda tracer, args, keywords: tracer.graph.inference,
 }

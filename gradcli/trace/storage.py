@@ -48,6 +48,11 @@ SEVERAL_VIEWS = (
     "returns multiple views. Such functions do not allow the output views to be modified inplace. "
     "You should replace the inplace operation by an out-of-place one."
 )
+INFERRED = (
+    "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone "
+    "to get a normal tensor before doing inplace update.See "
+    "https://github.com/pytorch/rfcs/pull/17 for more details."
+)
 SHARED_ELEMENTS = (
     "unsupported operation: more than one element of the written-to tensor refers to a single "
     "memory location. Please clone() the tensor before performing the operation."
@@ -270,6 +275,8 @@ class Tensor(Node):
         """
         graph = self.graph
         base = self.storage.current() if self.storage is not None and self.steps else self.id
+        if base in graph.inferred and not graph.inference:
+            raise AutogradFault(INFERRED, hint="use `no_grad()` instead of `inference_mode()`")
         requires = graph.requires_grad[base]
         if graph.grad_enabled and (requires or others):
             if self.made:
