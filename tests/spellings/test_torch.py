@@ -70,7 +70,7 @@ ELSEWHERE = {
     "batch_norm", "instance_norm", "dropout", "dropout1d", "dropout2d", "dropout3d",
     "alpha_dropout", "feature_alpha_dropout", "value_and_grad", "jax.vjp", "jax.jvp", "jax.jit",
     "lax.stop_gradient", "no_grad", "enable_grad", "set_grad_enabled", "inference_mode",
-    "is_grad_enabled",
+    "is_grad_enabled", "is_inference_mode_enabled",
 }  # fmt: skip
 METHODS_ELSEWHERE = {
     "backward", "retain_grad", "astype", "copy", "zero_", "polygamma", "where", "__setitem__",
