@@ -246,6 +246,8 @@ def direct(row: Row) -> bool:
 def varied(row: Row, text: str, pairs: bool) -> Iterator[str]:
     """Yield a call with each attribute set to what it is not, and with two of them."""
     choices = {p.name: choice(p) for p in row.signature.parameters if choice(p)}
+    if row.name == "linalg.lstsq":  # PyTorch leaves gelsy's pivots unset: each run gives another
+        del choices["rcond"]
     for name, values in choices.items():
         for value in values:
             yield from changed(row, text, {name: value})
