@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from gradcli import autodiff
 from gradcli.errors import GradcliError, Source
 from gradcli.execute import compute
 from gradcli.graph import OUTPUT, Graph
-from gradcli.inspection import Array, Claim, FunctionFacts, Inspection, Kind, NodeFacts, Notice
+from gradcli.inspection import (
+    Array,
+    Claim,
+    FunctionFacts,
+    Inspection,
+    Kind,
+    NodeFacts,
+    Notice,
+    ValueFacts,
+)
 from gradcli.session import Session
+from gradcli.trace import Tracer
 from gradcli.trace.claims import ClaimRecord
-from gradcli.trace.values import to_array
+from gradcli.trace.sentences import class_name
+from gradcli.trace.values import MAX_NESTING, to_array
 
 LABEL_WIDTH = 60  # characters of a label within another
 
@@ -33,7 +45,35 @@ def inspect(session: Session) -> Inspection:
         claims=tuple(_claim(session.source, c) for c in tracer.claims),
         notices=tuple(Notice(session.source.line_of(s), m) for s, m in graph.warnings),
         printed=tracer.printed,
+        values=tuple(_values(tracer)),
     )
+
+
+def _values(tracer: Tracer) -> Iterator[ValueFacts]:
+    """Yield what the file's names are bound to in the end that is no tensor and no function."""
+    named = [(span, n, tracer.scope[n]) for n, span in tracer.places.items() if n in tracer.scope]
+    stated = [(s, None, value) for s, value in tracer.stated.items() if value is not None]
+    for span, name, value in sorted([*named, *stated], key=lambda row: row[0]):
+        if type(value) not in PYTHONS or tracer.lists.stands_for_a_leaf(value):
+            continue
+        try:
+            text, data = tracer.text(value, quoted=True), _data(value)
+        except GradcliError as error:  # too long, or too deep
+            text, data = error.message, None
+        label = name or tracer.source.snippet(span)
+        line = tracer.source.line_of(span)
+        yield ValueFacts(name, label, line, class_name(value), text, data)
+
+
+PYTHONS = (int, float, complex, bool, str, list, tuple, dict, set, range, type(None))
+
+
+def _data(value: Any, depth: int = 0) -> Any:
+    """Return numbers, texts and lists of them as they are, None for all else."""
+    if isinstance(value, list | tuple) and depth < MAX_NESTING:
+        found = [_data(x, depth + 1) for x in value]
+        return None if any(x is None for x in found) else found
+    return value if isinstance(value, int | float | complex | str) else None
 
 
 def _shown(graph: Graph, results: list[int]) -> list[int]:
@@ -47,7 +87,7 @@ def _shown(graph: Graph, results: list[int]) -> list[int]:
         if id not in found:
             found.add(id)
             wanted.extend(i for i in graph.inputs[id] if i >= 0)
-    return sorted(i for i in found if not graph.is_tuple(i))
+    return sorted(i for i in found if not graph.is_tuple(i) and i not in graph.reserved)
 
 
 def _labels(graph: Graph, source: Source, shown: list[int]) -> dict[int, str]:

@@ -112,6 +112,7 @@ class Graph:
         self.widths: dict[int, int] = {}
         self.names: dict[int, str] = {}
         self.aliases: dict[int, list[str]] = {}  # the names that a node has in the end besides it
+        self.reserved: set[int] = set()  # rows kept for leaves that have no value yet
         self.grads: dict[int, Array] = {}
         self.live: dict[int, Node] = {}  # the `.grad` of leaves, once the file has seen it
         self.retained: set[int] = set()
@@ -142,6 +143,23 @@ class Graph:
         if requires_grad and not is_differentiable(value.dtype):
             raise ArgumentFault(NO_GRADIENT, hint="write the data as floats: `1.0` for `1`")
         return self._append(None, (), {}, Meta(value.shape, value.dtype), requires_grad, value)
+
+    def reserve(self) -> int:
+        """Keep a row for a leaf that may come: its place is here, its value comes with `fill`."""
+        id = self._append(None, (), {}, Meta((), self.default_dtype), False).id
+        self.reserved.add(id)
+        return id
+
+    def fill(self, id: int, value: Array) -> Node:
+        """Give a row that was kept its value.
+
+        Raises: LimitFault where there is no room for it.
+        """
+        meta = Meta(value.shape, value.dtype)
+        self.bytes += self.afford(meta)
+        self.metas[id], self.values[id] = meta, value
+        self.reserved.discard(id)
+        return Node(self, id)
 
     def record(self, op: Primitive, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
         """Append an operation; return its node, or a tuple of nodes where it has several results.

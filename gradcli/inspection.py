@@ -77,6 +77,24 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class ValueFacts:
+    """What a name is bound to in the end that is no tensor: a number, a list, a string.
+
+    `name` is None for an expression that stands on its own, whose text is the `label`. `type` is
+    the name of Python's class, `text` the value as Python shows it, and `data` a number, a text or
+    nested lists of these, None where it is anything else. A list that was used as a tensor is a
+    node, and not among these.
+    """
+
+    name: str | None
+    label: str
+    line: int
+    type: str
+    text: str
+    data: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """A warning about a line of the file, PyTorch's sentence where it has one."""
 
@@ -101,6 +119,7 @@ class Inspection:
     claims: tuple[Claim, ...]
     notices: tuple[Notice, ...]
     printed: tuple[str, ...]
+    values: tuple[ValueFacts, ...] = ()
 
     def node(self, id: int) -> NodeFacts:
         """Return the node with an id.

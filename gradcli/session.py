@@ -15,6 +15,7 @@ from gradcli.rule.dtypes import is_floating
 from gradcli.syntax import parse
 from gradcli.syntax.words import spelled
 from gradcli.trace import Options, Tracer
+from gradcli.trace.values import is_numeric_list
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,8 @@ def named(tracer: Tracer, name: str) -> int:
     Raises: AutogradFault where it does not require grad, InputFault where there is none.
     """
     value = tracer.scope.get(spelled(name))
+    if is_numeric_list(value):
+        value = tracer.tensor(value)
     if isinstance(value, Node):
         if not value.requires_grad:
             raise AutogradFault(

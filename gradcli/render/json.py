@@ -13,6 +13,9 @@ Top level:
 - `claims`: the `assert` statements in the order of the file.
 - `notices`: warnings, each with `line` and `message`.
 - `printed`: what `print` wrote, one string a call.
+- `values`: the numbers, lists, strings and other values of Python that the file's own names hold
+  in the end, and those of expressions on their own, in the order of the file. A list that was used
+  as a tensor is a node instead. The table shows them where a file has no tensor.
 
 A node:
 
@@ -30,6 +33,10 @@ A node:
 - `call_line`: the line on which the file called the function in whose body `line` is, or null.
 - `aliases`: the other names that it is bound to when the file ends, as `b` in `a = b = x`.
 - `value`, `grad`: a number, or nested lists of the node's shape; null where there is none.
+
+A value: `name` (null for an expression on its own), `label` (the name, or the source text),
+`line`, `type` (Python's class: `"int"`, `"list"`), `text` (the value as Python shows it) and
+`value`: a number, true, false, a string or nested lists of these, null for anything else.
 
 A function: `id`, `name` (the class name, or `"AccumulateGrad"`), `node` (the id of the node it
 belongs to; for AccumulateGrad, the leaf) and `next`, PyTorch's `next_functions`: the ids of the
@@ -52,7 +59,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.inspection import Array, Claim, Inspection, NodeFacts
+from gradcli.inspection import Array, Claim, Inspection, NodeFacts, ValueFacts
 from gradcli.render.numbers import shortest
 from gradcli.render.words import shown
 
@@ -85,6 +92,7 @@ def render(
         f'"claims": {_list(claims)}',
         f'"notices": {_list(map(asdict, inspection.notices))}',
         f'"printed": {_list(inspection.printed)}',
+        f'"values": {_list(_value(value, precision) for value in inspection.values)}',
     ]
     return "{\n  " + ",\n  ".join(parts) + "\n}\n"
 
@@ -138,6 +146,16 @@ def _claim(claim: Claim, precision: int | None) -> dict[str, Any]:
         "left": side(claim.left),
         "right": side(claim.right),
     }
+
+
+def _value(value: ValueFacts, precision: int | None) -> dict[str, Any]:
+    def plainly(x: Any) -> Any:
+        if isinstance(x, complex):
+            return _complex(x, precision)
+        return _float(x, precision) if isinstance(x, float) else x
+
+    found = asdict(value)
+    return found | {"value": _mapped(found.pop("data"), plainly)}
 
 
 def _list(items: Iterable[Any]) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from gradcli.inspection import Array, Inspection, NodeFacts
+from gradcli.inspection import Array, Inspection, NodeFacts, ValueFacts
 from gradcli.render.numbers import lines
+from gradcli.render.values import COLUMNS, cells
 from gradcli.render.words import (
     MARKS,
     claims_headline,
@@ -18,6 +19,7 @@ from gradcli.render.words import (
     one_line,
     shown,
     sides,
+    stated,
 )
 
 _FLAGS = ("requires_grad", "is_leaf", "grad_fn")
@@ -39,8 +41,7 @@ def render(
         *_printed(inspection),
         escape(headline(inspection)),
         "",
-        "| " + " | ".join(_COLUMNS) + " |",
-        "| " + " | ".join("---:" if name in _RIGHT else "---" for name in _COLUMNS) + " |",
+        *(_values(values) if (values := stated(inspection)) else _header(_COLUMNS)),
         *(_row(node, full, precision) for node in nodes),
         "",
         "<br>".join(escape(text) for text in ["  ".join(legend(nodes)), *notes(inspection)]),
@@ -49,6 +50,19 @@ def render(
     if inspection.notices:
         parts += ["", *(f"- line {n.line}: {escape(n.message)}" for n in inspection.notices)]
     return "\n".join(parts) + "\n"
+
+
+def _header(columns: tuple[str, ...]) -> Iterator[str]:
+    yield "| " + " | ".join(columns) + " |"
+    yield "| " + " | ".join("---:" if name in _RIGHT else "---" for name in columns) + " |"
+
+
+def _values(values: Sequence[ValueFacts]) -> Iterator[str]:
+    """Yield the numbers, lists and texts of a file that has no tensor."""
+    yield from _header(COLUMNS)
+    for value in values:
+        label, line, kind, text = cells(value)
+        yield f"| {code(label)} | {line} | {kind} | {escape(text)} |"
 
 
 def escape(text: str) -> str:

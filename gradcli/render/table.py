@@ -21,6 +21,7 @@ from gradcli.inspection import Inspection, Kind, NodeFacts
 from gradcli.render.cells import STYLES, NumberColumn, numbers_text, share, shorten
 from gradcli.render.claims import claims, notices
 from gradcli.render.numbers import filled
+from gradcli.render.values import table
 from gradcli.render.words import (
     ASCII_MARKS,
     MARKS,
@@ -31,6 +32,7 @@ from gradcli.render.words import (
     notes,
     one_line,
     shown,
+    stated,
 )
 
 # a rich table takes 0.28 ms a row, and nobody reads more
@@ -123,6 +125,10 @@ class _Report:
         marks = ASCII_MARKS if ascii_only else MARKS
         if nodes:
             yield from self._tables(nodes, marks, options)
+            yield Text()
+        elif values := stated(inspection):
+            box = _ASCII_RULE if ascii_only else _RULE
+            yield table(values, box, options.max_width, ascii_only=ascii_only)
             yield Text()
         for line in filled(legend(nodes, marks), options.max_width):
             yield Text(line, style="dim")

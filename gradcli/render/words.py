@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from gradcli.inspection import Claim, Inspection, Kind, NodeFacts
+from gradcli.inspection import Claim, Inspection, Kind, NodeFacts, ValueFacts
 from gradcli.render.numbers import EXACT_DIGITS, lines, number
 
 MARKS: Mapping[Kind, str] = {"parameter": "●", "data": "□", "intermediate": "○", "root": "★"}
@@ -62,9 +62,17 @@ def legend(nodes: list[NodeFacts], marks: Mapping[Kind, str] = MARKS) -> list[st
     return [f"{mark} {_MEANINGS[kind]}" for kind, mark in marks.items() if kind in kinds]
 
 
+def stated(inspection: Inspection) -> tuple[ValueFacts, ...]:
+    """Return the numbers, lists and texts to show: those of a file that has no tensor."""
+    return () if inspection.nodes else inspection.values
+
+
 def headline(inspection: Inspection) -> str:
     """Return what was run, in one line."""
     count = len(inspection.nodes)
+    if values := stated(inspection):
+        plural = "" if len(values) == 1 else "s"
+        return f"{inspection.file}: {len(values):,} value{plural}, no tensor"
     text = f"{inspection.file}: {count:,} node{'' if count == 1 else 's'}"
     if inspection.root is None:
         return text

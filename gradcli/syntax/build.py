@@ -109,6 +109,12 @@ class Build:
     def return_(self, keyword: Token, value: Expression | None = None) -> tree.Return:
         return tree.Return(value, _span(keyword, value or keyword))
 
+    def delete(self, keyword: Token, targets: Expression) -> tree.Delete:
+        check_targets(targets, "delete")
+        several = targets.items if type(targets) is tree.TupleDisplay else (targets,)
+        is_bare = several[:1] and several[0].span[0] == targets.span[0]
+        return tree.Delete(several if is_bare else (targets,), _span(keyword, targets))
+
     def flow(self, keyword: Token) -> tree.Flow:
         return tree.Flow(keyword.value, keyword.span)
 
@@ -200,6 +206,18 @@ class Build:
     def list(self, *parts: Parts) -> tree.ListDisplay:
         return tree.ListDisplay(_nodes(parts), _span(parts[0], parts[-1]))
 
+    def dict(self, *parts: Parts) -> tree.DictDisplay:
+        return tree.DictDisplay(_nodes(parts), _span(parts[0], parts[-1]))
+
+    def pair(self, key: Expression, _colon: Token, value: Expression) -> tree.Item:
+        return tree.Item(key, value, _span(key, value))
+
+    def spread(self, stars: Token, value: Expression) -> tree.Item:
+        return tree.Item(None, value, _span(stars, value))
+
+    def set(self, *parts: Parts) -> tree.SetDisplay:
+        return tree.SetDisplay(_nodes(parts), _span(parts[0], parts[-1]))
+
     def group(self, opening: Token, inner: Expression, closing: Token) -> tree.Group:
         return tree.Group(inner, _span(opening, closing))
 
@@ -277,16 +295,22 @@ class Build:
         return tree.FormattedString(tuple(parts), span)
 
     def comprehension(self, *parts: Parts) -> tree.Comprehension:
-        return self._comprehension(parts, is_list=True)
+        return self._comprehension(parts, "list")
+
+    def dict_comprehension(self, *parts: Parts) -> tree.Comprehension:
+        return self._comprehension(parts, "dict")
+
+    def set_comprehension(self, *parts: Parts) -> tree.Comprehension:
+        return self._comprehension(parts, "set")
 
     def generator(self, *parts: Parts) -> tree.Comprehension:
-        return self._comprehension(parts, is_list=False)
+        return self._comprehension(parts, "generator")
 
     bare_generator = generator
 
-    def _comprehension(self, parts: Parts, *, is_list: bool) -> tree.Comprehension:
+    def _comprehension(self, parts: Parts, kind: str) -> tree.Comprehension:
         element, *clauses = _nodes(parts)
-        return tree.Comprehension(element, tuple(clauses), is_list, _span(parts[0], parts[-1]))
+        return tree.Comprehension(element, tuple(clauses), kind, _span(parts[0], parts[-1]))
 
     def clause(self, keyword: Token, target: Expression, _in: Token, *parts: Parts) -> tree.Clause:
         check_targets(target)

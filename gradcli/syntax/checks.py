@@ -15,6 +15,8 @@ _KINDS: dict[object, str] = {
     tree.Compare: "a comparison",
     tree.Lambda: "a function",
     tree.ListDisplay: "a list",
+    tree.DictDisplay: "a dictionary",
+    tree.SetDisplay: "a set",
     tree.Comprehension: "a list of results",
     tree.Conditional: "a choice",
     tree.Starred: "`*`",
@@ -27,7 +29,7 @@ _HINTS: dict[object, str] = {
 }
 
 
-def check_targets(target: Expression) -> None:
+def check_targets(target: Expression, verb: str = "assign to") -> None:
     """Raise `SyntaxFault` unless values can be assigned to a target, or a tuple of them."""
     pending = [target]
     while pending:
@@ -37,7 +39,7 @@ def check_targets(target: Expression) -> None:
         elif type(part) is tree.TupleDisplay and part.items:
             pending += part.items[::-1]
         else:
-            _check_one(part)
+            _check_one(part, verb)
 
 
 def check_target(target: Expression, what: str) -> None:
@@ -49,11 +51,11 @@ def check_target(target: Expression, what: str) -> None:
     _check_one(target)
 
 
-def _check_one(target: Expression) -> None:
+def _check_one(target: Expression, verb: str = "assign to") -> None:
     if not isinstance(target, tree.Name | tree.Attribute | tree.Subscript):
         kind = type(target)
         what = _KINDS.get(kind, "an expression")
-        raise SyntaxFault(f"cannot assign to {what}", target.span, _HINTS.get(kind))
+        raise SyntaxFault(f"cannot {verb} {what}", target.span, _HINTS.get(kind))
 
 
 def check_parameters(parameters: Iterable[tree.Parameter]) -> None:
@@ -85,7 +87,7 @@ def check_arguments(arguments: tuple[Expression | tree.Keyword, ...]) -> None:
 
 def is_bare(generator: tree.Comprehension) -> bool:
     """Say whether a generator stands in a call without brackets of its own."""
-    return not generator.is_list and generator.span.start == generator.element.span.start
+    return generator.kind == "generator" and generator.span.start == generator.element.span.start
 
 
 def _check_new(name: str, names: set[str], span: Span, what: str) -> None:

@@ -10,8 +10,8 @@ from gradcli.errors import Span, SyntaxFault
 from gradcli.syntax.tables import Tables
 from gradcli.syntax.words import stray_character
 
-OPENING = frozenset({"LPAR", "LSQB"})
-CLOSING = frozenset({"RPAR", "RSQB"})
+OPENING = frozenset({"LPAR", "LSQB", "LBRACE"})
+CLOSING = frozenset({"RPAR", "RSQB", "RBRACE"})
 
 
 class Token(NamedTuple):

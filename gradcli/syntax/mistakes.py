@@ -18,7 +18,7 @@ from gradcli.syntax.words import check_name
 
 _HEADS = {"IF": "if", "ELIF": "elif", "ELSE": "else", "FOR": "for", "WITH": "with", "DEF": "def"}
 _ENDS = frozenset({"NEWLINE", "DEDENT", "$END"})
-_PAIRS = {"(": ")", "[": "]"}
+_PAIRS = {"(": ")", "[": "]", "{": "}"}
 # what two operators in a row mean in other languages
 _FOREIGN = {
     "&&": ("`&&` is not part of the language", "write `and`"),

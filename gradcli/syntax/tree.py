@@ -82,12 +82,37 @@ class ListDisplay(NamedTuple):
     span: Span
 
 
+class DictDisplay(NamedTuple):
+    """`{a: b, **c}`."""
+
+    items: tuple[Item, ...]
+    span: Span
+
+
+class Item(NamedTuple):
+    """`key: value` of a dictionary; `**value` where there is no key."""
+
+    key: Expression | None
+    value: Expression
+    span: Span
+
+
+class SetDisplay(NamedTuple):
+    """`{a, b}`; items may be `Starred`."""
+
+    items: tuple[Expression, ...]
+    span: Span
+
+
 class Comprehension(NamedTuple):
-    """`[element for target in iterable if condition …]`; a generator when `is_list` is false."""
+    """`[element for target in iterable if condition …]`.
+
+    `kind` is what it makes: "list", "generator", "set", or "dict", of which `element` is an `Item`.
+    """
 
     element: Expression
     clauses: tuple[Clause, ...]
-    is_list: bool
+    kind: str
     span: Span
 
 
@@ -318,6 +343,13 @@ class With(NamedTuple):
     contexts: tuple[Expression, ...]
     body: tuple[Statement, ...]
     header: Span
+    span: Span
+
+
+class Delete(NamedTuple):
+    """`del a, b[0]`."""
+
+    targets: tuple[Expression, ...]
     span: Span
 
 

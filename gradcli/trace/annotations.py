@@ -15,6 +15,8 @@ from gradcli.trace.values import as_node, described, is_numeric_list
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
 
+PYTHONS = ("list", "List", "Sequence", "Any", "object")
+
 
 def annotated(tracer: Tracer, s: tree.Annotated) -> None:
     """Bind an annotated name, and check its value against the annotation.
@@ -27,11 +29,17 @@ def annotated(tracer: Tracer, s: tree.Annotated) -> None:
         value = tracer.scope[s.target.id]
     else:
         value = tracer.evaluate(s.value)
-        if is_numeric_list(value):
-            value = as_node(tracer.graph, value)
+        if is_numeric_list(value) and not _is_pythons(s.annotation):
+            value = as_node(tracer.graph, value)  # what is stated to be a tensor is one
         tracer.assign(s.target, value)
     if isinstance(value, Node):
         _check(tracer, s.annotation, value)
+
+
+def _is_pythons(annotation: tree.Expression) -> bool:
+    """Say whether an annotation is of Python's own kinds: `list`, `list[float]`."""
+    kind = annotation.value if isinstance(annotation, tree.Subscript) else annotation
+    return isinstance(kind, tree.Name) and kind.id in PYTHONS
 
 
 def _check(tracer: Tracer, annotation: tree.Expression, x: Node) -> None:

@@ -20,7 +20,7 @@ from gradcli.trace.gradmode import MODES
 from gradcli.trace.numpy_forms import ABSENT, numpy_function
 from gradcli.trace.python import PYTHON, is_nonzero
 from gradcli.trace.scipy_forms import nn_function, special_function
-from gradcli.trace.values import Function, Namespace, Size, as_node, described
+from gradcli.trace.values import Function, Namespace, Size, described
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -34,7 +34,7 @@ CONSTANTS: dict[str, Any] = {"pi": float(np.pi), "e": float(np.e), "inf": float(
 def _allclose(tracer: Tracer, args: Args, keywords: Keywords) -> bool:
     """Say whether |a - b| ≤ atol + rtol·|b| everywhere."""
     a, b, rtol, atol, equal_nan = close_arguments(args, keywords)
-    left, right = as_node(tracer.graph, a), as_node(tracer.graph, b)
+    left, right = tracer.tensor(a), tracer.tensor(b)
     broadcast(left.shape, right.shape)
     with np.errstate(all="ignore"):
         return bool(np.allclose(left.value, right.value, rtol, atol, equal_nan))
@@ -57,7 +57,7 @@ def close_arguments(args: Args, keywords: Keywords) -> tuple[Any, Any, float, fl
 
 
 def _equal(tracer: Tracer, args: Args, keywords: Keywords) -> bool:
-    a, b = (as_node(tracer.graph, x).value for x in TWO.bind(args, keywords).values())
+    a, b = (tracer.tensor(x).value for x in TWO.bind(args, keywords).values())
     return bool(np.array_equal(a, b))
 
 

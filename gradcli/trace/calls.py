@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,6 @@ from gradcli.trace.in_place import WITH_KEYWORD, into, method
 from gradcli.trace.values import (
     Function,
     Results,
-    as_node,
     is_numeric_list,
     results_of,
 )
@@ -37,6 +37,7 @@ def row_function(row: Row, name: str, preset: Keywords | None = None) -> Functio
             )
         if name in WITH_KEYWORD and keywords.pop("inplace", False):
             return method(name, run).run(tracer, args, keywords)
+        args, keywords = _with_tensors(row, tracer, args, keywords)
         try:
             if not any_node(args) and not any_node(tuple(keywords.values())):
                 return _on_numbers(row, name, tracer, args, keywords)
@@ -48,6 +49,31 @@ def row_function(row: Row, name: str, preset: Keywords | None = None) -> Functio
             raise
 
     return Function(name, run)
+
+
+def _with_tensors(
+    row: Row, tracer: Tracer, args: Args, keywords: Keywords
+) -> tuple[Args, Keywords]:
+    """Return arguments in which a list stands for a tensor where the signature takes one."""
+    if not any(isinstance(x, list | tuple) or hasattr(x, "__next__")
+               for x in (*args, *keywords.values())):  # fmt: skip
+        return args, keywords
+    kinds = {p.name: p.kind.rstrip("?") for p in row.signature.parameters}
+
+    def tensor(value: Any, kind: str | None) -> Any:
+        if hasattr(value, "__next__"):
+            value = list(value)
+        if kind == "tensors" and isinstance(value, list | tuple):
+            if not any(isinstance(x, list) for x in value):
+                return value
+            return type(value)(tensor(x, "tensor") for x in value)
+        return tracer.tensor(value) if kind == "tensor" and tracer.lists.stands(value) else value
+
+    return (
+        tuple(tensor(x, kind) for x, kind in zip_longest(args, [*kinds.values()][: len(args)])),
+        {word: tensor(x, kinds.get(row.signature.word(word) or word))
+         for word, x in keywords.items()},
+    )  # fmt: skip
 
 
 def _refuse_numbers(row: Row, name: str, args: Args, keywords: Keywords) -> None:
@@ -71,7 +97,7 @@ def any_node(values: Args) -> bool:
 def _on_numbers(row: Row, name: str, tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     """Compute `exp(2.0)` as a number; lists, as NumPy takes them, become tensors."""
     if args and is_numeric_list(args[0]):
-        first = as_node(tracer.graph, args[0])
+        first = tracer.tensor(args[0])
         return results_of(row.call((first, *args[1:]), keywords), name)
     with np.errstate(all="ignore"):
         result = row.call(tuple(np.asarray(x) if number(x) else x for x in args), keywords)

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.errors import ArgumentFault, NameFault, ShapeFault
+from gradcli.errors import ArgumentFault, NameFault, ShapeFault, Span
 from gradcli.graph import Node
 from gradcli.syntax import tree
 from gradcli.trace import operators
 from gradcli.trace.attributes import attribute
 from gradcli.trace.builtins import lookup, member, names
+from gradcli.trace.containers import get_item
+from gradcli.trace.containers import key as hashable
 from gradcli.trace.indexing import subscript
 from gradcli.trace.inputs import assigned_names
-from gradcli.trace.mistakes import counted, suggestion, uncallable, wrong_call
+from gradcli.trace.mistakes import suggestion, uncallable, wrong_call
+from gradcli.trace.sentences import class_name, python_errors
 from gradcli.trace.storage import Tensor
 from gradcli.trace.text import formatted
-from gradcli.trace.values import Function, Namespace, Results, Scope, UserFunction, described
+from gradcli.trace.values import (
+    Function,
+    Namespace,
+    Scope,
+    UserFunction,
+    check_size,
+    described,
+    is_numeric_list,
+)
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -61,24 +72,17 @@ def _subscript(tracer: Tracer, e: tree.Subscript) -> Any:
     key = tracer.evaluate(e.index)
     tracer.graph.span = e.span
     if isinstance(value, Node):
-        return subscript(value, key)
-    if isinstance(key, Node) and key.is_index:
-        key = key.__index__()
-    try:
-        return value[key]
-    except (IndexError, KeyError):
-        raise ArgumentFault(_no_item(value, key), e.span) from None
-    except TypeError:
-        raise ArgumentFault(
-            f"{described(value)} cannot be indexed with {described(key)}", e.span
-        ) from None
+        return subscript(value, indices(tracer, key, e.index))
+    return get_item(value, key, e.span)
 
 
-def _no_item(value: Any, key: Any) -> str:
-    if isinstance(value, dict):
-        return f"there is no {key!r}: there are {', '.join(map(repr, value))}"
-    kind = "a tuple" if isinstance(value, Results) else described(value)
-    return f"index {key} is out of range for {kind} of {counted(len(value), 'item')}"
+def indices(tracer: Tracer, key: Any, e: tree.Expression) -> Any:
+    """Return an index of a tensor: a list of numbers in it stands for a tensor."""
+    if isinstance(key, tuple):
+        spread = isinstance(e, tree.TupleDisplay) and len(e.items) == len(key)
+        parts = e.items if isinstance(e, tree.TupleDisplay) and spread else (e,) * len(key)
+        return tuple(indices(tracer, k, part) for k, part in zip(key, parts, strict=True))
+    return tracer.tensor(key, e.span) if key and is_numeric_list(key) else key
 
 
 def _slice(tracer: Tracer, e: tree.Slice) -> slice:
@@ -87,12 +91,7 @@ def _slice(tracer: Tracer, e: tree.Slice) -> slice:
 
 def _call(tracer: Tracer, e: tree.Call) -> Any:
     function = tracer.evaluate(e.function)
-    args: list[Any] = []
-    for argument in e.arguments:
-        if isinstance(argument, tree.Starred):
-            args.extend(tracer.iterate(tracer.evaluate(argument.value)))
-        else:
-            args.append(tracer.evaluate(argument))
+    args = _items(tracer, e.arguments)
     keywords = {k.name: tracer.evaluate(k.value) for k in e.keywords}
     tracer.graph.span = e.span
     if not isinstance(function, Function | UserFunction | np.dtype):
@@ -101,6 +100,8 @@ def _call(tracer: Tracer, e: tree.Call) -> Any:
         if name and not isinstance(function, Namespace):
             what = f"`{name}` is {what}, which"
         raise ArgumentFault(f"{what} cannot be called", e.span, uncallable(function, name))
+    if any(isinstance(x, list | tuple) for x in (*args, *keywords.values())):
+        tracer.lists.written = dict(_written(_operands(tracer, e, args, keywords)))
     try:
         return tracer.call(function, tuple(args), keywords)
     except TypeError as error:
@@ -121,22 +122,37 @@ def _operands(
     found += [(k.value, keywords[k.name]) for k in e.keywords]
     items: list[tuple[tree.Expression, Any]] = []
     for expression, value in found:
+        items.append((expression, value))
         if isinstance(expression, tree.ListDisplay | tree.TupleDisplay) and isinstance(
             value, list | tuple
         ):
             items += zip(expression.items, value, strict=False)
-        else:
-            items.append((expression, value))
     return items
+
+
+def _written(operands: list[tuple[tree.Expression, Any]]) -> Iterator[tuple[int, Span]]:
+    """Yield where the lists among operands are written, by the ids of the lists."""
+    for expression, value in operands:
+        if isinstance(value, list):
+            yield id(value), expression.span
 
 
 def _binary(tracer: Tracer, e: tree.Binary) -> Any:
     left, right = tracer.evaluate(e.left), tracer.evaluate(e.right)
     tracer.graph.span = e.span
     try:
-        return operators.binary(tracer, e.operator, left, right)
+        return operators.binary(tracer, e.operator, *_beside(tracer, e, left, right))
     except ShapeFault as error:
         raise operators.named(tracer, error, [(e.left, left), (e.right, right)]) from None
+
+
+def _beside(tracer: Tracer, e: tree.Binary, left: Any, right: Any) -> tuple[Any, Any]:
+    """Return two operands; beside a tensor, a list stands for one, which has the list's place."""
+    if isinstance(left, list) and isinstance(right, Node):
+        left = tracer.tensor(left, e.left.span)
+    elif isinstance(right, list) and isinstance(left, Node):
+        right = tracer.tensor(right, e.right.span)
+    return left, right
 
 
 def _unary(tracer: Tracer, e: tree.Unary) -> Any:
@@ -191,19 +207,57 @@ def _items(tracer: Tracer, items: tuple[tree.Expression, ...]) -> list[Any]:
     values: list[Any] = []
     for item in items:
         if isinstance(item, tree.Starred):
-            values.extend(tracer.iterate(tracer.evaluate(item.value)))
+            for one in tracer.iterate(tracer.evaluate(item.value)):
+                values.append(one)
+                check_size(len(values))
         else:
             values.append(tracer.evaluate(item))
     return values
 
 
-def _comprehension(tracer: Tracer, e: tree.Comprehension) -> list[Any]:
+def _dictionary(tracer: Tracer, e: tree.DictDisplay) -> dict[Any, Any]:
+    found: dict[Any, Any] = {}
+    for item in e.items:
+        key = None if item.key is None else tracer.evaluate(item.key)
+        value = tracer.evaluate(item.value)
+        with python_errors(item.span):
+            if item.key is not None:
+                found[hashable(key)] = value
+            elif isinstance(value, dict):
+                found.update(value)
+            else:
+                raise TypeError(f"'{class_name(value)}' object is not a mapping")
+        check_size(len(found))
+    return found
+
+
+def _set(tracer: Tracer, e: tree.SetDisplay) -> set[Any]:
+    with python_errors(e.span):
+        return {hashable(x) for x in _items(tracer, e.items)}
+
+
+def _comprehension(tracer: Tracer, e: tree.Comprehension) -> Any:
+    found = _comprehended(tracer, e)
+    if e.kind == "list":
+        return found
+    with python_errors(e.span):
+        if e.kind == "dict":
+            return {hashable(k): v for k, v in found}
+        return {hashable(x) for x in found} if e.kind == "set" else iter(found)
+
+
+def _comprehended(tracer: Tracer, e: tree.Comprehension) -> list[Any]:
     before, tracer.scope = tracer.scope, Scope(tracer.scope, {})
     found: list[Any] = []
 
     def run(clauses: tuple[tree.Clause, ...]) -> None:
         if not clauses:
-            found.append(tracer.evaluate(e.element))
+            if isinstance(e.element, tree.Item):
+                assert e.element.key is not None, "`**` has no `for`"
+                found.append((tracer.evaluate(e.element.key), tracer.evaluate(e.element.value)))
+            else:
+                found.append(tracer.evaluate(e.element))
+            check_size(len(found))
             return
         clause = clauses[0]
         for item in items(tracer, clause.iterable):
@@ -218,6 +272,11 @@ def _comprehension(tracer: Tracer, e: tree.Comprehension) -> list[Any]:
     return found
 
 
+def defaults(tracer: Tracer, parameters: tuple[tree.Parameter, ...]) -> dict[str, Any]:
+    """Return the defaults of a function's parameters: they are evaluated once, where it stands."""
+    return {p.name: tracer.evaluate(p.default) for p in parameters if p.default is not None}
+
+
 EXPRESSIONS: dict[type, Callable[[Tracer, Any], Any]] = {
     tree.Constant: lambda tracer, e: e.value,
     tree.Name: _name,
@@ -225,6 +284,8 @@ EXPRESSIONS: dict[type, Callable[[Tracer, Any], Any]] = {
     tree.Group: lambda tracer, e: tracer.evaluate(e.inner),
     tree.TupleDisplay: lambda tracer, e: tuple(_items(tracer, e.items)),
     tree.ListDisplay: lambda tracer, e: _items(tracer, e.items),
+    tree.DictDisplay: _dictionary,
+    tree.SetDisplay: _set,
     tree.Comprehension: _comprehension,
     tree.Unary: _unary,
     tree.Binary: _binary,
@@ -232,7 +293,7 @@ EXPRESSIONS: dict[type, Callable[[Tracer, Any], Any]] = {
     tree.Boolean: _boolean,
     tree.Conditional: _conditional,
     tree.Lambda: lambda tracer, e: UserFunction(
-        "lambda", e.parameters, e.body, tracer.scope, False
+        "lambda", e.parameters, e.body, tracer.scope, False, defaults(tracer, e.parameters)
     ),
     tree.Attribute: _attribute,
     tree.Subscript: _subscript,

@@ -17,7 +17,7 @@ from gradcli.rule.dtypes import is_differentiable
 from gradcli.rule.rule import number
 from gradcli.rule.signature import Signature
 from gradcli.trace.calls import Args, Keywords
-from gradcli.trace.values import Function, as_node, is_numeric_list, results_of
+from gradcli.trace.values import Function, is_numeric_list, results_of
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -60,8 +60,8 @@ def with_tensors(
 
     def tensor(x: Any) -> Any:
         if is_numeric_list(x) or (isinstance(x, tuple) and is_numeric_list([*x])):
-            return as_node(tracer.graph, x)
-        return as_node(tracer.graph, x) if numbers and number(x) else x
+            return tracer.tensor(x)
+        return tracer.tensor(x) if numbers and number(x) else x
 
     def taken(kind: str, x: Any) -> Any:
         if kind.startswith("tensors"):

@@ -20,28 +20,30 @@ from gradcli.errors import (
     AutogradFault,
     GradcliError,
     LimitFault,
+    Span,
     SyntaxFault,
 )
 from gradcli.execute import new_graph
 from gradcli.graph import Limits, Node
 from gradcli.ops.shape.joining import unbind
 from gradcli.random import Generator
-from gradcli.rule.dtypes import FLOAT64, DType
+from gradcli.rule.dtypes import FLOAT64, Array, DType
 from gradcli.rule.meta import Meta
 from gradcli.syntax import tree
-from gradcli.trace import operators
+from gradcli.trace import containers, operators
 from gradcli.trace.builtins import lookup
 from gradcli.trace.claims import ClaimRecord
 from gradcli.trace.expressions import EXPRESSIONS
 from gradcli.trace.inputs import free_names
+from gradcli.trace.lists import Lists
 from gradcli.trace.mistakes import UNFORESEEN, counted, outside, unbound, unforeseen
+from gradcli.trace.sentences import class_name, python_errors
 from gradcli.trace.statements import STATEMENTS, assign
 from gradcli.trace.storage import Tensor
-from gradcli.trace.text import text
+from gradcli.trace.text import formatted_value, text
 from gradcli.trace.values import (
     Function,
     Jump,
-    Results,
     Return,
     Scope,
     UserFunction,
@@ -104,6 +106,10 @@ class Tracer:
         self.active: list[Any] = []  # bodies of the functions that are being called
         self.sizes: dict[str, tuple[int, int]] = {}  # named in annotations: the size, the line
         self.libraries: set[str] = set()  # imported: what methods mean differs between them
+        self.lists = Lists(self.graph)
+        self.places: dict[str, Span] = {}  # of the file's names: where they were bound last
+        self.stated: dict[Span, Any] = {}  # values of expressions that stand on their own
+        self.loops = 0  # how many are being run, one in the other
 
     # ---- running -------------------------------------------------------------------------
 
@@ -170,10 +176,27 @@ class Tracer:
         """Return a new leaf with the value that was given for a name."""
         binding = self.options.bindings[name]
         array = to_array(binding.value, self.graph.default_dtype)
-        wanted = requires_grad or binding.parameter or name in self.options.wrt
-        node = self.graph.leaf(array, wanted)
+        return self.leaf(name, array, requires_grad or binding.parameter)
+
+    def leaf(self, name: str, array: Array, requires_grad: bool) -> Node:
+        """Return a new leaf under a name; one that is differentiated by requires a gradient."""
+        node = self.graph.leaf(array, requires_grad or name in self.options.wrt)
         self.graph.names[node.id] = name
         return node
+
+    @property
+    def runs_once(self) -> bool:
+        """Whether the statement that is being run stands in no loop and no function."""
+        return not self.loops and not self.active and self.scope is self.globals
+
+    def tensor(self, value: Any, span: Span | None = None) -> Node:
+        """Return what stands for a value where a tensor is needed: a list's leaf, a constant.
+
+        `span` is where a list is written. Raises: ArgumentFault where no tensor can.
+        """
+        if isinstance(value, list):
+            return self.lists.node(value, span)
+        return as_node(self.graph, value)
 
     def block(self, statements: tuple[tree.Statement, ...]) -> None:
         """Run statements in order."""
@@ -195,6 +218,8 @@ class Tracer:
             return self._call_user(function, args, keywords)
         if isinstance(function, np.dtype):
             return as_node(self.graph, to_array(args[0], dtype=function))
+        if isinstance(function, operators.PLAIN):
+            raise ArgumentFault(f"'{class_name(function)}' object is not callable")
         raise ArgumentFault(f"{described(function)} cannot be called")
 
     def _call_user(
@@ -244,13 +269,13 @@ class Tracer:
                     f"{function.name}() got {problem} argument '{word}'", hint=guess + signature
                 )
             values[word] = value
-        for parameter in function.parameters:
-            if parameter.name not in values:
-                if parameter.default is None:
+        for name in wanted:
+            if name not in values:
+                if name not in function.defaults:
                     raise ArgumentFault(
-                        f"{function.name}() missing argument '{parameter.name}'", hint=signature
+                        f"{function.name}() missing argument '{name}'", hint=signature
                     )
-                values[parameter.name] = self.evaluate(parameter.default)
+                values[name] = function.defaults[name]
         return values
 
     def _signature(self, function: UserFunction) -> str:
@@ -263,14 +288,20 @@ class Tracer:
             if not value.shape:
                 raise ArgumentFault("iteration over a 0-d tensor")
             return unbind(value, dim=0)
-        if isinstance(value, list | tuple | range | Results | str | dict):
+        if isinstance(value, (dict, set, *containers.VIEWS)) or hasattr(value, "__next__"):
+            return _guarded(value)
+        if isinstance(value, containers.SEQUENCES):
             return value
         hint = f"range({value}) counts" if type(value) is int and value >= 0 else None
-        raise ArgumentFault(f"{described(value)} cannot be iterated over", hint=hint)
+        raise ArgumentFault(f"'{class_name(value)}' object is not iterable", hint=hint)
 
     def binary(self, operator: str, left: Any, right: Any) -> Any:
         """Apply an operator to two values."""
         return operators.binary(self, operator, left, right)
+
+    def compare(self, operator: str, left: Any, right: Any) -> Any:
+        """Apply a comparison to two values."""
+        return operators.compare(self, operator, left, right)
 
     def truth(self, value: Any) -> bool:
         """Return the truth of a value: of a tensor with one element, its own.
@@ -301,9 +332,13 @@ class Tracer:
         """The lines that the file has printed."""
         return tuple(self.output.removesuffix("\n").split("\n")) if self.output else ()
 
-    def text(self, value: Any) -> str:
-        """Return a value as `print` shows it."""
-        return text(self, value)
+    def text(self, value: Any, *, quoted: bool = False) -> str:
+        """Return a value as `print` shows it, or as it is shown in a list."""
+        return text(self, value, quoted=quoted)
+
+    def formatted(self, value: Any, form: str) -> str:
+        """Return the text of a value in a format."""
+        return formatted_value(self, value, form)
 
     def afford(self, shape: tuple[int, ...], dtype: DType = FLOAT64) -> None:
         """Check that a tensor is within the limits before it is made.
@@ -341,7 +376,7 @@ class Tracer:
             self.notice(CREATE_GRAPH)
         if self.options.retain_all:
             self.retain_all(root)
-        cotangent = None if gradient is None else as_node(self.graph, gradient)
+        cotangent = None if gradient is None else self.tensor(gradient)
         wanted = () if inputs is None else inputs if isinstance(inputs, tuple | list) else (inputs,)
         autodiff.backward(
             self.graph,
@@ -372,3 +407,16 @@ class Tracer:
     def assign(self, target: tree.Expression, value: Any, *, named: bool = True) -> None:
         """Bind a target: a name, a tuple of targets, an attribute or a subscript."""
         assign(self, target, value, named=named)
+
+
+def _guarded(items: Any) -> Iterator[Any]:
+    """Yield items that must not change on the way, or that are gone through once."""
+    with python_errors():
+        found = iter(items)
+    while True:
+        with python_errors():
+            try:
+                item = next(found)
+            except StopIteration:
+                return
+        yield item

@@ -44,8 +44,6 @@ INSTEAD = {
     "input": "bind values on the command line: -s NAME=…, -p NAME=…, --data FILE",
     "map": "write a list comprehension: [f(x) for x in xs]",
     "filter": "write a list comprehension: [x for x in xs if …]",
-    "dict": "write a tuple or a list",
-    "set": "write a tuple or a list",
     "type": "`x.dtype` and `x.shape` say what a tensor is",
     "isinstance": "`x.dtype` and `x.shape` say what a tensor is",
     "complex": "write 1 + 2j",

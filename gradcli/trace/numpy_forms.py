@@ -18,7 +18,7 @@ from gradcli.rule.signature import Signature
 from gradcli.trace.calls import Args, Keywords, row_function
 from gradcli.trace.creation import CREATION
 from gradcli.trace.forms import Form, as_floats, dims_of, form_function, row_of, with_tensors
-from gradcli.trace.values import Function, as_node, is_numeric_list
+from gradcli.trace.values import Function, is_numeric_list
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -89,7 +89,7 @@ def _at_least(name: str) -> Callable[..., Any]:
     def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
         if keywords or not args:
             raise ArgumentFault(f"{name}() takes arrays", hint=f"the signature is `{name}(*arys)`")
-        found = tuple(row_of(name, as_node(tracer.graph, x)) for x in args)
+        found = tuple(row_of(name, tracer.tensor(x)) for x in args)
         return found if len(found) > 1 else found[0]
 
     return run
@@ -263,7 +263,7 @@ def _full(tracer: Tracer, shape: Any, fill_value: Any, dtype: Any) -> Any:
 
 
 def _full_like(tracer: Tracer, a: Any, fill_value: Any, dtype: Any) -> Any:
-    a = as_node(tracer.graph, a)
+    a = tracer.tensor(a)
     return _full(tracer, a.shape, fill_value, dtype or a.dtype)
 
 
@@ -295,7 +295,7 @@ def _stacked(tracer: Tracer, data: Any) -> Any:
     if isinstance(data, Node):
         return data
     if not _has_node(data):
-        return as_node(tracer.graph, data)
+        return tracer.tensor(data)
     items = [_stacked(tracer, x) for x in data]
     if len({x.shape for x in items}) > 1:
         raise ArgumentFault(
@@ -403,7 +403,7 @@ def numpy_function(name: str) -> Function | None:
 
     def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
         if row in ONE_BY_ONE:
-            arrays = (as_node(tracer.graph, x) if is_numeric_list(x) else x for x in args)
+            arrays = (tracer.tensor(x) if is_numeric_list(x) else x for x in args)
             return function.run(tracer, tuple(arrays), keywords)
         return function.run(tracer, *with_tensors(tracer, signature, args, keywords))
 

@@ -21,16 +21,20 @@ from gradcli.rule.dtypes import is_differentiable
 from gradcli.rule.meta import shown
 from gradcli.rule.rule import number
 from gradcli.syntax import tree
+from gradcli.trace import containers
 from gradcli.trace.indexing import set_item
 from gradcli.trace.mistakes import no_attribute
+from gradcli.trace.sentences import class_name, python_errors, sentence
 from gradcli.trace.storage import Tensor
-from gradcli.trace.values import Function, Results, as_node, described
+from gradcli.trace.strings import percent
+from gradcli.trace.values import Function, Results, check_size, described
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
 
 MAX_BITS = 4096  # of a Python integer: enough for any number a formula has
-MAX_ITEMS = 1_000_000
+# values that are Python's own, of which Python says what is wrong
+PLAIN: tuple[type[Any], ...] = (int, float, complex, type(None), *containers.CONTAINERS)
 
 BINARY = {
     "+": python.add, "-": python.sub, "*": python.mul, "/": python.truediv,
@@ -51,7 +55,11 @@ def binary(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
 
     Raises: ArgumentFault, ShapeFault or DtypeFault where the operands do not fit it.
     """
+    if operator == "%" and isinstance(left, str):
+        with python_errors():
+            return percent(tracer, left, right)
     if isinstance(left, Node) or isinstance(right, Node):
+        left, right = (tracer.tensor(x) if isinstance(x, list) else x for x in (left, right))
         return _on_tensors(operator, left, right)
     _check_size(operator, left, right)
     try:
@@ -66,8 +74,8 @@ def binary(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
             f"the result of `{operator}` is too large for a number",
             hint="a tensor has inf there: write tensor(…)",
         ) from None
-    except TypeError:
-        raise _uncombined(operator, left, right) from None
+    except TypeError as error:
+        raise _uncombined(operator, left, right, error) from None
     except ValueError as error:  # a negative shift
         raise ArgumentFault(f"`{operator}`: {error}") from None
 
@@ -86,20 +94,24 @@ def _on_tensors(operator: str, left: Any, right: Any) -> Any:
     return BINARY[operator](left, right)
 
 
-def _uncombined(operator: str, left: Any, right: Any) -> ArgumentFault:
+def _uncombined(
+    operator: str, left: Any, right: Any, error: TypeError | None = None
+) -> ArgumentFault:
     hint = None
     if left is None or right is None:
         hint = no_attribute(None, "grad")
     elif operator == "^":
         hint = "use `**` for powers"
     elif isinstance(left, list) or isinstance(right, list):
-        hint = "a list in a formula is no tensor: write tensor([...])"
+        hint = "beside a tensor a list stands for one: write tensor([...])"
     elif operator == "@":
         hint = "`*` multiplies by a number"
     elif isinstance(left, str) or isinstance(right, str):
         hint = "f'{value}' makes a text of a value"
     elif operator == ">>" and getattr(left, "name", "") == "print":
         hint = "write `print(…)`"
+    if error is not None and isinstance(left, PLAIN) and isinstance(right, PLAIN):
+        return ArgumentFault(sentence(error), hint=hint)
     return ArgumentFault(
         f"`{operator}` cannot combine {described(left)} and {described(right)}", hint=hint
     )
@@ -119,14 +131,10 @@ def _check_size(operator: str, left: Any, right: Any) -> None:
             raise LimitFault(f"the result of `{operator}` has more than {2 * MAX_BITS} bits")
     elif operator == "*":
         for items, count in ((left, right), (right, left)):
-            if (
-                isinstance(items, str | list | tuple)
-                and isinstance(count, int)
-                and len(items) * count > MAX_ITEMS
-            ):
-                raise LimitFault(
-                    f"a sequence of more than {MAX_ITEMS:,} items", hint="zeros(n) makes a tensor"
-                )
+            if isinstance(items, str | list | tuple) and isinstance(count, int):
+                check_size(len(items) * count)
+    elif operator == "+" and isinstance(left, str | list | tuple) and type(left) is type(right):
+        check_size(len(left) + len(right))
 
 
 def unary(tracer: Tracer, operator: str, value: Any) -> Any:
@@ -145,7 +153,9 @@ def unary(tracer: Tracer, operator: str, value: Any) -> Any:
             )
     try:
         return UNARY[operator](value)
-    except TypeError:
+    except TypeError as error:
+        if isinstance(value, PLAIN):
+            raise ArgumentFault(sentence(error)) from None
         raise ArgumentFault(f"`{operator}` cannot be applied to {described(value)}") from None
 
 
@@ -154,29 +164,22 @@ def compare(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
     if operator in ("is", "is not"):
         return (left is right) == (operator == "is")
     if operator in ("in", "not in"):
-        return _contains(tracer, left, right) == (operator == "in")
+        return containers.contains(tracer, left, right) == (operator == "in")
     if isinstance(left, Node) or isinstance(right, Node):
         if left is None or right is None:
             return operator == "!="
-        if not isinstance(left, Node):
-            left = left if number(left) else as_node(tracer.graph, left)
-        if not isinstance(right, Node):
-            right = right if number(right) else as_node(tracer.graph, right)
+        left, right = (x if isinstance(x, Node) or number(x) else tracer.tensor(x)
+                       for x in (left, right))  # fmt: skip
+    elif (found := containers.compare(tracer, operator, left, right)) is not None:
+        return found
     try:
         return COMPARE[operator](left, right)
-    except TypeError:
+    except TypeError as error:
+        if isinstance(left, PLAIN) and isinstance(right, PLAIN):
+            raise ArgumentFault(sentence(error)) from None
         raise ArgumentFault(
             f"`{operator}` cannot compare {described(left)} and {described(right)}"
         ) from None
-
-
-def _contains(tracer: Tracer, item: Any, container: Any) -> bool:
-    for other in tracer.iterate(container):
-        if isinstance(item, str) and isinstance(container, str):
-            return item in container
-        if tracer.truth(compare(tracer, "==", item, other)):
-            return True
-    return False
 
 
 def named(
@@ -204,12 +207,8 @@ def member_of(tracer: Tracer, value: Any, e: tree.Attribute) -> Any:
     name = e.name
     if isinstance(value, Results) and name in value.names:
         return value.items[value.names.index(name)]
-    if isinstance(value, list) and name in ("append", "extend"):
-        method = getattr(value, name)
-        return Function(name, lambda tr, args, keywords: method(*args))
-    if isinstance(value, dict) and name in ("keys", "values", "items"):
-        found = list(getattr(value, name)())
-        return Function(name, lambda tr, args, keywords: found)
+    if (method := containers.method(value, name)) is not None:
+        return method
     if hasattr(value, "name") and name in ("__name__", "__class__"):
         return value if name == "__class__" else value.name
     if isinstance(value, GradFn) and name == "name":
@@ -219,11 +218,12 @@ def member_of(tracer: Tracer, value: Any, e: tree.Attribute) -> Any:
         return Function(name, lambda tr, args, keywords: total)
     if number(value) and name in ("real", "imag"):
         return getattr(value, name)
-    raise NameFault(
-        f"{described(value)} has no attribute `{name}`",
-        e.name_span,
-        no_attribute(value, name),
-    )
+    hint = no_attribute(value, name)
+    if isinstance(value, PLAIN) and not isinstance(value, Results):
+        raise NameFault(
+            f"'{class_name(value)}' object has no attribute '{name}'", e.name_span, hint
+        )
+    raise NameFault(f"{described(value)} has no attribute `{name}`", e.name_span, hint)
 
 
 def assign_member(tracer: Tracer, target: Any, value: Any) -> None:
@@ -258,13 +258,35 @@ def _assign_item(tracer: Tracer, target: tree.Subscript, value: Any) -> bool:
     """Carry out `x[i] = …` if x is a tensor, a list or a dictionary."""
     owner, key = tracer.evaluate(target.value), tracer.evaluate(target.index)
     tracer.graph.span = target.span
-    if isinstance(owner, list | dict):
-        owner[key] = value
+    if isinstance(owner, PLAIN):
+        containers.set_item(tracer, owner, key, value)
         return True
     if not isinstance(owner, Tensor):
         return False
     set_item(tracer, owner, key, value)
     return True
+
+
+def delete(tracer: Tracer, target: tree.Expression) -> None:
+    """Carry out `del` of a name or an item.
+
+    Raises: NameFault or ArgumentFault, with Python's sentence, where there is none.
+    """
+    while isinstance(target, tree.Group):
+        target = target.inner
+    if isinstance(target, tree.TupleDisplay):
+        for item in target.items:
+            delete(tracer, item)
+    elif isinstance(target, tree.Name):
+        if not dict.__contains__(tracer.scope, target.id):
+            raise NameFault(f"name '{target.id}' is not defined", target.span)
+        del tracer.scope[target.id]
+    elif isinstance(target, tree.Subscript):
+        owner, at = tracer.evaluate(target.value), tracer.evaluate(target.index)
+        tracer.graph.span = target.span
+        containers.delete_item(tracer, owner, at)
+    else:
+        raise SyntaxFault("an attribute cannot be deleted", target.span)
 
 
 def _set_grad(owner: Node, value: Node) -> None:

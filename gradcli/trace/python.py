@@ -12,12 +12,17 @@ from gradcli.ops import FUNCTIONS as ROWS
 from gradcli.rule.rule import number
 from gradcli.rule.signature import Signature
 from gradcli.trace.calls import Args, Keywords, any_node, first_of, only, row_function
-from gradcli.trace.values import Results, described, is_numeric_list
+from gradcli.trace.containers import CONTAINERS, sort, update
+from gradcli.trace.containers import key as hashable
+from gradcli.trace.sentences import class_name, python_errors
+from gradcli.trace.values import Results, check_size, described, is_numeric_list
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
 
-SEQUENCES = (list, tuple, range, Results, str, dict)
+
+def _iterable(x: Any) -> bool:
+    return isinstance(x, CONTAINERS) or hasattr(x, "__next__")
 
 
 def _row(name: str, tracer: Tracer, args: Args, keywords: Keywords) -> Any:
@@ -27,24 +32,16 @@ def _row(name: str, tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     return row_function(ROWS[name], name).run(tracer, args, keywords)
 
 
-def _is_pythons(args: Args, keywords: Keywords, *words: str) -> bool:
-    """Say whether Python's function is called: on a sequence, with no keywords but its own."""
-    return bool(args) and isinstance(args[0], SEQUENCES) and set(keywords) <= set(words)
-
-
 SUM = Signature("sum(iterable: any, start: any = 0)")
 
 
 def _sum(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
-    if not _is_pythons(args, keywords, "start"):
+    if not args or not _iterable(args[0]) or keywords.keys() - {"start"}:
         return _row("sum", tracer, args, keywords)
-    items, total = SUM.bind(args, keywords).values()
+    values, total = SUM.bind(args, keywords).values()
     if isinstance(total, str):
-        raise ArgumentFault("sum() can't sum strings", hint="f'{a}{b}' joins texts")
-    if number(total) and any(isinstance(x, list) for x in items):
-        raise ArgumentFault(
-            "sum of a list of lists", hint="bind it to a name first: x = [[1., 2.]]"
-        )
+        raise ArgumentFault("sum() can't sum strings [use ''.join(seq) instead]")
+    items = list(tracer.iterate(values))
     if number(total) and all(number(x) for x in items):
         return sum(items, total)
     for item in items:
@@ -52,65 +49,51 @@ def _sum(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     return total
 
 
-def _number_of(tracer: Tracer, x: Any) -> Any:
-    """Return what Python compares: of a tensor with one element, its number."""
-    if isinstance(x, Node):
-        tracer.truth(x)  # refuses one with several, in PyTorch's words
-        return item(tracer, x)
-    return tuple(_number_of(tracer, y) for y in x) if isinstance(x, tuple) else x
-
-
-def _keyed(tracer: Tracer, name: str, items: list[Any], key: Any) -> list[Any]:
-    """Return what the items of a sequence are compared by."""
-    keys = items if key is None else [tracer.call(key, (x,), {}) for x in items]
-    found = [_number_of(tracer, k) for k in keys]
-    try:
-        sorted(found)
-    except TypeError:
-        kinds = " and ".join(dict.fromkeys(described(k) for k in keys))
-        raise ArgumentFault(f"{name}() cannot compare {kinds}") from None
-    return found
-
-
-def _extremum(name: str, pick: Any) -> Any:
+def _extremum(name: str, sign: str) -> Any:
     """Make `max` or `min`: Python's gives one of the items, and the gradient goes to that one."""
 
     def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
-        alone = len(args) == 1 and isinstance(args[0], SEQUENCES)
+        alone = len(args) == 1 and _iterable(args[0])
         several = len(args) > 1 and not any_node(args)
-        if not (alone or several) or not set(keywords) <= {"key", "default"}:
+        if not (alone or several) or keywords.keys() - {"key", "default"}:
             return _row(name, tracer, args, keywords)
-        items = list(tracer.iterate(args[0])) if alone else list(args)
         if several and "default" in keywords:
-            raise ArgumentFault(f"{name}() with several arguments takes no default")
-        if not items:
-            if "default" in keywords:
-                return keywords["default"]
-            raise ArgumentFault(f"{name}() of no items", hint="default=… says what it is then")
-        keys = _keyed(tracer, name, items, keywords.get("key"))
-        return items[keys.index(pick(keys))]
+            raise ArgumentFault(
+                f"Cannot specify a default for {name}() with multiple positional arguments"
+            )
+        found, rank, key = None, None, keywords.get("key")
+        items = list(tracer.iterate(args[0]) if alone else args)
+        for i, x in enumerate(items):
+            size = x if key is None else tracer.call(key, (x,), {})
+            if not i or tracer.truth(tracer.compare(sign, size, rank)):
+                found, rank = x, size
+        if not items and "default" not in keywords:
+            raise ArgumentFault(
+                f"{name}() arg is an empty sequence", hint="default=… says what it is then"
+            )
+        return found if items else keywords["default"]
 
     return run
 
 
-SORTED = Signature("sorted(iterable: any, key: any = None, reverse: bool = False)")
+def _quantified(name: str, stops: bool) -> Any:
+    """`any` and `all`: of a tensor operations, of what is no tensor Python's."""
+
+    def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+        if len(args) != 1 or keywords or not _iterable(args[0]):
+            return _row(name, tracer, args, keywords)
+        return any(tracer.truth(x) == stops for x in tracer.iterate(args[0])) == stops
+
+    return run
 
 
 def _sorted(tracer: Tracer, args: Args, keywords: Keywords) -> list[Any]:
-    values, key, reverse = SORTED.bind(args, keywords).values()
-    items = list(tracer.iterate(values))
-    keys = _keyed(tracer, "sorted", items, key)
-    order = sorted(range(len(items)), key=keys.__getitem__, reverse=reverse)
-    return [items[i] for i in order]
-
-
-def _every(name: str, quantifier: Any) -> Any:
-    def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
-        if not _is_pythons(args, keywords) or len(args) > 1:
-            return _row(name, tracer, args, keywords)
-        return quantifier(tracer.truth(x) for x in tracer.iterate(args[0]))
-
-    return run
+    if len(args) != 1:
+        raise ArgumentFault(f"sorted expected 1 argument, got {len(args)}")
+    found = list(tracer.iterate(args[0]))
+    with python_errors():
+        sort(tracer, found, **keywords)
+    return found
 
 
 def _len(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
@@ -119,9 +102,9 @@ def _len(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
         if not x.shape:
             raise ArgumentFault("len() of a 0-d tensor")
         return x.shape[0]
-    if isinstance(x, SEQUENCES):
+    if isinstance(x, CONTAINERS):
         return len(x)
-    raise ArgumentFault(f"{described(x)} has no length")
+    raise ArgumentFault(f"object of type '{class_name(x)}' has no len()")
 
 
 def _range(tracer: Tracer, args: Args, keywords: Keywords) -> range:
@@ -147,8 +130,7 @@ def _cast(kind: Any) -> Any:
     def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
         if not args and not keywords:
             return kind()
-        based = kind is int and (len(args) == 2 or "base" in keywords)
-        if based:
+        if kind is int and (len(args) == 2 or "base" in keywords):
             x, *base = INT.bind(args, keywords).values()
         else:
             x, base = only(args, keywords, kind.__name__), []
@@ -159,14 +141,10 @@ def _cast(kind: Any) -> Any:
                     "unexpected behavior.\nConsider using tensor.detach() first."
                 )
             x = item(tracer, x)
-        if isinstance(x, SEQUENCES) and kind is bool:
-            return bool(len(x))
-        try:
+        if kind is bool:
+            return tracer.truth(x)
+        with python_errors():
             return kind(x, *base)
-        except (TypeError, ValueError, OverflowError):
-            what = repr(x) if isinstance(x, str | int | float | complex) else described(x)
-            what += f" with base {base[0]}" if base else ""
-            raise ArgumentFault(f"{kind.__name__}() cannot convert {what}") from None
 
     return run
 
@@ -190,44 +168,53 @@ def is_nonzero(tracer: Tracer, x: Node) -> bool:
     return bool(x.value)
 
 
-def _zip(tracer: Tracer, args: Args, keywords: Keywords) -> list[Any]:
-    strict = ZIP.bind((), keywords)["strict"]
-    columns = [list(tracer.iterate(x)) for x in args]
-    sizes = [len(c) for c in columns]
-    if strict and len(set(sizes)) > 1:
-        i = next(i for i, n in enumerate(sizes) if n != sizes[0])
-        raise ArgumentFault(
-            f"zip() argument {i + 1} is {'longer' if sizes[i] > sizes[0] else 'shorter'} than "
-            f"argument{f's 1-{i}' if i > 1 else ' 1'}"
-        )
-    return list(zip(*columns, strict=False))
-
-
 ZIP = Signature("zip(strict: bool = False)")
 ENUMERATE = Signature("enumerate(items: any, start: int = 0)")
 
 
-def _enumerate(tracer: Tracer, args: Args, keywords: Keywords) -> list[Any]:
+def _zip(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+    return zip(*(tracer.iterate(x) for x in args), strict=ZIP.bind((), keywords)["strict"])
+
+
+def _enumerate(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     if not keywords:
         first_of(args, "enumerate", "enumerate(items, start=0)")
     start: Any = keywords.get("start", args[1] if len(args) > 1 else 0)
     if not isinstance(start, int):
         raise ArgumentFault(f"enumerate() starts at an integer, not at {described(start)}")
     items, start = ENUMERATE.bind(args, keywords).values()
-    return list(enumerate(tracer.iterate(items), start))
+    return enumerate(tracer.iterate(items), start)
 
 
 def _sequence(kind: Any) -> Any:
     def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
-        if not args and not keywords:
-            return kind()
-        return kind(tracer.iterate(only(args, keywords, kind.__name__)))
+        if len(args) > 1:
+            raise ArgumentFault(f"{kind.__name__} expected at most 1 argument, got {len(args)}")
+        if keywords:
+            raise ArgumentFault(f"{kind.__name__}() takes no keyword arguments")
+        found = []
+        for x in tracer.iterate(args[0]) if args else ():
+            found.append(x)
+            check_size(len(found))
+        with python_errors():
+            return {hashable(x) for x in found} if kind is set else kind(found)
 
     return run
 
 
-def _reversed(tracer: Tracer, args: Args, keywords: Keywords) -> list[Any]:
-    return list(tracer.iterate(only(args, keywords, "reversed")))[::-1]
+def _dict(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+    if len(args) > 1:
+        raise ArgumentFault(f"dict expected at most 1 argument, got {len(args)}")
+    found: dict[Any, Any] = {}
+    with python_errors():
+        update(tracer, found, *args, **keywords)
+    return found
+
+
+def _reversed(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+    x = only(args, keywords, "reversed")
+    with python_errors():
+        return reversed(list(tracer.iterate(x)) if isinstance(x, Node | Results) else x)
 
 
 def _on_numbers(name: str, function: Any) -> Any:
@@ -270,11 +257,13 @@ def _print(tracer: Tracer, args: Args, keywords: Keywords) -> None:
 
 
 PYTHON: dict[str, Any] = {
-    "sum": _sum, "max": _extremum("max", max), "min": _extremum("min", min), "len": _len,
+    "sum": _sum, "max": _extremum("max", ">"), "min": _extremum("min", "<"), "len": _len,
+    "any": _quantified("any", True), "all": _quantified("all", False), "sorted": _sorted,
+    "set": _sequence(set), "dict": _dict,
+    "repr": lambda tracer, args, keywords: tracer.text(only(args, keywords, "repr"), quoted=True),
     "range": _range, "float": _cast(float), "int": _cast(int), "bool": _cast(bool),
     "str": lambda tracer, args, keywords: tracer.text(only(args, keywords, "str")) if args else "",
     "zip": _zip, "enumerate": _enumerate, "list": _sequence(list), "tuple": _sequence(tuple),
     "reversed": _reversed, "round": _on_numbers("round", round), "print": _print,
-    "abs": _on_numbers("abs", abs), "pow": _pow, "sorted": _sorted, "any": _every("any", any),
-    "all": _every("all", all),
+    "abs": _on_numbers("abs", abs), "pow": _pow,
 }  # fmt: skip

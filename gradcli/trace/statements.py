@@ -13,20 +13,15 @@ from gradcli.syntax import tree
 from gradcli.trace import operators
 from gradcli.trace.annotations import annotated
 from gradcli.trace.claims import claim
-from gradcli.trace.expressions import holds, items
+from gradcli.trace.containers import CONTAINERS, augmented
+from gradcli.trace.expressions import defaults, holds, items
 from gradcli.trace.gradmode import GradMode, context, decorated
 from gradcli.trace.imports import import_names
 from gradcli.trace.in_place import change
+from gradcli.trace.operators import PLAIN
+from gradcli.trace.sentences import class_name, python_errors
 from gradcli.trace.storage import Tensor
-from gradcli.trace.values import (
-    Jump,
-    Results,
-    Return,
-    UserFunction,
-    as_node,
-    described,
-    is_numeric_list,
-)
+from gradcli.trace.values import Jump, Return, UserFunction, is_numeric_list, to_array
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -37,12 +32,16 @@ def assign(tracer: Tracer, target: tree.Expression, value: Any, *, named: bool =
     while isinstance(target, tree.Group):
         target = target.inner
     if isinstance(target, tree.Name):
-        if named and is_numeric_list(value):
-            value = as_node(tracer.graph, value)
         tracer.scope[target.id] = value
-        if isinstance(value, Node) and named:
+        if not named:
+            return
+        if tracer.scope is tracer.globals:
+            tracer.places[target.id] = target.span
+        if isinstance(value, Node):
             tracer.graph.names.setdefault(value.id, target.id)
             tracer.results.append(Node(tracer.graph, value.id))
+        elif isinstance(value, list):
+            tracer.lists.bind(target.id, value, once=tracer.runs_once)
     elif isinstance(target, tree.TupleDisplay | tree.ListDisplay):
         _unpack(tracer, target, value, named)
     else:
@@ -50,8 +49,8 @@ def assign(tracer: Tracer, target: tree.Expression, value: Any, *, named: bool =
 
 
 def _unpack(tracer: Tracer, target: Any, value: Any, named: bool) -> None:
-    if not isinstance(value, Node | list | tuple | range | Results | str | dict):
-        raise ArgumentFault(f"{described(value)} cannot be unpacked", target.span)
+    if isinstance(value, PLAIN) and not isinstance(value, CONTAINERS):
+        raise ArgumentFault(f"cannot unpack non-iterable {class_name(value)} object", target.span)
     values = list(tracer.iterate(value))
     if len(values) != len(target.items):
         few = len(values) < len(target.items)
@@ -77,18 +76,31 @@ def _assign(tracer: Tracer, s: tree.Assign) -> None:
 
 
 def _overridden(tracer: Tracer, target: tree.Name, value: Any) -> Any:
-    """Let a binding from outside replace a leaf that the file makes."""
-    if target.id not in tracer.options.bindings or target.id in tracer.scope:
+    """Let a binding from outside replace a leaf that the file makes, or a number or a list.
+
+    A number or a list stays one, unless it is to be a parameter or has a dtype of its own.
+    """
+    name, plain = target.id, number(value) or is_numeric_list(value)
+    if name in tracer.scope or not (name in tracer.options.bindings or name in tracer.options.wrt):
         return value
-    is_leaf = number(value) or is_numeric_list(value)
-    if isinstance(value, Node):
-        is_leaf = tracer.graph.ops[value.id] is None
-    if not is_leaf:
+    binding = tracer.options.bindings.get(name)
+    if binding is None:
+        return (
+            tracer.leaf(name, to_array(value, tracer.graph.default_dtype), True) if plain else value
+        )
+    if not plain and not (isinstance(value, Node) and tracer.graph.ops[value.id] is None):
         raise InputFault(
-            f"`{target.id}` is computed by the file, and cannot be bound", target.span,
+            f"`{name}` is computed by the file, and cannot be bound", target.span,
             "only inputs and leaves can be bound",
         )  # fmt: skip
-    return tracer.bound(target.id, isinstance(value, Node) and value.requires_grad)
+    if plain and not binding.parameter and name not in tracer.options.wrt:
+        array = to_array(binding.value, tracer.graph.default_dtype)
+        found = array.tolist()
+        if isinstance(found, list) == isinstance(value, list) and (
+            to_array(found, tracer.graph.default_dtype).dtype == array.dtype
+        ):
+            return found
+    return tracer.bound(name, isinstance(value, Node) and value.requires_grad)
 
 
 def _make_parameter(tracer: Tracer, value: Any) -> None:
@@ -102,6 +114,10 @@ def _make_parameter(tracer: Tracer, value: Any) -> None:
 def _augmented(tracer: Tracer, s: tree.Augmented) -> None:
     left, right = tracer.evaluate(s.target), tracer.evaluate(s.value)
     tracer.graph.span = s.span
+    with python_errors():
+        if augmented(tracer, s.operator, left, right):
+            assign(tracer, s.target, left)
+            return
     try:
         if isinstance(left, Tensor) and s.operator != "@":
             value: Any = change(
@@ -116,8 +132,12 @@ def _augmented(tracer: Tracer, s: tree.Augmented) -> None:
 
 def _expression(tracer: Tracer, s: tree.ExpressionStatement) -> None:
     value = tracer.evaluate(s.value)
-    if isinstance(value, Tensor) and value.is_fresh:
-        tracer.results.append(Node(tracer.graph, value.id))
+    if isinstance(value, Tensor):
+        if value.is_fresh:
+            tracer.results.append(Node(tracer.graph, value.id))
+    elif tracer.scope is tracer.globals:
+        mutable = isinstance(value, list | dict | set)
+        tracer.stated[s.span] = value.copy() if mutable else value
 
 
 def _assert(tracer: Tracer, s: tree.Assert) -> None:
@@ -126,7 +146,8 @@ def _assert(tracer: Tracer, s: tree.Assert) -> None:
 
 
 def _def(tracer: Tracer, s: tree.Def) -> None:
-    function: Any = UserFunction(s.name, s.parameters, s.body, tracer.scope, True)
+    given = defaults(tracer, s.parameters)
+    function: Any = UserFunction(s.name, s.parameters, s.body, tracer.scope, True, given)
     for expression in reversed(s.decorators):
         decorator = tracer.evaluate(expression)
         tracer.graph.span = expression.span
@@ -142,13 +163,17 @@ def _return(tracer: Tracer, s: tree.Return) -> None:
 
 
 def _for(tracer: Tracer, s: tree.For) -> None:
-    for item in items(tracer, s.iterable):
-        assign(tracer, s.target, item, named=False)
-        try:
-            tracer.block(s.body)
-        except Jump as jump:
-            if jump.args[0] == "break":
-                break
+    tracer.loops += 1
+    try:
+        for item in items(tracer, s.iterable):
+            assign(tracer, s.target, item, named=False)
+            try:
+                tracer.block(s.body)
+            except Jump as jump:
+                if jump.args[0] == "break":
+                    break
+    finally:
+        tracer.loops -= 1
 
 
 def _if(tracer: Tracer, s: tree.If) -> None:
@@ -160,6 +185,11 @@ def _with(tracer: Tracer, s: tree.With) -> None:
         for expression in s.contexts:
             stack.enter_context(context(tracer, expression))
         tracer.block(s.body)
+
+
+def _delete(tracer: Tracer, s: tree.Delete) -> None:
+    for target in s.targets:
+        operators.delete(tracer, target)
 
 
 def _flow(tracer: Tracer, s: tree.Flow) -> None:
@@ -179,5 +209,6 @@ STATEMENTS: dict[type, Callable[[Tracer, Any], None]] = {
     tree.For: _for,
     tree.If: _if,
     tree.With: _with,
+    tree.Delete: _delete,
     tree.Flow: _flow,
 }

@@ -6,42 +6,96 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.errors import ArgumentFault, GradcliError
+from gradcli.errors import ArgumentFault, GradcliError, LimitFault
 from gradcli.graph import Node
 from gradcli.syntax import tree
 from gradcli.tensor_text import format_tensor, number_text, tensor_text
-from gradcli.trace.values import Results
+from gradcli.trace.containers import VIEWS
+from gradcli.trace.sentences import class_name, sentence
+from gradcli.trace.strings import check_width
+from gradcli.trace.values import MAX_NESTING, TOO_DEEP, Results
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
 
 
+MAX_LENGTH = 10_000_000
 FORMATS = "for example `.4f` or `.3e` for numbers, `>10` for text"
 
 
 def text(tracer: Tracer, value: Any, *, quoted: bool = False) -> str:
     """Return a value as Python's `str` shows it (`repr` where `quoted`)."""
-    if isinstance(value, Node):
-        graph = value.graph
-        return tensor_text(
-            value.value,
-            requires_grad=value.requires_grad,
-            grad_fn=graph.grad_fn(value.id),
-            default_dtype=graph.default_dtype,
-        )
-    if isinstance(value, np.dtype):
-        return f"torch.{value.name}"
-    if isinstance(value, Results) and value.names:
-        named = zip(value.names, value.items, strict=True)
-        fields = ",\n".join(f"{name}={text(tracer, x)}" for name, x in named)
-        return f"torch.return_types.{value.kind}(\n{fields})"
-    if type(value) in (list, tuple, Results):
-        parts = [text(tracer, x, quoted=True) for x in value]
+    return value if isinstance(value, str) and not quoted else _Text(tracer).of(value)
+
+
+class _Text:
+    """Writes values, and those in them, as Python's `repr` does: what holds itself is `[...]`."""
+
+    def __init__(self, tracer: Tracer) -> None:
+        self.tracer = tracer
+        self.active: list[int] = []  # ids of the containers that are being written
+        self.length = 0
+
+    def of(self, value: Any) -> str:
+        """Return the text of a value.
+
+        Raises: ArgumentFault where it is nested too deeply, LimitFault where it is too long.
+        """
+        if isinstance(value, (list, tuple, dict, set, *VIEWS, Results)):
+            return self._container(value)
+        found = self._single(value)
+        self.length += len(found)
+        if self.length > MAX_LENGTH:
+            raise LimitFault(f"a text of more than {MAX_LENGTH:,} characters")
+        return found
+
+    def _single(self, value: Any) -> str:
+        if isinstance(value, Node):
+            graph = value.graph
+            return tensor_text(
+                value.value,
+                requires_grad=value.requires_grad,
+                grad_fn=graph.grad_fn(value.id),
+                default_dtype=graph.default_dtype,
+            )
+        if isinstance(value, np.dtype):
+            return f"torch.{value.name}"
+        return repr(value)
+
+    def _container(self, value: Any) -> str:
+        if id(value) in self.active:
+            return (
+                "[...]"
+                if isinstance(value, list)
+                else "{...}"
+                if isinstance(value, dict)
+                else "(...)"
+            )
+        if len(self.active) > MAX_NESTING:
+            raise ArgumentFault(TOO_DEEP)
+        if not value and not isinstance(value, (*VIEWS, Results)):
+            return repr(value)
+        self.active.append(id(value))
+        if isinstance(value, dict):
+            parts = [f"{self.of(k)}: {self.of(v)}" for k, v in value.items()]
+        else:
+            parts = [self.of(x) for x in value]
+        self.active.pop()
+        self.length += 2 * len(parts)
+        if isinstance(value, Results) and value.names:
+            named = [f"{n}={p}" for n, p in zip(value.names, parts, strict=True)]
+            fields = ",\n".join(named)
+            return f"torch.return_types.{value.kind}(\n{fields})"
         inside = ", ".join(parts)
         if isinstance(value, list):
             return f"[{inside}]"
+        if isinstance(value, dict | set):
+            return f"{{{inside}}}"
+        if isinstance(value, VIEWS):
+            return f"{type(value).__name__}([{inside}])"
+        if type(value) not in (tuple, Results):
+            return repr(value)
         return f"({inside},)" if len(value) == 1 else f"({inside})"
-    return repr(value) if quoted else str(value)
 
 
 def formatted(tracer: Tracer, e: tree.FormattedString) -> str:
@@ -52,19 +106,26 @@ def formatted(tracer: Tracer, e: tree.FormattedString) -> str:
 def _field(tracer: Tracer, field: tree.Field) -> str:
     value = tracer.evaluate(field.value)
     if field.conversion or (field.label and not field.format):
-        shown = text(tracer, value, quoted=field.conversion != "s")
-        return field.label + format(shown, field.format)
+        value = text(tracer, value, quoted=field.conversion != "s")
     try:
-        if isinstance(value, Node):
-            if not field.format and value.shape:
-                return field.label + text(tracer, value)
-            return field.label + format_tensor(value.value, field.format)
-        if type(value) in (list, tuple) or isinstance(value, Results | np.dtype):
-            value = text(tracer, value)
-        if isinstance(value, int | float | complex):
-            return field.label + number_text(value, field.format)
-        return field.label + format(value, field.format)
+        return field.label + formatted_value(tracer, value, field.format)
     except (TypeError, ValueError) as error:
-        raise ArgumentFault(str(error), field.span, FORMATS) from None
+        raise ArgumentFault(sentence(error), field.span, FORMATS) from None
     except GradcliError as error:
         raise error.at(None, field.span) from None
+
+
+def formatted_value(tracer: Tracer, value: Any, form: str) -> str:
+    """Return the text of a value in a format such as `.4f`.
+
+    Raises: TypeError and ValueError, as Python does, where it has no such format.
+    """
+    check_width(form)
+    if isinstance(value, Node):
+        return format_tensor(value.value, form) if form or not value.shape else text(tracer, value)
+    if isinstance(value, int | float | complex):
+        return number_text(value, form)
+    if form and not isinstance(value, str | np.dtype | Results):
+        kind = class_name(value)
+        raise TypeError(f"unsupported format string passed to {kind}.__format__")
+    return format(text(tracer, value), form)

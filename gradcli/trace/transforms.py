@@ -15,7 +15,7 @@ from gradcli.ops.shape.shapes import stack, zeros_like
 from gradcli.rule.meta import dim_index, shown
 from gradcli.rule.signature import Signature
 from gradcli.trace.derivatives import Args, Keywords, checked, gradient, one, options
-from gradcli.trace.values import Function, Results, UserFunction, as_node, described
+from gradcli.trace.values import Function, Results, UserFunction, described
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -77,7 +77,7 @@ class _Call:
             raise ArgumentFault(
                 f"argnums {i} is out of range: {len(self.args)} arguments are given"
             )
-        x = as_node(self.graph, self.args[i])
+        x = self.tracer.tensor(self.args[i])
         if not x.requires_grad:
             values = x.value if x.dtype.kind in "fc" else x.value.astype(self.graph.default_dtype)
             x = self.graph.leaf(values, True)
@@ -299,7 +299,7 @@ def _pushed(tracer: Tracer, y: Node, inputs: tuple[Any, ...], v: Any) -> Any:
             raise AutogradFault(f"got {len(inputs)} inputs and {len(directions)} vectors")
         tangents = {
             checked(x, "an input").id: x.constant(np.ones(x.shape, x.dtype))
-            if d is None else as_node(graph, d)
+            if d is None else tracer.tensor(d)
             for x, d in zip(inputs, directions, strict=True)
         }  # fmt: skip
         for x, direction in zip(inputs, tangents.values(), strict=False):
@@ -369,7 +369,7 @@ def _vmap(tracer: Tracer, args: Args, keywords: Keywords) -> Function:
         axes = tuple(in_axes) if isinstance(in_axes, tuple | list) else (in_axes,) * len(args)
         if len(axes) != len(args):
             raise ArgumentFault(f"vmap: {len(axes)} in_axes for {len(args)} arguments")
-        nodes = [x if d is None else as_node(tracer.graph, x)
+        nodes = [x if d is None else tracer.tensor(x)
                  for x, d in zip(args, axes, strict=True)]  # fmt: skip
         places = [None if d is None else dim_index(d, len(x.shape))
                   for x, d in zip(nodes, axes, strict=True)]  # fmt: skip
@@ -395,7 +395,7 @@ def _stacked(tracer: Tracer, results: list[Any], axes: Any) -> Any:
         several = axes if isinstance(axes, tuple | list) else (axes,) * len(first)
         columns = zip(zip(*results, strict=True), several, strict=True)
         return tuple(_stacked(tracer, list(column), axis) for column, axis in columns)
-    return stack(*(as_node(tracer.graph, x) for x in results), dim=axes)
+    return stack(*(tracer.tensor(x) for x in results), dim=axes)
 
 
 def _itself(tracer: Tracer, args: Args, keywords: Keywords) -> Any:

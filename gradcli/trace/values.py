@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.errors import ArgumentFault
+from gradcli.errors import ArgumentFault, LimitFault
 from gradcli.graph import Graph, Node
 from gradcli.rule.dtypes import FLOAT64, INT64, Array, DType, number_dtype, promote_types
 from gradcli.rule.rule import number
@@ -16,6 +16,12 @@ from gradcli.syntax import tree
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
+
+MAX_DIMENSIONS = 64  # NumPy's limit
+MAX_ITEMS = 1_000_000  # of one list, or characters of one text
+MAX_NESTING = 200  # lists in lists, where something goes through them
+TOO_DEEP = "maximum recursion depth exceeded: a list is nested too deeply, or contains itself"
+MAX_ELEMENTS = 1 << 24  # of nested lists: the same list may be many of the rows
 
 Run = Callable[["Tracer", tuple[Any, ...], dict[str, Any]], Any]
 
@@ -80,15 +86,19 @@ class Jump(Exception):
     """`break` or `continue` on its way to its loop."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class UserFunction:
-    """A `def` or `lambda` of the file, with the names that were known where it stands."""
+    """A `def` or `lambda` of the file, with the names that were known where it stands.
+
+    `defaults` are the values of its parameters' defaults, which are evaluated with the definition.
+    """
 
     name: str
     parameters: tuple[tree.Parameter, ...]
     body: Any  # statements of a def, the expression of a lambda
     scope: dict[str, Any]
     is_def: bool
+    defaults: dict[str, Any]
 
     def __repr__(self) -> str:
         return f"<function {self.name}>"
@@ -161,6 +171,13 @@ def _flattened(data: Any) -> tuple[tuple[int, ...], list[Any]]:
             lengths = [len(x) if isinstance(x, list | tuple | range) else -1 for x in level]
             raise _ragged(lengths, len(shape))
         shape.append(sizes.pop())
+        if len(shape) > MAX_DIMENSIONS:
+            raise ArgumentFault(
+                f"a tensor has at most {MAX_DIMENSIONS} dimensions, and this list is nested deeper",
+                hint="does it contain itself?",
+            )
+        if len(level) * shape[-1] > MAX_ELEMENTS:
+            raise LimitFault(f"nested lists of more than {MAX_ELEMENTS:,} numbers")
         level = [x for row in level for x in row]
     for item in level:
         if isinstance(item, list | tuple):
@@ -185,18 +202,40 @@ def _ragged(lengths: list[int], dim: int) -> ArgumentFault:
 
 
 def is_numeric_list(value: Any) -> bool:
-    """Say whether a value is a non-empty nested list of numbers: a bare list is a tensor."""
-    stack = [value]
-    seen = False
+    """Say whether a value is a non-empty nested list of numbers: it can stand for a tensor."""
+    return isinstance(value, list) and (kinds := _kinds(value)) != set() and kinds <= {"number"}
+
+
+def has_tensors(value: Any) -> bool:
+    """Say whether a tensor is among the items of nested lists and tuples."""
+    return "tensor" in _kinds(value)
+
+
+def _kinds(value: Any) -> set[str]:
+    """Return what nested sequences are made of: numbers, tensors, other things."""
+    stack, seen, kinds = [value], set(), set()
     while stack:
         item = stack.pop()
-        if isinstance(item, list):
-            stack.extend(item)
+        if isinstance(item, list | tuple):
+            if id(item) not in seen:
+                seen.add(id(item))
+                stack.extend(item)
         elif number(item):
-            seen = True
+            kinds.add("number")
         else:
-            return False
-    return seen and isinstance(value, list)
+            kinds.add("tensor" if isinstance(item, Node) else "other")
+    return kinds
+
+
+def check_size(size: int) -> None:
+    """Refuse a container or a text that is about to grow beyond reason.
+
+    Raises: LimitFault.
+    """
+    if size > MAX_ITEMS:
+        raise LimitFault(
+            f"a sequence of more than {MAX_ITEMS:,} items", hint="zeros(n) makes a tensor"
+        )
 
 
 def as_node(graph: Graph, value: Any) -> Node:

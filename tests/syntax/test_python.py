@@ -58,8 +58,10 @@ def ours(node: Any) -> Any:
         return ours(node.inner)
     if isinstance(node, tree.Boolean):
         return flat_boolean(node)
-    if isinstance(node, tree.Comprehension) and not node.is_list:
-        return ("Comprehension", ours(node.element), ours(node.clauses), False)
+    if isinstance(node, tree.Comprehension) and node.kind == "generator":
+        return ("Comprehension", ours(node.element), ours(node.clauses), node.kind)
+    if isinstance(node, tree.Item):
+        return ("Item", ours(node.key), ours(node.value))
     if isinstance(node, tree.Clause):
         return ("Clause", ours(node.target), ours(node.iterable), ours(node.conditions))
     if isinstance(node, tree.Attribute):
@@ -137,10 +139,27 @@ class Python:
         return "ListDisplay", self(n.elts)
 
     def ListComp(self, n: Any) -> Any:
-        return "Comprehension", self(n.elt), tuple(map(self.clause, n.generators)), True
+        return "Comprehension", self(n.elt), tuple(map(self.clause, n.generators)), "list"
 
     def GeneratorExp(self, n: Any) -> Any:
-        return "Comprehension", self(n.elt), tuple(map(self.clause, n.generators)), False
+        return "Comprehension", self(n.elt), tuple(map(self.clause, n.generators)), "generator"
+
+    def SetComp(self, n: Any) -> Any:
+        return "Comprehension", self(n.elt), tuple(map(self.clause, n.generators)), "set"
+
+    def DictComp(self, n: Any) -> Any:
+        item = "Item", self(n.key), self(n.value)
+        return "Comprehension", item, tuple(map(self.clause, n.generators)), "dict"
+
+    def Dict(self, n: Any) -> Any:
+        pairs = zip(n.keys, n.values, strict=True)
+        return "DictDisplay", tuple(("Item", self(key), self(value)) for key, value in pairs)
+
+    def Set(self, n: Any) -> Any:
+        return "SetDisplay", self(n.elts)
+
+    def Delete(self, n: Any) -> Any:
+        return "Delete", self(n.targets)
 
     def clause(self, n: Any) -> Any:
         return "Clause", self(n.target), self(n.iter), self(n.ifs)
@@ -234,7 +253,7 @@ def is_import(node: Any) -> bool:
 def without_generator_places(node: Any) -> Any:
     """Drop the places of generators: Python's take in the brackets of the call around them."""
     if isinstance(node, tuple):
-        if len(node) == 5 and node[0] == "Comprehension" and node[4] is False:
+        if len(node) == 5 and node[0] == "Comprehension" and node[4] == "generator":
             node = (node[0], *node[2:])
         return tuple(map(without_generator_places, node))
     return node
@@ -285,7 +304,9 @@ NUMBERS = st.sampled_from(
 STRINGS = st.sampled_from(
     ["''", '"a\'b"', "'''a\nb'''", r"r'\d\''", r"'\n\x41\u00e9\N{BULLET}\101\q'", "'a' \"b\""]
 )
-ATOMS = NAMES | NUMBERS | STRINGS | st.sampled_from(["None", "True", "False", "...", "()", "[]"])
+ATOMS = (
+    NAMES | NUMBERS | STRINGS | st.sampled_from(["None", "True", "False", "...", "()", "[]", "{}"])
+)
 BINARY = st.sampled_from(
     [
         *[
@@ -337,6 +358,10 @@ def larger(e: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         joined("(", e, ",)"),
         joined("(", e, ", ", e, ")"),
         joined("[", e, ", *", NAMES, "]"),
+        joined("{", e, ", *", NAMES, ",}"),
+        joined("{", e, ": ", e, ", **", NAMES, "}"),
+        joined("{", e, clause, "}"),
+        joined("{", e, ": ", e, clause, "}"),
         joined(e, " if ", e, " else ", e),
         joined("lambda a, c=1: ", e),
         joined("lambda b: ", e),
@@ -367,6 +392,8 @@ SIMPLE = st.one_of(
     ),
     joined("assert ", EXPRESSIONS, ', "no"'),
     joined("return ", EXPRESSIONS),
+    joined("del a, b[", EXPRESSIONS, "]"),
+    st.sampled_from(["del (a, b.c)", "del (a), (b, c)", "del a,", "del (a, b), c"]),
     st.sampled_from(["pass", "break", "continue", "return", "import a.b, c as d"]),
     st.sampled_from(["from a.b import c as d, e", "from a import (b, c,)", "x = 1,"]),
 )
@@ -418,6 +445,9 @@ TOKENS = st.sampled_from(
         ")",
         "[",
         "]",
+        "{",
+        "}",
+        "del",
         ",",
         ":",
         ".",
@@ -475,6 +505,8 @@ def test_no_text_is_accepted_that_python_refuses(text: str) -> None:
         "x = 1if y else 2",
         "for x, in y: pass",
         "with (a): pass",
+        "x = {\n  'a': 1,  # one\n  **b,\n}",
+        "x = {a, *b}; y = {a: {b: {}}, }",
     ],
 )
 def test_layout_is_read_as_python_reads_it(text: str) -> None:

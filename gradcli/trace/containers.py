@@ -1,0 +1,378 @@
+"""Python's lists, tuples, dictionaries, sets and strings: what a file can do with them.
+
+They are Python's own objects, and most of what is done is done by Python's own methods, whose
+sentences are the errors. What would compare items, call a function or go through a tensor is done
+here, as Python's own code cannot: items may be tensors.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from gradcli.errors import ArgumentFault, Span
+from gradcli.graph import Node
+from gradcli.trace import strings
+from gradcli.trace.sentences import class_name, python_errors
+from gradcli.trace.values import MAX_ITEMS, MAX_NESTING, TOO_DEEP, Function, Results, check_size
+
+if TYPE_CHECKING:
+    from gradcli.trace.interpreter import Tracer
+
+Method = Callable[..., Any]
+SEQUENCES: tuple[type[Any], ...] = (list, tuple, range, str, Results)
+VIEWS: tuple[type[Any], ...] = (type({}.keys()), type({}.values()), type({}.items()))
+CONTAINERS: tuple[type[Any], ...] = (*SEQUENCES, dict, set, *VIEWS)
+
+_OF_LENGTHS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+
+
+def key(value: Any) -> Any:
+    """Return what can be looked up in a dictionary or a set.
+
+    Raises: TypeError, as Python does, where it cannot be hashed.
+    """
+    depth, level = 0, [value]
+    while level := [x for item in level if isinstance(item, tuple) for x in item]:
+        depth += 1
+        if depth > MAX_NESTING or len(level) > MAX_ITEMS:
+            raise ArgumentFault(TOO_DEEP)
+    hash(value)
+    return value
+
+
+# ---- comparison ----------------------------------------------------------------------------
+
+
+class _Budget:
+    """How many items one comparison may still look at: lists can hold each other many times."""
+
+    def __init__(self) -> None:
+        self.left = 10 * MAX_ITEMS
+
+    def spend(self, depth: int) -> None:
+        self.left -= 1
+        if depth > MAX_NESTING or self.left < 0:
+            raise ArgumentFault(TOO_DEEP)
+
+
+def is_same(tracer: Tracer, a: Any, b: Any, budget: _Budget | None = None, depth: int = 0) -> bool:
+    """Say whether an item is another one, or equal to it, as Python compares items.
+
+    Raises: ArgumentFault where that is a tensor of several elements.
+    """
+    if a is b:
+        return True
+    if not isinstance(a, list | tuple | dict | Results):
+        return tracer.truth(tracer.compare("==", a, b))
+    return _equal(tracer, a, b, budget or _Budget(), depth)
+
+
+def _equal(tracer: Tracer, a: Any, b: Any, budget: _Budget, depth: int) -> bool:
+    budget.spend(depth)
+    same = partial(is_same, tracer, budget=budget, depth=depth + 1)
+    if isinstance(a, dict) and isinstance(b, dict):
+        return len(a) == len(b) and all(k in b and same(v, b[k]) for k, v in a.items())
+    if isinstance(a, dict) or isinstance(b, dict):
+        return False
+    if isinstance(a, list) != isinstance(b, list) or not isinstance(b, list | tuple | Results):
+        return isinstance(b, Node) and tracer.truth(tracer.compare("==", a, b))
+    return len(a) == len(b) and all(map(same, tuple(a), tuple(b)))
+
+
+def compare(tracer: Tracer, sign: str, left: Any, right: Any) -> bool | None:
+    """Compare two containers; return None where one is no list, tuple or dictionary.
+
+    Raises: ArgumentFault, with Python's sentence, where they have no order.
+    """
+    if not isinstance(left, list | tuple | dict | Results):
+        return None
+    if sign in ("==", "!="):
+        return _equal(tracer, left, right, _Budget(), 0) == (sign == "==")
+    if isinstance(left, dict) or not isinstance(right, list | tuple | Results):
+        return None
+    if isinstance(left, list) != isinstance(right, list):
+        return None
+    return _ordered(tracer, sign, left, right, _Budget(), 0)
+
+
+def _ordered(tracer: Tracer, sign: str, a: Any, b: Any, budget: _Budget, depth: int) -> bool:
+    budget.spend(depth)
+    for x, y in zip(tuple(a), tuple(b), strict=False):
+        if not is_same(tracer, x, y, budget, depth + 1):
+            if isinstance(x, list) and isinstance(y, list):
+                return _ordered(tracer, sign, x, y, budget, depth + 1)
+            return tracer.truth(tracer.compare(sign, x, y))
+    return bool(_OF_LENGTHS[sign](len(a), len(b)))
+
+
+def contains(tracer: Tracer, item: Any, container: Any) -> bool:
+    """Carry out `item in container`.
+
+    Raises: ArgumentFault, with Python's sentence, where that has no meaning.
+    """
+    with python_errors():
+        if isinstance(container, dict | set | type({}.keys())):
+            return key(item) in container
+        if isinstance(container, str | range) and not isinstance(item, Node):
+            return item in container
+        if not isinstance(container, (Node, *CONTAINERS)) and not hasattr(container, "__next__"):
+            raise TypeError(f"argument of type '{class_name(container)}' is not iterable")
+    return any(is_same(tracer, item, other) for other in tracer.iterate(container))
+
+
+class _Sorted:
+    """An item while it is sorted: Python asks for nothing but `<`."""
+
+    __slots__ = ("tracer", "value")
+
+    def __init__(self, tracer: Tracer, value: Any) -> None:
+        self.tracer = tracer
+        self.value = value
+
+    def __lt__(self, other: _Sorted) -> bool:
+        return self.tracer.truth(self.tracer.compare("<", self.value, other.value))
+
+
+def sort(tracer: Tracer, items: list[Any], *, key: Any = None, reverse: Any = False) -> None:
+    """Sort a list in place, as `list.sort` does."""
+
+    def rank(item: Any) -> _Sorted:
+        return _Sorted(tracer, item if key is None else tracer.call(key, (item,), {}))
+
+    items.sort(key=rank, reverse=reverse)
+
+
+# ---- items ---------------------------------------------------------------------------------
+
+
+def get_item(value: Any, at: Any, span: Span | None = None) -> Any:
+    """Return `value[at]`.
+
+    Raises: ArgumentFault, with Python's sentence, where there is no such item.
+    """
+    if isinstance(value, dict):
+        hint = None
+        if len(value) and all(isinstance(k, str) for k in value):
+            hint = f"there are {', '.join(map(repr, list(value)[:20]))}"
+        with python_errors(span, hint):
+            return value[key(at)]
+    if not isinstance(value, SEQUENCES):
+        raise ArgumentFault(f"'{class_name(value)}' object is not subscriptable", span)
+    hint = None
+    if isinstance(at, int):
+        hint = f"it has {len(value)} item{'' if len(value) == 1 else 's'}, counted from 0"
+    with python_errors(span, hint):
+        return value[at]
+
+
+def set_item(tracer: Tracer, owner: Any, at: Any, value: Any) -> None:
+    """Carry out `owner[at] = value` of a list or a dictionary.
+
+    Raises: ArgumentFault, with Python's sentence, where there is no such place.
+    """
+    with python_errors():
+        if isinstance(owner, list):
+            if isinstance(at, slice):
+                value = _items(tracer, value, "can only assign an iterable")
+                check_size(len(owner) + len(value))
+            owner[at] = value
+            tracer.lists.changed(owner)
+        elif isinstance(owner, dict):
+            owner[key(at)] = value
+        else:
+            raise TypeError(f"'{class_name(owner)}' object does not support item assignment")
+
+
+def delete_item(tracer: Tracer, owner: Any, at: Any) -> None:
+    """Carry out `del owner[at]`.
+
+    Raises: ArgumentFault, with Python's sentence, where there is no such item.
+    """
+    with python_errors():
+        if isinstance(owner, dict):
+            del owner[key(at)]
+        elif isinstance(owner, list):
+            del owner[at]
+            tracer.lists.changed(owner)
+        else:
+            raise TypeError(f"'{class_name(owner)}' object doesn't support item deletion")
+
+
+def augmented(tracer: Tracer, operator: str, left: Any, right: Any) -> bool:
+    """Carry out what changes a container in place: `xs += …`, `xs *= 2`, `s |= …`.
+
+    Return whether it does: other operators make a new value.
+    """
+    if isinstance(left, list) and operator == "+":
+        _extend(tracer, left, right)
+        return True
+    if isinstance(left, list) and operator == "*" and isinstance(right, int):
+        check_size(len(left) * right)
+        left *= right
+        tracer.lists.changed(left)
+        return True
+    if isinstance(left, set) and isinstance(right, set) and operator in ("|", "&", "-", "^"):
+        names = {"|": "update", "&": "intersection_update", "-": "difference_update",
+                 "^": "symmetric_difference_update"}  # fmt: skip
+        getattr(left, names[operator])(right)
+        return True
+    if isinstance(left, dict) and operator == "|":
+        update(tracer, left, right)
+        return True
+    return False
+
+
+def _items(tracer: Tracer, value: Any, otherwise: str | None = None) -> list[Any]:
+    """Return the items of a value that can be gone through, in a list of their own."""
+    if otherwise and not isinstance(value, (Node, *CONTAINERS)) and not hasattr(value, "__next__"):
+        raise TypeError(otherwise)
+    found: list[Any] = []
+    for item in tracer.iterate(value):
+        found.append(item)
+        check_size(len(found))
+    return found
+
+
+# ---- methods -------------------------------------------------------------------------------
+
+
+def _extend(tracer: Tracer, xs: list[Any], items: Any) -> None:
+    added = _items(tracer, items)
+    check_size(len(xs) + len(added))
+    xs.extend(added)
+    tracer.lists.changed(xs)
+
+
+def _index(tracer: Tracer, xs: Any, item: Any, start: Any = 0, stop: Any = None) -> int:
+    first, last, _ = slice(start, stop).indices(len(xs))
+    for i in range(first, last):
+        if i < len(xs) and is_same(tracer, xs[i], item):
+            return i
+    if isinstance(xs, list):
+        raise ValueError(f"{tracer.text(item, quoted=True)} is not in list")
+    raise ValueError("tuple.index(x): x not in tuple")
+
+
+def _count(tracer: Tracer, xs: Any, item: Any) -> int:
+    return sum(is_same(tracer, x, item) for x in list(xs))
+
+
+def _remove(tracer: Tracer, xs: list[Any], item: Any) -> None:
+    for i, x in enumerate(xs):
+        if is_same(tracer, x, item):
+            del xs[i]
+            return
+    raise ValueError("list.remove(x): x not in list")
+
+
+def update(tracer: Tracer, d: dict[Any, Any], /, *others: Any, **items: Any) -> None:
+    """Take the items of others over into a dictionary, as `dict.update` does."""
+    pairs: list[Any] = []
+    for other in others:
+        if isinstance(other, dict):
+            pairs += other.items()
+            continue
+        for i, pair in enumerate(_items(tracer, other)):
+            if not isinstance(pair, (Node, *CONTAINERS)):
+                raise TypeError(
+                    f"cannot convert dictionary update sequence element #{i} to a sequence"
+                )
+            both = _items(tracer, pair)
+            if len(both) != 2:
+                raise ValueError(
+                    f"dictionary update sequence element #{i} has length {len(both)}; 2 is required"
+                )
+            pairs.append(both)
+    check_size(len(d) + len(pairs) + len(items))
+    for k, v in pairs:
+        d[key(k)] = v
+    d.update(items)
+
+
+def _own(name: str) -> Method:
+    """Return Python's own method; what it is given is looked up or kept, and not looked into."""
+
+    def method(tracer: Tracer, owner: Any, /, *args: Any, **keywords: Any) -> Any:
+        check_size(len(owner))
+        return getattr(owner, name)(*args, **keywords)
+
+    return method
+
+
+def _keyed(name: str) -> Method:
+    """Return Python's own method, whose first argument is looked up."""
+
+    def method(tracer: Tracer, owner: Any, /, *args: Any) -> Any:
+        check_size(len(owner))
+        return getattr(owner, name)(*map(key, args[:1]), *args[1:])
+
+    return method
+
+
+def _with_items(name: str) -> Method:
+    """Return Python's own method of sets, which goes through what it is given."""
+
+    def method(tracer: Tracer, owner: Any, /, *args: Any) -> Any:
+        given = [[key(x) for x in _items(tracer, arg)] for arg in args]
+        check_size(len(owner) + sum(map(len, given)))
+        return getattr(owner, name)(*given)
+
+    return method
+
+
+CHANGES = ("append", "clear", "insert", "pop", "remove", "reverse", "sort")
+
+METHODS: dict[type, dict[str, Method]] = {
+    list: {
+        **strings.named(_own, "append clear copy insert pop reverse"),
+        "extend": _extend, "index": _index, "count": _count, "remove": _remove, "sort": sort,
+    },
+    tuple: {"index": _index, "count": _count},
+    Results: {"index": _index, "count": _count},
+    range: {"index": _own("index"), "count": _own("count")},
+    dict: {
+        **strings.named(_own, "clear copy items keys values popitem"),
+        **strings.named(_keyed, "get pop setdefault"),
+        "update": update,
+    },
+    set: {
+        **strings.named(_own, "clear copy pop"),
+        **strings.named(_keyed, "add discard remove"),
+        **strings.named(_with_items, "update union intersection difference symmetric_difference "
+                        "issubset issuperset isdisjoint intersection_update difference_update "
+                        "symmetric_difference_update"),
+    },
+    str: strings.METHODS,
+    int: strings.named(strings.own, "bit_length bit_count conjugate"),
+    float: strings.named(strings.own, "is_integer conjugate"),
+    complex: {"conjugate": strings.own("conjugate")},
+}  # fmt: skip
+
+# calls with as few or as many arguments as these would need one of their own: Python words them
+_EXAMPLES: dict[type, Any] = {list: [], tuple: (), Results: (), dict: {}, set: set(), str: "",
+                              range: range(0), int: 0, float: 0.0, complex: 0j}  # fmt: skip
+
+
+def method(value: Any, name: str) -> Function | None:
+    """Return a method of a container as a function of a file, None where it has none."""
+    kind = next((k for k in METHODS if isinstance(value, k)), None)
+    if kind is None or name not in METHODS[kind]:
+        return None
+    run = METHODS[kind][name]
+
+    def called(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        with python_errors():
+            try:
+                result = run(tracer, value, *args, **keywords)
+            except TypeError as error:
+                if f"{run.__name__}()" in str(error):
+                    getattr(_EXAMPLES[kind], name)(*args, **keywords)  # says it in Python's words
+                raise
+        if kind is list and name in CHANGES:
+            tracer.lists.changed(value)
+        return result
+
+    return Function(name, called)

@@ -1,0 +1,36 @@
+"""What Python says of a mistake, as an error of the file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from gradcli.errors import ArgumentFault, Span
+
+# what our classes are called in Python's and PyTorch's sentences
+CLASSES = {"Node": "Tensor", "UserFunction": "function", "Function": "function",
+           "Namespace": "module", "Results": "tuple", "Size": "torch.Size"}  # fmt: skip
+
+
+@contextmanager
+def python_errors(span: Span | None = None, hint: str | None = None) -> Iterator[None]:
+    """Turn what Python raises into an error of the file, with Python's sentence."""
+    try:
+        yield
+    except KeyError as error:
+        raise ArgumentFault(f"KeyError: {error}", span, hint) from None
+    except (TypeError, ValueError, LookupError, RuntimeError, OverflowError) as error:
+        raise ArgumentFault(sentence(error), span, hint) from None
+
+
+def sentence(error: Exception) -> str:
+    """Return what Python says of an error, with the names that our classes have for a file."""
+    words = "|".join(CLASSES)
+    return re.sub(rf"\b({words})\b(?!\()", lambda m: CLASSES[m[0]], str(error))
+
+
+def class_name(value: Any) -> str:
+    """Return the name of a value's class, as Python's sentences have it."""
+    return CLASSES.get(type(value).__name__, type(value).__name__)
