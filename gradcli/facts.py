@@ -19,10 +19,11 @@ from gradcli.inspection import (
     Notice,
     ValueFacts,
 )
-from gradcli.session import Session
+from gradcli.session import TEXT_LENGTH, Session
 from gradcli.trace import Tracer
 from gradcli.trace.claims import ClaimRecord
 from gradcli.trace.sentences import class_name
+from gradcli.trace.text import text
 from gradcli.trace.values import MAX_NESTING, to_array
 
 LABEL_WIDTH = 60  # characters of a label within another
@@ -57,12 +58,12 @@ def _values(tracer: Tracer) -> Iterator[ValueFacts]:
         if type(value) not in PYTHONS or tracer.lists.stands_for_a_leaf(value):
             continue
         try:
-            text, data = tracer.text(value, quoted=True), _data(value)
+            shown, data = text(tracer, value, quoted=True, limit=TEXT_LENGTH), _data(value)
         except GradcliError as error:  # too long, or too deep
-            text, data = error.message, None
+            shown, data = error.message, None
         label = name or tracer.source.snippet(span)
         line = tracer.source.line_of(span)
-        yield ValueFacts(name, label, line, class_name(value), text, data)
+        yield ValueFacts(name, label, line, class_name(value), shown, data)
 
 
 PYTHONS = (int, float, complex, bool, str, list, tuple, dict, set, range, type(None))

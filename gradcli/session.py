@@ -12,10 +12,13 @@ from gradcli.errors import AutogradFault, InputFault, Source
 from gradcli.graph import Graph, Node
 from gradcli.inspection import Array
 from gradcli.rule.dtypes import is_floating
+from gradcli.rule.rule import number
 from gradcli.syntax import parse
 from gradcli.syntax.words import spelled
 from gradcli.trace import Options, Tracer
 from gradcli.trace.values import is_numeric_list
+
+TEXT_LENGTH = 1_000_000  # characters of a number, a list or a text among the facts
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,11 @@ def named(tracer: Tracer, name: str) -> int:
             )
         return value.id
     known = [n for n, v in tracer.scope.items() if isinstance(v, Node) and v.requires_grad]
+    if number(value):
+        raise InputFault(
+            f"`{name}` of {tracer.source.name} is a number, and no tensor",
+            hint=f"-p {name}={value} makes it a parameter",
+        )
     raise InputFault(
         f"{tracer.source.name} has no tensor `{name}`",
         hint=f"there are {', '.join(f'`{n}`' for n in known[:20])}" if known else None,

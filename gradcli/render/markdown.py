@@ -41,7 +41,7 @@ def render(
         *_printed(inspection),
         escape(headline(inspection)),
         "",
-        *(_values(values) if (values := stated(inspection)) else _header(_COLUMNS)),
+        *(_values(values, full) if (values := stated(inspection)) else _header(_COLUMNS)),
         *(_row(node, full, precision) for node in nodes),
         "",
         "<br>".join(escape(text) for text in ["  ".join(legend(nodes)), *notes(inspection)]),
@@ -57,11 +57,12 @@ def _header(columns: tuple[str, ...]) -> Iterator[str]:
     yield "| " + " | ".join("---:" if name in _RIGHT else "---" for name in columns) + " |"
 
 
-def _values(values: Sequence[ValueFacts]) -> Iterator[str]:
+def _values(values: Sequence[ValueFacts], full: bool) -> Iterator[str]:
     """Yield the numbers, lists and texts of a file that has no tensor."""
     yield from _header(COLUMNS)
     for value in values:
         label, line, kind, text = cells(value)
+        text = text if full or len(text) <= _WIDTH else f"{text[: _WIDTH - 1]}…"
         yield f"| {code(label)} | {line} | {kind} | {escape(text)} |"
 
 

@@ -128,7 +128,7 @@ class _Report:
             yield Text()
         elif values := stated(inspection):
             box = _ASCII_RULE if ascii_only else _RULE
-            yield table(values, box, options.max_width, ascii_only=ascii_only)
+            yield table(values, box, options.max_width, ascii_only=ascii_only, full=self.full)
             yield Text()
         for line in filled(legend(nodes, marks), options.max_width):
             yield Text(line, style="dim")

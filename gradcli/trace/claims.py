@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gradcli.errors import GradcliError
 from gradcli.graph import Node
 from gradcli.syntax import tree
 from gradcli.trace import operators
 from gradcli.trace.builtins import close_arguments
 from gradcli.trace.expressions import holds
-from gradcli.trace.values import Function
+from gradcli.trace.values import Function, is_numeric_list, to_array
 
 if TYPE_CHECKING:
     from gradcli.errors import Span
@@ -52,10 +53,13 @@ def claim(tracer: Tracer, s: tree.Assert) -> ClaimRecord:
 
 
 def now(value: Any) -> Any:
-    """Return a value that later changes in place leave alone: tensors become nodes."""
+    """Return a side as it is now, whatever is changed in place further down; None: of no shape."""
     if isinstance(value, Node):
         return Node(value.graph, value.id)
-    return [now(x) for x in value] if isinstance(value, list) else value
+    try:
+        return to_array(value) if is_numeric_list(value) else value
+    except GradcliError:
+        return None
 
 
 def _comparison(

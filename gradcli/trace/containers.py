@@ -50,7 +50,7 @@ class _Budget:
     """How many items one comparison may still look at: lists can hold each other many times."""
 
     def __init__(self) -> None:
-        self.left = 10 * MAX_ITEMS
+        self.left = 2 * MAX_ITEMS
 
     def spend(self, depth: int) -> None:
         self.left -= 1

@@ -138,8 +138,9 @@ class Lists:
         seen: set[int] = set()
         level: list[Any] = [value]
         while level and isinstance(level[0], list | tuple):
-            rows = [x for x in level if isinstance(x, list | tuple) and id(x) not in seen]
-            seen.update(map(id, rows))
+            each = {id(x): x for x in level if isinstance(x, list | tuple)}
+            rows = [x for id, x in each.items() if id not in seen]
+            seen.update(each)
             found += [(id(x), self._changes.get(id(x), (0,))[0]) for x in rows]
             level = [y for x in rows if x and isinstance(x[0], list | tuple) for y in x]
         return tuple(found)

@@ -68,7 +68,7 @@ class _Formatter(string.Formatter):
 
 def _format(tracer: Tracer, text: str, /, *args: Any, **keywords: Any) -> str:
     found = _Formatter(tracer).vformat(text, args, keywords)
-    check_size(len(found))
+    check_size(len(found), "characters")
     return found
 
 
@@ -118,7 +118,7 @@ def percent(tracer: Tracer, text: str, values: Any) -> str:
         found = text % {k: taken(v) for k, v in values.items()}
     else:
         found = text % taken(values)
-    check_size(len(found))
+    check_size(len(found), "characters")
     return found
 
 
@@ -133,7 +133,7 @@ def _join(tracer: Tracer, text: str, items: Any, /) -> str:
     for item in tracer.iterate(items):
         found.append(item)
         size += len(text) + (len(item) if isinstance(item, str) else 0)
-        check_size(size)
+        check_size(size, "characters")
     return text.join(found)
 
 
@@ -151,7 +151,7 @@ def _filled(name: str) -> Callable[..., Any]:
 
     def method(tracer: Tracer, text: str, /, *args: Any, **keywords: Any) -> Any:
         if args and isinstance(args[0], int):
-            check_size(args[0])
+            check_size(args[0], "characters")
         return getattr(text, name)(*args, **keywords)
 
     return method
@@ -159,7 +159,7 @@ def _filled(name: str) -> Callable[..., Any]:
 
 def _replace(tracer: Tracer, text: str, /, *args: Any, **keywords: Any) -> str:
     if len(args) > 1 and isinstance(args[0], str) and isinstance(args[1], str):
-        check_size(len(text) + text.count(args[0]) * len(args[1]))
+        check_size(len(text) + text.count(args[0]) * len(args[1]), "characters")
     return text.replace(*args, **keywords)
 
 

@@ -19,20 +19,24 @@ if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
 
 
-MAX_LENGTH = 10_000_000
+MAX_LENGTH = 4_000_000  # of what one print shows
 FORMATS = "for example `.4f` or `.3e` for numbers, `>10` for text"
 
 
-def text(tracer: Tracer, value: Any, *, quoted: bool = False) -> str:
-    """Return a value as Python's `str` shows it (`repr` where `quoted`)."""
-    return value if isinstance(value, str) and not quoted else _Text(tracer).of(value)
+def text(tracer: Tracer, value: Any, *, quoted: bool = False, limit: int = MAX_LENGTH) -> str:
+    """Return a value as Python's `str` shows it (`repr` where `quoted`).
+
+    Raises: LimitFault where it has more than so many characters.
+    """
+    return value if isinstance(value, str) and not quoted else _Text(tracer, limit).of(value)
 
 
 class _Text:
     """Writes values, and those in them, as Python's `repr` does: what holds itself is `[...]`."""
 
-    def __init__(self, tracer: Tracer) -> None:
+    def __init__(self, tracer: Tracer, limit: int) -> None:
         self.tracer = tracer
+        self.limit = limit
         self.active: list[int] = []  # ids of the containers that are being written
         self.length = 0
 
@@ -45,8 +49,8 @@ class _Text:
             return self._container(value)
         found = self._single(value)
         self.length += len(found)
-        if self.length > MAX_LENGTH:
-            raise LimitFault(f"a text of more than {MAX_LENGTH:,} characters")
+        if self.length > self.limit:
+            raise LimitFault(f"a text of more than {self.limit:,} characters")
         return found
 
     def _single(self, value: Any) -> str:

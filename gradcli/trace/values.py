@@ -21,7 +21,7 @@ MAX_DIMENSIONS = 64  # NumPy's limit
 MAX_ITEMS = 1_000_000  # of one list, or characters of one text
 MAX_NESTING = 200  # lists in lists, where something goes through them
 TOO_DEEP = "maximum recursion depth exceeded: a list is nested too deeply, or contains itself"
-MAX_ELEMENTS = 1 << 24  # of nested lists: the same list may be many of the rows
+MAX_ELEMENTS = 1 << 22  # of nested lists: the same list may be many of the rows
 
 Run = Callable[["Tracer", tuple[Any, ...], dict[str, Any]], Any]
 
@@ -227,12 +227,14 @@ def _kinds(value: Any) -> set[str]:
     return kinds
 
 
-def check_size(size: int) -> None:
-    """Refuse a container or a text that is about to grow beyond reason.
+def check_size(size: int, of: str = "items") -> None:
+    """Refuse a container, or a text `of` characters, that is about to grow beyond reason.
 
     Raises: LimitFault.
     """
     if size > MAX_ITEMS:
+        if of != "items":
+            raise LimitFault(f"a text of more than {MAX_ITEMS:,} {of}")
         raise LimitFault(
             f"a sequence of more than {MAX_ITEMS:,} items", hint="zeros(n) makes a tensor"
         )
