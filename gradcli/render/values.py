@@ -15,6 +15,7 @@ from gradcli.render.words import one_line
 
 COLUMNS = ("name", "line", "type", "value")
 _GAP = 2
+_COMFORT = 30  # what a value wants before a name gives way
 _CAP = 12  # to which a name is shortened where there is little room
 
 
@@ -30,9 +31,9 @@ def table(
     rows = [[one_line(text, ascii_only=ascii_only) for text in cells(v)] for v in values]
     widths = [max(map(cell_len, column)) for column in zip(COLUMNS, *rows, strict=True)]
     room = width - sum(widths[:3]) - 3 * _GAP
-    if room < widths[3]:
+    if room < min(widths[3], _COMFORT):
         widths[0] = min(widths[0], _CAP)
-        widths[3] = max(width - sum(widths[:3]) - 3 * _GAP, 1)
+    widths[3] = max(min(widths[3], width - sum(widths[:3]) - 3 * _GAP), 1)
     found = Table(box=box, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0),
                   header_style="bold")  # fmt: skip
     for name, w in zip(COLUMNS, widths, strict=True):

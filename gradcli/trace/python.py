@@ -54,7 +54,9 @@ def _extremum(name: str, sign: str) -> Any:
 
     def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
         alone = len(args) == 1 and _iterable(args[0])
-        several = len(args) > 1 and not any_node(args)
+        several = len(args) > 1 and (
+            any(isinstance(x, float) for x in args) or not any(isinstance(x, Node) for x in args)
+        )
         if not (alone or several) or keywords.keys() - {"key", "default"}:
             return _row(name, tracer, args, keywords)
         if several and "default" in keywords:

@@ -43,6 +43,9 @@ class Namespace:
 
     path: str
 
+    def __repr__(self) -> str:
+        return f"<module '{self.path}'>"
+
 
 class Results:
     """Several results of one operation, by position and by name.
@@ -101,7 +104,7 @@ class UserFunction:
     defaults: dict[str, Any]
 
     def __repr__(self) -> str:
-        return f"<function {self.name}>"
+        return f"<function {self.name if self.is_def else '<lambda>'}>"
 
 
 class Scope(dict[str, Any]):

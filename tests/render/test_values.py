@@ -33,7 +33,7 @@ def test_the_text_is_reviewed(width: int, golden: Any) -> None:
 
 
 def test_a_long_list_goes_on_below_where_everything_is_asked_for() -> None:
-    text = printed(EVAL["table"](loads(FILE), full=True), 60)
+    text = printed(EVAL["table"](loads(FILE), full=True), 90)
     assert "…" not in text
     assert " 98, 99]" in " ".join(text.split())
 
