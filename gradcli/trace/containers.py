@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from gradcli.errors import ArgumentFault, Span
 from gradcli.graph import Node
 from gradcli.trace import strings
-from gradcli.trace.sentences import class_name, python_errors
+from gradcli.trace.sentences import PYTHONS, class_name, fault, python_errors
 from gradcli.trace.values import MAX_ITEMS, MAX_NESTING, TOO_DEEP, Function, Results, check_size
 
 if TYPE_CHECKING:
@@ -358,19 +358,19 @@ _EXAMPLES: dict[type, Any] = {list: [], tuple: (), Results: (), dict: {}, set: s
 
 def method(value: Any, name: str) -> Function | None:
     """Return a method of a container as a function of a file, None where it has none."""
-    kind = next((k for k in METHODS if isinstance(value, k)), None)
+    kind = next((k for k in type(value).__mro__ if k in METHODS), None)
     if kind is None or name not in METHODS[kind]:
         return None
     run = METHODS[kind][name]
 
     def called(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-        with python_errors():
-            try:
-                result = run(tracer, value, *args, **keywords)
-            except TypeError as error:
-                if f"{run.__name__}()" in str(error):
-                    getattr(_EXAMPLES[kind], name)(*args, **keywords)  # says it in Python's words
-                raise
+        try:
+            result = run(tracer, value, *args, **keywords)
+        except PYTHONS as error:
+            if f"{run.__name__}()" in str(error):  # the arguments are not a method's
+                with python_errors():
+                    getattr(_EXAMPLES[kind], name)(*args, **keywords)
+            raise fault(error) from None
         if kind is list and name in CHANGES:
             tracer.lists.changed(value)
         return result

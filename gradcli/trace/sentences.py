@@ -14,15 +14,22 @@ CLASSES = {"Node": "Tensor", "UserFunction": "function", "Function": "function",
            "Namespace": "module", "Results": "tuple", "Size": "torch.Size"}  # fmt: skip
 
 
+PYTHONS = (TypeError, ValueError, LookupError, RuntimeError, OverflowError)
+
+
+def fault(error: Exception, span: Span | None = None, hint: str | None = None) -> ArgumentFault:
+    """Return what Python raised as an error of the file, with Python's sentence."""
+    text = f"KeyError: {error}" if isinstance(error, KeyError) else sentence(error)
+    return ArgumentFault(text, span, hint)
+
+
 @contextmanager
 def python_errors(span: Span | None = None, hint: str | None = None) -> Iterator[None]:
-    """Turn what Python raises into an error of the file, with Python's sentence."""
+    """Turn what Python raises into an error of the file."""
     try:
         yield
-    except KeyError as error:
-        raise ArgumentFault(f"KeyError: {error}", span, hint) from None
-    except (TypeError, ValueError, LookupError, RuntimeError, OverflowError) as error:
-        raise ArgumentFault(sentence(error), span, hint) from None
+    except PYTHONS as error:
+        raise fault(error, span, hint) from None
 
 
 def sentence(error: Exception) -> str:

@@ -114,8 +114,10 @@ def _make_parameter(tracer: Tracer, value: Any) -> None:
 def _augmented(tracer: Tracer, s: tree.Augmented) -> None:
     left, right = tracer.evaluate(s.target), tracer.evaluate(s.value)
     tracer.graph.span = s.span
-    with python_errors():
-        if augmented(tracer, s.operator, left, right):
+    if isinstance(left, list | dict | set):
+        with python_errors():
+            changed = augmented(tracer, s.operator, left, right)
+        if changed:
             assign(tracer, s.target, left)
             return
     try:
