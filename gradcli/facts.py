@@ -24,7 +24,7 @@ from gradcli.trace import Tracer
 from gradcli.trace.claims import ClaimRecord
 from gradcli.trace.sentences import class_name
 from gradcli.trace.text import text
-from gradcli.trace.values import MAX_NESTING, to_array
+from gradcli.trace.values import to_array
 
 LABEL_WIDTH = 60  # characters of a label within another
 
@@ -69,12 +69,22 @@ def _values(tracer: Tracer) -> Iterator[ValueFacts]:
 PYTHONS = (int, float, complex, bool, str, list, tuple, dict, set, range, type(None))
 
 
-def _data(value: Any, depth: int = 0) -> Any:
-    """Return numbers, texts and lists of them as they are, None for all else."""
-    if isinstance(value, list | tuple) and depth < MAX_NESTING:
-        found = [_data(x, depth + 1) for x in value]
-        return None if any(x is None for x in found) else found
-    return value if isinstance(value, int | float | complex | str) else None
+def _data(value: Any, around: tuple[int, ...] = ()) -> Any:
+    """Return numbers, texts and lists of them as they are, None for all else.
+
+    `around` are the ids of the lists that this one is in: it may be one of them.
+    """
+    if not isinstance(value, list | tuple):
+        return value if isinstance(value, int | float | complex | str) else None
+    if id(value) in around:
+        return None
+    found = []
+    for item in value:
+        data = _data(item, (*around, id(value)))
+        if data is None:
+            return None
+        found.append(data)
+    return found
 
 
 def _shown(graph: Graph, results: list[int]) -> list[int]:

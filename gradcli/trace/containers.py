@@ -8,7 +8,7 @@ here, as Python's own code cannot: items may be tensors.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -143,6 +143,22 @@ def sort(tracer: Tracer, items: list[Any], *, key: Any = None, reverse: Any = Fa
         return _Sorted(tracer, item if key is None else tracer.call(key, (item,), {}))
 
     items.sort(key=rank, reverse=reverse)
+
+
+def guarded(items: Any) -> Iterator[Any]:
+    """Yield items that must not change on the way, or that are gone through once.
+
+    Raises: ArgumentFault, with Python's sentence, where they do change.
+    """
+    found = iter(items)
+    while True:
+        try:
+            item = next(found)
+        except StopIteration:
+            return
+        except PYTHONS as error:
+            raise fault(error) from None
+        yield item
 
 
 # ---- items ---------------------------------------------------------------------------------

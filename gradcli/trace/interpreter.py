@@ -37,7 +37,7 @@ from gradcli.trace.expressions import EXPRESSIONS
 from gradcli.trace.inputs import free_names
 from gradcli.trace.lists import Lists
 from gradcli.trace.mistakes import UNFORESEEN, counted, outside, unbound, unforeseen
-from gradcli.trace.sentences import class_name, python_errors
+from gradcli.trace.sentences import class_name
 from gradcli.trace.statements import STATEMENTS, assign
 from gradcli.trace.storage import Tensor
 from gradcli.trace.text import formatted_value, text
@@ -289,7 +289,7 @@ class Tracer:
                 raise ArgumentFault("iteration over a 0-d tensor")
             return unbind(value, dim=0)
         if isinstance(value, (dict, set, *containers.VIEWS)) or hasattr(value, "__next__"):
-            return _guarded(value)
+            return containers.guarded(value)
         if isinstance(value, containers.SEQUENCES):
             return value
         hint = f"range({value}) counts" if type(value) is int and value >= 0 else None
@@ -407,16 +407,3 @@ class Tracer:
     def assign(self, target: tree.Expression, value: Any, *, named: bool = True) -> None:
         """Bind a target: a name, a tuple of targets, an attribute or a subscript."""
         assign(self, target, value, named=named)
-
-
-def _guarded(items: Any) -> Iterator[Any]:
-    """Yield items that must not change on the way, or that are gone through once."""
-    with python_errors():
-        found = iter(items)
-    while True:
-        with python_errors():
-            try:
-                item = next(found)
-            except StopIteration:
-                return
-        yield item

@@ -135,6 +135,14 @@ def test_a_list_that_holds_itself_prints_as_python_prints_it() -> None:
     )
 
 
+def test_a_list_that_holds_itself_often_ends_somewhere() -> None:
+    found = loads("a = [1]; a.append(a); a.append(a); b = [a, a]; b.append(b)")
+    assert [(v.text, v.data) for v in found.values] == [
+        ("[1, [...], [...]]", None),
+        ("[[1, [...], [...]], [1, [...], [...]], [...]]", None),
+    ]
+
+
 # ---- bindings ------------------------------------------------------------------------------
 
 FILE = "x = [1., 2.]\nw = 3.0\nloss = ((w * tensor(1.) * x)**2).sum()"
