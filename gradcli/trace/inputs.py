@@ -47,6 +47,11 @@ def called_names(program: tree.Program) -> set[str]:
     }
 
 
+def calls(expression: tree.Expression) -> bool:
+    """Say whether a call is in an expression: to evaluate it twice may not be the same."""
+    return any(isinstance(item, tree.Call) for item in _walk((expression,)))
+
+
 def _annotation_names(program: tree.Program) -> set[Span]:
     """Return the places of names inside annotations: those are dtypes and sizes."""
     found: set[Span] = set()

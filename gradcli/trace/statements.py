@@ -18,6 +18,7 @@ from gradcli.trace.expressions import defaults, holds, items
 from gradcli.trace.gradmode import GradMode, context, decorated
 from gradcli.trace.imports import import_names
 from gradcli.trace.in_place import change
+from gradcli.trace.inputs import calls
 from gradcli.trace.operators import PLAIN
 from gradcli.trace.sentences import class_name, python_errors
 from gradcli.trace.storage import Tensor
@@ -111,7 +112,22 @@ def _make_parameter(tracer: Tracer, value: Any) -> None:
         tracer.graph.retained.add(value.id)
 
 
+def _once(tracer: Tracer, target: tree.Expression) -> tree.Expression:
+    """Return an item's target with what a call in it gives: it is read and then written.
+
+    Only of Python's containers: a chain of indices of a tensor is one place.
+    """
+    if not isinstance(target, tree.Subscript) or not calls(target):
+        return target
+    owner = tracer.evaluate(target.value)
+    if not isinstance(owner, CONTAINERS):
+        return target
+    at = tree.Constant(tracer.evaluate(target.index), target.index.span)
+    return tree.Subscript(tree.Constant(owner, target.value.span), at, target.span)
+
+
 def _augmented(tracer: Tracer, s: tree.Augmented) -> None:
+    s = s._replace(target=_once(tracer, s.target))
     left, right = tracer.evaluate(s.target), tracer.evaluate(s.value)
     tracer.graph.span = s.span
     if isinstance(left, list | dict | set):
