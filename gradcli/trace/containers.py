@@ -192,14 +192,21 @@ def set_item(tracer: Tracer, owner: Any, at: Any, value: Any) -> None:
     with python_errors():
         if isinstance(owner, list):
             if isinstance(at, slice):
-                value = _items(tracer, value, "can only assign an iterable")
+                extended = at.step not in (None, 1)
+                value = _items(
+                    tracer,
+                    value,
+                    "must assign iterable to extended slice"
+                    if extended
+                    else "can only assign an iterable",
+                )
                 check_size(len(owner) + len(value))
             owner[at] = value
             tracer.lists.changed(owner)
         elif isinstance(owner, dict):
             owner[key(at)] = value
         else:
-            raise TypeError(f"'{class_name(owner)}' object does not support item assignment")
+            owner[at] = value  # Python says that it cannot
 
 
 def delete_item(tracer: Tracer, owner: Any, at: Any) -> None:
@@ -210,11 +217,9 @@ def delete_item(tracer: Tracer, owner: Any, at: Any) -> None:
     with python_errors():
         if isinstance(owner, dict):
             del owner[key(at)]
-        elif isinstance(owner, list):
+        else:
             del owner[at]
             tracer.lists.changed(owner)
-        else:
-            raise TypeError(f"'{class_name(owner)}' object doesn't support item deletion")
 
 
 def augmented(tracer: Tracer, operator: str, left: Any, right: Any) -> bool:
@@ -286,10 +291,9 @@ def _remove(tracer: Tracer, xs: list[Any], item: Any) -> None:
 
 def update(tracer: Tracer, d: dict[Any, Any], /, *others: Any, **items: Any) -> None:
     """Take the items of others over into a dictionary, as `dict.update` does."""
-    pairs: list[Any] = []
     for other in others:
         if isinstance(other, dict):
-            pairs += other.items()
+            d.update(other)
             continue
         for i, pair in enumerate(_items(tracer, other)):
             if not isinstance(pair, (Node, *CONTAINERS)):
@@ -301,11 +305,9 @@ def update(tracer: Tracer, d: dict[Any, Any], /, *others: Any, **items: Any) -> 
                 raise ValueError(
                     f"dictionary update sequence element #{i} has length {len(both)}; 2 is required"
                 )
-            pairs.append(both)
-    check_size(len(d) + len(pairs) + len(items))
-    for k, v in pairs:
-        d[key(k)] = v
+            d[key(both[0])] = both[1]
     d.update(items)
+    check_size(len(d))
 
 
 def _own(name: str) -> Method:

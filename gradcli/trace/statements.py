@@ -143,6 +143,10 @@ def _augmented(tracer: Tracer, s: tree.Augmented) -> None:
             )
         else:
             value = operators.binary(tracer, s.operator, left, right)
+    except ArgumentFault as error:
+        for sign in (s.operator, f"{s.operator} or pow()"):  # as Python says it of `+`, and of `+=`
+            error.message = error.message.replace(f" for {sign}: ", f" for {s.operator}=: ")
+        raise
     except ShapeFault as error:
         raise operators.named(tracer, error, [(s.target, left), (s.value, right)]) from None
     assign(tracer, s.target, value)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import random
+import re
 import warnings
 from pathlib import Path
 
@@ -64,3 +66,54 @@ def test_what_python_refuses_is_refused_in_its_words(text: str) -> None:
 
 def test_every_snippet_is_there_once() -> None:
     assert len(set(PRINTED + REFUSED)) == len(PRINTED + REFUSED) >= 270
+
+
+# ---- programs drawn at random --------------------------------------------------------------
+
+NAMES = ("a", "b", "c", "d")
+BEGIN = 'a = [1, 2]; b = [a, 3.0]; c = {1: a, "k": [0]}; d = (1, [2])\n'
+END = "\nprint(a, b, c, d)"
+STATEMENTS = """
+V = E; V.append(E); V.extend(E); V += E; V = V + E; V = W * N; V[I] = E; del V[I]; V.insert(N, E)
+V.pop(); V.pop(N); V.remove(E); V.reverse(); V.sort(); V = W[I]; V = W; V = list(W); V = sorted(W)
+print(V == W, V in [W], E in V); print(V < W); print(V.index(E), V.count(E)); V *= N; V[I] += E
+print(max(V), sum(V)); V = [*W, E]; V = [x for x in W]; V.update(E); print(V.get(N)); V.clear()
+print(len(V), bool(V), not W); print(f"{V} {W!r}", str(V)); V.setdefault(N, E); V = tuple(W)
+"""
+INDICES = ("0", "-1", "1", "5", "1:", "::2", "::-1", ":2", "-2:", '"k"')
+ATOMS = ("0", "1", "2", "-1", "1.5", "2.0", "True", "None", "'x'", "'yz'", *NAMES)
+
+
+def program(draw: random.Random) -> str:
+    """Return a program of a few statements, in which every name may be anything."""
+
+    def value(depth: int = 0) -> str:
+        kind = draw.randrange(6)
+        if depth > 1 or kind > 3:
+            return draw.choice(ATOMS)
+        if kind == 3:
+            return f"{{1: {value(depth + 1)}, 'k': {value(depth + 1)}}}"
+        items = ", ".join(value(depth + 1) for _ in range(draw.randrange(4)))
+        return f"tuple([{items}])" if kind == 2 else f"[{items}]"
+
+    def filled(match: re.Match[str]) -> str:
+        if match[0] == "E":
+            return value()
+        return str(draw.choice({"I": INDICES, "N": range(-1, 4)}.get(match[0], NAMES)))
+
+    statements = [s for s in re.split(r"; |\n", STATEMENTS.strip()) if s]
+    drawn = (re.sub(r"\b[VWEIN]\b", filled, draw.choice(statements)) for _ in range(4))
+    return BEGIN + "\n".join(drawn) + END
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_programs_drawn_at_random_do_what_python_does(seed: int) -> None:
+    draw = random.Random(seed)
+    for _ in range(10):
+        text = program(draw)
+        expected, failed = outcome_in_python(text)
+        try:
+            found = "\n".join(loads(text).printed), False
+        except GradcliError as error:
+            found = error.message, True
+        assert found == (expected, failed), text
