@@ -64,6 +64,7 @@ def with_tensors(
         return tracer.tensor(x) if numbers and number(x) else x
 
     def taken(kind: str, x: Any) -> Any:
+        x = list(x) if hasattr(x, "__next__") else x
         if kind.startswith("tensors"):
             several = row_of("unbind", x) if isinstance(x, Node) and x.shape else x
             return [tensor(y) for y in several] if isinstance(several, tuple | list) else x

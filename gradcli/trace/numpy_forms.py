@@ -18,7 +18,7 @@ from gradcli.rule.signature import Signature
 from gradcli.trace.calls import Args, Keywords, row_function
 from gradcli.trace.creation import CREATION
 from gradcli.trace.forms import Form, as_floats, dims_of, form_function, row_of, with_tensors
-from gradcli.trace.values import Function, is_numeric_list
+from gradcli.trace.values import Function, has_tensors, is_numeric_list
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -279,22 +279,16 @@ def _points(name: str) -> Callable[..., Any]:
 
 def _array(tracer: Tracer, data: Any, dtype: Any, copy: Any) -> Any:
     """Make an array; one of tensors is a stack of them, through which gradients pass."""
-    if not _has_node(data):
+    if not has_tensors(data):
         return CREATION["array"](tracer, (data,), {"dtype": dtype})
     found = _stacked(tracer, data)
     return found if dtype is None else row_of("to", found, dtype)
 
 
-def _has_node(data: Any) -> bool:
-    return isinstance(data, Node) or (
-        isinstance(data, list | tuple) and any(_has_node(x) for x in data)
-    )
-
-
 def _stacked(tracer: Tracer, data: Any) -> Any:
     if isinstance(data, Node):
         return data
-    if not _has_node(data):
+    if not has_tensors(data):
         return tracer.tensor(data)
     items = [_stacked(tracer, x) for x in data]
     if len({x.shape for x in items}) > 1:

@@ -27,6 +27,8 @@ def _iterable(x: Any) -> bool:
 
 def _row(name: str, tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     if args and not isinstance(args[0], Node | list) and not any_node((*args, *keywords.values())):
+        if len(args) == 1 and not _iterable(args[0]):
+            raise ArgumentFault(f"'{class_name(args[0])}' object is not iterable")
         given = ", ".join(described(x) for x in args)
         raise ArgumentFault(f"{name}() takes a tensor or a sequence, not {given}")
     return row_function(ROWS[name], name).run(tracer, args, keywords)
