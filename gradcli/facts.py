@@ -204,11 +204,9 @@ def _functions(graph: Graph, root: int | None) -> tuple[FunctionFacts, ...]:
 
 
 def _function(graph: Graph, id: int, next: tuple[int | None, ...]) -> FunctionFacts:
-    op = graph.ops[id]
-    if op is None:
+    if graph.ops[id] is None:
         return FunctionFacts(id, "AccumulateGrad", id, ())
-    name = op.grad_fn_name(graph.operands(id), graph.attrs[id])
-    return FunctionFacts(id, name, id + 1 if graph.is_tuple(id) else id, next)
+    return FunctionFacts(id, graph.function_name(id), id + 1 if graph.is_tuple(id) else id, next)
 
 
 def _claim(source: Source, record: ClaimRecord) -> Claim:

@@ -65,10 +65,16 @@ class Step:
 class Version:
     """How often autograd has seen some memory change; `detach()` shares it, `.data` does not."""
 
-    __slots__ = ("count",)
+    __slots__ = ("count", "span")
 
     def __init__(self) -> None:
         self.count = 0
+        self.span = NOWHERE  # of the last change
+
+    def advance(self, span: Span) -> None:
+        """Count a change that is made at a place."""
+        self.count += 1
+        self.span = span
 
 
 class Change(NamedTuple):
@@ -354,9 +360,14 @@ class Graph:
         """Return the class name of PyTorch's grad_fn, None for a leaf."""
         if self.is_leaf(id):
             return None
-        row = self.producer(id)
+        return self.function_name(self.producer(id))
+
+    def function_name(self, row: int) -> str:
+        """Return PyTorch's class name of the backward function of an operation's row."""
         op = self.ops[row]
         assert op is not None, "a node that is no leaf has an operation"
+        if row in self.in_place and op.in_place:
+            return op.in_place
         return op.grad_fn_name(self.operands(row), self.attrs[row])
 
     def label(self, id: int) -> str:
@@ -429,6 +440,11 @@ class Node(Operators):
         return self.graph.leaf(array)
 
     @property
+    def meta(self) -> Meta:
+        """What is known of it without its values."""
+        return self.graph.metas[self.row]
+
+    @property
     def shape(self) -> Shape:
         return self.graph.metas[self.row].shape
 
@@ -474,6 +490,11 @@ def _size(count: int) -> str:
         if count >= 1 << unit:
             return f"{count / (1 << unit):.3g} {name}"
     return f"{count} bytes"
+
+
+def short_name(grad_fn: str) -> str:
+    """Return the name of a backward function as PyTorch's errors have it: Exp for ExpBackward0."""
+    return grad_fn.replace("Backward", "").removesuffix("0")
 
 
 def _refuse_numbers(op: Primitive, operands: tuple[Any, ...]) -> None:

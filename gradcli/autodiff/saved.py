@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from gradcli.errors import AutogradFault
 from gradcli.execute import apply, compute, new_graph
-from gradcli.graph import OUTPUT, Graph
+from gradcli.graph import OUTPUT, Graph, short_name
 from gradcli.ops.shape.shapes import ones_like, zeros_like
 from gradcli.rule.dtypes import SCALAR_NAMES
 from gradcli.rule.meta import shown
@@ -21,7 +20,6 @@ INFERRED = (
     "to get a normal tensor and use it in autograd, or use `torch.no_grad()` instead of "
     "`torch.inference_mode()`."
 )
-_BACKWARD = re.compile(r"Backward\d*$")
 
 
 def free_saved(graph: Graph, order: Sequence[int], *, retain_graph: bool) -> None:
@@ -30,8 +28,8 @@ def free_saved(graph: Graph, order: Sequence[int], *, retain_graph: bool) -> Non
     Raises: AutogradFault, in PyTorch's words, where an earlier pass has freed one, or where one
     was changed in place.
     """
-    for id in order:
-        if graph.changes:
+    for id in sorted(order, reverse=True):  # as PyTorch goes: what was made last comes first
+        if graph.versions:
             _check_unchanged(graph, id)
         if graph.inferred and not graph.inferred.isdisjoint(saved_rows(graph, id)):
             raise AutogradFault(INFERRED, graph.spans[id])
@@ -55,7 +53,8 @@ def _check_unchanged(graph: Graph, id: int) -> None:
     Raises: AutogradFault, in PyTorch's words, where it was changed in place.
     """
     operands = graph.inputs[id][1:] if id in graph.in_place else graph.inputs[id]
-    written = [i for i in (*operands, id) if i >= 0 and _is_written(graph, i)]
+    tensors = (*operands, *results(graph, id))
+    written = [i for i in tensors if i >= 0 and _is_written(graph, i)]
     if not written:
         return
     saved = saved_rows(graph, id)
@@ -91,7 +90,7 @@ def in_memory(graph: Graph, order: Sequence[int]) -> Callable[[int], Any]:
             if i >= 0 and i not in found and _base(graph, i) in graph.uncounted:
                 found[i] = _now(graph, i)
         stale = [i for i in graph.inputs[id] if i in found] + [id] * (id in found)
-        if stale and saved_rows(graph, id) & set(stale):
+        if stale and _read_rows(graph, id) & set(stale):
             name = next((f"`{graph.names[i]}`" for i in stale if i in graph.names), "what it saved")
             graph.warnings.append((
                 graph.changes[_base(graph, stale[0])].span,
@@ -125,15 +124,19 @@ def _is_written(graph: Graph, id: int) -> bool:
 
 def _changed(graph: Graph, id: int, saved: int) -> AutogradFault:
     base = _base(graph, saved)
-    (version, count), change = graph.versions[base], graph.changes[base]
+    version, count = graph.versions[base]
+    span = graph.changes[base].span if base in graph.changes else version.span
     meta, name = graph.metas[saved], graph.grad_fn(saved)
+    if name and base != saved:
+        name = "AsStrided"  # PyTorch has taken the view again
     what = f"`{graph.names[base]}`" if base in graph.names else "what it reads"
-    made = f", which is output 0 of {_BACKWARD.sub('', name)}," if name else ""
+    position = graph.attrs[saved]["position"] if graph.ops[saved] is OUTPUT else 0
+    made = f", which is output {position} of {short_name(name)}," if name else ""
     return AutogradFault(
         "one of the variables needed for gradient computation has been modified by an inplace "
         f"operation: [torch.{SCALAR_NAMES[meta.dtype.name]}Tensor {shown(meta.shape)}]{made} is at "
         f"version {version.count}; expected version {count} instead.",
-        change.span,
+        span,
         f"change a copy, {what}.clone(), or make a new tensor: `y = y * 2` instead of `y *= 2`"
         if base in graph.names
         else "change a clone(), or make a new tensor: `y = y * 2` instead of `y *= 2`",
@@ -141,8 +144,37 @@ def _changed(graph: Graph, id: int, saved: int) -> AutogradFault:
     )
 
 
+def results(graph: Graph, id: int) -> tuple[int, ...]:
+    """Return the rows of what an operation gives: its own, or one for each of several results."""
+    return tuple(range(id + 1, id + 1 + graph.widths[id])) if graph.is_tuple(id) else (id,)
+
+
 def saved_rows(graph: Graph, id: int) -> set[int]:
-    """Return the rows whose values a row's rules use: PyTorch saves those tensors; -1: a number.
+    """Return the rows that PyTorch saves for an operation's gradient; -1: a number.
+
+    They are those that its rules use, unless its row says otherwise.
+    """
+    op = graph.ops[id]
+    if op is None:
+        return set()
+    if op.in_place and id in graph.in_place:
+        return set(results(graph, id))
+    if not op.saves:
+        return _read_rows(graph, id)
+    known = dict(zip(op.signature.tensors, graph.inputs[id], strict=False))
+    if graph.is_tuple(id):
+        known |= zip(op.outputs, results(graph, id), strict=False)
+    saved: set[int] = set()
+    for name in op.saves:
+        if name == "result":
+            saved.update(results(graph, id))
+        else:  # what is no tensor is saved too, and cannot change
+            saved.add(known.get(name, -1))
+    return saved
+
+
+def _read_rows(graph: Graph, id: int) -> set[int]:
+    """Return the rows whose values a row's rules use; -1: a number.
 
     Found by running the rules once on a scratch graph, and looking at what they read.
     """
@@ -150,31 +182,29 @@ def saved_rows(graph: Graph, id: int) -> set[int]:
     if op is None or op is OUTPUT or op.derivative is None:
         return set()
     inputs = graph.inputs[id]
-
-    def leaf(value: Any) -> Any:
-        if isinstance(value, tuple):
-            return tuple(leaf(v) for v in value)
-        return scratch.leaf(np.asarray(value))
-
     wrapped = op.wraps and op.numbers  # PyTorch makes tensors of the numbers, and saves those
     places: list[int] = []  # of the scratch graph's first rows: what they stand for
 
-    def known(i: int, value: Any) -> Any:
-        made = leaf(value)
-        places.extend([i] * (len(scratch) - len(places)))
-        return made
+    def leaf(i: int, value: Any) -> Any:
+        places.append(i)
+        return scratch.leaf(np.asarray(value))
 
     operands = tuple(
-        known(i, graph.values[i]) if i >= 0
-        else known(-1, graph.scalars[~i]) if wrapped and graph.scalars[~i] is not None
+        leaf(i, graph.values[i]) if i >= 0
+        else leaf(-1, graph.scalars[~i]) if wrapped and graph.scalars[~i] is not None
         else graph.scalars[~i]
         for i in inputs
     )  # fmt: skip
-    y = known(id, graph.values[id])
-    g = leaf(graph.values[id])
+    value = graph.values[id]
+    given = value if graph.is_tuple(id) else (value,)
+    y = tuple(leaf(i, v) for i, v in zip(results(graph, id), given, strict=True))
+    g = tuple(scratch.leaf(np.asarray(v)) for v in given)
+    whole = graph.is_tuple(id)
     for slot, i in enumerate(inputs):
         if i >= 0 and graph.requires_grad[i] and op.derivative.body(slot) is not None:
-            op.derivative.vjp(slot, g, y, operands, graph.attrs[id])
+            op.derivative.vjp(
+                slot, g if whole else g[0], y if whole else y[0], operands, graph.attrs[id]
+            )
     read = {
         i
         for row, inputs in zip(scratch.ops, scratch.inputs, strict=True)

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from gradcli.rule.dtypes import DType
-from gradcli.rule.meta import dim_index, elementwise_meta
+from gradcli.rule.meta import Meta, dim_index, elementwise_meta
 from gradcli.rule.signature import REQUIRED, Signature
 
 Body = Callable[..., Any]
@@ -244,6 +244,8 @@ class Primitive(Row):
     outputs: tuple[str, ...] = ()  # names of several results
     held: Callable[..., Any] | None = None  # mask of the first operand: what its derivative holds
     view: View = ""
+    in_place: str = ""  # its grad_fn in place, where PyTorch has a class of its own for that
+    saves: tuple[str, ...] = ()  # what PyTorch saves for backward, where its rules read others
 
     @property
     def label(self) -> str:
@@ -316,6 +318,8 @@ def elementwise(
     result: str = "same",
     wraps: bool = True,
     view: View = "",
+    in_place: str = "",
+    saves: str = "",
     doc: str = "",
     aliases: str = "",
     kink: str = "",
@@ -334,13 +338,20 @@ def elementwise(
         **_facts(doc, aliases, kink, domain, examples),
         grad_fn=grad_fn,
         forward=forward,
-        meta=elementwise_meta(parameters, result),
+        meta=_as_it_lies if view else elementwise_meta(parameters, result),
         derivative=Elementwise(bodies) if bodies else None,
         wraps=wraps,
         promotes=True,
         numbers=True,
         view=view,
+        in_place=in_place,
+        saves=tuple(saves.split()),
     )
+
+
+def _as_it_lies(a: Any) -> Meta:
+    """Return what is known of a view that shows each element where it lies."""
+    return Meta(a.shape, a.dtype, a.strides)
 
 
 floating = partial(elementwise, result="float")  # integers become floats
@@ -360,6 +371,7 @@ def primitive(
     numbers: bool = False,
     held: Callable[..., Any] | None = None,
     view: View = "",
+    saves: str = "",
     doc: str = "",
     aliases: str = "",
     kink: str = "",
@@ -379,6 +391,7 @@ def primitive(
         outputs=tuple(outputs.split()),
         held=held,
         view=view,
+        saves=tuple(saves.split()),
     )
 
 

@@ -52,9 +52,9 @@ class GradFn:
 # ---- attributes ----------------------------------------------------------------------------
 
 
-def _grad(tracer: Tracer, x: Node) -> Any:
+def _grad(tracer: Tracer, x: Tensor) -> Any:
     graph = x.graph
-    if not graph.is_leaf(x.id) and x.id not in graph.retained:
+    if not x.is_readable or (not graph.is_leaf(x.id) and x.id not in graph.retained):
         tracer.notice(NON_LEAF_GRAD)
         return None
     grad = graph.live.get(x.id)
@@ -102,7 +102,7 @@ def _matrix_transposed(name: str) -> Callable[[Tracer, Node], Any]:
     return attribute
 
 
-ATTRIBUTES: dict[str, Callable[[Tracer, Node], Any]] = {
+ATTRIBUTES: dict[str, Callable[[Tracer, Tensor], Any]] = {
     "grad": _grad,
     "grad_fn": _grad_fn,
     "T": _transposed,
@@ -133,11 +133,11 @@ def _retain_grad(tracer: Tracer, x: Node) -> None:
         x.graph.retained.add(x.id)
 
 
-def _requires_grad(tracer: Tracer, x: Node, requires_grad: bool = True) -> Node:
+def _requires_grad(tracer: Tracer, x: Tensor, requires_grad: bool = True) -> Tensor:
     return set_requires_grad(tracer, x, requires_grad, "floating point dtype")
 
 
-def set_requires_grad(tracer: Tracer, x: Node, requires_grad: bool, allowed: str) -> Node:
+def set_requires_grad(tracer: Tracer, x: Tensor, requires_grad: bool, allowed: str) -> Tensor:
     """Change whether a leaf requires a gradient.
 
     Raises: AutogradFault, in PyTorch's words, for what is no leaf or has no such dtype.
@@ -164,12 +164,12 @@ def _size(tracer: Tracer, x: Node, dim: int | None = None) -> Any:
     return Size(x.shape) if dim is None else x.shape[dim_index(dim, len(x.shape))]
 
 
-def _numpy(tracer: Tracer, x: Node) -> Node:
+def _numpy(tracer: Tracer, x: Tensor) -> Any:
     if x.requires_grad:
         raise AutogradFault(
             "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
         )
-    return x
+    return detach(x).uncount()  # autograd does not see what is written to an array
 
 
 def _tolist(tracer: Tracer, x: Node) -> Any:

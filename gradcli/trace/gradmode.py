@@ -59,8 +59,12 @@ def context(tracer: Tracer, expression: tree.Expression) -> Any:
     )  # fmt: skip
 
 
-def decorated(mode: GradMode, function: Any) -> Function:
-    """Return a function of the file that runs in a mode of its own."""
+def decorated(tracer: Tracer, mode: GradMode, function: Any) -> Function:
+    """Return a function of the file that runs in a mode of its own.
+
+    The file goes on in the mode from before: `@set_grad_enabled(False)` has changed it.
+    """
+    tracer.graph.grad_enabled = mode.before
 
     def run(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         with entered(tracer, mode, tracer.graph.grad_enabled):
@@ -83,7 +87,7 @@ def _mode(name: str, signature: Signature, enabled: bool | None) -> Any:
             if enabled is None:
                 raise ArgumentFault(f"{name}() needs to know whether gradients are recorded",
                                     hint=f"write `@torch.{name}(False)`")  # fmt: skip
-            return decorated(GradMode(name, enabled, before), args[0])
+            return decorated(tracer, GradMode(name, enabled, before), args[0])
         given = signature.bind(args, keywords).get("mode")
         wanted = bool(given) if enabled is None else enabled
         if name == "inference_mode" and given is not None:

@@ -73,9 +73,9 @@ def change(tracer: Tracer, x: Any, compute: Callable[[], Any], others: Args = ()
 def _requires(values: Args) -> bool:
     """Say whether a tensor that requires a gradient is among some values, or in a list of them."""
     return any(
-        x.requires_grad if isinstance(x, Node) else _requires(tuple(x))
+        x.base_requires_grad if isinstance(x, Tensor) else _requires(tuple(x))
         for x in values
-        if isinstance(x, Node | tuple | list | Results)
+        if isinstance(x, Tensor | tuple | list | Results)
     )
 
 

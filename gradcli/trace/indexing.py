@@ -71,19 +71,18 @@ def set_item(tracer: Tracer, x: Tensor, key: Any, value: Any) -> None:
         if isinstance(value, Tensor) and value.is_same(target):
             target.touch()
             return
-        target.check_apart(value)
+        target.check_apart(value, expanded=True)
     if indices:
         target.write(index_put_(target, _of_dtype(value, x), *indices, accumulate=False))
         return
     source = _shortened(value, target.meta.shape)
     if target.steps:
         target.write(source)
-    elif isinstance(source, Node) and source.shape:
+    elif isinstance(source, Node) and (source.shape or not x.shape):
         target.write(copy_in_place(x, source))
     else:
-        if not isinstance(source, Node):
-            source = x.constant(np.asarray(source, x.dtype))
-        target.write(fill_tensor_in_place(x, source))
+        filled = source if isinstance(source, Node) else x.constant(np.asarray(source, x.dtype))
+        target.write(fill_tensor_in_place(x, filled))
 
 
 def _place(x: Tensor, key: Any) -> tuple[Steps, list[Any]]:

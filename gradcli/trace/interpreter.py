@@ -126,7 +126,9 @@ class Tracer:
     def settle(self) -> None:
         """Let every name show what its tensor is in the end, also where it is not read again."""
         for name, value in self.scope.items():
-            if isinstance(value, Tensor) and self.graph.names.setdefault(value.id, name) != name:
+            if not (isinstance(value, Tensor) and value.is_readable):
+                continue
+            if self.graph.names.setdefault(value.id, name) != name:
                 self.graph.aliases.setdefault(value.id, []).append(name)
 
     @contextmanager
@@ -397,9 +399,11 @@ class Tracer:
             if graph.ops[id] is not None and not graph.is_tuple(id):
                 graph.retained.add(id)
 
-    def set_requires_grad(self, x: Node, requires_grad: bool) -> None:
+    def set_requires_grad(self, x: Tensor, requires_grad: bool) -> None:
         """Change whether a leaf requires a gradient."""
         if requires_grad:
+            if not x.requires_grad:
+                x.part()
             self.graph.require_grad(x.id)
         else:
             self.graph.requires_grad[x.id] = False

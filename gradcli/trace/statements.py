@@ -174,7 +174,7 @@ def _def(tracer: Tracer, s: tree.Def) -> None:
         decorator = tracer.evaluate(expression)
         tracer.graph.span = expression.span
         if isinstance(decorator, GradMode):
-            function = decorated(decorator, function)
+            function = decorated(tracer, decorator, function)
         else:
             function = tracer.call(decorator, (function,), {})
     tracer.scope[s.name] = function

@@ -11,12 +11,13 @@ that they came from as values that autograd does not know of.
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from gradcli.errors import ArgumentFault, AutogradFault, DtypeFault, ShapeFault
-from gradcli.graph import NOWHERE, Change, Graph, Node, Version
+from gradcli.graph import NOWHERE, Change, Graph, Node, Version, short_name
 from gradcli.ops.shape.aliases import (
     Step,
     Steps,
@@ -29,7 +30,7 @@ from gradcli.ops.shape.aliases import (
 )
 from gradcli.ops.shape.shapes import detach
 from gradcli.ops.shape.views import copy_in_place
-from gradcli.rule.dtypes import CATEGORY, SCALAR_NAMES, Array, DType, is_complex
+from gradcli.rule.dtypes import CATEGORY, SCALAR_NAMES, Array, DType
 from gradcli.rule.meta import Meta, Shape, strides_of
 from gradcli.rule.rule import Primitive
 
@@ -38,15 +39,14 @@ IN_PLACE_VIEW = (
     "a view of a leaf Variable that requires grad is being used in an in-place operation."
 )
 NO_GRAD_VIEW = (
-    "A view was created in no_grad mode and {} modified inplace with grad mode enabled. Given that "
-    "this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by "
-    "moving both the view and the inplace either both inside the no_grad block (if you don't want "
-    "the inplace to be tracked) or both outside (if you want the inplace to be tracked)."
+    " Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your "
+    "code by moving both the view and the inplace either both inside the no_grad block (if you "
+    "don't want the inplace to be tracked) or both outside (if you want the inplace to be tracked)."
 )
 SEVERAL_VIEWS = (
-    "Output {} of {} is a view and {} modified inplace. This view is the output of a function that "
-    "returns multiple views. Such functions do not allow the output views to be modified inplace. "
-    "You should replace the inplace operation by an out-of-place one."
+    " This view is the output of a function that returns multiple views. Such functions do not "
+    "allow the output views to be modified inplace. You should replace the inplace operation by an "
+    "out-of-place one."
 )
 INFERRED = (
     "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone "
@@ -156,19 +156,29 @@ class Tensor(Node):
     def _read(self, storage: Storage) -> int:
         """Take the value again, after the memory has changed."""
         graph, row = self.graph, storage.current()
+        refused = self.steps and not self.is_readable
+        if refused and graph.grad_enabled:
+            raise self._unwritable("its base or another view of its base has been")
         if self.steps:
-            counted = self.counted != storage.version.count
-            if counted and self.made and graph.requires_grad[row] and graph.grad_enabled:
-                raise self._unwritable("its base or another view of its base has been")
             before = graph.span
             graph.span = before if self.row < 0 else storage.memory.span
+            counted = self.counted != storage.version.count
             with graph.settings("file", self.made != "no_grad"):
                 row = self._again(Node(graph, row), counted)
             graph.span = before
             if self.row >= 0:
                 graph.follow(self.row, row)
-        self.row, self.seen, self.counted = row, storage.memory.clock, storage.version.count
+        if not refused:  # it is asked again where gradients are recorded
+            self.row, self.seen, self.counted = row, storage.memory.clock, storage.version.count
         return row
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether it can be read where gradients are recorded: it, or its base, must not change."""
+        storage = self.storage
+        if storage is None or not self.made or self.counted == storage.version.count:
+            return True
+        return not self.graph.requires_grad[storage.current()]
 
     def _again(self, base: Node, counted: bool) -> int:
         """Return the row of this view of what its base is now.
@@ -193,7 +203,11 @@ class Tensor(Node):
 
     def record(self, op: Primitive, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
         """Append the operation; a view of this tensor shares its memory."""
-        result = self.graph.record(op, operands, attrs)
+        graph = self.graph
+        if op.view == "detached" and graph.grad_enabled and not self.is_readable:
+            with graph.settings(graph.origin, False):  # what is cut off may be read all the same
+                return self.record(op, operands, attrs)
+        result = graph.record(op, operands, attrs)
         if op.view and operands[0] is self:
             if isinstance(result, tuple):
                 for position, part in enumerate(result):
@@ -213,7 +227,7 @@ class Tensor(Node):
         """Lie in the memory of another tensor, from which an operation has just made this one."""
         graph, storage = self.graph, source.held()
         if op.view == "detached":
-            self.storage = Storage(graph, self.row, storage.memory, storage.version, source.same())
+            self.storage = Storage(graph, self.row, storage.memory, storage.version, source.twin())
         else:
             attrs = graph.attrs[graph.producer(self.row)]
             self.storage, self.steps = storage, (*source.steps, Step(op, attrs, position))
@@ -222,18 +236,30 @@ class Tensor(Node):
                 self.made = "no_grad"
         self.seen, self.counted = storage.memory.clock, storage.version.count
 
+    def twin(self) -> Tensor:
+        """Return another handle of the same memory, which stays there whatever becomes of this."""
+        found = Tensor(self.graph, self.row)
+        found.storage, found.steps, found.made = self.held(), self.steps, self.made
+        found.seen, found.counted = self.seen, self.counted
+        return found
+
+    def part(self) -> None:
+        """Take a row of its own, in the same memory, if anything else has this one."""
+        graph, storage = self.graph, self.storage
+        used = any(self.row in inputs for inputs in graph.inputs[self.row + 1 :])
+        if storage is None and not used:
+            return
+        row = graph.leaf(self.value)
+        if storage is not None and self.steps:
+            self.storage = Storage(graph, row.id, storage.memory, storage.version, self.twin())
+            self.seen, self.steps, self.made = storage.memory.clock, (), ""
+        self.cut(row)
+
     def view(self, steps: Steps) -> Place:
         """Return a view that has not been read yet: to be written, it need not be."""
         found = Place(self.graph, -1)
         found.storage, found.steps, found.made = self.held(), (*self.steps, *steps), self.made
         found.seen = -1
-        return found
-
-    def same(self) -> Tensor:
-        """Return another handle on the same value: it stays where it is when this one moves."""
-        found = Tensor(self.graph, self.row)
-        found.storage, found.steps, found.made = self.held(), self.steps, self.made
-        found.seen, found.counted = self.seen, self.counted
         return found
 
     def uncount(self) -> Tensor:
@@ -247,7 +273,9 @@ class Tensor(Node):
         """Take the memory of another tensor instead of its own: `x.data = y`."""
         if not self.steps and other.is_all_of(self):
             return
-        storage = Storage(self.graph, self.id, other.held().memory, Version(), other.same())
+        with self.graph.settings("file", self.graph.grad_enabled and self.is_readable):
+            row = self.id
+        storage = Storage(self.graph, row, other.held().memory, Version(), other.twin())
         storage.take(_detached(other))
         self.storage, self.steps, self.made = storage, (), ""
         self.row, self.seen = storage.row, storage.memory.clock
@@ -274,21 +302,34 @@ class Tensor(Node):
         Raises: AutogradFault and ArgumentFault, in PyTorch's words.
         """
         graph = self.graph
-        base = self.storage.current() if self.storage is not None and self.steps else self.id
+        requires = self.base_requires_grad
+        base = self.storage.row if self.storage is not None and self.steps else self.id
         if base in graph.inferred and not graph.inference:
             raise AutogradFault(INFERRED, hint="use `no_grad()` instead of `inference_mode()`")
-        requires = graph.requires_grad[base]
         if graph.grad_enabled and (requires or others):
             if self.made:
                 raise self._unwritable("is being")
             if requires and graph.ops[base] is None:
                 raise _leaf_fault(IN_PLACE_VIEW if self.steps else IN_PLACE_LEAF)
+            if requires and self.steps and self.row >= 0 and not graph.requires_grad[self.row]:
+                raise AutogradFault(
+                    IN_PLACE_LEAF,
+                    hint="it is a view from before what it shows required a gradient: take it anew",
+                )
         tensor: Tensor | None = self
         while tensor is not None:
             shape, _, strides = tensor.meta
             if strides is not None and overlaps(shape, strides):
                 raise ArgumentFault(SHARED_ELEMENTS)
             tensor = tensor.storage.source if tensor.storage is not None else None
+
+    @property
+    def base_requires_grad(self) -> bool:
+        """Whether a gradient can flow to it, or to what it is a view of."""
+        storage = self.storage
+        return self.graph.requires_grad[
+            self.id if storage is None or not self.steps else storage.current()
+        ]
 
     def is_same(self, other: Tensor) -> bool:
         """Say whether another tensor is this one, or the same view of the same storage."""
@@ -306,10 +347,11 @@ class Tensor(Node):
             and source.storage is other.storage
         )
 
-    def check_apart(self, other: Any) -> None:
+    def check_apart(self, other: Any, *, expanded: bool = False) -> None:
         """Check that an operand of a change in place has no part of what is written.
 
-        Source: `get_overlap_status` of ATen's MemoryOverlap; tensors with gaps pass there too.
+        `expanded`: it is brought to the shape of this tensor before. Source: `get_overlap_status`
+        of ATen's MemoryOverlap; tensors with gaps pass there too.
 
         Raises: ArgumentFault, in PyTorch's words, where it has.
         """
@@ -317,22 +359,29 @@ class Tensor(Node):
             return
         if self.storage.memory is not getattr(other.storage, "memory", None):
             return
+        if expanded and prod(other.meta.shape) != prod(self.meta.shape):
+            return
         mine, theirs = _extent(self), _extent(other)
         if mine is None or theirs is None:
             return
-        same = mine == theirs and strides_of(self.meta) == strides_of(other.meta)
+        same = mine == theirs and _steps(self.meta, expanded) == _steps(other.meta, expanded)
         if not same and mine[0] < theirs[1] and theirs[0] < mine[1]:
             raise ArgumentFault(SHARED_PART, hint="use a copy of the operand: x.clone()")
 
     def _unwritable(self, what: str) -> AutogradFault:
         """Return PyTorch's error for a view that must not be changed, or whose base must not."""
-        if self.made == "no_grad":
-            return AutogradFault(NO_GRAD_VIEW.format(what))
-        op, attrs, position = next(s for s in reversed(self.steps) if s.position is not None)
-        name = op.grad_fn if isinstance(op.grad_fn, str) else op.grad_fn(self, **attrs)
+        several = self.made == "several"
+        if self.row >= 0 and not self.graph.requires_grad[self.row]:
+            which, how = "A view was created in no_grad mode", "inplace with grad mode enabled"
+        else:
+            op, attrs, position = self.steps[-1]
+            name = op.grad_fn if isinstance(op.grad_fn, str) else op.grad_fn(self, **attrs)
+            which = f"Output {position or 0} of {short_name(name)} is a view"
+            which += "" if several else " of a view which was created in no_grad mode"
+            how = "inplace" if several else "inplace with grad mode enabled"
         return AutogradFault(
-            SEVERAL_VIEWS.format(position, name.removesuffix("Backward0"), what),
-            hint="index or slice the tensor instead, or change a clone()",
+            f"{which} and {what} modified {how}." + (SEVERAL_VIEWS if several else NO_GRAD_VIEW),
+            hint="index or slice the tensor instead, or change a clone()" if several else None,
         )
 
     def write(self, source: Any) -> Tensor:
@@ -344,18 +393,19 @@ class Tensor(Node):
         graph, storage = self.graph, self.held()
         base = Node(graph, storage.current())
         new = write_view(base, source, steps=self.steps) if self.steps else source
-        if new.id == base.id:
+        row = new.id  # now: it may be a view of what is going to change
+        if row == base.id:
             return self.touch()
         if base.requires_grad and graph.grad_enabled and not new.requires_grad:
-            new = copy_in_place(base, new)  # an operation without a derivative
+            row = copy_in_place(base, new).id  # an operation without a derivative
         whole = isinstance(source, Node) and source.shape == self.meta.shape
         storage.memory.clock += 1
         storage.memory.span = graph.span
-        storage.version.count += 1
-        if new.requires_grad:
-            storage.hold(new.id)
+        storage.version.advance(graph.span)
+        if graph.requires_grad[row]:
+            storage.hold(row)
         else:
-            storage.take(new.id)
+            storage.take(row)
         _carry_up(storage)
         if not self.steps:
             self.row, self.seen = storage.row, storage.memory.clock
@@ -373,12 +423,12 @@ class Tensor(Node):
     def touch(self) -> Tensor:
         """Count a change that leaves all elements as they are: `x[0] += 1` writes it back again."""
         graph, storage = self.graph, self.held()
-        storage.version.count += 1
+        storage.version.advance(graph.span)
         graph.versions[storage.row] = storage.version, storage.version.count
         return self
 
     def fitting(self, value: Node) -> Node:
-        """Return what an operation in place makes, in this tensor's dtype.
+        """Return what an operation in place makes, in this tensor's dtype and strides.
 
         Raises: ShapeFault, DtypeFault, in PyTorch's words, where it does not fit.
         """
@@ -387,6 +437,8 @@ class Tensor(Node):
                 f"output with shape {list(self.shape)} doesn't match the broadcast shape "
                 f"{list(value.shape)}"
             )
+        graph = self.graph
+        graph.metas[value.id] = graph.metas[value.id]._replace(strides=self.strides)
         if value.dtype == self.dtype:
             return value
         if CATEGORY[value.dtype.kind] > CATEGORY[self.dtype.kind]:
@@ -394,7 +446,6 @@ class Tensor(Node):
                 f"result type {SCALAR_NAMES[value.dtype.name]} can't be cast to the desired output "
                 f"type {SCALAR_NAMES[self.dtype.name]}"
             )
-        graph = self.graph
         graph.metas[value.id] = graph.metas[value.id]._replace(dtype=self.dtype)
         graph.values[value.id] = None
         return value
@@ -431,11 +482,18 @@ def _leaf_fault(message: str) -> AutogradFault:
 
 def _detached(tensor: Tensor) -> int:
     """Return the row of a tensor's value without its history."""
-    graph, id = tensor.graph, tensor.id
-    if not graph.requires_grad[id]:
-        return id
-    with graph.settings("file", graph.grad_enabled):
+    graph = tensor.graph
+    with graph.settings("file", graph.grad_enabled and tensor.is_readable):
+        id = tensor.id
+        if not graph.requires_grad[id]:
+            return id
         return detach(Node(graph, id)).id  # type: ignore[no-any-return]
+
+
+def _steps(meta: Meta, expanded: bool) -> list[int]:
+    """Return strides; of what is expanded, without dimensions that could have been added."""
+    pairs = zip(meta.shape, strides_of(meta), strict=True)
+    return [stride for size, stride in pairs if size != 1 or not expanded]
 
 
 def _extent(tensor: Tensor) -> tuple[int, int] | None:
@@ -446,7 +504,7 @@ def _extent(tensor: Tensor) -> tuple[int, int] | None:
         steps, storage = (*storage.source.steps, *steps), storage.source.storage
     assert storage is not None, "only tensors that share memory are compared"
     meta = tensor.graph.metas[storage.row]
-    if 0 in tensor.meta.shape or is_complex(meta.dtype):
+    if 0 in tensor.meta.shape:
         return None
     places, _ = positions(meta.shape, meta.dtype, steps)
     begin, end = int(places.min()), int(places.max()) + 1

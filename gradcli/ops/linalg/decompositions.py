@@ -212,6 +212,7 @@ def _householder_tangent(ts: Any, y: Any, a: Any, tau: Any) -> Any:
 # fmt: off
 qr = primitive(Derivative, "linalg.qr(A, mode: str = 'reduced')", "LinalgQrBackward0",
     _qr, _qr_meta, _qr_rule, tangent=_qr_tangent, outputs="Q R",
+    saves="Q R",
     doc="A = Q R: orthonormal columns, and an upper triangle",
     kink="none where the first columns are dependent",
     examples="linalg.qr(A).Q; linalg.qr(M.T)[1]; linalg.qr(M.T)[0]; linalg.qr(M).R; "
@@ -227,6 +228,7 @@ householder_product = primitive(Derivative, "linalg.householder_product(input, t
     _householder, _householder_meta,
     lambda g, y, a, tau: _householder_pull(g, y, a, tau)[0],
     lambda g, y, a, tau: _householder_pull(g, y, a, tau)[1], tangent=_householder_tangent,
+    saves="input tau result",
     doc="First columns of a product of reflections, as geqrf gives them", aliases="orgqr",
     examples="linalg.householder_product(A, v); orgqr(M.T, v[:2])")
 

@@ -88,6 +88,7 @@ c2c = primitive(Multilinear, "_fft_c2c(input, dim: dims, normalization: int, for
     doc="Fourier transform of complex numbers, in either direction")
 r2c = primitive(Multilinear, "_fft_r2c(input, dim: dims, normalization: int, onesided: bool)",
     "FftR2CBackward0", _r2c, _r2c_meta, _r2c_rule,
+    saves="input",
     doc="Fourier transform of real numbers, without its mirrored half or with it")
 c2r = primitive(Multilinear,
     "_fft_c2r(input, dim: dims, normalization: int, last_dim_size: int)", "FftC2RBackward0",

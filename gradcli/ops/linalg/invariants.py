@@ -129,6 +129,7 @@ det = primitive(Derivative, "linalg.det(A)", "LinalgDetBackward0",
     np.linalg.det, _number_meta("linalg.det"),
     lambda g, y, a: lift(g) * adjoint(adjugate(a)),
     tangent=lambda ts, y, a: sum_(diagonals(matmul(adjugate(a), ts[0])), dim=(-1,)),
+    saves="A result",
     doc="Determinants of matrices", aliases="det",
     kink="the cofactors where the matrix is singular, where PyTorch 2.13 returns zeros",
     examples="linalg.det(A); det(T); linalg.det(outer(v, v))")

@@ -311,6 +311,7 @@ triangular_solve = primitive(Derivative,
     lambda g, y, b, a, **flags: _triangular_solve_a(g, y, b, a, **flags),
     tangent=lambda ts, y, b, a, **flags: _triangular_solve_tangent(ts, y, b, a, **flags),
     outputs="solution cloned_coefficient",
+    saves="b A solution",
     doc="X in A X = B, where A is triangular, and A",
     examples="triangular_solve(M.T, A).solution; "
     "triangular_solve(M.T, A, upper=False, transpose=True).solution; "
@@ -318,6 +319,7 @@ triangular_solve = primitive(Derivative,
 lstsq_ = primitive(Derivative, "_lstsq(input, b, rcond: number = None)", "LinalgLstsqBackward0",
     _lstsq, _lstsq_meta, _lstsq_a, _lstsq_b, tangent=_lstsq_tangent,
     outputs="solution residuals rank singular_values",
+    saves="input b solution",
     doc="The X for which A X is nearest to B, by least squares")
 # fmt: on
 

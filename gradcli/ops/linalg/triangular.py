@@ -147,6 +147,7 @@ cholesky_solve = primitive(Derivative, "cholesky_solve(B, L, upper: bool = False
     _cholesky_solve, _cholesky_solve_meta,
     lambda g, y, b, a, upper: sum_to(cholesky_solve(g, a, upper=upper), b.shape),
     _cholesky_solve_a, tangent=_cholesky_solve_tangent,
+    saves="B L result",
     doc="X in L Lᴴ X = B",
     kink="0 in the triangle that is not read, where PyTorch 2.13 returns other numbers",
     examples="cholesky_solve(M.T, tril(A)); cholesky_solve(M.T, triu(A), upper=True); "

@@ -88,7 +88,8 @@ flash_attention = primitive(Derivative,
         matmul(_swap(_moved_scores(g, q, k, v, mask, scale, is_causal)), q) * scale,
     lambda g, y, q, k, v, mask, scale, is_causal:
         matmul(_swap(_shares(q, k, mask, scale, is_causal)), g),
-    tangent=_flash_tangent, doc="softmax(q @ k.mT · scale + mask) @ v, in one step")
+    tangent=_flash_tangent, saves="query key value result",
+    doc="softmax(q @ k.mT · scale + mask) @ v, in one step")
 # fmt: on
 
 

@@ -43,6 +43,7 @@ def separable(
     kind: Callable[..., tuple[int, str]],
     taps: Callable[..., list[Taps]],
     doc: str,
+    saves: str = "",
 ) -> tuple[Primitive, Primitive]:
     """Make the row of such a map, and that of its transpose.
 
@@ -66,6 +67,7 @@ def separable(
         meta,
         lambda g, y, a, **attrs: backward(g, size=a.shape, **attrs),
         doc=doc,
+        saves=saves,
     )
     backward = primitive(
         Multilinear,

@@ -78,11 +78,11 @@ avg_pool, avg_pool_backward = separable("avg_pool",
     "kernel_size: sizes, stride: sizes, padding: sizes, ceil_mode: bool, "
     "count_include_pad: bool, divisor_override: int",
     lambda kernel_size, **_: (len(kernel_size), f"AvgPool{len(kernel_size)}DBackward0"),
-    _means, doc="Mean of each window")
+    _means, doc="Mean of each window", saves="input")
 adaptive_avg_pool, adaptive_avg_pool_backward = separable("adaptive_avg_pool",
     "output_size: sizes",
     lambda output_size, **_: (len(output_size), f"AdaptiveAvgPool{len(output_size)}DBackward0"),
-    _adaptive_means, doc="Means of as many windows as asked for")
+    _adaptive_means, doc="Means of as many windows as asked for", saves="input")
 # fmt: on
 
 # ---- maxima --------------------------------------------------------------------------------
@@ -152,6 +152,7 @@ max_pool = primitive(Derivative,
     lambda a, kernel_size, **attrs:
         _maxima(a, _windows(a.shape[-len(kernel_size):], kernel_size, **attrs)),
     _max_meta, _max_rule, tangent=_max_tangent, outputs="values indices",
+    saves="input indices",
     doc="Largest element of each window, and where it is", kink="a tie goes to the first")
 adaptive_max_pool = primitive(Derivative,
     "_adaptive_max_pool(input, output_size: sizes)",
@@ -160,5 +161,6 @@ adaptive_max_pool = primitive(Derivative,
         _adaptive(n, out)
         for n, out in zip(a.shape[-len(output_size):], output_size, strict=True)]),
     _adaptive_max_meta, _max_rule, tangent=_max_tangent, outputs="values indices",
+    saves="input indices",
     doc="Largest elements of as many windows as asked for", kink="a tie goes to the first")
 # fmt: on

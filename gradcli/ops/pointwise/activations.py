@@ -136,11 +136,13 @@ def _hardtanh(a: Any, min_val: float, max_val: float) -> Any:
 threshold = elementwise("threshold(input, threshold: number, value: number)", "ThresholdBackward0",
     lambda a, threshold, value: np.where(a <= threshold, value, a),
     lambda g, y, a, threshold, value: where(le(a, threshold), 0.0, g),
+    in_place="ThresholdBackward1",
     doc="a above the threshold, else a value", kink="0 at the threshold",
     examples="F.threshold(v, 0.1, 0.5)")
 leaky_relu = inexact("leaky_relu(input, negative_slope: number = 0.01)", "LeakyReluBackward0",
     lambda a, negative_slope: np.where(a > 0, a, a * negative_slope),
     lambda g, y, a, negative_slope: where(gt(a, 0), g, g * negative_slope),
+    in_place="LeakyReluBackward1",
     doc="a, or a·slope below 0", kink="the slope at 0")
 prelu_kernel = inexact("_prelu_kernel(input, weight)", "PreluKernelBackward0",
     lambda a, w: np.where(a > 0, a, a * w),
@@ -148,16 +150,17 @@ prelu_kernel = inexact("_prelu_kernel(input, weight)", "PreluKernelBackward0",
     lambda g, y, a, w: where(gt(a, 0), 0.0, g * a), doc="a, or a·w below 0", kink="w at 0")
 rrelu_fixed = inexact("_rrelu(input, slope: number)", "RreluWithNoiseBackward0",
     lambda a, slope: np.where(a > 0, a, a * slope),
-    lambda g, y, a, slope: where(gt(a, 0), g, g * slope), doc="a, or a·slope below 0",
+    lambda g, y, a, slope: where(gt(a, 0), g, g * slope), in_place="RreluWithNoiseBackward1",
+    doc="a, or a·slope below 0",
     examples="F.rrelu(v)")
 elu = inexact(
     "elu(input, alpha: number = 1.0, scale: number = 1.0, input_scale: number = 1.0)",
     "EluBackward0", _elu, _elu_rule,
-    doc="a, or α·(exp(a) - 1) below 0", kink="α at 0")
+    in_place="EluBackward1", doc="a, or α·(exp(a) - 1) below 0", kink="α at 0")
 celu = inexact("celu(input, alpha: number = 1.0)", "CeluBackward0",
     lambda a, alpha: _elu(a, alpha, 1.0, 1 / alpha),
     lambda g, y, a, alpha: _elu_rule(g, y, a, alpha, 1.0, 1 / alpha),
-    doc="a, or α·(exp(a/α) - 1) below 0")
+    in_place="CeluBackward1", doc="a, or α·(exp(a/α) - 1) below 0")
 
 # pieces of lines
 hardtanh = elementwise("hardtanh(input, min_val: number = -1.0, max_val: number = 1.0)",

@@ -147,7 +147,7 @@ pow_number = elementwise("pow.Tensor_Scalar(input, exponent: scalar)", "PowBackw
     lambda a, exponent: _power_of_int(a, exponent),
     lambda g, y, a, exponent:
         zeros_like(a) * g if exponent == 0 else g * (exponent * a ** (exponent - 1)),
-    wraps=False, doc="a to a power that is a number", domain=(POSITIVE,),
+    wraps=False, saves="input", doc="a to a power that is a number", domain=(POSITIVE,),
     examples="v ** 2; v ** 3.0; (v*v+1) ** -0.5; v ** 0")
 pow_tensor = elementwise("pow.Tensor_Tensor(input, exponent)", "PowBackward1",
     _power_of_int,
@@ -158,6 +158,7 @@ pow_base = elementwise("pow.Scalar(exponent, base: scalar)", "PowBackward2",
     lambda b, base: _power_of_int(np.asarray(base), b) if b.dtype.kind in "iu" else base**b,
     lambda g, y, b, base:
         g * where(ge(b, 0), 0.0, y * float("-inf")) if base == 0 else g * (y * _log_of(base)),
+    saves="exponent result",
     doc="A number to the power of b", examples="2 ** v")
 sqrt = floating("sqrt(input)", "SqrtBackward0", np.sqrt,
     lambda g, y, a: g / (2 * y), doc="Square root", domain=(POSITIVE,), kink="infinite at 0")
@@ -197,12 +198,15 @@ cosh = floating("cosh(input)", "CoshBackward0", np.cosh,
 tanh = floating("tanh(input)", "TanhBackward0", np.tanh,
     lambda g, y, a: g * (1 - y * y), doc="Hyperbolic tangent")
 asinh = floating("asinh(input)", "AsinhBackward0", np.arcsinh,
-    lambda g, y, a: g * rsqrt(a ** 2 + 1), doc="Inverse hyperbolic sine", aliases="arcsinh")
+    lambda g, y, a: g * rsqrt(a ** 2 + 1), in_place="AsinhBackward1",
+    doc="Inverse hyperbolic sine", aliases="arcsinh")
 acosh = floating("acosh(input)", "AcoshBackward0", np.arccosh,
-    lambda g, y, a: g * (rsqrt(a - 1) * rsqrt(a + 1)), doc="Inverse hyperbolic cosine",
+    lambda g, y, a: g * (rsqrt(a - 1) * rsqrt(a + 1)), in_place="AcoshBackward1",
+    doc="Inverse hyperbolic cosine",
     domain=(ABOVE_ONE,), aliases="arccosh")
 atanh = floating("atanh(input)", "AtanhBackward0", np.arctanh,
-    lambda g, y, a: g / (1 - a ** 2), doc="Inverse hyperbolic tangent", domain=(UNIT,),
+    lambda g, y, a: g / (1 - a ** 2), in_place="AtanhBackward1",
+    doc="Inverse hyperbolic tangent", domain=(UNIT,),
     aliases="arctanh")
 atan2 = floating("atan2(input, other)", "Atan2Backward0", np.arctan2,
     lambda g, y, a, b: g * where(logical_and(eq(a, 0), eq(b, 0)), 0.0, b / (a * a + b * b)),

@@ -124,7 +124,8 @@ erfc = floating("erfc(input)", "ErfcBackward0", _scipy("erfc"),
 erfcx = floating("erfcx(input)", "SpecialErfcxBackward0", _scipy("erfcx"),
     lambda g, y, a: g * (2 * a * y - 2 / ROOT_PI), doc="exp(a²)·erfc(a)")
 erfinv = floating("erfinv(input)", "ErfinvBackward0", _scipy("erfinv"),
-    lambda g, y, a: g * (ROOT_PI / 2 * exp(y ** 2)), doc="Inverse of erf", domain=(UNIT,),
+    lambda g, y, a: g * (ROOT_PI / 2 * exp(y ** 2)), saves="input",
+    doc="Inverse of erf", domain=(UNIT,),
     kink="infinite at -1 and 1")
 ndtri = floating("ndtri(input)", "SpecialNdtriBackward0", _scipy("ndtri"),
     lambda g, y, a: g * (ROOT_2PI * exp(y ** 2 / 2)), doc="Quantile of the normal distribution",
@@ -169,6 +170,7 @@ i0e = floating("i0e(input)", "SpecialI0EBackward0", _scipy("i0e"),
     lambda g, y, a: g * (i1e(a) - sgn(a) * y), doc="exp(-|a|)·i0(a)", kink="0 at 0")
 i1 = floating("i1(input)", "SpecialI1Backward0", _scipy("i1"),
     lambda g, y, a: g * ((i0(a) + bessel_i(a, n=2)) / 2),
+    saves="input result",
     doc="Modified Bessel function of order 1")
 i1e = floating("i1e(input)", "SpecialI1EBackward0", _scipy("i1e"),
     lambda g, y, a: g * ((i0e(a) + scaled_bessel_i(a, n=2)) / 2 - sgn(a) * y),

@@ -131,12 +131,14 @@ cumprod = primitive(Derivative,
 cummax = primitive(Derivative, "cummax(input, dim: dim)", "CummaxBackward0",
     _running(np.maximum.accumulate, np.greater_equal), _extremum_meta,
     _running_rule, tangent=_running_tangent, outputs="values indices",
+    saves="input indices",
     doc="Running maximum, and where it is", kink="a tie goes to the last",
     examples="cummax(v, 0).values; M.cummax(1)[0]")
 
 cummin = primitive(Derivative, "cummin(input, dim: dim)", "CumminBackward0",
     _running(np.minimum.accumulate, np.less_equal), _extremum_meta,
     _running_rule, tangent=_running_tangent, outputs="values indices",
+    saves="input indices",
     doc="Running minimum, and where it is", kink="a tie goes to the last",
     examples="cummin(v, 0).values; M.cummin(1)[0]")
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from gradcli.errors import ArgumentFault, ShapeFault
 from gradcli.ops.shape.scatter import joint
-from gradcli.ops.shape.shapes import expand, sum_to, zeros_like
+from gradcli.ops.shape.shapes import conj_complex, expand, sum_to, zeros_like
 from gradcli.rule.dtypes import Array, is_complex, to_complex, to_real
 from gradcli.rule.meta import Meta, Shape, contiguous, packed, strides_of
 from gradcli.rule.rule import Derivative, Multilinear, Primitive, number, primitive
@@ -83,7 +83,7 @@ def _reals(array: Array, dtype: Any) -> Array:
 
 def _write_view(a: Any, source: Any, steps: Steps) -> Any:
     places, signs = positions(a.shape, a.dtype, steps)
-    view = metas(a, steps)[-1]
+    view = _viewed(a, steps)
     values = np.broadcast_to(source, view.shape)
     if is_complex(view.dtype):
         values = _reals(values, a.dtype)
@@ -114,6 +114,15 @@ def _read_rule(g: Any, y: Any, a: Any, steps: Steps) -> Any:
             g = [g if i == position else None for i in range(len(result))]
         g = op.derivative.vjp(0, g, result, (before,), attrs)
     return g
+
+
+def _read_name(a: Any, steps: Steps) -> str:
+    """Return the grad_fn of a view that is taken again: as_strided, where that can show it."""
+    before, after = metas(a, steps)[-2:]
+    op, attrs, _ = steps[-1]
+    if op is not conj_complex and is_complex(before.dtype) == is_complex(after.dtype):
+        return "AsStridedBackward0"
+    return op.grad_fn_name((before,), attrs)
 
 
 def _written_rule(g: Any, y: Any, a: Any, b: Any, steps: Steps) -> Any:
@@ -179,7 +188,7 @@ def _as_strided_backward(
 # fmt: off
 
 read_view = primitive(Multilinear,
-    "_as_strided.view(input, steps: any)", "AsStridedBackward0",
+    "_as_strided.view(input, steps: any)", _read_name,
     _viewed, lambda a, steps: metas(a, steps)[-1], _read_rule,
     doc="A view of what its base has become", view="alias")
 write_view = primitive(Derivative,
@@ -187,7 +196,7 @@ write_view = primitive(Derivative,
     _write_view, _write_meta,
     lambda g, y, a, b, steps: write_view(g, 0, steps=steps),
     _written_rule,
-    tangent=joint(lambda: write_view, 0, 1), numbers=True,
+    tangent=joint(lambda: write_view, 0, 1), numbers=True, saves="steps",
     doc="A tensor written into a view of another: `x[1:] = y`")
 overwritten = primitive(Derivative,
     "_overwritten(input, source, seen)", _kept_name,

@@ -225,6 +225,7 @@ take = primitive(Multilinear,
     "take(input, index)", "TakeBackward0",
     _take, _take_meta,
     lambda g, y, a, index: put_at(g, index, size=a.shape),
+    saves="input index",
     doc="Elements at positions in the flat tensor", examples="M.take(tensor([0, 5, -1, 0]))")
 
 put_at = primitive(Multilinear,
@@ -245,6 +246,7 @@ gather = primitive(Multilinear,
     "_gather(input, index, dim: dim)", "GatherBackward0",
     _gather, lambda a, index, dim: Meta(index.shape, a.dtype),
     lambda g, y, a, index, dim: gather_backward(g, index, dim=dim, size=a.shape),
+    saves="input index",
     doc="Elements picked along a dimension by an index of the result's shape")
 
 gather_backward = primitive(Multilinear,

@@ -128,6 +128,7 @@ masked_select = primitive(Multilinear,
     "masked_select(input, mask)", "MaskedSelectBackward0",
     _masked_select, _masked_select_meta,
     lambda g, y, a, mask: _select_backward(g, a, mask),
+    saves="input mask",
     doc="Elements where a mask holds", examples="masked_select(v, v > 0); M.masked_select(M > v)")
 masked_fill_number = primitive(Elementwise,
     "masked_fill.Scalar(input, mask, value: number)", "MaskedFillBackward0",

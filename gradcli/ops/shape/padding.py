@@ -39,6 +39,7 @@ pad_copied = primitive(Multilinear,
     lambda a, pad, mode: _PAD_NAMES[mode].format(len(pad) // 2),
     lambda a, pad, mode: np.reshape(a, -1)[_positions(a.shape, pad, mode)], padded_meta,
     lambda g, y, a, pad, mode: put_at(g, _positions(a.shape, pad, mode), size=a.shape),
+    saves="input",
     doc="Elements put around by copying those of the edge or of the other side")
 
 # fmt: on

@@ -260,6 +260,7 @@ scatter_reduce = primitive(Derivative,
     "ScatterReduceBackward0",
     _scatter_reduce, lambda a, i, b, dim, reduce, include_self: _reduce_meta(a, i, b, dim, reduce),
     _own_rule, None, _reduced_rule, tangent=_reduce_tangent,
+    saves="input index src result",
     doc="Elements joined along a dimension at an index: sum, mean, prod, amax or amin",
     kink="a tie of amax and amin is shared evenly",
     examples="scatter_reduce(v, 0, tensor([0, 1, 0]), v**2, 'sum'); "
