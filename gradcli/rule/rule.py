@@ -246,6 +246,9 @@ class Primitive(Row):
     view: View = ""
     in_place: str = ""  # its grad_fn in place, where PyTorch has a class of its own for that
     saves: tuple[str, ...] = ()  # what PyTorch saves for backward, where its rules read others
+    # the operands and attributes of the function that the derivative is of, where PyTorch's
+    # convention makes it another one: taken(moved operands, operands at the point, attributes)
+    taken: Callable[..., Any] | None = None
 
     @property
     def label(self) -> str:
@@ -372,6 +375,7 @@ def primitive(
     held: Callable[..., Any] | None = None,
     view: View = "",
     saves: str = "",
+    taken: Callable[..., Any] | None = None,
     doc: str = "",
     aliases: str = "",
     kink: str = "",
@@ -392,6 +396,7 @@ def primitive(
         held=held,
         view=view,
         saves=tuple(saves.split()),
+        taken=taken,
     )
 
 

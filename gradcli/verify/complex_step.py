@@ -18,7 +18,7 @@ from gradcli.execute import Replay
 from gradcli.execute.stack import Stack
 from gradcli.rule.dtypes import Array
 from gradcli.rule.rule import Elementwise, Multilinear, Primitive
-from gradcli.verify.probe import EPSILON, TRIALS, Probe, held_elements
+from gradcli.verify.probe import EPSILON, TRIALS, Probe, as_taken, held_elements
 
 TINY = 2.0**-70  # the imaginary step, relative to an element's size
 ANOTHER = 1.37 * TINY  # no power of two apart: its round-off is another
@@ -124,6 +124,8 @@ class ComplexStep:
             return _where_moved(op, operands, moving[0], base[moving[0]], attrs)
         for slot in moving:
             operands[slot] = base[slot] + 1j * operands[slot]
+        if not self.probe.through_detach:
+            operands, attrs = as_taken(graph, id, operands, attrs)
         with warnings.catch_warnings():
             # a row that drops imaginary parts has a derivative of 0, or does not pass
             warnings.simplefilter("ignore", np.exceptions.ComplexWarning)

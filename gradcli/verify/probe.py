@@ -125,12 +125,24 @@ def held_elements(graph: Graph, id: int) -> Array | None:
     return mask
 
 
+def as_taken(
+    graph: Graph, id: int, operands: list[Any], attrs: dict[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """Return operands and attributes with which a row is the function its derivative is of."""
+    op = graph.ops[id]
+    if op is None or op.taken is None:
+        return operands, attrs
+    at = [graph.values[i] if i >= 0 else graph.scalars[~i] for i in graph.inputs[id]]
+    found: tuple[list[Any], dict[str, Any]] = op.taken(operands, at, attrs)
+    return found
+
+
 def _as_differentiated(graph: Graph, id: int, operands: list[Any], attrs: dict[str, Any]) -> Any:
     """Return the value of a row, where what its derivative takes for constant does not move."""
     mask = held_elements(graph, id)
     if mask is not None:
         operands[0] = np.where(mask, graph.values[graph.inputs[id][0]], operands[0])
-    return apply(graph, id, operands, attrs)
+    return apply(graph, id, *as_taken(graph, id, operands, attrs))
 
 
 class Probe:

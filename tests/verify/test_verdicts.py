@@ -64,6 +64,38 @@ CASES: tuple[tuple[str, Verdict, str], ...] = (
 )  # fmt: skip
 
 
+# what reads one triangle, or takes a matrix for symmetric, has PyTorch's gradient: no difference of
+# single elements, but the derivative along the moves that the row names
+MATRIX = "A = param([[4., 1., .3], [.5, 5., .2], [1.1, .7, 6.]])\n"
+TRIANGLES = (
+    "linalg.eigh(A)[0]", "linalg.eigh(A)[1]**2", "linalg.eigh(A, 'U')[1]**2", "linalg.eigvalsh(A)",
+    "linalg.cholesky(A)", "linalg.cholesky(A, upper=True)", "cholesky(A)",
+    "linalg.cholesky_ex(A)[0]",
+    "cholesky_inverse(A)", "cholesky_inverse(A, upper=True)",
+    "cholesky_solve(A.detach(), A)", "cholesky_solve(A.detach(), A, upper=True)",
+    "cholesky_solve(A, A)", "linalg.pinv(A + A.T, hermitian=True)",
+    "linalg.solve_triangular(A, eye(3), upper=True)", "triangular_solve(eye(3), A).solution",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("call", TRIANGLES)
+def test_a_triangle_that_is_not_read_has_the_gradient_that_pytorch_gives_it(call: str) -> None:
+    weights = "tensor([[1., 2., 3.], [4., 5., 7.], [-1., 2., 1.]])"
+    text = f"{MATRIX}y = sum({call} * {weights})"
+    assert checked(text).findings[0].verdict == "OK"
+
+
+@pytest.mark.parametrize("name", ["linalg.eigh", "linalg.cholesky", "cholesky_inverse"])
+def test_a_wrong_gradient_of_a_triangle_is_caught(name: str) -> None:
+    session = session_of(f"{MATRIX}y = sum({name}(A){'[1]**2 * A' if 'eigh' in name else ''})")
+
+    def in_one_triangle(body: Any) -> Any:
+        return lambda *args, **attrs: np.tril(body(*args, **attrs)) * 2
+
+    assert with_wrong_rule(session.graph, name, in_one_triangle) == 1
+    assert check(session).findings[0].verdict == "WRONG"
+
+
 @pytest.mark.parametrize(("text", "verdict", "words"), CASES)
 def test_every_case_has_the_verdict_it_deserves(text: str, verdict: Verdict, words: str) -> None:
     finding = checked(text).findings[0]

@@ -94,6 +94,10 @@ def _cholesky(a: Any, upper: bool) -> Any:
     return jnp.linalg.cholesky(a, upper=upper)
 
 
+def _no_errors(a: Any) -> Any:
+    return jnp.zeros(a.shape[:-2], np.int32)
+
+
 def _cholesky_solve(b: Any, factor: Any, upper: bool) -> Any:
     lead = jnp.broadcast_shapes(factor.shape[:-2], b.shape[:-2])
     factor, b = (jnp.broadcast_to(x, (*lead, *x.shape[-2:])) for x in (factor, b))
@@ -217,6 +221,7 @@ ROWS: dict[str, Any] = {
     # solvers
     "linalg.inv":             jnp.linalg.inv,
     "_inv":                   jnp.linalg.inv,
+    "linalg.inv_ex":          lambda a, check_errors: (jnp.linalg.inv(a), _no_errors(a)),
     "linalg.pinv":            _pinv,
     "linalg.solve":           _solve,
     "linalg.solve_triangular": _triangular,
@@ -229,6 +234,7 @@ ROWS: dict[str, Any] = {
     # decompositions and functions of matrices
     "linalg.cholesky":        _cholesky,
     "cholesky":               _cholesky,
+    "linalg.cholesky_ex":     lambda a, upper, check_errors: (_cholesky(a, upper), _no_errors(a)),
     "_lu":                    _lu,
     "_lu_permutation":        _lu,
     "linalg.qr":              _qr,

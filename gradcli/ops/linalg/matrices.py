@@ -15,6 +15,10 @@ from gradcli.rule.dtypes import SCALAR_NAMES, DType, is_differentiable
 from gradcli.rule.meta import Meta, contiguous, packed
 from gradcli.rule.rule import Traced
 
+# what the rows that read one triangle say of their derivative
+SYMMETRIC = "one triangle is read, and the gradient is symmetric: that along symmetric moves"
+WHOLE_FACTOR = "one triangle is read, and the gradient is as if the whole of L were"
+
 
 def like(a: Any, array: Any) -> Any:
     """Return an array as a constant beside an operand: a node where that is one."""
@@ -81,6 +85,56 @@ def by_columns(shape: Sequence[int], dtype: DType) -> Meta:
     """Return what is known of LAPACK's results: columns lie contiguously in memory."""
     turned = contiguous((*shape[:-2], shape[-1], shape[-2]))
     return Meta(tuple(shape), dtype, packed(tuple(shape), (*turned[:-2], turned[-1], turned[-2])))
+
+
+# ---- triangles that stand for the whole matrix ---------------------------------------------
+
+
+def mirrored(a: Any, up: bool = False) -> Any:
+    """Return the Hermitian matrices of which one triangle is read; of arrays."""
+    half = np.triu(a, 1) if up else np.tril(a, -1)
+    diagonal_ = np.tril(np.triu(a))
+    return half + np.swapaxes(half, -2, -1).conj() + diagonal_
+
+
+def _turned(moved: Any, at: Any) -> Any:
+    """Transpose; conjugate what is complex, and no complex step of what is real."""
+    moved = np.swapaxes(moved, -2, -1)
+    return moved.conj() if at.dtype.kind == "c" else moved
+
+
+def as_symmetric(up: Callable[[dict[str, Any]], bool]) -> Callable[..., Any]:
+    """Return what a row takes whose derivative is that along Hermitian moves.
+
+    `up` says of the attributes whether the upper triangle is the one that is read.
+    """
+
+    def taken(moved: list[Any], at: list[Any], attrs: dict[str, Any]) -> Any:
+        move = moved[0] - at[0]
+        whole = mirrored(at[0], up(attrs)) + (move + _turned(move, at[0])) * 0.5
+        return [whole, *moved[1:]], attrs
+
+    return taken
+
+
+def as_factor(slot: int) -> Callable[..., Any]:
+    """Return what a row of a triangular factor L takes whose derivative is that of the whole LLᴴ.
+
+    The factor moves as if PyTorch read both triangles of it.
+    """
+
+    def taken(moved: list[Any], at: list[Any], attrs: dict[str, Any]) -> Any:
+        up, given, now = attrs["upper"], at[slot], moved[slot]
+        read = np.triu(given) if up else np.tril(given)
+
+        def squared(x: Any) -> Any:
+            return _turned(x, given) @ x if up else x @ _turned(x, given)
+
+        factor = np.linalg.cholesky(squared(read) + squared(now) - squared(given))
+        factor = np.swapaxes(factor, -2, -1).conj() if up else factor
+        return [factor if k == slot else x for k, x in enumerate(moved)], attrs
+
+    return taken
 
 
 def square_meta(name: str, columns: bool = True) -> Callable[..., Meta]:

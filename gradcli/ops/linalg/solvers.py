@@ -15,12 +15,13 @@ from gradcli.ops.linalg.matrices import (
     like,
     lower,
     matrices,
+    mirrored,
     square_meta,
     swapped,
     trsm,
     upper,
 )
-from gradcli.ops.shape.shapes import adjoint, detach, reshape, sum_to, unsqueeze
+from gradcli.ops.shape.shapes import adjoint, conj, detach, reshape, sum_to, unsqueeze
 from gradcli.rule.dtypes import SCALAR_NAMES, is_differentiable, to_real
 from gradcli.rule.meta import Meta, broadcast
 from gradcli.rule.rule import Derivative, composite, primitive
@@ -58,6 +59,17 @@ def _inv_unchecked(a: Any) -> Any:
         return trsm(up, trsm(low, np.swapaxes(p, -2, -1), upper=False), upper=True)
 
 
+def _inv_ex(a: Any, check_errors: bool) -> tuple[Any, Any]:
+    info = np.zeros(a.shape[:-2], np.int32)
+    for i in np.ndindex(info.shape):
+        info[i] = _zero_pivot(a[i])
+    return (_inv if check_errors else _inv_unchecked)(a), info
+
+
+def _inv_ex_meta(a: Any, **_: Any) -> tuple[Meta, Meta]:
+    return square_meta("linalg.inv_ex")(a), Meta(a.shape[:-2], np.dtype(np.int32))
+
+
 def solve_forward(a: Any, b: Any, left: bool) -> Any:
     """Solve by LU with pivots."""
     vector = is_vector(a, b)
@@ -79,7 +91,7 @@ def solve_forward(a: Any, b: Any, left: bool) -> Any:
 def _pinv(
     a: Any, rcond: float | None, hermitian: bool, atol: float | None, rtol: float | None
 ) -> Any:
-    u, s, vh = np.linalg.svd(a, full_matrices=False)
+    u, s, vh = np.linalg.svd(mirrored(a) if hermitian else a, full_matrices=False)
     relative = rcond if rtol is None else rtol
     if relative is None:
         relative = 0.0 if atol else max(a.shape[-2:]) * float(np.finfo(a.dtype).eps)
@@ -226,6 +238,13 @@ def _pinv_rule(g: Any, y: Any, a: Any, **_: Any) -> Any:
             - matmul(matmul(yhk, y), a))  # fmt: skip
 
 
+def _as_general(moved: list[Any], at: list[Any], attrs: dict[str, Any]) -> Any:
+    """Let every element move: the derivative of a Hermitian matrix's is that of any matrix's."""
+    if not attrs["hermitian"]:
+        return moved, attrs
+    return [mirrored(at[0]) + (moved[0] - at[0])], attrs | {"hermitian": False}
+
+
 def _pinv_tangent(ts: Any, y: Any, a: Any, **_: Any) -> Any:
     t, th, yh = ts[0], adjoint(ts[0]), adjoint(y)
     left = matmul(matmul(y, yh), th - matmul(matmul(th, a), y))
@@ -273,11 +292,19 @@ inv_unchecked = primitive(Derivative, "_inv(input)", "LinalgInvExBackward0",
     lambda g, y, a: -matmul(adjoint(y), matmul(g, adjoint(y))),
     tangent=lambda ts, y, a: -matmul(y, matmul(ts[0], y)),
     doc="Inverses of matrices, not finite where there is none")
+inv_ex = primitive(Derivative, "linalg.inv_ex(A, check_errors: bool = False)",
+    "LinalgInvExBackward0", _inv_ex, _inv_ex_meta,
+    lambda g, y, a, check_errors: -matmul(adjoint(y[0]), matmul(g[0], adjoint(y[0]))),
+    tangent=lambda ts, y, a, check_errors: (-matmul(y[0], matmul(ts[0], y[0])), None),
+    outputs="inverse info", doc="Inverses of matrices, and the row of a pivot that is 0",
+    examples="linalg.inv_ex(A + 4 * eye(3)).inverse")
 pinv = primitive(Derivative,
     "linalg.pinv(input, rcond: number = None, hermitian: bool = False, atol: number = None, "
     "rtol: number = None)", "LinalgPinvBackward0",
     _pinv, _pinv_meta, _pinv_rule, tangent=_pinv_tangent,
-    doc="Pseudo-inverses (Moore, Penrose)", kink="that of matrices of the same rank",
+    taken=_as_general, doc="Pseudo-inverses (Moore, Penrose)",
+    kink="that of matrices of the same rank; with hermitian the lower triangle is read, and the "
+    "gradient is as if all were (of a matrix that is not Hermitian, PyTorch's number)",
     examples="linalg.pinv(M); linalg.pinv(M.T); linalg.pinv(T)")
 
 solve = primitive(Derivative, "linalg.solve(A, B, left: bool = True)", "LinalgSolveExBackward0",
@@ -332,16 +359,20 @@ def _turned(a: Any, b: Any, upper: bool, transpose: bool, unitriangular: bool) -
 def _triangular_solve_b(g: Any, y: Any, b: Any, a: Any, **flags: bool) -> Any:
     if g[0] is None:
         return like(b, np.zeros(b.shape))
-    turned, _, up, left, unit = _turned(a, b, **flags)
-    gb = solve_triangular(adjoint(turned), g[0], upper=not up, left=left, unitriangular=unit)
-    return sum_to(gb, b.shape)
+    return sum_to(_back(g[0], a, **flags), b.shape)
+
+
+def _back(g: Any, a: Any, **flags: bool) -> Any:
+    """Solve with the adjoint of the matrix."""
+    return triangular_solve(g, conj(a), **flags | {"transpose": not flags["transpose"]})[0]
 
 
 def _triangular_solve_a(g: Any, y: Any, b: Any, a: Any, **flags: bool) -> Any:
     if g[0] is None:
         return g[1]
-    part = _triangular_a(g[0], y[0], *_turned(a, b, **flags))
-    part = swapped(part) if flags["transpose"] else part
+    gb, x = _back(g[0], a, **flags), conj(y[0])
+    part = matmul(x, swapped(gb)) if flags["transpose"] else matmul(gb, swapped(x))
+    part = sum_to(_triangle(-part, flags["upper"], flags["unitriangular"]), a.shape)
     return part if g[1] is None else part + g[1]
 
 

@@ -9,7 +9,9 @@ import numpy as np
 from gradcli.errors import ArgumentFault
 from gradcli.ops.linalg.linalg import matmul
 from gradcli.ops.linalg.matrices import (
+    SYMMETRIC,
     above,
+    as_symmetric,
     beside,
     by_columns,
     columns,
@@ -71,11 +73,12 @@ def _off_diagonal(a: Any) -> Any:
 
 
 def _eigh_rule(g: Any, y: Any, a: Any, **_: str) -> Any:
-    """Source: Giles, Collected matrix derivative results (2008), 3.1."""
+    """Source: Giles, Collected matrix derivative results (2008), 3.1, symmetrised."""
     values, v = y
     if g[1] is None:
         return matmul(v * unsqueeze(g[0], dim=-2), adjoint(v))
-    inner = _off_diagonal(matmul(adjoint(v), g[1]) / _apart(values))
+    turn = matmul(adjoint(v), g[1])
+    inner = _off_diagonal((turn - adjoint(turn)) * 0.5 / _apart(values))
     if g[0] is not None:
         inner = inner + on_diagonal(g[0])
     return matmul(v, matmul(inner, adjoint(v)))
@@ -211,8 +214,9 @@ def _svd_some(a: Any, some: bool, compute_uv: bool) -> Any:
 
 eigh = primitive(Derivative, "linalg.eigh(A, UPLO: str = 'L')", "LinalgEighBackward0",
     _eigh, _eigh_meta, _eigh_rule, tangent=_eigh_tangent, outputs="eigenvalues eigenvectors",
+    taken=as_symmetric(lambda attrs: attrs["UPLO"] in "uU"),
     doc="Eigenvalues and eigenvectors of symmetric matrices",
-    kink="not unique where eigenvalues are equal; the gradient is as if both triangles were read",
+    kink=f"not unique where eigenvalues are equal; {SYMMETRIC}",
     examples="linalg.eigh(A + A.T).eigenvalues; linalg.eigh(A + A.T).eigenvectors ** 2; "
     "linalg.eigh(T + T.mT, UPLO='U').eigenvectors ** 2")
 eig = primitive(Derivative, "linalg.eig(input)", "LinalgEigBackward0",
@@ -237,7 +241,8 @@ svdvals = composite("linalg.svdvals(A)", lambda a: svd(a, full_matrices=False)[1
     doc="Singular values, largest first", kink="not unique where they are equal",
     examples="linalg.svdvals(M); linalg.svdvals(T)")
 eigvalsh = composite("linalg.eigvalsh(A, UPLO: str = 'L')", lambda a, half: eigh(a, UPLO=half)[0],
-    doc="Eigenvalues of symmetric matrices, smallest first", kink="not unique where they are equal",
+    doc="Eigenvalues of symmetric matrices, smallest first",
+    kink=f"not unique where they are equal; {SYMMETRIC}",
     examples="linalg.eigvalsh(A + A.T); linalg.eigvalsh(T + T.mT)")
 eigvals = composite("linalg.eigvals(A)", lambda a: eig(a)[0],
     doc="Eigenvalues, complex, of square matrices", kink="not unique where they are equal",

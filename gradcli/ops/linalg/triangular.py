@@ -9,7 +9,11 @@ import numpy as np
 from gradcli.errors import ArgumentFault
 from gradcli.ops.linalg.linalg import matmul
 from gradcli.ops.linalg.matrices import (
+    SYMMETRIC,
+    WHOLE_FACTOR,
     above,
+    as_factor,
+    as_symmetric,
     beside,
     by_columns,
     columns,
@@ -87,6 +91,23 @@ def _cholesky_tangent(ts: Any, y: Any, a: Any, upper: bool) -> Any:
     return adjoint(moved) if upper else moved
 
 
+def _cholesky_ex(a: Any, upper: bool, check_errors: bool) -> tuple[Any, Any]:
+    """Factor each matrix, and say at which leading minor that failed, 0 where it did not."""
+    from scipy.linalg.lapack import get_lapack_funcs
+
+    if check_errors:
+        _cholesky("linalg.cholesky_ex")(a, upper)
+    factor, info = np.empty_like(a), np.zeros(a.shape[:-2], INT32)
+    potrf = get_lapack_funcs("potrf", (a,))
+    for i in np.ndindex(a.shape[:-2]):
+        factor[i], info[i] = potrf(a[i], lower=not upper, clean=True)
+    return factor, info
+
+
+def _cholesky_ex_meta(a: Any, **_: Any) -> tuple[Meta, Meta]:
+    return square_meta("linalg.cholesky_ex")(a), Meta(a.shape[:-2], INT32)
+
+
 def _cholesky_solve(b: Any, a: Any, upper: bool) -> Any:
     low = np.swapaxes(a, -2, -1).conj() if upper else a
     return trsm(np.swapaxes(low, -2, -1).conj(), trsm(low, b, False), True)
@@ -104,21 +125,19 @@ def _cholesky_solve_meta(b: Any, a: Any, upper: bool) -> Meta:
 
 
 def _product_rule(common: Any, a: Any, up: bool) -> Any:
-    """Return the cotangent of a factor, from that of L·Lᴴ; the other triangle is not read."""
+    """Return the cotangent of a factor, from that of L·Lᴴ: of the whole of it, as in PyTorch."""
     common = common + adjoint(common)
-    part = upper(matmul(upper(a), common)) if up else lower(matmul(common, lower(a)))
-    return sum_to(part, a.shape)
+    return sum_to(matmul(a, common) if up else matmul(common, a), a.shape)
 
 
 def _product_tangent(t: Any, a: Any, up: bool) -> Any:
-    t, a = (adjoint(upper(t)), adjoint(upper(a))) if up else (lower(t), lower(a))
-    half = matmul(t, adjoint(a))
+    half = matmul(adjoint(a), t) if up else matmul(t, adjoint(a))
     return half + adjoint(half)
 
 
 def _cholesky_solve_a(g: Any, y: Any, b: Any, a: Any, upper: bool) -> Any:
     gb = cholesky_solve(g, a, upper=upper)
-    return _product_rule(-matmul(gb, adjoint(y)), a, upper)
+    return -_product_rule(matmul(gb, adjoint(y)), a, upper)
 
 
 def _cholesky_solve_tangent(ts: Any, y: Any, b: Any, a: Any, upper: bool) -> Any:
@@ -135,13 +154,21 @@ cholesky = primitive(Derivative, "linalg.cholesky(input, upper: bool = False)",
     _cholesky("linalg.cholesky"), square_meta("linalg.cholesky"),
     _cholesky_rule, tangent=_cholesky_tangent,
     doc="Triangular L for which L Lᴴ is the matrix",
-    kink="the gradient is symmetric, though one triangle is read",
+    taken=as_symmetric(lambda attrs: attrs["upper"]), kink=SYMMETRIC,
     examples="linalg.cholesky(A @ A.T + eye(3)); linalg.cholesky(T @ T.mT + eye(3), upper=True)")
 cholesky_ = primitive(Derivative, "cholesky(input, upper: bool = False)", "CholeskyBackward0",
     _cholesky("cholesky"), square_meta("cholesky"), _cholesky_rule, tangent=_cholesky_tangent,
     doc="Triangular L for which L Lᴴ is the matrix",
-    kink="the gradient is symmetric, though one triangle is read",
+    taken=as_symmetric(lambda attrs: attrs["upper"]), kink=SYMMETRIC,
     examples="cholesky(A @ A.T + eye(3), upper=True); cholesky(T @ T.mT + eye(3))")
+cholesky_ex = primitive(Derivative,
+    "linalg.cholesky_ex(input, upper: bool = False, check_errors: bool = False)",
+    "LinalgCholeskyExBackward0", _cholesky_ex, _cholesky_ex_meta,
+    lambda g, y, a, upper, check_errors: _cholesky_rule(g[0], y[0], a, upper),
+    tangent=lambda ts, y, a, upper, check_errors: (_cholesky_tangent(ts, y[0], a, upper), None),
+    outputs="L info", taken=as_symmetric(lambda attrs: attrs["upper"]),
+    doc="The same, and at which leading minor it failed: 0 where it did not", kink=SYMMETRIC,
+    examples="linalg.cholesky_ex(A @ A.T + eye(3)).L")
 cholesky_solve = primitive(Derivative, "cholesky_solve(B, L, upper: bool = False)",
     "CholeskySolveBackward0",
     _cholesky_solve, _cholesky_solve_meta,
@@ -149,7 +176,7 @@ cholesky_solve = primitive(Derivative, "cholesky_solve(B, L, upper: bool = False
     _cholesky_solve_a, tangent=_cholesky_solve_tangent,
     saves="B L result",
     doc="X in L Lᴴ X = B",
-    kink="0 in the triangle that is not read, where PyTorch 2.13 returns other numbers",
+    taken=as_factor(1), kink=WHOLE_FACTOR,
     examples="cholesky_solve(M.T, tril(A)); cholesky_solve(M.T, triu(A), upper=True); "
     "cholesky_solve(A, tril(T))")
 cholesky_inverse = primitive(Derivative, "cholesky_inverse(L, upper: bool = False)",
@@ -157,10 +184,10 @@ cholesky_inverse = primitive(Derivative, "cholesky_inverse(L, upper: bool = Fals
     lambda a, upper: _cholesky_solve(np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape),
                                      a, upper),
     square_meta("cholesky_inverse"),
-    lambda g, y, a, upper: _product_rule(-matmul(y, matmul(g, y)), a, upper),
+    lambda g, y, a, upper: -_product_rule(matmul(y, matmul(g, y)), a, upper),
     tangent=lambda ts, y, a, upper: -matmul(y, matmul(_product_tangent(ts[0], a, upper), y)),
     doc="Inverses of L Lᴴ",
-    kink="0 in the triangle that is not read, where PyTorch 2.13 returns other numbers",
+    taken=as_factor(0), kink=WHOLE_FACTOR,
     examples="cholesky_inverse(tril(A)); cholesky_inverse(triu(T), upper=True)")
 # fmt: on
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from gradcli.errors import ArgumentFault, AutogradFault, ShapeFault
 from gradcli.ops.linalg.linalg import mm
+from gradcli.ops.nn.normalisation import mul_number
 from gradcli.ops.pointwise.arithmetic import lerp_tensor
 from gradcli.ops.pointwise.elementwise import clamp_number, sqrt, where
 from gradcli.ops.reduce.reductions import std, var
@@ -28,6 +29,7 @@ from gradcli.ops.shape.shapes import (
     transpose,
     unsqueeze,
     view,
+    zeros_like,
 )
 from gradcli.ops.shape.views import transpose_in_place, unsqueeze_in_place
 from gradcli.rule.dtypes import INT64, Array
@@ -298,12 +300,14 @@ def _cov(a: Any, correction: float, fweights: Any, aweights: Any) -> Any:
     weight = None if not weights else weights[0] if len(weights) == 1 else weights[0] * weights[1]
     total = count if weight is None else sum_(weight)
     average = sum_(rows if weight is None else rows * weight, dim=(1,)) / total
-    freedom = total - correction
+    freedom = total - correction if correction else total
     if weight is not None:
         if aweights is not None and correction:
-            freedom = total - correction * sum_(weight * aweights) / total
-        freedom = np.asarray(concrete(freedom), a.dtype)
-    freedom = freedom if weight is not None else max(freedom, 0)
+            freedom = total - mul_number(sum_(weight * aweights), other=correction) / total
+        if not concrete(freedom) > 0:
+            freedom = zeros_like(freedom)
+    else:
+        freedom = max(freedom, 0)
     away = rows - unsqueeze(average, dim=1)
     other = away if weight is None else away * weight
     return squeeze_all(mm(away, t(conj(other))) / freedom)

@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.errors import ArgumentFault, AutogradFault, DtypeFault, ShapeFault
-from gradcli.ops.pointwise.elementwise import eq
+from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
+from gradcli.ops.pointwise.elementwise import eq, where
 from gradcli.ops.shape.indexing import gather, put_at, slice_
 from gradcli.ops.shape.shapes import expand, to, view, zeros_like
 from gradcli.rule.dtypes import SCALAR_NAMES
 from gradcli.rule.meta import Meta, broadcast, dim_index, shown
 from gradcli.rule.rule import Derivative, composite, concrete, number, primitive
+
+MAX_ZEROS = 8  # a product of more zeros than this has no derivative below that order
 
 # ---- shapes --------------------------------------------------------------------------------
 
@@ -177,9 +179,6 @@ def _own_weight(y: Any, a: Any, places: Any, src: Any, dim: int, reduce: str, ow
         shares, mine, _ = _reduce_share(y, a, places, src, dim, own)
         return mine / shares
     kept = 1.0 if own else _untouched(a, places, dim)
-    if reduce == "prod":
-        _no_zeros(a if own else src, src)
-        return y / a if own else kept
     return kept / _reduce_scale(a, places, dim, own) if reduce == "mean" else kept
 
 
@@ -188,32 +187,59 @@ def _source_weight(y: Any, a: Any, places: Any, src: Any, dim: int, reduce: str,
     if reduce in ("amax", "amin"):
         shares, _, theirs = _reduce_share(y, a, places, src, dim, own)
         return theirs / gather(shares, places, dim=dim)
-    if reduce == "prod":
-        _no_zeros(a if own else src, src)
-        return gather(y, places, dim=dim) / src
     scale = _reduce_scale(a, places, dim, own)
     return 1.0 / gather(scale, concrete(places), dim=dim) if reduce == "mean" else 1.0
 
 
-def _no_zeros(a: Any, src: Any) -> None:
-    if np.equal(concrete(a), 0).any() or np.equal(concrete(src), 0).any():
-        raise AutogradFault(
-            "scatter_reduce(reduce='prod'): the derivative of a product with a zero is not "
-            "implemented",
-            hint="prod and cumprod have it",
-        )
+def _own_factor(g: Any, a: Any, places: Any, src: Any, dim: int, own: bool) -> Any:
+    """Carry a cotangent of products to `a`: times the rest of each product, by division."""
+    filled = where(eq(a, 0), 1.0, a)
+    rest = scatter_reduce(filled, places, src, dim=dim, reduce="prod", include_self=own)
+    part = g * rest / filled
+    return part if own else scatter_value(part, places, dim=dim, value=0)
+
+
+def _factors(g: Any, y: Any, a: Any, places: Any, src: Any, dim: int, own: bool) -> Any:
+    """Carry a cotangent of products to `src`: times the rest of the product of each.
+
+    By division, and for each of a place's zeros with 1 in its stead.
+    """
+    ranks = _zero_ranks(a, concrete(places), concrete(src), dim)
+    found = gather(g * y, places, dim=dim) / where(ranks > 0, 1.0, src)
+    for k in range(1, max(1, min(int(ranks.max(initial=0)), MAX_ZEROS)) + 1):
+        filled = where(ranks == k, 1.0, src)
+        rest = scatter_reduce(a, places, filled, dim=dim, reduce="prod", include_self=own)
+        found = where(ranks == k, gather(g * rest, places, dim=dim), found)
+    return found
+
+
+def _zero_ranks(a: Any, places: Any, src: Any, dim: int) -> Any:
+    """Count the zeros of `src` that go to one place: 1, 2, …; 0 where there is no zero."""
+    ranks = np.zeros(src.shape, np.int64)
+    count: dict[Any, int] = {}
+    grid = np.broadcast_arrays(*_grid(a, places, dim)) if a.shape else ()
+    for at in np.argwhere(np.equal(src, 0)):
+        place = tuple(int(g[tuple(at)]) for g in grid)
+        count[place] = ranks[tuple(at)] = count.get(place, 0) + 1
+    return ranks
 
 
 def _own_rule(
     g: Any, y: Any, a: Any, places: Any, src: Any, dim: int, reduce: str, include_self: bool
 ) -> Any:
-    return g * _own_weight(y, a, places, _used(src, places), dim, reduce, include_self)
+    src = _used(src, places)
+    if reduce == "prod":
+        return _own_factor(g, a, places, src, dim, include_self)
+    return g * _own_weight(y, a, places, src, dim, reduce, include_self)
 
 
 def _reduced_rule(
     g: Any, y: Any, a: Any, places: Any, src: Any, dim: int, reduce: str, include_self: bool
 ) -> Any:
-    weight = _source_weight(y, a, places, _used(src, places), dim, reduce, include_self)
+    used = _used(src, places)
+    if reduce == "prod":
+        return fitted(_factors(g, y, a, places, used, dim, include_self), src)
+    weight = _source_weight(y, a, places, used, dim, reduce, include_self)
     return fitted(gather(g, places, dim=dim) * weight, src)
 
 
@@ -221,11 +247,18 @@ def _reduce_tangent(
     ts: Any, y: Any, a: Any, places: Any, src: Any, dim: int, reduce: str, include_self: bool
 ) -> Any:
     used = _used(src, places)
-    total = zeros_like(y)
+    total, product = zeros_like(y), reduce == "prod"
     if ts[0] is not None:
-        total = ts[0] * _own_weight(y, a, places, used, dim, reduce, include_self)
+        total = (
+            _own_factor(ts[0], a, places, used, dim, include_self) if product
+            else ts[0] * _own_weight(y, a, places, used, dim, reduce, include_self)
+        )  # fmt: skip
     if ts[2] is not None:
-        weight = _source_weight(y, a, places, used, dim, reduce, include_self)
+        ones = np.ones(y.shape, y.dtype)
+        weight = (
+            _factors(ones, y, a, places, used, dim, include_self) if product
+            else _source_weight(y, a, places, used, dim, reduce, include_self)
+        )  # fmt: skip
         total = scatter_add(total, places, _used(ts[2], places) * weight, dim=dim)
     return total
 

@@ -13,7 +13,9 @@ from gradcli.ops.shape.layout import diagonal
 from gradcli.ops.shape.scatter import fitted, joint, same_dtype
 from gradcli.ops.shape.shapes import expand, sum_, sum_to, view, zeros_like
 from gradcli.rule.meta import Meta, shown
-from gradcli.rule.rule import Derivative, composite, number, primitive
+from gradcli.rule.rule import Derivative, composite, concrete, number, primitive
+
+TWICE = "where an index comes twice, the gradient goes to the last (PyTorch: to both)"
 
 
 def _like(a: Any, *_: Any, **__: Any) -> Meta:
@@ -136,9 +138,36 @@ def _with_part(part: Any) -> Any:
     return forward
 
 
-def _source_rule(g: Any, places: Any, dim: int, source: Any) -> Any:
+def _source_rule(g: Any, places: Any, dim: int, source: Any, last: bool = False) -> Any:
+    """Return the cotangent of slices, with `last` only of those that no later one is over."""
     picked = index_select(g, places, dim=dim)
+    if last and picked.shape:
+        picked = _where_last(picked, concrete(places).reshape(-1), len(picked.shape) - dim - 1)
     return picked if picked.shape == source.shape else view(picked, shape=source.shape)
+
+
+def _where_last(g: Any, positions: Any, trailing: int = 0) -> Any:
+    """Keep the cotangents of what no later element was written over, at the same position."""
+    flat = positions.reshape(-1)
+    final = np.zeros(flat.max(initial=-1) + 1, np.int64)
+    final[flat] = order = np.arange(flat.size)
+    kept = (final[flat] == order).reshape((*positions.shape, *(1,) * trailing))
+    return g if kept.all() else g * kept.astype(g.dtype)
+
+
+def _values_rule(g: Any, a: Any, values: Any, indices: tuple[Any, ...], accumulate: bool) -> Any:
+    picked = index(g, *indices)
+    if not accumulate:
+        places = [None if x is None else concrete(x) for x in indices]
+        picked = _where_last(picked, index(np.arange(prod(a.shape)).reshape(a.shape), *places))
+    return sum_to(picked, values.shape)
+
+
+def _put_rule(g: Any, a: Any, places: Any, source: Any, accumulate: bool) -> Any:
+    picked = take(g, places)
+    if not accumulate:
+        picked = _where_last(picked, concrete(places) % max(prod(a.shape), 1))
+    return fitted(picked, source)
 
 
 # ---- the rows ------------------------------------------------------------------------------
@@ -157,8 +186,9 @@ index_copy = primitive(Derivative,
     _index_copy, _written("index_copy"),
     lambda g, y, a, i, b, dim: index_fill_number(g, i, dim=dim, value=0),
     None,
-    lambda g, y, a, i, b, dim: _source_rule(g, i, dim, b),
+    lambda g, y, a, i, b, dim: _source_rule(g, i, dim, b, last=True),
     tangent=joint(lambda: index_copy), doc="Slices written at indices along a dimension",
+    kink=TWICE,
     examples="index_copy(M, 1, tensor([2, 0]), M[:, :2] ** 2)")
 index_fill_number = primitive(Derivative,
     "index_fill.int_Scalar(input, dim: dim, index, value: number)", "IndexFillBackward0",
@@ -171,24 +201,25 @@ index_fill_tensor = primitive(Derivative,
     lambda a, i, value, dim: _index_fill(a, i, dim, value), _like,
     lambda g, y, a, i, b, dim: index_fill_number(g, i, dim=dim, value=0),
     None,
-    lambda g, y, a, i, b, dim: sum_(index_select(g, i, dim=dim)),
+    lambda g, y, a, i, b, dim: sum_(index_select(g, np.unique(concrete(i)), dim=dim)),
     tangent=joint(lambda: index_fill_tensor), doc="A number written at indices along a dimension")
 index_put_ = primitive(Derivative,
     "_index_put(input, values, indices: tensors, accumulate: bool = False)", "IndexPutBackward0",
     _index_put, lambda a, values, *indices, accumulate: _like(a),
     lambda g, y, a, b, *indices, accumulate:
         g if accumulate else index_put_(g, np.zeros((), g.dtype), *indices, accumulate=False),
-    lambda g, y, a, b, *indices, accumulate: sum_to(index(g, *indices), b.shape),
-    tangent=joint(lambda: index_put_, 0, 1), numbers=True, doc="Values written at indices")
+    lambda g, y, a, b, *indices, accumulate: _values_rule(g, a, b, indices, accumulate),
+    tangent=joint(lambda: index_put_, 0, 1), numbers=True, doc="Values written at indices",
+    kink=TWICE)
 put = primitive(Derivative,
     "put(input, index, source, accumulate: bool = False)", "PutBackward0",
     _put, _like,
     lambda g, y, a, i, b, accumulate:
         g if accumulate else put(g, i, zeros_like(b), accumulate=False),
     None,
-    lambda g, y, a, i, b, accumulate: fitted(take(g, i), b),
+    lambda g, y, a, i, b, accumulate: _put_rule(g, a, i, b, accumulate),
     tangent=joint(lambda: put), saves="index source",
-    doc="Elements written at positions in the flat tensor",
+    doc="Elements written at positions in the flat tensor", kink=TWICE,
     examples="M.put(tensor([4, 0]), v[:2] ** 2); put(M, tensor([4, 4]), v[:2], accumulate=True)")
 copy_slices = primitive(Derivative,
     "_copy_slices(input, source, positions)", "CopySlices",
@@ -237,7 +268,7 @@ index_fill = composite("index_fill(input, dim: dim, index, value)", _index_fill_
 index_put = composite("index_put(input, indices: tensors, values, accumulate: bool = False)",
     lambda a, indices, values, accumulate:
         index_put_(a, values, *indices, accumulate=accumulate),
-    doc="Values written at indices: `x[k] = y`",
+    doc="Values written at indices: `x[k] = y`", kink=TWICE,
     examples="index_put(v, (tensor([0, 2]),), v[:2] ** 2); "
     "index_put(v, (tensor([0, 0]),), v[:2] ** 2, accumulate=True)")
 # fmt: on

@@ -1,0 +1,183 @@
+"""Write operations.json: what PyTorch computes for calls at the edges of what its operations take.
+
+Run it in the checkout with PyTorch 2.13: `python tests/reference/make_operations.py`.
+
+A row has the form of those in expressions.json, and more: `again` says of the gradient of each leaf
+whether it requires a gradient and what its grad_fn is, and `second` is the gradient of
+sum(gradients * G) by the leaves, null where PyTorch has none. Where a gradient of PyTorch's is not
+the derivative, `wrong` says so, and the tests compare with differences instead.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import torch
+
+FILE = Path(__file__).parent / "operations.json"
+ABOUT = (
+    "PyTorch 2.13.0 (CPU) on fixed float64 inputs, in the form of expressions.json: grads are of "
+    "sum(result * G) with G = 1 + arange(numel)/numel in the result's shape."
+)
+SHAPES = {"s": (), "v": (3,), "w": (3,), "M": (2, 3), "A": (3, 3), "T": (2, 3, 3), "E": (0,),
+          "C": (2, 3, 4), "I": (1, 2, 4, 4)}  # fmt: skip
+
+# gradients by the weights of an average; of what is written twice, or where a factor is 0
+WEIGHTS = [
+    "cov(M, aweights=w.abs())",
+    "cov(M, aweights=w.abs(), correction=0)",
+    "cov(M, fweights=tensor([1, 2, 3]), aweights=w.abs())",
+    "cov(v, aweights=w.abs())",
+    "cov(M, fweights=tensor([1, 2, 3]))",
+    "index_fill(v, 0, tensor([0, 0]), s)",
+    "index_fill(M, 1, tensor([2, 0, 2]), s)",
+    "index_add(v, 0, tensor([0, 0]), v[:2] ** 2)",
+    "index_put(v, (tensor([0, 0]),), v[:2] ** 2, accumulate=True)",
+    "put(M, tensor([4, 4]), v[:2], accumulate=True)",
+    "masked_scatter(M, tensor([True, False, True]), C ** 2)",
+    "masked_fill(M, tensor([True, False, True]), s)",
+    *(f"scatter_reduce({a}, 0, tensor([0, 0, 1]), {b}, 'prod', include_self={own})"
+      for a in ("v", "v * tensor([0., 1., 1.])")
+      for b in ("w", "w * tensor([0., 1., 1.])", "w * tensor([0., 0., 1.])")
+      for own in (True, False)),
+    "scatter_reduce(M, 1, tensor([[0, 1], [1, 1]]), (T * (T > 0))[0, :2, :2], 'prod')",
+]  # fmt: skip
+# PyTorch has the gradient of every element that is written, of one that is written over as well
+TWICE = [
+    "index_copy(v, 0, tensor([0, 0]), w[:2] ** 2)",
+    "index_copy(M, 1, tensor([0, 0]), A[:2, :2])",
+    "index_put(v, (tensor([0, 0]),), w[:2] ** 2)",
+    "index_put(v, (tensor([0, 0]),), s)",
+    "index_put(A, (tensor([0, 0]), tensor([1, -2])), w[:2])",
+    "put(M, tensor([4, -2]), v[:2])",
+    "scatter(v, 0, tensor([0, 0]), w[:2] ** 2)",
+]
+# one triangle is read, or symmetry is assumed: the matrices are neither triangular nor symmetric
+TRIANGLES = [
+    *(f"linalg.eigh({a}){part}" for a in ("A", "A, UPLO='U'", "T")
+      for part in ("[0]", "[1] ** 2")),
+    "linalg.eigvalsh(A)",
+    "linalg.eigvalsh(T, UPLO='U')",
+    *(f"{name}(A + 4 * eye(3), upper={up})" for name in ("linalg.cholesky", "cholesky")
+      for up in (False, True)),
+    *(f"linalg.cholesky_ex(A + 4 * eye(3), upper={up})[0]" for up in (False, True)),
+    *(f"cholesky_inverse({a}, upper={up})" for a in ("A", "T") for up in (False, True)),
+    *(f"cholesky_solve({b}, {a}, upper={up})" for b, a in (("M.T", "A"), ("A", "T"))
+      for up in (False, True)),
+    "linalg.pinv(A, hermitian=True)",
+    "linalg.pinv(T + T.mT, hermitian=True)",
+    "linalg.matrix_rank(A, hermitian=True)",
+    *(f"linalg.solve_triangular(A, M.T, upper={up}, unitriangular={unit})"
+      for up in (False, True) for unit in (False, True)),
+    "triangular_solve(M.T, A)[0]",
+    "triangular_solve(M.T, A, upper=False, transpose=True, unitriangular=True)[0]",
+    "linalg.inv_ex(A)[0]",
+    "linalg.lu_solve(*linalg.lu_factor(A), M.T)",
+]  # fmt: skip
+CALLS = [*WEIGHTS, *TRIANGLES]
+
+
+class Names(dict[str, Any]):
+    """PyTorch's names, wherever they live."""
+
+    def __missing__(self, name: str) -> Any:
+        for home in (torch, torch.nn.functional, torch.special):
+            if hasattr(home, name):
+                return getattr(home, name)
+        raise NameError(name)
+
+
+def inputs() -> dict[str, torch.Tensor]:
+    """Return the leaves, drawn from a seed."""
+    generator = torch.Generator().manual_seed(3)
+    return {name: torch.randn(shape, generator=generator).requires_grad_()
+            for name, shape in SHAPES.items()}  # fmt: skip
+
+
+def cotangent(y: torch.Tensor) -> torch.Tensor:
+    """Return 1 + arange(numel)/numel in the shape of a tensor."""
+    return (1 + torch.arange(y.numel()) / max(y.numel(), 1)).reshape(y.shape)
+
+
+def chain(node: Any, depth: int = 9) -> Any:
+    """Return a grad_fn and the chains of its next_functions, down to a depth."""
+    if node is None:
+        return None
+    edges = node.next_functions if depth > 1 else ()
+    return [type(node).__name__, *(chain(edge, depth - 1) for edge, _ in edges)]
+
+
+def listed(x: Any) -> Any:
+    """Return numbers as JSON has them: NaN and infinities are strings."""
+    if isinstance(x, list):
+        return [listed(item) for item in x]
+    return x if isfinite(x) else str(x)
+
+
+def row(text: str, leaves: dict[str, torch.Tensor]) -> dict[str, Any]:
+    """Run one call and say everything of its result, and of the gradient of its gradient."""
+    y = eval(text, {}, Names({"torch": torch, "F": torch.nn.functional, **leaves}))
+    used = {name: x for name, x in leaves.items() if re.search(rf"(?<![.\w]){name}\b", text)}
+    found = {
+        "expr": text,
+        "deterministic": True,
+        "dtype": str(y.dtype)[6:],
+        "shape": list(y.shape),
+        "requires_grad": y.requires_grad,
+        "is_leaf": y.is_leaf,
+        "grad_fn": None if y.grad_fn is None else type(y.grad_fn).__name__,
+        "chain": chain(y.grad_fn),
+        "value": listed(y.tolist()),
+    }
+    if not y.requires_grad:
+        return found
+    start = cotangent(y)
+    grads = torch.autograd.grad(y, tuple(used.values()), start, create_graph=True,
+                                allow_unused=True)  # fmt: skip
+    named = dict(zip(used, grads, strict=True))
+    found["grads"] = {n: None if g is None else listed(g.tolist()) for n, g in named.items()}
+    found["again"] = {
+        n: None if g is None or g.grad_fn is None else type(g.grad_fn).__name__
+        for n, g in named.items()
+    }
+    found["second"] = second(named, used)
+    return found
+
+
+def second(
+    gradients: dict[str, torch.Tensor | None], leaves: dict[str, torch.Tensor]
+) -> dict[str, Any] | None:
+    """Return the gradients of sum(gradients * G), null where PyTorch has no derivative of them."""
+    parts = [g for g in gradients.values() if g is not None and g.requires_grad]
+    if not parts:
+        return {}
+    try:
+        again = torch.autograd.grad(parts, tuple(leaves.values()), [cotangent(g) for g in parts],
+                                    allow_unused=True)  # fmt: skip
+    except RuntimeError:
+        return None
+    filled = [torch.zeros(()) if g is None else g + 0 for g in again]  # + 0: no ZeroTensor
+    return {n: listed(g.tolist()) for n, g in zip(leaves, filled, strict=True)}
+
+
+def main() -> None:
+    """Run every call and write the file."""
+    torch.set_default_dtype(torch.float64)
+    leaves = inputs()
+    given = {
+        name: {"value": x.tolist(), "dtype": "float64", "shape": list(x.shape),
+               "requires_grad": True}
+        for name, x in leaves.items()
+    }  # fmt: skip
+    rows = [row(text, leaves) for text in CALLS]
+    parts = {"about": ABOUT, "inputs": given, "twice": [row(text, leaves) for text in TWICE]}
+    lines = ",\n".join(json.dumps(r) for r in rows)
+    FILE.write_text(f'{json.dumps(parts)[:-1]}, "rows": [\n{lines}\n]}}\n', encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
