@@ -41,6 +41,8 @@ class Symbol(Operators):
             self.constant(x) if isinstance(x, np.ndarray | np.generic) else x for x in operands
         )
         attrs = {**op.signature.defaults, **attrs}
+        if op.formula is not None:
+            return op.formula(*operands, **attrs)
         meta = op.meta(*operands, **op.complete(operands, attrs))
         if op.outputs:
             return _parts(_written(op, operands, attrs)[0], op, meta)

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.autodiff.reverse import in_dtype, note, traced
+from gradcli.autodiff.reverse import note, traced
 from gradcli.execute import compute
 from gradcli.graph import OUTPUT, Graph
+from gradcli.ops.formula import in_dtype
 from gradcli.ops.shape.shapes import expand
 from gradcli.rule.dtypes import Array, wide
 

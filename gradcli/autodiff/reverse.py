@@ -15,9 +15,9 @@ from gradcli.autodiff.saved import free_saved, in_memory
 from gradcli.errors import AutogradFault
 from gradcli.execute import compute
 from gradcli.graph import OUTPUT, Graph, Node, Step
-from gradcli.ops.pointwise.complex import real
-from gradcli.ops.shape.shapes import clone, sum_to, to_copy
-from gradcli.rule.dtypes import Array, DType, is_complex, wide
+from gradcli.ops.formula import in_dtype
+from gradcli.ops.shape.shapes import clone, sum_to
+from gradcli.rule.dtypes import Array, is_complex, wide
 from gradcli.rule.meta import Meta, shown
 from gradcli.rule.rule import Multilinear, primitive
 
@@ -130,15 +130,6 @@ def fit(part: Any, graph: Graph, id: int, broadcasts: bool) -> Any:
         part = sum_to(part, meta.shape)
     assert part.shape == meta.shape, f"a rule gave {part.shape} for an operand of {meta.shape}"
     return in_dtype(part, meta.dtype)
-
-
-def in_dtype(x: Any, dtype: DType) -> Any:
-    """Bring a cotangent or tangent to a dtype; what is real takes the real part."""
-    if x.dtype == dtype:
-        return x
-    if is_complex(x.dtype) and not is_complex(dtype):
-        x = real(x)
-    return x if x.dtype == dtype else to_copy(x, dtype=dtype)
 
 
 def backward(

@@ -163,6 +163,11 @@ def resolved(shape: Sequence[int], count: int) -> Shape:
     return tuple(shape)
 
 
+def of_operand(g: Any, operand: Any, *_: Any, **__: Any) -> Meta:
+    """Return what is known of an operand's cotangent, of rows that take both."""
+    return Meta(operand.shape, operand.dtype)
+
+
 # ---- elementwise results -------------------------------------------------------------------
 
 

@@ -188,6 +188,36 @@ class Variadic(Derivative):
         return op(*filled, **attrs)
 
 
+class OfFormula(Derivative):
+    """The row is one node for a formula of the table: the derivative is the formula's.
+
+    A body is the formula itself, None where it is not differentiated.
+    """
+
+    def vjp(
+        self, slot: int, g: Any, y: Any, operands: tuple[Any, ...], attrs: dict[str, Any]
+    ) -> Any:
+        from gradcli.ops.formula import pulled
+
+        body = self.body(slot)
+        assert body is not None, "asked for the cotangent of an argument that has none"
+        return pulled(body, slot, g, operands, attrs)
+
+    def jvp(
+        self,
+        op: Primitive,
+        tangents: tuple[Any, ...],
+        y: Any,
+        operands: tuple[Any, ...],
+        attrs: dict[str, Any],
+    ) -> Any:
+        from gradcli.ops.formula import pushed
+
+        moved = tuple(None if self.body(k) is None else t for k, t in enumerate(tangents))
+        body = next(b for b in self.bodies if b is not None)
+        return pushed(body, moved, operands, attrs)
+
+
 # ---- rows ----------------------------------------------------------------------------------
 
 
@@ -249,6 +279,7 @@ class Primitive(Row):
     # the operands and attributes of the function that the derivative is of, where PyTorch's
     # convention makes it another one: taken(moved operands, operands at the point, attributes)
     taken: Callable[..., Any] | None = None
+    formula: Body | None = None  # what the row is one node for: symbols write it out
 
     @property
     def label(self) -> str:
@@ -397,6 +428,31 @@ def primitive(
         view=view,
         saves=tuple(saves.split()),
         taken=taken,
+    )
+
+
+def pullback(
+    signature: str,
+    grad_fn: str | Callable[..., str],
+    formula: Body,
+    meta: Callable[..., Any] | None = None,
+    fixed: str = "",
+) -> Primitive:
+    """Make a row of the derivative of another, which PyTorch has as one operation.
+
+    The formula calls operations of the table; no gradient flows to the tensors that are `fixed`.
+    The result is elementwise where `meta` does not say otherwise.
+    """
+    parameters = Signature(signature)
+    bodies = tuple(None if name in fixed.split() else formula for name in parameters.tensors)
+    return Primitive(
+        parameters,
+        **_facts("The derivative of another operation", "", "", (), ""),
+        grad_fn=grad_fn,
+        forward=formula,
+        meta=meta or elementwise_meta(parameters, "same"),
+        derivative=OfFormula(bodies),
+        formula=formula,
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from gradcli.errors import ArgumentFault
 from gradcli.graph import Node
+from gradcli.ops.pointwise.activations import rrelu
 from gradcli.ops.shape.masks import normal_
 from gradcli.ops.shape.shapes import squeeze_dim, unsqueeze
 from gradcli.rule.dtypes import is_differentiable
@@ -40,7 +41,7 @@ def dropped(tracer: Tracer, a: Node, p: float, *, feature: bool, alpha: bool) ->
 
 
 def _dropout(
-    name: str, *, training: bool = True, feature: bool = False, alpha: bool = False, rank: int = 0
+    name: str, *, training: bool = True, feature: bool = False, alpha: bool = False, rank: int = -1
 ) -> Any:
     """Make the function; `rank` is that of a sample, to which a batch of one is put in front."""
     signature = Signature(
@@ -53,7 +54,7 @@ def _dropout(
             raise ArgumentFault(f"dropout probability has to be between 0 and 1, but got {p}")
         if not isinstance(a, Node):
             raise ArgumentFault(f"{name}(): argument 'input' must be a Tensor")
-        if feature and len(a.shape) < 2:
+        if feature and active and p and len(a.shape) < 2:
             raise ArgumentFault("Feature dropout requires at least 2 dimensions in the input")
         alone = rank == len(a.shape)
         a = unsqueeze(a, dim=0) if alone else a
@@ -62,6 +63,18 @@ def _dropout(
         return squeeze_dim(a, dim=(0,)) if alone else a
 
     return run
+
+
+RRELU = Signature(
+    "rrelu(input, lower: number = 0.125, upper: number = 0.3333333333333333, "
+    "training: bool = False, inplace: bool = False)"
+)
+
+
+def _rrelu(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    """Draw the slopes of a leaky relu in training."""
+    a, lower, upper, training, _ = RRELU.bind(args, keywords).values()
+    return rrelu(a, lower, upper, training, tracer.generator)
 
 
 NORMAL = Signature("normal(mean: any, std: any = 1.0, size: sizes = None)")
@@ -106,6 +119,7 @@ BERNOULLI = Signature("bernoulli(input: any, p: number = None)")
 FUNCTIONS: dict[str, Any] = {
     "bernoulli": _bernoulli,
     "normal": _normal,
+    "rrelu": _rrelu,
     "dropout": _dropout("dropout"),
     "dropout1d": _dropout("dropout1d", feature=True, rank=2),
     "dropout2d": _dropout("dropout2d", feature=True),

@@ -8,14 +8,7 @@ import numpy as np
 
 from gradcli.errors import ArgumentFault, ShapeFault
 from gradcli.ops.linalg.linalg import matmul
-from gradcli.ops.linalg.matrices import (
-    diagonals,
-    lift,
-    like,
-    matrices,
-    on_diagonal,
-    square_meta,
-)
+from gradcli.ops.linalg.matrices import diagonals, lift, like, matrices, on_diagonal, square_meta
 from gradcli.ops.linalg.solvers import inv_unchecked
 from gradcli.ops.linalg.spectra import svd, svdvals
 from gradcli.ops.pointwise.arithmetic import nan_to_num

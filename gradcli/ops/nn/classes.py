@@ -17,8 +17,8 @@ from gradcli.ops.shape.masks import masked_fill_number
 from gradcli.ops.shape.shapes import reshape, sum_, unsqueeze
 from gradcli.ops.shape.views import fill_number_in_place
 from gradcli.rule.dtypes import SCALAR_NAMES, is_floating
-from gradcli.rule.meta import Meta, Shape, shown
-from gradcli.rule.rule import Derivative, Multilinear, composite, primitive
+from gradcli.rule.meta import Meta, Shape, of_operand, shown
+from gradcli.rule.rule import Derivative, Multilinear, composite, primitive, pullback
 
 # ---- nll_loss ------------------------------------------------------------------------------
 
@@ -97,7 +97,7 @@ def _nll_parts(
     return share, unsqueeze(picked, dim=dim), dim
 
 
-def _nll_rule(g: Any, y: Any, a: Any, target: Any, weight: Any, **attrs: Any) -> Any:
+def _nll_transpose(g: Any, a: Any, target: Any, weight: Any, **attrs: Any) -> Any:
     share, picked, dim = _nll_parts(a, target, weight, **attrs)
     return gather_backward(unsqueeze(-(g * share), dim=dim), picked, dim=dim, size=a.shape)
 
@@ -107,10 +107,17 @@ nll_weights = primitive(Multilinear,
     "_nll_weights(input, target, weight = None, ignore_index: int = -100)", "", _nll_weights,
     lambda a, target, weight, ignore_index: Meta(target.shape, a.dtype),
     doc="Each target's weight in an nll_loss")
+nll_backward = pullback(
+    "_nll_loss_backward(grad, input, target, weight = None, ignore_index: int = -100, "
+    "reduction: str = 'mean')",
+    lambda g, a, *_, **__:
+        "NllLossBackwardBackward0" if len(a.shape) < 3 else "NllLoss2DBackwardBackward0",
+    _nll_transpose, of_operand, fixed="target weight")
 nll = primitive(Multilinear,
     "_nll_loss(input, target, weight = None, ignore_index: int = -100, reduction: str = 'mean')",
     lambda a, *_, **__: "NllLossBackward0" if len(a.shape) < 3 else "NllLoss2DBackward0",
-    _nll, _nll_meta, _nll_rule,
+    _nll, _nll_meta,
+    lambda g, y, a, target, weight, **attrs: nll_backward(g, a, target, weight, **attrs),
     doc="Negative log-likelihood of classes, from log-probabilities")
 # fmt: on
 
@@ -239,7 +246,7 @@ def _margin_slopes(
     return index, weights * where(gt(over, 0), 1.0 if p == 1 else over * 2, 0.0) / scale
 
 
-def _margin_rule(g: Any, y: Any, a: Any, target: Any, weight: Any, **attrs: Any) -> Any:
+def _margin_transpose(g: Any, a: Any, target: Any, weight: Any, **attrs: Any) -> Any:
     index, slopes = _margin_slopes(a, target, weight, **attrs)
     g = reshape(g, (*g.shape, 1, 1)) * slopes
     down = gather_backward(sum_(g, dim=(-1,)), index, dim=len(a.shape) - 1, size=a.shape)
@@ -265,12 +272,18 @@ pair_weights = primitive(Multilinear,
     "_pair_weights(input, target, weight = None, labels: bool = False)", "",
     _pair_weights, _pair_meta,
     doc="What each pair of a target and another class counts in a hinge loss")
+margin_backward = pullback(
+    "_multi_margin_loss_backward(grad, input, target, weight = None, labels: bool = False, "
+    "p: int = 1, margin: number = 1.0, reduction: str = 'mean')", "NotImplemented",
+    _margin_transpose, of_operand, fixed="target weight")
 multi_margin = primitive(Derivative,
     "_multi_margin_loss(input, target, weight = None, labels: bool = False, p: int = 1, "
     "margin: number = 1.0, reduction: str = 'mean')",
     lambda *_, labels, **__: "MultilabelMarginLossBackward0" if labels
         else "MultiMarginLossBackward0",
-    _margins, _class_meta, _margin_rule, tangent=_margin_tangent,
+    _margins, _class_meta,
+    lambda g, y, a, target, weight, **attrs: margin_backward(g, a, target, weight, **attrs),
+    tangent=_margin_tangent,
     doc="Sum over other classes of max(0, margin - score of the target + score of the other)^p",
     kink="0 at the margin")
 # fmt: on

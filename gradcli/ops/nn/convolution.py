@@ -12,8 +12,8 @@ from gradcli.ops.shape.indexing import slice_
 from gradcli.ops.shape.layout import pad_constant
 from gradcli.ops.shape.shapes import conj, expand, reshape, squeeze_dim, sum_, unsqueeze
 from gradcli.rule.dtypes import SCALAR_NAMES
-from gradcli.rule.meta import Meta, Shape, shown
-from gradcli.rule.rule import Derivative, Multilinear, composite, primitive
+from gradcli.rule.meta import Meta, Shape, of_operand, shown
+from gradcli.rule.rule import Derivative, Multilinear, composite, primitive, pullback
 
 # ---- windows, on arrays --------------------------------------------------------------------
 
@@ -143,7 +143,7 @@ def _convolution_meta(
 
 
 def _input_rule(
-    g: Any, y: Any, a: Any, w: Any, bias: Any, stride: Shape, padding: Shape, dilation: Shape,
+    g: Any, a: Any, w: Any, stride: Shape, padding: Shape, dilation: Shape,
     transposed: bool, output_padding: Shape, groups: int,
 ) -> Any:  # fmt: skip
     more = output_padding
@@ -164,7 +164,7 @@ def _cut(a: Any, shape: Shape) -> Any:
 
 
 def _weight_rule(
-    g: Any, y: Any, a: Any, w: Any, bias: Any, stride: Shape, padding: Shape, dilation: Shape,
+    g: Any, a: Any, w: Any, stride: Shape, padding: Shape, dilation: Shape,
     transposed: bool, output_padding: Shape, groups: int,
 ) -> Any:  # fmt: skip
     small, large = (conj(a), g) if transposed else (g, conj(a))
@@ -172,7 +172,7 @@ def _weight_rule(
                      dilation=dilation, groups=groups)  # fmt: skip
 
 
-def _bias_rule(g: Any, y: Any, a: Any, w: Any, bias: Any, **_: Any) -> Any:
+def _bias_rule(g: Any, *_: Any) -> Any:
     return sum_(g, dim=tuple(d for d in range(len(g.shape)) if d != 1))
 
 
@@ -209,12 +209,27 @@ def _kernel_output_rule(
     return _cut(out, g.shape)
 
 
+_WINDOW = (
+    "stride: sizes, padding: sizes, dilation: sizes, transposed: bool, output_padding: sizes, "
+    "groups: int"
+)
+
 # fmt: off
+input_backward = pullback(f"_convolution_backward.input(grad, input, weight, {_WINDOW})",
+    "ConvolutionBackwardBackward0", _input_rule, of_operand)
+weight_backward = pullback(f"_convolution_backward.weight(grad, input, weight, {_WINDOW})",
+    "ConvolutionBackwardBackward0", _weight_rule, lambda g, a, w, **_: Meta(w.shape, w.dtype))
+bias_backward = pullback("_convolution_backward.bias(grad, input, weight, bias)",
+    "ConvolutionBackwardBackward0", _bias_rule, lambda g, a, w, bias: Meta(bias.shape, bias.dtype),
+    fixed="bias")
 convolution = primitive(Derivative,
     "convolution(input, weight, bias = None, stride: sizes = (), padding: sizes = (), "
     "dilation: sizes = (), transposed: bool = False, output_padding: sizes = (), "
     "groups: int = 1)", "ConvolutionBackward0", _convolution, _convolution_meta,
-    _input_rule, _weight_rule, _bias_rule, tangent=_convolution_tangent,
+    lambda g, y, a, w, bias, **attrs: input_backward(g, a, w, **attrs),
+    lambda g, y, a, w, bias, **attrs: weight_backward(g, a, w, **attrs),
+    lambda g, y, a, w, bias, **attrs: bias_backward(g, a, w, bias),
+    tangent=_convolution_tangent,
     doc="Sums over a kernel at every window; transposed, its transpose")
 kernel_of = primitive(Multilinear,
     "_convolution_weight(grad, input, kernel: sizes, stride: sizes, padding: sizes, "

@@ -13,10 +13,10 @@ from gradcli.ops.pointwise.complex import real
 from gradcli.ops.pointwise.elementwise import gt, where
 from gradcli.ops.reduce.reductions import norm_slope, vector_norm
 from gradcli.ops.shape.indexing import index, index_backward
-from gradcli.ops.shape.shapes import conj, expand, sum_, unsqueeze
+from gradcli.ops.shape.shapes import conj, expand, sum_, transpose, unsqueeze
 from gradcli.rule.dtypes import is_differentiable, is_floating, promote
-from gradcli.rule.meta import Meta, broadcast
-from gradcli.rule.rule import Derivative, composite, primitive
+from gradcli.rule.meta import Meta, broadcast, of_operand
+from gradcli.rule.rule import Derivative, composite, primitive, pullback
 from gradcli.rule.signature import Signature
 
 norm_along = replace(
@@ -109,23 +109,34 @@ def _pdist_meta(a: Any, p: float) -> Meta:
     return Meta((a.shape[0] * (a.shape[0] - 1) // 2,), a.dtype)
 
 
-def _pdist_rule(g: Any, y: Any, a: Any, p: float) -> Any:
+def _pdist_transpose(g: Any, a: Any, y: Any, p: float) -> Any:
     first, second = _upper(a)
     moved = _length_rule(g, y, _rows(a), p)
     return index_backward(moved, first, size=a.shape) - index_backward(moved, second, size=a.shape)
 
 
+def _turned(a: Any) -> Any:
+    return transpose(a, dim0=-2, dim1=-1)
+
+
 # fmt: off
+cdist_backward = pullback("_cdist_backward(grad, x1, x2, cdist, p: number)",
+    "CdistBackwardBackward0",
+    lambda g, a, b, y, p: sum_(_length_rule(g, y, _between(a, b), p), dim=(-2,)),
+    lambda g, a, b, y, p: Meta((*y.shape[:-1], a.shape[-1]), y.dtype))
+pdist_backward = pullback("_pdist_backward(grad, input, pdist, p: number)",
+    "PdistBackwardBackward0", _pdist_transpose, of_operand)
 cdist_ = primitive(Paired,
     "_cdist(x1, x2, p: number = 2.0)", "CdistBackward0",
     lambda a, b, p: _length(_between(a, b), p), _cdist_meta,
-    lambda g, y, a, b, p: sum_(_length_rule(g, y, _between(a, b), p), dim=(-2,)),
-    lambda g, y, a, b, p: -sum_(_length_rule(g, y, _between(a, b), p), dim=(-3,)),
+    lambda g, y, a, b, p: cdist_backward(g, a, b, y, p=p),
+    lambda g, y, a, b, p: cdist_backward(_turned(g), b, a, _turned(y), p=p),
     tangent=_cdist_tangent, promotes=True, doc="Distances between all rows of two matrices",
     kink="0 where two rows are equal")
 pdist = primitive(Derivative,
     "pdist(input, p: number = 2.0)", "PdistBackward0",
-    lambda a, p: _length(_rows(a), p), _pdist_meta, _pdist_rule,
+    lambda a, p: _length(_rows(a), p), _pdist_meta,
+    lambda g, y, a, p: pdist_backward(g, a, y, p=p),
     tangent=lambda ts, y, a, p: _length_tangent(_rows(ts[0]), y, _rows(a), p),
     doc="Distances between the rows of a matrix, each pair once",
     kink="0 where two rows are equal", examples="F.pdist(A); pdist(A, 3.)")

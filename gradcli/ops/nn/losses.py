@@ -27,7 +27,16 @@ from gradcli.ops.shape.masks import masked_fill_number
 from gradcli.ops.shape.shapes import expand, mean, ones_like, sum_, unsqueeze
 from gradcli.rule.dtypes import promote
 from gradcli.rule.meta import Meta, Shape, broadcast, shown
-from gradcli.rule.rule import Derivative, Primitive, composite, concrete, number, primitive, warn
+from gradcli.rule.rule import (
+    Derivative,
+    Primitive,
+    composite,
+    concrete,
+    number,
+    primitive,
+    pullback,
+    warn,
+)
 
 REDUCTIONS = ("none", "mean", "sum")
 UNIT = (0.0, 1.0)
@@ -63,17 +72,9 @@ def fixed(name: str, **tensors: Any) -> None:
 
 
 class Loss(Derivative):
-    """The mean or the sum of losses of single elements, or these themselves.
-
-    A body is the slope of one element's loss: `slope(*operands, **attrs)`, without the reduction.
-    """
+    """The mean or the sum of losses of single elements, or these themselves."""
 
     broadcasts = True
-
-    def vjp(
-        self, slot: int, g: Any, y: Any, operands: tuple[Any, ...], attrs: dict[str, Any]
-    ) -> Any:
-        return g * self._share(slot, operands, attrs)
 
     def jvp(
         self,
@@ -85,18 +86,21 @@ class Loss(Derivative):
     ) -> Any:
         total = None
         for slot, t in enumerate(tangents):
-            if t is not None and self.body(slot) is not None:
-                part = t * self._share(slot, operands, attrs)
+            body = self.body(slot)
+            if t is not None and body is not None:
+                part = body(t, y, *operands, **attrs)
                 total = part if total is None else total + part
         return total if attrs["reduction"] == "none" or total is None else sum_(total)
 
-    def _share(self, slot: int, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
-        """Return the slope of the result with respect to each element."""
-        body = self.body(slot)
-        assert body is not None, "asked for the cotangent of an argument that has none"
-        rest = {name: value for name, value in attrs.items() if name != "reduction"}
-        slope = body(*operands, **rest)
-        return slope / _count(operands) if attrs["reduction"] == "mean" else slope
+
+def _slope(slope: Any) -> Any:
+    """Return the rule of an argument from the slope of one element's loss."""
+
+    def rule(g: Any, *operands: Any, reduction: str, **attrs: Any) -> Any:
+        part = slope(*operands, **attrs)
+        return g * (part / _count(operands) if reduction == "mean" else part)
+
+    return rule
 
 
 def _common(operands: tuple[Any, ...]) -> Shape:
@@ -122,13 +126,28 @@ def collected(losses: Any, reduction: str) -> Any:
     return losses if reduction == "none" else getattr(np, reduction)(losses)
 
 
-def _loss(signature: str, grad_fn: str, losses: Any, *slopes: Any, doc: str) -> Primitive:
-    """Make the row of a loss from each element's loss and its slopes."""
+def _loss(
+    signature: str, grad_fn: str, losses: Any, *slopes: Any, doc: str, named: int = 2
+) -> Primitive:
+    """Make the row of a loss from each element's loss and its slopes.
+
+    The gradients of the first `named` arguments are one node each, as PyTorch has them.
+    """
+    name, _, arguments = signature.partition("(")
+
+    def body(slot: int, slope: Any) -> Any:
+        rule = _slope(slope)
+        if slot < named:
+            row = pullback(f"{name}_backward.{slot}(grad, {arguments}", f"{grad_fn[:-1]}Backward0",
+                           rule, fixed="weight")  # fmt: skip
+            return lambda g, y, *operands, **attrs: row(g, *operands, **attrs)
+        return lambda g, y, *operands, **attrs: rule(g, *operands, **attrs)
 
     def forward(*operands: Any, reduction: str, **attrs: Any) -> Any:
         return collected(losses(*operands, **attrs), reduction)
 
-    return primitive(Loss, signature, grad_fn, forward, _loss_meta, *slopes, promotes=True, doc=doc)
+    bodies = (body(slot, slope) for slot, slope in enumerate(slopes))
+    return primitive(Loss, signature, grad_fn, forward, _loss_meta, *bodies, promotes=True, doc=doc)
 
 
 def _smooth(a: Any, b: Any, beta: float) -> Any:
@@ -200,11 +219,11 @@ huber = _loss(
 bce = _loss(
     "_binary_cross_entropy(input, target, weight = None, reduction: str = 'mean')",
     "BinaryCrossEntropyBackward0", _bce,
-    _bce_slope, _bce_target_slope, doc="Cross entropy of probabilities")
+    _bce_slope, _bce_target_slope, named=1, doc="Cross entropy of probabilities")
 bce_logits = _loss(
     "_binary_cross_entropy_with_logits(input, target, weight = None, pos_weight = None, "
     "reduction: str = 'mean')", "BinaryCrossEntropyWithLogitsBackward0", _bce_logits,
-    _logits_slope, _logits_target_slope, doc="Cross entropy of the sigmoid of logits")
+    _logits_slope, _logits_target_slope, named=0, doc="Cross entropy of the sigmoid of logits")
 soft_margin = _loss(
     "_soft_margin_loss(input, target, reduction: str = 'mean')", "SoftMarginLossBackward0",
     lambda a, b: np.logaddexp(0, -a * b),

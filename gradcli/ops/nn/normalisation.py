@@ -14,8 +14,16 @@ from gradcli.ops.reduce.reductions import var, vector_norm
 from gradcli.ops.shape.indexing import select
 from gradcli.ops.shape.layout import repeat
 from gradcli.ops.shape.shapes import clone, expand, mean, reshape, sum_
-from gradcli.rule.meta import Meta, Shape, shown
-from gradcli.rule.rule import Derivative, Primitive, composite, elementwise, primitive
+from gradcli.rule.meta import Meta, Shape, of_operand, shown
+from gradcli.rule.rule import (
+    Body,
+    Derivative,
+    Primitive,
+    composite,
+    elementwise,
+    primitive,
+    pullback,
+)
 
 # ---- the .Scalar overloads, which only composites call -------------------------------------
 # fmt: off
@@ -55,8 +63,13 @@ def _scores_moved(g: Any, shape: Shape, dims: Shape, z: Any, scale: Any) -> Any:
     return scale * (grouped - mean(grouped, dim=dims, keepdim=True) - z * along)
 
 
-def _normalisation(signature: str, grad_fn: str, groups: Any, doc: str) -> Primitive:
-    """Make a row whose groups are given by `groups(a, weight, bias, **attrs)`."""
+def _normalisation(
+    signature: str, grad_fn: str, groups: Any, doc: str, one_node: bool = True
+) -> Primitive:
+    """Make a row whose groups are given by `groups(a, weight, bias, **attrs)`.
+
+    With `one_node` the gradients are operations of their own, as PyTorch has them.
+    """
 
     def forward(a: Any, weight: Any = None, bias: Any = None, *, eps: float, **attrs: Any) -> Any:
         shape, dims, spread = groups(a.shape, **attrs)
@@ -97,18 +110,36 @@ def _normalisation(signature: str, grad_fn: str, groups: Any, doc: str) -> Primi
             parts.append(expand(reshape(ts[2], spread), size=a.shape))
         return sum(parts[1:], parts[0])
 
+    rules: tuple[Body, ...] = (input_rule, weight_rule, bias_rule)
+    if one_node:
+        name, _, attributes = signature.partition("(input, weight = None, bias = None, ")
+        rules = tuple(
+            _one_node(f"_{name}_backward.{k}(grad, input, weight = None, bias = None, {attributes}",
+                      f"{grad_fn[:-1]}Backward0", k, rule)
+            for k, rule in enumerate(rules)
+        )  # fmt: skip
     return primitive(
         Derivative,
         signature,
         grad_fn,
         forward,
         lambda a, *_, **__: Meta(a.shape, a.dtype),
-        input_rule,
-        weight_rule,
-        bias_rule,
+        *rules,
         tangent=tangent,
         doc=doc,
     )
+
+
+def _one_node(signature: str, grad_fn: str, slot: int, rule: Body) -> Body:
+    """Return the rule of one operand as one node; what the bias is does not matter to it."""
+    row = pullback(
+        signature,
+        grad_fn,
+        lambda g, *operands, **attrs: rule(g, None, *operands, **attrs),
+        lambda g, *operands, **_: Meta(operands[slot].shape, operands[slot].dtype),
+        fixed="bias",
+    )
+    return lambda g, y, *operands, **attrs: row(g, *operands, **attrs)
 
 
 def _summed(g: Any, spread: Shape, shape: Shape) -> Any:
@@ -145,6 +176,7 @@ group_norm_ = _normalisation(
     "native_group_norm(input, weight = None, bias = None, num_groups: int = 1, "
     "eps: number = 1e-5)",
     "NativeGroupNormBackward0", _group_groups, "Standard scores over groups of channels",
+    one_node=False,
 )  # fmt: skip
 
 
@@ -182,12 +214,22 @@ def _eval_tangent(
 
 
 # fmt: off
+eval_backward = pullback(
+    "_native_batch_norm_backward.eval_input(grad, input, weight, running_var, eps: number)",
+    "NativeBatchNormBackwardBackward0",
+    lambda g, a, w, spread, eps: g * _eval_scale(a, w, spread, eps), of_operand)
+eval_weight_backward = pullback(
+    "_native_batch_norm_backward.eval_weight(grad, input, weight, running_mean, running_var, "
+    "eps: number)", "NativeBatchNormBackwardBackward0",
+    lambda g, a, w, centre, spread, eps:
+        _summed(g * _eval_scores(a, centre, spread, eps), _channels(w, a).shape, w.shape),
+    lambda g, a, w, *_, **__: Meta(w.shape, w.dtype))
 batch_norm_eval = primitive(Derivative,
     "native_batch_norm.eval(input, weight, bias, running_mean, running_var, eps: number = 1e-5)",
     "NativeBatchNormBackward0", _eval_forward, lambda a, *_, **__: Meta(a.shape, a.dtype),
-    lambda g, y, a, w, b, centre, spread, eps: g * _eval_scale(a, w, spread, eps),
+    lambda g, y, a, w, b, centre, spread, eps: eval_backward(g, a, w, spread, eps=eps),
     lambda g, y, a, w, b, centre, spread, eps:
-        _summed(g * _eval_scores(a, centre, spread, eps), _channels(w, a).shape, w.shape),
+        eval_weight_backward(g, a, w, centre, spread, eps=eps),
     lambda g, y, a, w, b, centre, spread, eps: _summed(g, _channels(b, a).shape, b.shape),
     tangent=_eval_tangent, doc="Scores of each channel by a mean and a variance that are given")
 # fmt: on

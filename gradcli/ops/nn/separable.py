@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.rule.meta import Meta, Shape
-from gradcli.rule.rule import Multilinear, Primitive, primitive
+from gradcli.rule.meta import Meta, Shape, of_operand
+from gradcli.rule.rule import Multilinear, Primitive, primitive, pullback
 
 Taps = tuple[Any, Any]  # for each result: positions of elements, and their weights
 
@@ -44,8 +44,12 @@ def separable(
     taps: Callable[..., list[Taps]],
     doc: str,
     saves: str = "",
-) -> tuple[Primitive, Primitive]:
+    keeps_input: bool = False,
+) -> tuple[Primitive, ...]:
     """Make the row of such a map, and that of its transpose.
+
+    With `keeps_input` PyTorch's transpose takes the input too, though only for its shape, and so
+    the gradient requires one: there is a third row, which does.
 
     `kind(**attrs)` is the number of dimensions and the grad_fn class, `taps(size, **attrs)` are
     the positions and weights along each of these dimensions.
@@ -65,10 +69,11 @@ def separable(
         lambda a, **attrs: kind(**attrs)[1],
         lambda a, **attrs: apply_taps(a, inner(a.shape, attrs)),
         meta,
-        lambda g, y, a, **attrs: backward(g, size=a.shape, **attrs),
+        lambda g, y, a, **attrs:
+            whole(g, a, **attrs) if keeps_input else backward(g, size=a.shape, **attrs),
         doc=doc,
         saves=saves,
-    )
+    )  # fmt: skip
     backward = primitive(
         Multilinear,
         f"_{name}_backward(grad, size: sizes, {attributes})",
@@ -78,4 +83,10 @@ def separable(
         lambda gg, y, g, size, **attrs: forward(gg, **attrs),
         doc=f"The transpose of {name}",
     )
-    return forward, backward
+    whole = pullback(
+        f"_{name}_backward.input(grad, input, {attributes})",
+        backward.grad_fn,
+        lambda g, a, **attrs: backward(g, size=a.shape, **attrs),
+        of_operand,
+    )
+    return (forward, backward, whole) if keeps_input else (forward, backward)

@@ -11,8 +11,8 @@ from gradcli.ops.nn.separable import separable
 from gradcli.ops.shape.indexing import gather, gather_backward
 from gradcli.ops.shape.shapes import reshape
 from gradcli.rule.dtypes import INT64, is_floating
-from gradcli.rule.meta import Meta, Shape
-from gradcli.rule.rule import Derivative, primitive
+from gradcli.rule.meta import Meta, Shape, of_operand
+from gradcli.rule.rule import Derivative, primitive, pullback
 
 # ---- windows, dimension by dimension -------------------------------------------------------
 # A window is a row of positions and of flags: whether there is an element at the position.
@@ -74,15 +74,15 @@ def _adaptive_means(size: Shape, output_size: Shape) -> list[tuple[Any, Any]]:
 
 
 # fmt: off
-avg_pool, avg_pool_backward = separable("avg_pool",
+avg_pool, avg_pool_transpose, avg_pool_backward = separable("avg_pool",
     "kernel_size: sizes, stride: sizes, padding: sizes, ceil_mode: bool, "
     "count_include_pad: bool, divisor_override: int",
     lambda kernel_size, **_: (len(kernel_size), f"AvgPool{len(kernel_size)}DBackward0"),
-    _means, doc="Mean of each window", saves="input")
-adaptive_avg_pool, adaptive_avg_pool_backward = separable("adaptive_avg_pool",
-    "output_size: sizes",
+    _means, doc="Mean of each window", saves="input", keeps_input=True)
+adaptive_avg_pool, adaptive_avg_pool_transpose, adaptive_avg_pool_backward = separable(
+    "adaptive_avg_pool", "output_size: sizes",
     lambda output_size, **_: (len(output_size), f"AdaptiveAvgPool{len(output_size)}DBackward0"),
-    _adaptive_means, doc="Means of as many windows as asked for", saves="input")
+    _adaptive_means, doc="Means of as many windows as asked for", saves="input", keeps_input=True)
 # fmt: on
 
 # ---- maxima --------------------------------------------------------------------------------
@@ -114,10 +114,10 @@ def _flat(x: Any, lead: Shape) -> Any:
     return reshape(x, (*lead, prod(x.shape[len(lead) :])))
 
 
-def _max_rule(g: Any, y: Any, a: Any, **attrs: Any) -> Any:
+def _max_transpose(g: Any, a: Any, places: Any, **attrs: Any) -> Any:
     lead = a.shape[: len(a.shape) - _rank(**attrs)]
     size = (*lead, prod(a.shape[len(lead) :]))
-    spread = gather_backward(_flat(g[0], lead), _flat(y[1], lead), dim=len(lead), size=size)
+    spread = gather_backward(_flat(g, lead), _flat(places, lead), dim=len(lead), size=size)
     return reshape(spread, a.shape)
 
 
@@ -145,14 +145,23 @@ def _adaptive_max_meta(a: Any, output_size: Shape) -> tuple[Meta, Meta]:
 
 
 # fmt: off
+max_pool_backward = pullback(
+    "_max_pool_backward(grad, input, indices, kernel_size: sizes)",
+    lambda *_, kernel_size: f"MaxPool{len(kernel_size)}DWithIndicesBackwardBackward0",
+    _max_transpose, of_operand, fixed="indices")
+adaptive_max_pool_backward = pullback(
+    "_adaptive_max_pool_backward(grad, input, indices, output_size: sizes)",
+    lambda *_, output_size: f"AdaptiveMaxPool{len(output_size)}DBackwardBackward0",
+    _max_transpose, of_operand, fixed="indices")
 max_pool = primitive(Derivative,
     "_max_pool(input, kernel_size: sizes, stride: sizes, padding: sizes, dilation: sizes, "
     "ceil_mode: bool)",
     lambda a, kernel_size, **_: f"MaxPool{len(kernel_size)}DWithIndicesBackward0",
     lambda a, kernel_size, **attrs:
         _maxima(a, _windows(a.shape[-len(kernel_size):], kernel_size, **attrs)),
-    _max_meta, _max_rule, tangent=_max_tangent, outputs="values indices",
-    saves="input indices",
+    _max_meta,
+    lambda g, y, a, kernel_size, **_: max_pool_backward(g[0], a, y[1], kernel_size=kernel_size),
+    tangent=_max_tangent, outputs="values indices", saves="input indices",
     doc="Largest element of each window, and where it is", kink="a tie goes to the first")
 adaptive_max_pool = primitive(Derivative,
     "_adaptive_max_pool(input, output_size: sizes)",
@@ -160,7 +169,9 @@ adaptive_max_pool = primitive(Derivative,
     lambda a, output_size: _maxima(a, [
         _adaptive(n, out)
         for n, out in zip(a.shape[-len(output_size):], output_size, strict=True)]),
-    _adaptive_max_meta, _max_rule, tangent=_max_tangent, outputs="values indices",
-    saves="input indices",
+    _adaptive_max_meta,
+    lambda g, y, a, output_size:
+        adaptive_max_pool_backward(g[0], a, y[1], output_size=output_size),
+    tangent=_max_tangent, outputs="values indices", saves="input indices",
     doc="Largest elements of as many windows as asked for", kink="a tie goes to the first")
 # fmt: on

@@ -19,14 +19,15 @@ from gradcli.ops.pointwise.elementwise import (
     lt,
     sigmoid,
     tanh,
+    threshold_backward,
     where,
 )
 from gradcli.ops.pointwise.special import erf
 from gradcli.ops.shape.indexing import slice_
 from gradcli.ops.shape.shapes import cat, reshape
 from gradcli.rule.dtypes import SCALAR_NAMES, is_differentiable
-from gradcli.rule.meta import Meta
-from gradcli.rule.rule import Derivative, composite, elementwise, inexact, primitive
+from gradcli.rule.meta import Meta, of_operand
+from gradcli.rule.rule import Derivative, composite, elementwise, inexact, primitive, pullback
 
 SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
@@ -44,7 +45,7 @@ def _elu(a: Any, alpha: float, scale: float, input_scale: float) -> Any:
     return np.where(a > 0, a * scale, alpha * scale * np.expm1(np.minimum(a, 0) * input_scale))
 
 
-def _elu_rule(g: Any, y: Any, a: Any, alpha: float, scale: float, input_scale: float) -> Any:
+def _elu_slope(g: Any, a: Any, alpha: float, scale: float, input_scale: float) -> Any:
     below = where(le(a, 0), a, 0.0)  # exp of it never overflows
     return g * where(le(a, 0), alpha * scale * input_scale * exp(below * input_scale), scale)
 
@@ -57,7 +58,7 @@ def _gelu(a: Any, approximate: str) -> Any:
     return 0.5 * a * (1 + erf.forward(a / sqrt(2)))
 
 
-def _gelu_rule(g: Any, y: Any, a: Any, approximate: str) -> Any:
+def _gelu_slope(g: Any, a: Any, approximate: str) -> Any:
     if approximate == "none":
         return g * (0.5 * (1 + erf(a / sqrt(2))) + a * exp(-0.5 * a**2) / sqrt(2 * pi))
     t = tanh(GELU_SCALE * (a + GELU_CUBE * a**3))
@@ -108,7 +109,7 @@ def _glu(a: Any, dim: int) -> Any:
     return first * sigmoid.forward(second)
 
 
-def _glu_rule(g: Any, y: Any, a: Any, dim: int) -> Any:
+def _glu_slope(g: Any, a: Any, dim: int) -> Any:
     first, second = _halves(a, dim)
     s = sigmoid(second)
     return cat(g * s, g * first * s * (1 - s), dim=dim)
@@ -121,77 +122,117 @@ def _glu_tangent(ts: Any, y: Any, a: Any, dim: int) -> Any:
     return t_first * s + t_second * (first * s * (1 - s))
 
 
-# ---- the rows ------------------------------------------------------------------------------
-
-
 def _hardtanh(a: Any, min_val: float, max_val: float) -> Any:
     if min_val > max_val:
         raise ArgumentFault("min_val cannot be greater than max_val")
     return np.clip(a, min_val, max_val)
 
 
+# ---- gradients that are one node -----------------------------------------------------------
 # fmt: off
+
+leaky_relu_backward = pullback("_leaky_relu_backward(grad, input, negative_slope: number)",
+    "LeakyReluBackwardBackward0",
+    lambda g, a, negative_slope: where(gt(a, 0), g, g * negative_slope))
+prelu_backward = pullback("_prelu_kernel_backward.input(grad, input, weight)",
+    "PreluKernelBackwardBackward0", lambda g, a, w: where(gt(a, 0), g, g * w))
+prelu_weight_backward = pullback("_prelu_kernel_backward.weight(grad, input, weight)",
+    "PreluKernelBackwardBackward0", lambda g, a, w: where(gt(a, 0), 0.0, g * a))
+rrelu_fixed_backward = pullback("_rrelu_with_noise_backward.fixed(grad, input, slope: number)",
+    "RreluWithNoiseBackwardBackward0", lambda g, a, slope: where(gt(a, 0), g, g * slope))
+rrelu_backward = pullback("_rrelu_with_noise_backward(grad, input, noise)",
+    "RreluWithNoiseBackwardBackward0", lambda g, a, noise: where(gt(a, 0), g, g * noise),
+    fixed="noise")
+elu_backward = pullback(
+    "_elu_backward(grad, input, alpha: number, scale: number, input_scale: number)",
+    "EluBackwardBackward0", _elu_slope)
+hardtanh_backward = pullback("_hardtanh_backward(grad, input, min_val: number, max_val: number)",
+    "HardtanhBackwardBackward0",
+    lambda g, a, min_val, max_val: where(logical_or(le(a, min_val), ge(a, max_val)), 0.0, g))
+hardsigmoid_backward = pullback("_hardsigmoid_backward(grad, input)", "NotImplemented",
+    lambda g, a: where(logical_and(gt(a, -3), lt(a, 3)), g / 6, 0.0))
+hardswish_backward = pullback("_hardswish_backward(grad, input)", "HardswishBackwardBackward0",
+    lambda g, a: where(le(a, -3), 0.0, where(lt(a, 3), g * (a / 3 + 0.5), g)))
+hardshrink_backward = pullback("_hardshrink_backward(grad, input, lambd: number)",
+    "HardshrinkBackwardBackward0", lambda g, a, lambd: where(_within(a, -lambd, lambd), 0.0, g))
+softshrink_backward = pullback("_softshrink_backward(grad, input, lambd: number)",
+    "SoftshrinkBackwardBackward0", lambda g, a, lambd: where(_within(a, -lambd, lambd), 0.0, g))
+softplus_backward = pullback("_softplus_backward(grad, input, beta: number, threshold: number)",
+    "SoftplusBackwardBackward0",
+    lambda g, a, beta, threshold: where(gt(a * beta, threshold), g, g * sigmoid(a * beta)))
+gelu_backward = pullback("_gelu_backward(grad, input, approximate: str)", "GeluBackwardBackward0",
+    _gelu_slope)
+glu_backward = pullback("_glu_backward(grad, input, dim: int)", "GluBackwardBackward0",
+    _glu_slope, meta=of_operand)
+# fmt: on
+# fmt: off
+
+# ---- the rows ------------------------------------------------------------------------------
 
 # rectifiers
 threshold = elementwise("threshold(input, threshold: number, value: number)", "ThresholdBackward0",
     lambda a, threshold, value: np.where(a <= threshold, value, a),
-    lambda g, y, a, threshold, value: where(le(a, threshold), 0.0, g),
+    lambda g, y, a, threshold, value: threshold_backward(g, a, threshold=threshold),
     in_place="ThresholdBackward1",
     doc="a above the threshold, else a value", kink="0 at the threshold",
     examples="F.threshold(v, 0.1, 0.5)")
 leaky_relu = inexact("leaky_relu(input, negative_slope: number = 0.01)", "LeakyReluBackward0",
     lambda a, negative_slope: np.where(a > 0, a, a * negative_slope),
-    lambda g, y, a, negative_slope: where(gt(a, 0), g, g * negative_slope),
+    lambda g, y, a, negative_slope: leaky_relu_backward(g, a, negative_slope=negative_slope),
     in_place="LeakyReluBackward1",
     doc="a, or a·slope below 0", kink="the slope at 0")
 prelu_kernel = inexact("_prelu_kernel(input, weight)", "PreluKernelBackward0",
     lambda a, w: np.where(a > 0, a, a * w),
-    lambda g, y, a, w: where(gt(a, 0), g, g * w),
-    lambda g, y, a, w: where(gt(a, 0), 0.0, g * a), doc="a, or a·w below 0", kink="w at 0")
+    lambda g, y, a, w: prelu_backward(g, a, w),
+    lambda g, y, a, w: prelu_weight_backward(g, a, w), doc="a, or a·w below 0", kink="w at 0")
 rrelu_fixed = inexact("_rrelu(input, slope: number)", "RreluWithNoiseBackward0",
     lambda a, slope: np.where(a > 0, a, a * slope),
-    lambda g, y, a, slope: where(gt(a, 0), g, g * slope), in_place="RreluWithNoiseBackward1",
-    doc="a, or a·slope below 0",
+    lambda g, y, a, slope: rrelu_fixed_backward(g, a, slope=slope),
+    in_place="RreluWithNoiseBackward1", doc="a, or a·slope below 0",
     examples="F.rrelu(v)")
+rrelu_noise = inexact("_rrelu.noise(input, noise)", "RreluWithNoiseBackward0",
+    lambda a, noise: np.where(a > 0, a, a * noise),
+    lambda g, y, a, noise: rrelu_backward(g, a, noise), None, doc="a, or a·noise below 0",
+    examples="F.rrelu(v, training=True)")
 elu = inexact(
     "elu(input, alpha: number = 1.0, scale: number = 1.0, input_scale: number = 1.0)",
-    "EluBackward0", _elu, _elu_rule,
+    "EluBackward0", _elu, lambda g, y, a, **scales: elu_backward(g, a, **scales),
     in_place="EluBackward1", doc="a, or α·(exp(a) - 1) below 0", kink="α at 0")
 celu = inexact("celu(input, alpha: number = 1.0)", "CeluBackward0",
     lambda a, alpha: _elu(a, alpha, 1.0, 1 / alpha),
-    lambda g, y, a, alpha: _elu_rule(g, y, a, alpha, 1.0, 1 / alpha),
+    lambda g, y, a, alpha: elu_backward(g, a, alpha=alpha, scale=1.0, input_scale=1 / alpha),
     in_place="CeluBackward1", doc="a, or α·(exp(a/α) - 1) below 0")
 
 # pieces of lines
 hardtanh = elementwise("hardtanh(input, min_val: number = -1.0, max_val: number = 1.0)",
     "HardtanhBackward0",
     _hardtanh,
-    lambda g, y, a, min_val, max_val:
-        where(logical_or(le(a, min_val), ge(a, max_val)), 0.0, g),
+    lambda g, y, a, **ends: hardtanh_backward(g, a, **ends),
     doc="a kept between two numbers", aliases="hard_tanh", kink="0 at either end")
 hardsigmoid = inexact("hardsigmoid(input)", "HardsigmoidBackward0",
     lambda a: np.clip(a + 3, 0, 6) / 6,
-    lambda g, y, a: where(logical_and(gt(a, -3), lt(a, 3)), g / 6, 0.0),
+    lambda g, y, a: hardsigmoid_backward(g, a),
     doc="a/6 + 1/2 kept between 0 and 1", aliases="hard_sigmoid", kink="0 at -3 and 3")
 hardswish = inexact("hardswish(input)", "HardswishBackward0",
     lambda a: a * np.clip(a + 3, 0, 6) / 6,
-    lambda g, y, a: where(le(a, -3), 0.0, where(lt(a, 3), g * (a / 3 + 0.5), g)),
+    lambda g, y, a: hardswish_backward(g, a),
     doc="a·hardsigmoid(a)", aliases="hard_swish hard_silu", kink="0 at -3, 1 at 3")
 hardshrink = inexact("hardshrink(input, lambd: number = 0.5)", "HardshrinkBackward0",
     lambda a, lambd: np.where(np.abs(a) <= lambd, 0, a),
-    lambda g, y, a, lambd: where(_within(a, -lambd, lambd), 0.0, g),
+    lambda g, y, a, lambd: hardshrink_backward(g, a, lambd=lambd),
     doc="a, 0 within λ of 0", kink="0 at either end", examples="F.hardshrink(v, 0.2)")
 softshrink = inexact("softshrink(input, lambd: number = 0.5)", "SoftshrinkBackward0",
     lambda a, lambd: np.where(a > lambd, a - lambd, np.where(a < -lambd, a + lambd, a * 0)),
-    lambda g, y, a, lambd: where(_within(a, -lambd, lambd), 0.0, g),
+    lambda g, y, a, lambd: softshrink_backward(g, a, lambd=lambd),
     doc="a moved towards 0 by λ", kink="0 at either end", examples="F.softshrink(v, 0.2)")
 
 # smooth ones
 softplus = inexact(
     "softplus(input, beta: number = 1.0, threshold: number = 20.0)", "SoftplusBackward0", _softplus,
-    lambda g, y, a, beta, threshold: where(gt(a * beta, threshold), g, g * sigmoid(a * beta)),
+    lambda g, y, a, beta, threshold: softplus_backward(g, a, beta=beta, threshold=threshold),
     doc="log(1 + exp(β·a)) / β", kink="linear above the threshold")
-gelu = inexact("gelu(input, approximate: str = 'none')", "GeluBackward0", _gelu, _gelu_rule,
+gelu = inexact("gelu(input, approximate: str = 'none')", "GeluBackward0", _gelu,
+    lambda g, y, a, approximate: gelu_backward(g, a, approximate=approximate),
     doc="a times the normal distribution function of a",
     examples="F.gelu(v); F.gelu(v, approximate='tanh')")
 silu = inexact("silu(input)", "SiluBackward0", lambda a: a * sigmoid.forward(a), _silu_rule,
@@ -199,7 +240,8 @@ silu = inexact("silu(input)", "SiluBackward0", lambda a: a * sigmoid.forward(a),
 mish = inexact("mish(input)", "MishBackward0",
     lambda a: a * np.tanh(_softplus(a, 1.0, 20.0)), _mish_rule, doc="a·tanh(softplus(a))")
 glu = primitive(Derivative, "glu(input, dim: dim = -1)", "GluBackward0", _glu, _glu_meta,
-    _glu_rule, tangent=_glu_tangent, doc="First half times the sigmoid of the second",
+    lambda g, y, a, dim: glu_backward(g, a, dim=dim), tangent=_glu_tangent,
+    doc="First half times the sigmoid of the second",
     examples="F.glu(T.reshape(3, 6)); F.glu(T, 0)")
 
 # fmt: on
@@ -227,10 +269,12 @@ def _random(generator: Any, name: str) -> Any:
 
 
 def _rrelu(a: Any, lower: float, upper: float, training: bool, generator: Any) -> Any:
+    if lower > upper:
+        raise ArgumentFault("Lower bound should be less than or equal to the upper bound")
     if not training:
         return rrelu_fixed(a, slope=(lower + upper) / 2)
-    uniform = _random(generator, "rrelu").rand(a.shape, a.dtype)
-    return where(gt(a, 0), a, a * (lower + (upper - lower) * uniform).astype(a.dtype))
+    noise = lower + (upper - lower) * _random(generator, "rrelu").rand(a.shape, a.dtype)
+    return rrelu_noise(a, np.asarray(noise, a.dtype))
 
 
 def _dropout(a: Any, p: float, training: bool, generator: Any) -> Any:

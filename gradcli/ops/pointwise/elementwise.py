@@ -23,6 +23,7 @@ from gradcli.rule.rule import (
     inexact,
     number,
     primitive,
+    pullback,
 )
 
 LN2, LN10 = float(np.log(2)), float(np.log(10))
@@ -196,7 +197,7 @@ sinh = floating("sinh(input)", "SinhBackward0", np.sinh,
 cosh = floating("cosh(input)", "CoshBackward0", np.cosh,
     lambda g, y, a: g * sinh(a), doc="Hyperbolic cosine")
 tanh = floating("tanh(input)", "TanhBackward0", np.tanh,
-    lambda g, y, a: g * (1 - y * y), doc="Hyperbolic tangent")
+    lambda g, y, a: tanh_backward(g, y), doc="Hyperbolic tangent")
 asinh = floating("asinh(input)", "AsinhBackward0", np.arcsinh,
     lambda g, y, a: g * rsqrt(a ** 2 + 1), in_place="AsinhBackward1",
     doc="Inverse hyperbolic sine", aliases="arcsinh")
@@ -225,7 +226,7 @@ sign = elementwise("sign(input)", "SignBackward0", _sign,
 floor = elementwise("floor(input)", "FloorBackward0", np.floor,
     lambda g, y, a: zeros_like(g), doc="Largest integer below", kink="0 everywhere")
 relu = elementwise("relu(input)", "ReluBackward0", lambda a: np.maximum(a, 0),
-    lambda g, y, a: where(le(y, 0), 0.0, g), doc="max(a, 0)", kink="0 at 0")
+    lambda g, y, a: threshold_backward(g, y, threshold=0), doc="max(a, 0)", kink="0 at 0")
 maximum = elementwise("maximum(input, other)", "MaximumBackward0", np.maximum,
     lambda g, y, a, b: _unless(lt(a, b), g, a, b),
     lambda g, y, a, b: _unless(gt(a, b), g, a, b), doc="The larger of two",
@@ -261,10 +262,20 @@ where = primitive(Elementwise, "where.self(condition, input, other)", "WhereBack
 
 # activations
 sigmoid = floating("sigmoid(input)", "SigmoidBackward0", _sigmoid,
-    lambda g, y, a: g * (1 - y) * y, doc="1 / (1 + exp(-a))", aliases="expit")
+    lambda g, y, a: sigmoid_backward(g, y), doc="1 / (1 + exp(-a))", aliases="expit")
 logsigmoid = inexact("logsigmoid(input)", "LogSigmoidBackward0",
     lambda a: np.minimum(a, 0) - np.log1p(np.exp(-np.abs(a))),
-    lambda g, y, a: g * sigmoid(-a), doc="log of the sigmoid")
+    lambda g, y, a: log_sigmoid_backward(g, a), doc="log of the sigmoid")
+
+# gradients that are one node
+tanh_backward = pullback("_tanh_backward(grad, output)", "TanhBackwardBackward0",
+    lambda g, y: g * (1 - y * y))
+sigmoid_backward = pullback("_sigmoid_backward(grad, output)", "SigmoidBackwardBackward0",
+    lambda g, y: g * (1 - y) * y)
+log_sigmoid_backward = pullback("_log_sigmoid_backward(grad, input)", "LogSigmoidBackwardBackward0",
+    lambda g, a: g * sigmoid(-a))
+threshold_backward = pullback("_threshold_backward(grad, input, threshold: number)",
+    "ThresholdBackwardBackward0", lambda g, a, threshold: where(le(a, threshold), 0.0, g))
 
 # remainders
 remainder_number = elementwise(

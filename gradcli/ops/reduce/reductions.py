@@ -12,7 +12,7 @@ from gradcli.ops.pointwise.elementwise import abs_, eq, exp, isnan, logical_not,
 from gradcli.ops.shape.shapes import conj, mean, restore, spread, sum_, to, zeros_like
 from gradcli.rule.dtypes import INT64, is_differentiable, to_real
 from gradcli.rule.meta import Meta, reduced, reduced_dims
-from gradcli.rule.rule import Derivative, composite, concrete, primitive, warn
+from gradcli.rule.rule import Derivative, composite, concrete, primitive, pullback, warn
 
 MAX_ZEROS = 8  # a product of more zeros than this has no derivative below that order
 
@@ -142,6 +142,8 @@ def _vector_norm(a: Any, ord: float, dim: Any, keepdim: bool) -> Any:
 
 def _prod_rule(g: Any, y: Any, a: Any, dim: Any, keepdim: bool, dtype: Any) -> Any:
     """Product of the other elements; a zero's is worked out without dividing by it."""
+    if not a.shape:
+        return g
     g, whole = restore(g, a.shape, dim, keepdim), restore(y, a.shape, dim, keepdim)
     zero = np.equal(concrete(a), 0)
     if not zero.any():
@@ -260,14 +262,20 @@ logsumexp = primitive(Derivative,
     examples="logsumexp(v, 0); M.logsumexp(1)")
 softmax_ = primitive(Derivative, "_softmax(input, dim: dim)", "SoftmaxBackward0",
     _softmax, _along,
-    lambda g, y, a, dim: y * (g - sum_(g * y, dim=(dim,), keepdim=True)),
+    lambda g, y, a, dim: softmax_backward(g, y, dim=dim),
     tangent=lambda ts, y, a, dim: y * (ts[0] - sum_(ts[0] * y, dim=(dim,), keepdim=True)),
     doc="Exponentials divided by their sum")
 log_softmax_ = primitive(Derivative, "_log_softmax(input, dim: dim)", "LogSoftmaxBackward0",
     _log_softmax, _along,
-    lambda g, y, a, dim: g - exp(y) * sum_(g, dim=(dim,), keepdim=True),
+    lambda g, y, a, dim: log_softmax_backward(g, y, dim=dim),
     tangent=lambda ts, y, a, dim: ts[0] - sum_(ts[0] * exp(y), dim=(dim,), keepdim=True),
     doc="log of softmax, without overflow")
+softmax_backward = pullback("_softmax_backward_data(grad, output, dim: int)",
+    "SoftmaxBackwardDataBackward0",
+    lambda g, y, dim: y * (g - sum_(g * y, dim=(dim,), keepdim=True)))
+log_softmax_backward = pullback("_log_softmax_backward_data(grad, output, dim: int)",
+    "LogSoftmaxBackwardDataBackward0",
+    lambda g, y, dim: g - exp(y) * sum_(g, dim=(dim,), keepdim=True))
 
 vector_norm = primitive(Derivative,
     "linalg.vector_norm(input, ord: number = 2, dim: dims = None, keepdim: bool = False)",

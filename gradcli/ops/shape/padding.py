@@ -11,8 +11,8 @@ from gradcli.errors import ArgumentFault
 from gradcli.ops.shape.indexing import put_at, slice_
 from gradcli.ops.shape.layout import pad_constant, pad_widths, padded_meta
 from gradcli.ops.shape.writes import copy_slices
-from gradcli.rule.meta import Shape, shown
-from gradcli.rule.rule import Multilinear, composite, primitive
+from gradcli.rule.meta import Shape, of_operand, shown
+from gradcli.rule.rule import Multilinear, composite, primitive, pullback
 
 _NUMPY_MODES = {"reflect": "reflect", "replicate": "edge"}
 _PAD_NAMES = {"reflect": "ReflectionPad{}DBackward0", "replicate": "ReplicationPad{}DBackward0"}
@@ -34,11 +34,14 @@ def _positions(shape: Shape, pad: Shape, mode: str) -> Any:
 # fmt: off
 
 
+pad_backward = pullback("_pad_backward(grad, input, pad: sizes, mode: str)",
+    lambda g, a, pad, mode: f"{_PAD_NAMES[mode].format(len(pad) // 2)[:-1]}Backward0",
+    lambda g, a, pad, mode: put_at(g, _positions(a.shape, pad, mode), size=a.shape), of_operand)
 pad_copied = primitive(Multilinear,
     "_pad(input, pad: sizes, mode: str)",
     lambda a, pad, mode: _PAD_NAMES[mode].format(len(pad) // 2),
     lambda a, pad, mode: np.reshape(a, -1)[_positions(a.shape, pad, mode)], padded_meta,
-    lambda g, y, a, pad, mode: put_at(g, _positions(a.shape, pad, mode), size=a.shape),
+    lambda g, y, a, pad, mode: pad_backward(g, a, pad=pad, mode=mode),
     saves="input",
     doc="Elements put around by copying those of the edge or of the other side")
 
