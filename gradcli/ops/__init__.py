@@ -26,9 +26,10 @@ from gradcli.ops.nn import (
     pooling,
     resampling,
     sampling,
+    torch_forms,
     windows,
 )
-from gradcli.ops.pointwise import activations, arithmetic, elementwise, special
+from gradcli.ops.pointwise import activations, arithmetic, elementwise, scalars, special
 from gradcli.ops.pointwise import complex as complex_
 from gradcli.ops.reduce import extrema, reductions, scans, sorting, statistics
 from gradcli.ops.shape import (
@@ -47,11 +48,11 @@ from gradcli.ops.shape import (
 from gradcli.rule.rule import Composite, Primitive, Row
 
 FAMILIES = (
-    elementwise, arithmetic, special, activations, complex_, reductions, extrema, scans,
+    elementwise, arithmetic, scalars, special, activations, complex_, reductions, extrema, scans,
     sorting, statistics, shapes, views, layout, indexing, scatter, writes, aliases, masks, padding,
     joining, contractions, numpy_forms, linalg, products, einsum, solvers, triangular,
     decompositions, spectra, invariants, fft, attention, classes, convolution, ctc, distances,
-    losses, margins, normalisation, pooling, resampling, sampling, windows,
+    losses, margins, normalisation, pooling, resampling, sampling, windows, torch_forms,
 )  # fmt: skip
 
 

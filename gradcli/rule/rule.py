@@ -312,7 +312,9 @@ class Primitive(Row):
             value = attrs.get(name, default)
             assert value is not REQUIRED, f"{self.name} needs {name}"
             if value is not None and kind in ("dim", "dims"):
-                rank = len(operands[0].shape)
+                # of joined tensors the first may be one of the empty vectors that do not count
+                joined = operands if isinstance(self.derivative, Variadic) else operands[:1]
+                rank = max(len(x.shape) for x in joined)
                 if isinstance(value, tuple):
                     value = tuple(dim_index(d, rank) for d in value)
                 else:

@@ -214,6 +214,8 @@ def member(module: Namespace, name: str) -> Any:
         return Namespace(path)
     if module.path == "math":
         return mathematics.member(name)
+    if module.path == "torch" and path in ROWS:  # it differs from that of nn.functional
+        return lookup(path, bare=False)
     prefix = MODULES.get(module.path, module.path)
     if _is_numpys(module.path):
         found = numpy_function(f"{prefix}.{name}" if prefix != "np" else name)

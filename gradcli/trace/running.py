@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
 
 # the argument that says whether the input's own statistics are used: those are remembered
-TRACKED = {"batch_norm": "training", "instance_norm": "use_input_stats"}
+TRACKED = {
+    "batch_norm": "training", "instance_norm": "use_input_stats", "native_batch_norm": "training",
+    "torch.batch_norm": "training", "torch.instance_norm": "use_input_stats",
+}  # fmt: skip
 
 
 def tracked(name: str, normalise: Any) -> Any:
@@ -28,7 +31,7 @@ def tracked(name: str, normalise: Any) -> Any:
         given = signature.bind(args, keywords)
         running = {k: given[k] for k in ("running_mean", "running_var")}
         if given[TRACKED[name]] and any(x is not None for x in running.values()):
-            _update(tracer, given["input"], running, given["momentum"], alone=name != "batch_norm")
+            _update(tracer, given["input"], running, given["momentum"], alone="instance" in name)
         return result
 
     return run

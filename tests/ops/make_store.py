@@ -32,6 +32,7 @@ from tests.ops.outcomes import (
     by_store,
     difference,
     floats_of,
+    listed,
     stored,
     written,
 )
@@ -86,7 +87,7 @@ def by_torch(call: Call) -> Outcome | Refusal:
 
 def _run(text: str, given: Mapping[str, Operand], twice: bool) -> Outcome:
     tensors = {k: torch.tensor(x.value, requires_grad=x.moves) for k, x in given.items()}
-    results = _listed(eval(text, {}, Names(tensors)))
+    results = listed(eval(text, {}, Names(tensors)))
     inputs = [tensors[k] for k, x in given.items() if x.moves]
     facts = [_fact(y) for y in results]
     arrays = [_array(y) if isinstance(y, torch.Tensor) else np.asarray(y) for y in results]
@@ -109,12 +110,6 @@ def _run(text: str, given: Mapping[str, Operand], twice: bool) -> Outcome:
         except RuntimeError:
             second = None  # it has no derivative of that derivative
     return Outcome(facts, arrays, [None if g is None else _array(g) for g in found], second)
-
-
-def _listed(result: Any) -> list[Any]:
-    if isinstance(result, tuple | list):
-        return [y for part in result for y in _listed(part)]
-    return [result]
 
 
 def _fact(y: Any) -> Fact:

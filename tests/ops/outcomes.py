@@ -74,7 +74,7 @@ def _run(text: str, given: Mapping[str, Operand], floats: str) -> Outcome:
         Request(backward=False),
     )
     graph, scope = session.graph, session.tracer.scope
-    results = _listed(scope["result"])
+    results = listed(scope["result"])
     facts = [_fact(y) for y in results]
     arrays = [np.asarray(y.value if isinstance(y, Node) else y) for y in results]
     outputs = [y for y in results if isinstance(y, Node) and y.requires_grad]
@@ -97,10 +97,10 @@ def _run(text: str, given: Mapping[str, Operand], floats: str) -> Outcome:
     return Outcome(facts, arrays, [None if g is None else g.value for g in found], second)
 
 
-def _listed(result: Any) -> list[Any]:
+def listed(result: Any) -> list[Any]:
     """Return the results of a call, those in tuples of tuples as well."""
     if isinstance(result, tuple | list | Results):
-        return [y for part in result for y in _listed(part)]
+        return [y for part in result for y in listed(part)]
     return [result]
 
 

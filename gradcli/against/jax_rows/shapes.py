@@ -110,6 +110,12 @@ def _swap(a: Any, dim0: int, dim1: int) -> Any:
 
 
 # fmt: off
+def _counting(tensors: tuple[Any, ...]) -> list[Any]:
+    """Leave out the empty vectors among tensors of more dimensions."""
+    rank = max(x.ndim for x in tensors)
+    return [x for x in tensors if x.ndim == rank]
+
+
 ROWS: dict[str, Any] = {
     "detach":                 lax.stop_gradient,
     "clone":                  jnp.copy,
@@ -154,7 +160,7 @@ ROWS: dict[str, Any] = {
     "fill_.Tensor":           _filled,
     "copy_":                  _filled,
     # joining and padding
-    "cat":                    lambda *tensors, dim: jnp.concatenate(tensors, dim),
+    "cat":                    lambda *tensors, dim: jnp.concatenate(_counting(tensors), dim),
     "stack":                  lambda *tensors, dim: jnp.stack(tensors, dim),
     "split.Tensor":           _split,
     "unbind.int":             lambda a, dim: tuple(jnp.moveaxis(a, dim, 0)),

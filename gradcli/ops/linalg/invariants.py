@@ -13,11 +13,17 @@ from gradcli.ops.linalg.solvers import inv_unchecked
 from gradcli.ops.linalg.spectra import svd, svdvals
 from gradcli.ops.pointwise.arithmetic import nan_to_num
 from gradcli.ops.pointwise.complex import real
-from gradcli.ops.pointwise.elementwise import isfinite, log, logical_not, reciprocal, where
+from gradcli.ops.pointwise.elementwise import (
+    isfinite,
+    log,
+    logical_not,
+    masked_fill_number,
+    reciprocal,
+    where,
+)
 from gradcli.ops.reduce.extrema import amax, amin
 from gradcli.ops.reduce.reductions import prod, vector_norm
 from gradcli.ops.shape.indexing import slice_
-from gradcli.ops.shape.masks import masked_fill_number
 from gradcli.ops.shape.shapes import (
     adjoint,
     conj,

@@ -10,8 +10,8 @@ import numpy as np
 from gradcli.errors import ArgumentFault, ShapeFault
 from gradcli.ops.linalg.linalg import matmul
 from gradcli.ops.linalg.matrices import like
-from gradcli.ops.nn.normalisation import mul_number
 from gradcli.ops.pointwise.elementwise import where
+from gradcli.ops.pointwise.scalars import mul_number
 from gradcli.ops.shape.shapes import conj, reshape, sum_, transpose
 from gradcli.rule.dtypes import BOOL
 from gradcli.rule.meta import Meta, broadcast

@@ -9,11 +9,10 @@ import numpy as np
 
 from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
 from gradcli.ops.nn.losses import check_reduction, collected, fixed
-from gradcli.ops.nn.normalisation import add_number, div_number, mul_number
-from gradcli.ops.pointwise.elementwise import eq, ge, gt, where
+from gradcli.ops.pointwise.elementwise import eq, ge, gt, masked_fill_number, where
+from gradcli.ops.pointwise.scalars import add_number, div_number, mul_number
 from gradcli.ops.reduce.reductions import log_softmax_
 from gradcli.ops.shape.indexing import gather, gather_backward
-from gradcli.ops.shape.masks import masked_fill_number
 from gradcli.ops.shape.shapes import reshape, sum_, unsqueeze
 from gradcli.ops.shape.views import fill_number_in_place
 from gradcli.rule.dtypes import SCALAR_NAMES, is_floating
@@ -203,9 +202,13 @@ def _cross_entropy(
 # ---- hinge losses of classes ---------------------------------------------------------------
 
 
-def _class_meta(a: Any, target: Any, *_: Any, reduction: str, **__: Any) -> Meta:
+def _losses_shape(a: Any, target: Any, labels: bool) -> Shape:
+    return a.shape[:-1] if labels else target.shape  # type: ignore[no-any-return]
+
+
+def _class_meta(a: Any, target: Any, *_: Any, labels: bool, reduction: str, **__: Any) -> Meta:
     check_reduction(reduction)
-    return Meta(a.shape[:-1] if reduction == "none" else (), a.dtype)
+    return Meta(_losses_shape(a, target, labels) if reduction == "none" else (), a.dtype)
 
 
 def _pair_weights(a: Any, target: Any, weight: Any, labels: bool) -> Any:
@@ -247,24 +250,29 @@ def _margin_slopes(
 
 
 def _margin_transpose(g: Any, a: Any, target: Any, weight: Any, **attrs: Any) -> Any:
-    index, slopes = _margin_slopes(a, target, weight, **attrs)
-    g = reshape(g, (*g.shape, 1, 1)) * slopes
-    down = gather_backward(sum_(g, dim=(-1,)), index, dim=len(a.shape) - 1, size=a.shape)
-    return sum_(g, dim=(-2,)) - down
+    rows, labels = _as_rows(a, target, attrs["labels"])
+    index, slopes = _margin_slopes(rows, labels, weight, **attrs)
+    g = reshape(g, (-1, 1, 1)) * slopes
+    down = gather_backward(sum_(g, dim=(-1,)), index, dim=1, size=rows.shape)
+    return reshape(sum_(g, dim=(-2,)) - down, a.shape)
 
 
 def _margin_tangent(ts: Any, y: Any, a: Any, target: Any, weight: Any, **attrs: Any) -> Any:
-    index, slopes = _margin_slopes(a, target, weight, **attrs)
-    own = gather(ts[0], index, dim=len(a.shape) - 1)
-    moved = sum_(slopes * (unsqueeze(ts[0], dim=-2) - unsqueeze(own, dim=-1)), dim=(-2, -1))
-    return moved if attrs["reduction"] == "none" else sum_(moved)
+    rows, labels = _as_rows(a, target, attrs["labels"])
+    index, slopes = _margin_slopes(rows, labels, weight, **attrs)
+    t = reshape(ts[0], rows.shape)
+    own = gather(t, index, dim=1)
+    moved = sum_(slopes * (unsqueeze(t, dim=-2) - unsqueeze(own, dim=-1)), dim=(-2, -1))
+    return reshape(moved, y.shape) if attrs["reduction"] == "none" else sum_(moved)
 
 
 def _margins(
     a: Any, target: Any, weight: Any, labels: bool, p: int, margin: float, reduction: str
 ) -> Any:
-    _, weights, over = _margin_steps(a, target, weight, labels, margin)
-    return collected(np.sum(weights * np.maximum(over, 0) ** p, axis=(-2, -1)), reduction)
+    shape = _losses_shape(a, target, labels)
+    _, weights, over = _margin_steps(*_as_rows(a, target, labels), weight, labels, margin)
+    losses = np.sum(weights * np.maximum(over, 0) ** p, axis=(-2, -1))
+    return collected(np.reshape(losses, shape), reduction)
 
 
 # fmt: off
@@ -294,23 +302,31 @@ def _multi_margin(a: Any, target: Any, p: int, margin: float, weight: Any, reduc
         raise ArgumentFault("only p == 1 and p == 2 supported")
     if weight is not None and len(weight.shape) != 1:
         raise ShapeFault("weight must be one-dimensional")
-    if not a.shape or not a.shape[-1] or len(a.shape) > 2:
+    if len(a.shape) > 2 or (a.shape and not a.shape[-1]):
         raise ShapeFault(
             "Expected non-empty vector or matrix with optional 0-dim batch size, but got: "
             f"{shown(a.shape)}"
         )
-    if target.shape != a.shape[:-1]:
+    samples = a.shape[0] if len(a.shape) == 2 else 1
+    if prod(target.shape) != samples or len(target.shape) > 1:
         raise ShapeFault(
             "multi_margin_loss: target tensor should be 1-D with size equal to the number of "
-            f"input samples (batch size). Expected target size {shown(a.shape[:-1])}, but got "
+            f"input samples (batch size). Expected target size [{samples}], but got "
             f"{shown(target.shape)}. Input has shape {shown(a.shape)}."
         )
     fixed("multi_margin_loss", weight=weight)
     return multi_margin(a, target, weight, labels=False, p=p, margin=margin, reduction=reduction)
 
 
+def _as_rows(a: Any, target: Any, labels: bool) -> tuple[Any, Any]:
+    """Return scores as rows of a batch, and the targets of each row."""
+    rows = a if len(a.shape) > 1 else reshape(a, (1, prod(a.shape)))
+    return rows, reshape(target, rows.shape if labels else rows.shape[:1])
+
+
 def _multilabel_margin(a: Any, target: Any, reduction: str) -> Any:
-    if target.shape != a.shape:
+    vectors = len(a.shape) < 2 and len(target.shape) < 2
+    if target.shape != a.shape and not (vectors and prod(target.shape) == prod(a.shape)):
         raise ShapeFault(
             f"inconsistent target size: {shown(target.shape)} for input of size: {shown(a.shape)}"
         )

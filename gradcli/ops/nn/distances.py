@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
-from gradcli.ops.nn.normalisation import add_number, clamped_copy
 from gradcli.ops.pointwise.complex import real
 from gradcli.ops.pointwise.elementwise import gt, where
+from gradcli.ops.pointwise.scalars import add_number, clamped_copy
 from gradcli.ops.reduce.reductions import norm_slope, vector_norm
 from gradcli.ops.shape.indexing import index, index_backward
 from gradcli.ops.shape.shapes import conj, expand, sum_, transpose, unsqueeze

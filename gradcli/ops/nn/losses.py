@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, ShapeFault
-from gradcli.ops.nn.normalisation import add_number, clamped_copy, mul_number
 from gradcli.ops.pointwise.elementwise import (
     abs_,
     clamp_min_number,
@@ -18,12 +17,13 @@ from gradcli.ops.pointwise.elementwise import (
     log,
     logsigmoid,
     lt,
+    masked_fill_number,
     sgn,
     sigmoid,
     where,
 )
+from gradcli.ops.pointwise.scalars import add_number, clamped_copy, mul_number
 from gradcli.ops.pointwise.special import xlogy
-from gradcli.ops.shape.masks import masked_fill_number
 from gradcli.ops.shape.shapes import expand, mean, ones_like, sum_, unsqueeze
 from gradcli.rule.dtypes import promote
 from gradcli.rule.meta import Meta, Shape, broadcast, shown

@@ -7,7 +7,6 @@ from typing import Any
 from gradcli.errors import ArgumentFault, ShapeFault
 from gradcli.ops.nn.distances import pairwise
 from gradcli.ops.nn.losses import reduced
-from gradcli.ops.nn.normalisation import add_number, sub_number
 from gradcli.ops.pointwise.elementwise import (
     clamp_min_number,
     eq,
@@ -18,6 +17,7 @@ from gradcli.ops.pointwise.elementwise import (
     sub,
     where,
 )
+from gradcli.ops.pointwise.scalars import add_number, sub_number
 from gradcli.ops.shape.shapes import sum_, zeros_like
 from gradcli.rule.meta import shown
 from gradcli.rule.rule import composite

@@ -10,40 +10,13 @@ import numpy as np
 
 from gradcli.errors import ArgumentFault, ShapeFault
 from gradcli.ops.pointwise.elementwise import clamp_min_number, rsqrt
+from gradcli.ops.pointwise.scalars import add_number
 from gradcli.ops.reduce.reductions import var, vector_norm
 from gradcli.ops.shape.indexing import select
 from gradcli.ops.shape.layout import repeat
 from gradcli.ops.shape.shapes import clone, expand, mean, reshape, sum_
 from gradcli.rule.meta import Meta, Shape, of_operand, shown
-from gradcli.rule.rule import (
-    Body,
-    Derivative,
-    Primitive,
-    composite,
-    elementwise,
-    primitive,
-    pullback,
-)
-
-# ---- the .Scalar overloads, which only composites call -------------------------------------
-# fmt: off
-
-add_number = elementwise("add.Scalar(input, other: number)", "AddBackward1",
-    lambda a, other: a + other,
-    lambda g, y, a, other: g, doc="a + number")
-sub_number = elementwise("sub.Scalar(input, other: number)", "SubBackward1",
-    lambda a, other: a - other,
-    lambda g, y, a, other: g, doc="a - number")
-mul_number = elementwise("mul.Scalar(input, other: number)", "MulBackward1",
-    lambda a, other: a * other,
-    lambda g, y, a, other: g * other, doc="a · number")
-div_number = elementwise("div.Scalar(input, other: number)", "DivBackward1",
-    lambda a, other: a / other,
-    lambda g, y, a, other: g / other, doc="a / number")
-clamped_copy = elementwise("_clone.clamped(input, min: number)", "CloneBackward0",
-    lambda a, min: np.maximum(a, min),
-    lambda g, y, a, min: g, doc="Copy clamped without the gradient's knowledge", kink="1 below")
-# fmt: on
+from gradcli.rule.rule import Body, Derivative, Primitive, composite, primitive, pullback
 
 # ---- normalisation: (a - mean) / deviation · weight + bias ---------------------------------
 
@@ -114,7 +87,7 @@ def _normalisation(
     if one_node:
         name, _, attributes = signature.partition("(input, weight = None, bias = None, ")
         rules = tuple(
-            _one_node(f"_{name}_backward.{k}(grad, input, weight = None, bias = None, {attributes}",
+            _one_node(f"{name}_backward.{k}(grad, input, weight = None, bias = None, {attributes}",
                       f"{grad_fn[:-1]}Backward0", k, rule)
             for k, rule in enumerate(rules)
         )  # fmt: skip
@@ -164,16 +137,16 @@ def _group_groups(shape: Shape, num_groups: int) -> tuple[Shape, Shape, Shape]:
 
 
 batch_norm_ = _normalisation(
-    "native_batch_norm(input, weight = None, bias = None, eps: number = 1e-5)",
+    "_native_batch_norm(input, weight = None, bias = None, eps: number = 1e-5)",
     "NativeBatchNormBackward0", _batch_groups, "Standard scores of each channel, over the batch",
 )  # fmt: skip
 layer_norm_ = _normalisation(
-    "native_layer_norm(input, weight = None, bias = None, normalized_shape: sizes = (), "
+    "_native_layer_norm(input, weight = None, bias = None, normalized_shape: sizes = (), "
     "eps: number = 1e-5)",
     "NativeLayerNormBackward0", _layer_groups, "Standard scores over the last dimensions",
 )  # fmt: skip
 group_norm_ = _normalisation(
-    "native_group_norm(input, weight = None, bias = None, num_groups: int = 1, "
+    "_native_group_norm(input, weight = None, bias = None, num_groups: int = 1, "
     "eps: number = 1e-5)",
     "NativeGroupNormBackward0", _group_groups, "Standard scores over groups of channels",
     one_node=False,
@@ -225,7 +198,7 @@ eval_weight_backward = pullback(
         _summed(g * _eval_scores(a, centre, spread, eps), _channels(w, a).shape, w.shape),
     lambda g, a, w, *_, **__: Meta(w.shape, w.dtype))
 batch_norm_eval = primitive(Derivative,
-    "native_batch_norm.eval(input, weight, bias, running_mean, running_var, eps: number = 1e-5)",
+    "_native_batch_norm.eval(input, weight, bias, running_mean, running_var, eps: number = 1e-5)",
     "NativeBatchNormBackward0", _eval_forward, lambda a, *_, **__: Meta(a.shape, a.dtype),
     lambda g, y, a, w, b, centre, spread, eps: eval_backward(g, a, w, spread, eps=eps),
     lambda g, y, a, w, b, centre, spread, eps:
@@ -285,6 +258,14 @@ def _batch_norm(
         raise ShapeFault(f"batch_norm takes 2 dimensions or more, not {shown(a.shape)}")
     if training:
         _check_batch(a.shape)
+    return aten_batch_norm(a, centre, spread, w, b, training, momentum, eps)
+
+
+def aten_batch_norm(
+    a: Any, centre: Any, spread: Any, w: Any, b: Any, training: bool, momentum: float, eps: float
+) -> Any:
+    """Normalise as ATen does, which takes one value per channel too."""
+    if training:
         if eps <= 0:
             raise ArgumentFault(f"batch_norm eps must be positive during training, but got {eps}")
     elif eps < 0:

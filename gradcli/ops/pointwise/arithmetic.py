@@ -11,18 +11,20 @@ from gradcli.errors import ArgumentFault
 from gradcli.ops.pointwise.elementwise import (
     LN2,
     Undefined,
-    eq,
     exp,
     ge,
     isfinite,
     isnan,
     le,
+    logical_not,
     logical_or,
+    masked_fill_number,
     ne,
     pow_,
     sgn,
     where,
 )
+from gradcli.ops.pointwise.scalars import mul_number
 from gradcli.ops.shape.shapes import to, zeros_like
 from gradcli.rule.dtypes import COMPLEX128, FLOAT64, factor, is_complex, is_differentiable, limits
 from gradcli.rule.rule import (
@@ -67,9 +69,13 @@ def _power_of_float(a: Any, b: Any) -> Any:
     return pow_(*(x if number(x) else to(x, wide) for x in (a, b)))
 
 
+def _first_wins(a: Any, b: Any, first: Any) -> Any:
+    """Return where fmax and fmin return their first argument."""
+    return logical_or(first(a, b), isnan(b))
+
+
 def _second_wins(a: Any, b: Any, first: Any) -> Any:
-    """Return where fmax and fmin do not return their first argument."""
-    return eq(logical_or(first(a, b), isnan(b)), False)
+    return logical_not(_first_wins(a, b, first))
 
 
 def _logaddexp(a: Any, b: Any) -> Any:
@@ -85,10 +91,10 @@ def _logaddexp(a: Any, b: Any) -> Any:
 
 # several steps in one
 exp2 = floating("exp2(input)", "Exp2Backward0", np.exp2,
-    lambda g, y, a: g * y * LN2, doc="2 to the power of a")
+    lambda g, y, a: mul_number(g * y, other=LN2), doc="2 to the power of a")
 hypot = inexact("hypot(input, other)", "HypotBackward0", np.hypot,
-    lambda g, y, a, b: g * (a / y),
-    lambda g, y, a, b: g * (b / y), doc="Root of a² + b²", kink="nan at (0, 0)")
+    lambda g, y, a, b: g * a / y,
+    lambda g, y, a, b: g * b / y, doc="Root of a² + b²", kink="nan at (0, 0)")
 logaddexp = inexact("logaddexp(input, other)", "LogaddexpBackward0", _logaddexp,
     lambda g, y, a, b: g / (1 + exp(b - a)),
     lambda g, y, a, b: g / (1 + exp(a - b)), doc="log(exp(a) + exp(b))")
@@ -97,7 +103,7 @@ logaddexp2 = inexact("logaddexp2(input, other)", "Logaddexp2Backward0", np.logad
     lambda g, y, a, b: g / (1 + 2 ** (a - b)), doc="Logarithm to base 2 of 2ᵃ + 2ᵇ")
 ldexp = floating("ldexp(input, other)", "LdexpBackward0", lambda a, b: a * np.exp2(b),
     lambda g, y, a, b: g * 2.0 ** b,
-    lambda g, y, a, b: g * y * LN2, doc="a · 2ᵇ")
+    lambda g, y, a, b: mul_number(g * y, other=LN2), doc="a · 2ᵇ")
 lerp_number = inexact("lerp.Scalar(input, end, weight: number)", "LerpBackward0", _lerp,
     lambda g, y, a, b, weight: g * (1 - weight),
     lambda g, y, a, b, weight: g * weight, doc="a + weight·(b - a)", examples="lerp(v, v*v, 0.3)")
@@ -119,18 +125,18 @@ addcdiv = inexact(
     lambda g, y, a, b, c, value: -g * (value * b / (c * c)), doc="a + value·b/c",
     domain=(REAL, REAL, POSITIVE))
 deg2rad = floating("deg2rad(input)", "Deg2RadBackward0", np.deg2rad,
-    lambda g, y, a: g * (pi / 180), doc="Degrees in radians", aliases="radians")
+    lambda g, y, a: mul_number(g, other=pi / 180), doc="Degrees in radians", aliases="radians")
 rad2deg = floating("rad2deg(input)", "Rad2DegBackward0", np.rad2deg,
-    lambda g, y, a: g * (180 / pi), doc="Radians in degrees", aliases="degrees")
+    lambda g, y, a: mul_number(g, other=180 / pi), doc="Radians in degrees", aliases="degrees")
 
 # rounding and remainders
 ceil = elementwise("ceil(input)", "CeilBackward0", np.ceil,
     lambda g, y, a: zeros_like(g), doc="Smallest integer above", kink="0 everywhere")
 trunc = elementwise("trunc(input)", "TruncBackward0", np.trunc,
     lambda g, y, a: zeros_like(g), doc="Integer towards 0", aliases="fix", kink="0 everywhere")
-round_ = elementwise("round(input, decimals: int = 0)",
-    lambda a, decimals: "RoundBackward1" if decimals else "RoundBackward0",
-    lambda a, decimals: np.round(a, decimals),
+round_ = elementwise("round(input, decimals: int = None)",
+    lambda a, decimals: "RoundBackward0" if decimals is None else "RoundBackward1",
+    lambda a, decimals: np.round(a, decimals or 0),
     lambda g, y, a, decimals: zeros_like(g), doc="Nearest integer, ties to even",
     kink="0 everywhere")
 frac = inexact("frac(input)", "FracBackward0", lambda a: a - np.trunc(a),
@@ -147,12 +153,12 @@ lcm = elementwise("lcm(input, other)", "", np.lcm, doc="Least common multiple")
 
 # choices
 fmax = elementwise("fmax(input, other)", "FmaxBackward0", np.fmax,
-    lambda g, y, a, b: where(_second_wins(a, b, ge), 0.0, g),
-    lambda g, y, a, b: where(_second_wins(a, b, ge), g, 0.0),
+    lambda g, y, a, b: masked_fill_number(g, _second_wins(a, b, ge), value=0),
+    lambda g, y, a, b: masked_fill_number(g, _first_wins(a, b, ge), value=0),
     doc="The larger of two, a number before nan", kink="a tie goes to the first")
 fmin = elementwise("fmin(input, other)", "FminBackward0", np.fmin,
-    lambda g, y, a, b: where(_second_wins(a, b, le), 0.0, g),
-    lambda g, y, a, b: where(_second_wins(a, b, le), g, 0.0),
+    lambda g, y, a, b: masked_fill_number(g, _second_wins(a, b, le), value=0),
+    lambda g, y, a, b: masked_fill_number(g, _first_wins(a, b, le), value=0),
     doc="The smaller of two, a number before nan", kink="a tie goes to the first")
 copysign = floating("copysign(input, other)",
     lambda a, b: "CopysignBackward1" if number(b) else "CopysignBackward0", np.copysign,

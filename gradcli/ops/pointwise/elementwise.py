@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.errors import ArgumentFault, AutogradFault
+from gradcli.errors import ArgumentFault, AutogradFault, DtypeFault
 from gradcli.ops.shape.shapes import conj, zeros_like
 from gradcli.rule.dtypes import promote
 from gradcli.rule.meta import Meta, broadcast
@@ -40,7 +40,7 @@ def _sigmoid(a: Any) -> Any:
 
 def _unless(loses: Any, g: Any, a: Any, b: Any) -> Any:
     """Return the cotangent of a maximum's operand: both have it where one is nan."""
-    return where(loses, 0.0, where(eq(a, b), g / 2, g))
+    return masked_fill_number(where(eq(a, b), g / 2, g), loses, value=0)
 
 
 def _sign(a: Any) -> Any:
@@ -62,6 +62,18 @@ def _where_meta(condition: Any, a: Any, b: Any) -> Meta:
     for x in (a, b):
         shape = broadcast(shape, getattr(x, "shape", ()))
     return Meta(shape, promote((a, b), condition.default_dtype))
+
+
+def masked_meta(name: str) -> Any:
+    """Return the shape rule of an operation on what a mask says."""
+
+    def meta(a: Any, mask: Any, *_: Any, **__: Any) -> Meta:
+        if mask.dtype.kind != "b":
+            raise DtypeFault(f"{name} only supports boolean masks, but got mask with dtype "
+                             f"{mask.dtype.name}")  # fmt: skip
+        return Meta(broadcast(a.shape, mask.shape), a.dtype)
+
+    return meta
 
 
 def _like(a: Any) -> Meta:
@@ -254,11 +266,33 @@ clamp_max_number = elementwise("clamp_max.Scalar(input, max: scalar)", "ClampMax
     lambda a, max: np.minimum(a, max), lambda g, y, a, max: where(le(a, max), g, 0.0),
     doc="min(a, number)", kink="1 at the end", examples="clamp_max(v, 0.1)")
 
+clamp_min_tensor = elementwise("clamp_min.Tensor(input, min)", "ClampMinBackward1", np.maximum,
+    lambda g, y, a, low: where(ge(a, low), g, 0.0),
+    lambda g, y, a, low: where(lt(a, low), g, 0.0),
+    doc="max(a, b)", kink="a tie goes to the first", examples="clamp_min(v, v*v)")
+clamp_max_tensor = elementwise("clamp_max.Tensor(input, max)", "ClampMaxBackward1", np.minimum,
+    lambda g, y, a, high: where(le(a, high), g, 0.0),
+    lambda g, y, a, high: where(gt(a, high), g, 0.0),
+    doc="min(a, b)", kink="a tie goes to the first", examples="clamp_max(v, v*v)")
+
 where = primitive(Elementwise, "where.self(condition, input, other)", "WhereBackward0",
     np.where, _where_meta,
     None,
     lambda g, y, c, a, b: where(c, g, 0.0),
     lambda g, y, c, a, b: where(c, 0.0, g), numbers=True, doc="a where a condition holds, else b")
+
+masked_fill_number = primitive(Elementwise,
+    "masked_fill.Scalar(input, mask, value: number)", "MaskedFillBackward0",
+    lambda a, mask, value: np.where(mask, np.asarray(value, a.dtype), a),
+    masked_meta("masked_fill"),
+    lambda g, y, a, mask, value: masked_fill_number(g, mask, value=0),
+    doc="A number where a mask holds")
+masked_fill_tensor = primitive(Elementwise,
+    "masked_fill.Tensor(input, mask, value)", "MaskedFillBackward1",
+    lambda a, mask, value: np.where(mask, value, a), masked_meta("masked_fill"),
+    lambda g, y, a, mask, value: masked_fill_number(g, mask, value=0),
+    None,
+    lambda g, y, a, mask, value: where(mask, g, 0.0), doc="A number where a mask holds")
 
 # activations
 sigmoid = floating("sigmoid(input)", "SigmoidBackward0", _sigmoid,
@@ -405,9 +439,9 @@ rsub = composite("rsub(input, other, alpha: number = 1)",
 clamp = composite("clamp(input, min: any = None, max: any = None)", _clamp_any,
     doc="a kept between two bounds", aliases="clip", examples="clamp(v, min=0); clamp(v, -v, v)")
 clamp_min = composite("clamp_min(input, min: any)",
-    lambda a, low: clamp_min_number(a, min=low) if number(low) else clamp_tensor(a, low, None),
+    lambda a, low: clamp_min_number(a, min=low) if number(low) else clamp_min_tensor(a, low),
     doc="max(a, bound)", examples="clamp_min(v, 0.1)")
 clamp_max = composite("clamp_max(input, max: any)",
-    lambda a, high: clamp_max_number(a, max=high) if number(high) else clamp_tensor(a, None, high),
+    lambda a, high: clamp_max_number(a, max=high) if number(high) else clamp_max_tensor(a, high),
     doc="min(a, bound)", examples="clamp_max(v, 0.1)")
 # fmt: on

@@ -9,9 +9,19 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, DtypeFault
-from gradcli.ops.nn.normalisation import mul_number
-from gradcli.ops.pointwise.elementwise import Undefined, eq, exp, ge, le, logical_and, sgn, where
+from gradcli.ops.pointwise.elementwise import (
+    Undefined,
+    eq,
+    exp,
+    ge,
+    le,
+    logical_and,
+    masked_fill_number,
+    sgn,
+    where,
+)
 from gradcli.ops.pointwise.elementwise import log as log_
+from gradcli.ops.pointwise.scalars import mul_number
 from gradcli.ops.reduce.reductions import vector_norm
 from gradcli.ops.shape.shapes import conj, ones_like, sum_, sum_to
 from gradcli.rule.dtypes import SCALAR_NAMES, is_differentiable, promote, to_real
@@ -191,13 +201,15 @@ logit = floating("logit(input, eps: number = None)", "LogitBackward0", _logit, _
     kink="0 beyond eps, infinite at 0 and 1", examples="logit(v); logit(v, 0.3)")
 xlogy = floating("xlogy(input, other)",
     lambda a, b: f"XlogyBackward{1 if number(a) else 2 if number(b) else 0}", _scipy("xlogy"),
-    lambda g, y, a, b: where(logical_and(eq(a, 0), le(b, 0)), 0.0, xlogy(g, b)),
+    lambda g, y, a, b: masked_fill_number(
+        xlogy(g, b), logical_and(eq(a, 0), le(b, 0)), value=0),
     lambda g, y, a, b: g * a / b, wraps=False, doc="a·log(b), 0 where a is 0",
     domain=(POSITIVE, POSITIVE), kink="0 in a at (0, 0)")
 xlog1py = floating("xlog1py(input, other)",
     lambda a, b: f"SpecialXlog1PyBackward{1 if number(a) else 2 if number(b) else 0}",
     _scipy("xlog1py"),
-    lambda g, y, a, b: where(logical_and(eq(a, 0), le(b, -1)), 0.0, xlog1py(g, b)),
+    lambda g, y, a, b: masked_fill_number(
+        xlog1py(g, b), logical_and(eq(a, 0), le(b, -1)), value=0),
     lambda g, y, a, b: g * a / (b + 1), wraps=False, doc="a·log(1 + b), 0 where a is 0",
     domain=(POSITIVE, POSITIVE), kink="0 in a at (0, -1)")
 entr = floating("entr(input)", "SpecialEntrBackward0", _scipy("entr"),

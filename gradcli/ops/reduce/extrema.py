@@ -7,9 +7,17 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault
-from gradcli.ops.pointwise.elementwise import eq, isnan, logical_and, logical_or, maximum, minimum
-from gradcli.ops.shape.indexing import gather, gather_backward
-from gradcli.ops.shape.shapes import reshape, restore, sum_, to, unsqueeze
+from gradcli.ops.pointwise.elementwise import (
+    eq,
+    isnan,
+    logical_and,
+    logical_or,
+    masked_fill_tensor,
+    maximum,
+    minimum,
+)
+from gradcli.ops.shape.indexing import gather, scatter_back
+from gradcli.ops.shape.shapes import reshape, restore, sum_, to, unsqueeze, zeros_like
 from gradcli.rule.dtypes import INT64, is_differentiable
 from gradcli.rule.meta import Meta, reduced, reduced_dims
 from gradcli.rule.rule import Derivative, composite, concrete, primitive
@@ -97,12 +105,20 @@ def share(g: Any, y: Any, a: Any, dim: Any, keepdim: bool) -> Any:
     return mask * (restore(g, a.shape, dim, keepdim) / sum_(mask, dim=dim, keepdim=True))
 
 
-def _extreme(a: Any, top: Any) -> Any:
-    """Return 1 where an element is the extremum, NaN being one, 0 elsewhere."""
+def shared_evenly(g: Any, y: Any, a: Any) -> Any:
+    """Divide the cotangent of one number among the elements that are equal to it."""
+    mask = _is_extreme(a, y)
+    return masked_fill_tensor(zeros_like(a), mask, g / sum_(mask))
+
+
+def _is_extreme(a: Any, top: Any) -> Any:
+    """Return where an element is the extremum, NaN being one."""
     mask = eq(a, top)
-    if _has_nan(a):
-        mask = logical_or(mask, logical_and(isnan(a), isnan(top)))
-    return to(mask, a.dtype)
+    return logical_or(mask, logical_and(isnan(a), isnan(top))) if _has_nan(a) else mask
+
+
+def _extreme(a: Any, top: Any) -> Any:
+    return to(_is_extreme(a, top), a.dtype)
 
 
 def share_tangent(ts: Any, y: Any, a: Any, dim: Any, keepdim: bool) -> Any:
@@ -118,7 +134,7 @@ def pick_rule(g: Any, y: Any, a: Any, dim: int, keepdim: bool, **_: Any) -> Any:
     values, index = g[0], y[1]
     if not keepdim and a.shape:
         values, index = unsqueeze(values, dim=dim), unsqueeze(index, dim=dim)
-    return gather_backward(values, index, dim=dim, size=a.shape)
+    return scatter_back(values, index, dim=dim, size=a.shape)
 
 
 def pick_tangent(ts: Any, y: Any, a: Any, dim: int, keepdim: bool, **_: Any) -> Any:
@@ -138,12 +154,12 @@ def _both_rule(g: Any, y: Any, a: Any, dim: Any, keepdim: bool) -> Any:
 
 max_all = primitive(Derivative, "max.all(input)", "MaxBackward1",
     np.max, _nonempty("max"),
-    lambda g, y, a: share(g, y, a, None, False),
+    lambda g, y, a: shared_evenly(g, y, a),
     tangent=lambda ts, y, a: share_tangent(ts, y, a, None, False),
     doc="Largest element", kink="a tie is shared evenly")
 min_all = primitive(Derivative, "min.all(input)", "MinBackward1",
     np.min, _nonempty("min"),
-    lambda g, y, a: share(g, y, a, None, False),
+    lambda g, y, a: shared_evenly(g, y, a),
     tangent=lambda ts, y, a: share_tangent(ts, y, a, None, False),
     doc="Smallest element", kink="a tie is shared evenly")
 max_dim = primitive(Derivative, "max.dim(input, dim: dim, keepdim: bool = False)", "MaxBackward0",

@@ -8,12 +8,13 @@ import numpy as np
 
 from gradcli.errors import ArgumentFault, ShapeFault
 from gradcli.ops.linalg.matrices import like
-from gradcli.ops.nn.normalisation import div_number, mul_number
 from gradcli.ops.pointwise.elementwise import exp, where
+from gradcli.ops.pointwise.scalars import div_number, mul_number
 from gradcli.ops.reduce.extrema import amax
 from gradcli.ops.shape.indexing import gather, gather_backward, select, slice_
 from gradcli.ops.shape.layout import flip
-from gradcli.ops.shape.shapes import cat, conj, detach, sum_, to, view
+from gradcli.ops.shape.shapes import cat, conj, detach, sum_, to, view, zeros_like
+from gradcli.ops.shape.views import copy_in_place
 from gradcli.rule.dtypes import FLOAT64, INT64, Array, is_differentiable
 from gradcli.rule.meta import Meta, dim_index
 from gradcli.rule.rule import Derivative, Multilinear, composite, concrete, primitive
@@ -171,6 +172,8 @@ def _diff(a: Any, n: int, dim: int, prepend: Any, append: Any) -> Any:
     if n < 0:
         raise ArgumentFault(f"order must be non-negative but got {n}")
     dim = dim_index(dim, len(a.shape))
+    if n == 0:
+        return copy_in_place(zeros_like(a), a)
     ends = tuple(x for x in (prepend, a, append) if x is not None)
     a = cat(*ends, dim=dim) if len(ends) > 1 else a
     for _ in range(min(n, a.shape[dim])):

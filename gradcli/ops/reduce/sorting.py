@@ -7,8 +7,14 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault
-from gradcli.ops.reduce.extrema import pick_rule, pick_tangent, share, share_tangent, with_indices
-from gradcli.ops.shape.indexing import gather, gather_backward
+from gradcli.ops.reduce.extrema import (
+    pick_rule,
+    pick_tangent,
+    share_tangent,
+    shared_evenly,
+    with_indices,
+)
+from gradcli.ops.shape.indexing import gather, scatter_back
 from gradcli.rule.dtypes import INT64, Array
 from gradcli.rule.meta import Meta
 from gradcli.rule.rule import Derivative, composite, primitive
@@ -171,7 +177,7 @@ def _scalar_meta(a: Any) -> Meta:
 
 
 def _sorted_rule(g: Any, y: Any, a: Any, dim: int, **_: Any) -> Any:
-    return gather_backward(g[0], y[1], dim=dim, size=a.shape)
+    return scatter_back(g[0], y[1], dim=dim, size=a.shape)
 
 
 def _sorted_tangent(ts: Any, y: Any, a: Any, dim: int, **_: Any) -> Any:
@@ -179,7 +185,7 @@ def _sorted_tangent(ts: Any, y: Any, a: Any, dim: int, **_: Any) -> Any:
 
 
 def _share_rule(g: Any, y: Any, a: Any) -> Any:
-    return share(g, y, a, None, False)
+    return shared_evenly(g, y, a)
 
 
 def _share_tangent(ts: Any, y: Any, a: Any) -> Any:

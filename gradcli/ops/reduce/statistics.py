@@ -9,9 +9,9 @@ import numpy as np
 
 from gradcli.errors import ArgumentFault, AutogradFault, ShapeFault
 from gradcli.ops.linalg.linalg import mm
-from gradcli.ops.nn.normalisation import mul_number
 from gradcli.ops.pointwise.arithmetic import lerp_tensor
 from gradcli.ops.pointwise.elementwise import clamp_number, sqrt, where
+from gradcli.ops.pointwise.scalars import mul_number
 from gradcli.ops.reduce.reductions import std, var
 from gradcli.ops.reduce.sorting import sort_unstable
 from gradcli.ops.shape.indexing import gather

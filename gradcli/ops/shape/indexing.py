@@ -153,6 +153,8 @@ def _gather(a: Any, index: Any, dim: int) -> Any:
         raise ArgumentFault(
             f"index {wrong.flat[0]} is out of bounds for dimension {dim} with size {size}"
         )
+    if not index.size:  # whatever its number of dimensions
+        return np.empty(index.shape, a.dtype)
     if not a.shape:
         return np.broadcast_to(a, index.shape)
     return np.take_along_axis(a[_within(a, index, dim)], index, dim)
@@ -164,7 +166,7 @@ def _within(a: Any, index: Any, dim: int) -> tuple[slice, ...]:
 
 def _gather_backward(g: Any, index: Any, dim: int, size: Shape) -> Any:
     result = np.zeros(size, g.dtype)
-    if not size:
+    if not size or not index.size:
         return result + g.sum()
     grid = list(np.ogrid[tuple(slice(n) for n in index.shape)])
     grid[dim] = index
@@ -238,9 +240,16 @@ index_select = primitive(Multilinear,
     "index_select(input, dim: dim, index)", "IndexSelectBackward0",
     _index_select, _index_select_meta,
     lambda g, y, a, index, dim:
-        index_backward(g, *(None,) * dim, _vector(index), size=a.shape) if a.shape else g,
+        index_select_backward(g, _vector(index), dim=dim, size=a.shape) if a.shape else g,
     doc="Slices at indices along a dimension",
     examples="index_select(v, 0, tensor([2, 0, 0])); M.index_select(1, tensor([1, 2]))")
+
+index_select_backward = primitive(Multilinear,
+    "_index_select_backward(grad, index, dim: int, size: sizes)", "IndexAddBackward0",
+    lambda g, index, dim, size: _index_backward(g, *(None,) * dim, index, size=size),
+    lambda g, index, dim, size: Meta(size, g.dtype),
+    lambda g, y, a, index, dim, size: index_select(g, index, dim=dim),
+    doc="Zeros with slices added at indices: the transpose of index_select")
 
 gather = primitive(Multilinear,
     "_gather(input, index, dim: dim)", "GatherBackward0",
@@ -254,5 +263,11 @@ gather_backward = primitive(Multilinear,
     _gather_backward, lambda g, index, dim, size: Meta(size, g.dtype),
     lambda g, y, a, index, dim, size: gather(g, index, dim=dim),
     doc="Zeros with elements added along a dimension: the transpose of gather")
+
+scatter_back = primitive(Multilinear,
+    "_scatter_back(grad, index, dim: int, size: sizes)", "ScatterBackward0",
+    _gather_backward, lambda g, index, dim, size: Meta(size, g.dtype),
+    lambda g, y, a, index, dim, size: gather(g, index, dim=dim),
+    doc="Zeros with elements put along a dimension: the same, where no index comes twice")
 
 # fmt: on

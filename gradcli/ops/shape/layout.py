@@ -77,11 +77,17 @@ def _repeat_meta(a: Any, repeats: Shape) -> Meta:
 
 
 def _repeat_backward(g: Any, shape: Shape, repeats: Shape) -> Any:
-    """Add up the copies: each dimension is split into copies and elements."""
-    sizes = (1,) * (len(repeats) - len(shape)) + shape
-    split = reshape(g, tuple(n for pair in zip(repeats, sizes, strict=True) for n in pair))
-    total = sum_(split, dim=tuple(range(0, 2 * len(sizes), 2))) if sizes else split
-    return reshape(total, shape)
+    """Add up the copies: each dimension that is repeated is split into copies and elements."""
+    lead = len(repeats) - len(shape)
+    g = sum_(g, dim=tuple(range(lead))) if lead else g
+    sizes: list[int] = []
+    copies: list[int] = []
+    for count, size in zip(repeats[lead:], shape, strict=True):
+        if count != 1:
+            copies.append(len(sizes))
+            sizes.append(count)
+        sizes.append(size)
+    return sum_(reshape(g, tuple(sizes)), dim=tuple(copies)) if copies else g
 
 
 def _diagonal_dims(a: Any, dim1: int, dim2: int) -> None:

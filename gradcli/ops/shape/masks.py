@@ -9,33 +9,28 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
-from gradcli.ops.pointwise.elementwise import where
+from gradcli.ops.pointwise.elementwise import (
+    masked_fill_number,
+    masked_fill_tensor,
+    masked_meta,
+    where,
+)
 from gradcli.ops.shape.indexing import index_backward, put_at, select
 from gradcli.ops.shape.scatter import joint, same_dtype
 from gradcli.ops.shape.shapes import sum_to, zeros_like
 from gradcli.rule.dtypes import INT64
-from gradcli.rule.meta import Meta, broadcast
+from gradcli.rule.meta import Meta, Shape, broadcast
 from gradcli.rule.rule import (
     Derivative,
-    Elementwise,
     Multilinear,
     composite,
     concrete,
     number,
     primitive,
+    pullback,
 )
 
 # ---- shapes and forward functions ----------------------------------------------------------
-
-
-def _masked(name: str) -> Any:
-    def meta(a: Any, mask: Any, *_: Any, **__: Any) -> Meta:
-        if mask.dtype.kind != "b":
-            raise DtypeFault(f"{name} only supports boolean masks, but got mask with dtype "
-                             f"{mask.dtype.name}")  # fmt: skip
-        return Meta(broadcast(a.shape, mask.shape), a.dtype)
-
-    return meta
 
 
 def _masked_select_meta(a: Any, mask: Any) -> Meta:
@@ -46,7 +41,7 @@ def _masked_select_meta(a: Any, mask: Any) -> Meta:
 
 
 def _masked_scatter_meta(a: Any, mask: Any, source: Any) -> Meta:
-    meta = _masked("masked_scatter_")(a, mask)
+    meta = masked_meta("masked_scatter_")(a, mask)
     same_dtype("masked_scatter", a, source)
     count = int(np.broadcast_to(mask.value, meta.shape).sum())
     if prod(source.shape) < count:
@@ -78,8 +73,13 @@ def _embed(a: Any, indices: Any, padding_idx: Any, scale_grad_by_freq: bool) -> 
 
 def _select_backward(g: Any, a: Any, mask: Any) -> Any:
     shape = np.broadcast_shapes(a.shape, mask.shape)
-    places = np.flatnonzero(np.broadcast_to(concrete(mask), shape))
-    return sum_to(put_at(g, places, size=shape), a.shape)
+    return sum_to(masked_select_back(g, mask, size=shape), a.shape)
+
+
+def _put_where(g: Any, mask: Any, size: Shape) -> Any:
+    result = np.zeros(size, g.dtype)
+    result[np.broadcast_to(mask, size)] = g
+    return result
 
 
 def _nonzero_meta(a: Any) -> Meta:
@@ -101,22 +101,18 @@ def _classes(a: Any, num_classes: int) -> int:
 # ---- rules ---------------------------------------------------------------------------------
 
 
-def _unmasked(g: Any, mask: Any) -> Any:
-    return where(mask, 0.0, g)
-
-
 def _scatter_source(g: Any, mask: Any, source: Any) -> Any:
     """Give the cotangents where a mask holds to the first elements of a source."""
     picked = masked_select(g, mask)
     return put_at(picked, np.arange(picked.shape[0]), size=source.shape)
 
 
-def _weighted(g: Any, indices: Any, padding_idx: Any, scale: bool, a: Any) -> Any:
+def _weighted(g: Any, indices: Any, padding_idx: Any, scale: bool, count: int) -> Any:
     values = concrete(indices)
     if padding_idx is not None:
         g = g * np.not_equal(values, padding_idx)[..., None].astype(g.dtype)
     if scale:
-        counts = np.bincount(values.reshape(-1), minlength=a.shape[0])[values][..., None]
+        counts = np.bincount(values.reshape(-1), minlength=count)[values][..., None]
         g = g / counts.astype(g.dtype)
     return g
 
@@ -124,39 +120,40 @@ def _weighted(g: Any, indices: Any, padding_idx: Any, scale: bool, a: Any) -> An
 # ---- the rows ------------------------------------------------------------------------------
 # fmt: off
 
+masked_select_back = primitive(Multilinear,
+    "_masked_select_back(grad, mask, size: sizes)", "MaskedScatterBackward0",
+    _put_where, lambda g, mask, size: Meta(size, g.dtype),
+    lambda g, y, a, mask, size: masked_select(g, mask),
+    doc="Zeros with elements put where a mask holds: the transpose of masked_select")
 masked_select = primitive(Multilinear,
     "masked_select(input, mask)", "MaskedSelectBackward0",
     _masked_select, _masked_select_meta,
     lambda g, y, a, mask: _select_backward(g, a, mask),
     saves="input mask",
     doc="Elements where a mask holds", examples="masked_select(v, v > 0); M.masked_select(M > v)")
-masked_fill_number = primitive(Elementwise,
-    "masked_fill.Scalar(input, mask, value: number)", "MaskedFillBackward0",
-    lambda a, mask, value: np.where(mask, np.asarray(value, a.dtype), a), _masked("masked_fill"),
-    lambda g, y, a, mask, value: _unmasked(g, mask), doc="A number where a mask holds")
-masked_fill_tensor = primitive(Elementwise,
-    "masked_fill.Tensor(input, mask, value)", "MaskedFillBackward1",
-    lambda a, mask, value: np.where(mask, value, a), _masked("masked_fill"),
-    lambda g, y, a, mask, value: _unmasked(g, mask),
-    None,
-    lambda g, y, a, mask, value: where(mask, g, 0.0), doc="A number where a mask holds")
 masked_scatter = primitive(Derivative,
     "masked_scatter(input, mask, source)", "MaskedScatterBackward0",
     _masked_scatter, _masked_scatter_meta,
-    lambda g, y, a, mask, b: sum_to(_unmasked(g, mask), a.shape),
+    lambda g, y, a, mask, b: sum_to(masked_fill_number(g, mask, value=0), a.shape),
     None,
     lambda g, y, a, mask, b: _scatter_source(g, mask, b),
     tangent=joint(lambda: masked_scatter),
     doc="Elements of a source, in order, where a mask holds",
     examples="masked_scatter(v, tensor([True, False, True]), v**2)")
+embedding_backward = pullback(
+    "_embedding_backward(grad, indices, size: sizes, padding_idx: int = None, scale: bool = False)",
+    "EmbeddingDenseBackwardBackward0",
+    lambda g, i, size, padding_idx, scale:
+        index_backward(_weighted(g, i, padding_idx, scale, size[0]), i, size=size),
+    lambda g, i, size, **_: Meta(size, g.dtype), fixed="indices")
 embedding_ = primitive(Derivative,
     "_embedding(weight, indices, padding_idx: int = None, scale_grad_by_freq: bool = False)",
     "EmbeddingBackward0",
     _embed, lambda a, indices, **_: Meta((*indices.shape, *a.shape[1:]), a.dtype),
     lambda g, y, a, i, padding_idx, scale_grad_by_freq:
-        index_backward(_weighted(g, i, padding_idx, scale_grad_by_freq, a), i, size=a.shape),
+        embedding_backward(g, i, size=a.shape, padding_idx=padding_idx, scale=scale_grad_by_freq),
     tangent=lambda ts, y, a, i, padding_idx, scale_grad_by_freq:
-        _weighted(embedding_(ts[0], i), i, padding_idx, scale_grad_by_freq, a),
+        _weighted(embedding_(ts[0], i), i, padding_idx, scale_grad_by_freq, a.shape[0]),
     held=lambda a, i, padding_idx, **_:
         None if padding_idx is None else (np.arange(len(a)) == padding_idx)[:, None],
     doc="Rows of a table by their number", kink="0 for the padding's row")

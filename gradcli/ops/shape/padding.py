@@ -86,7 +86,8 @@ def _pad(a: Any, pad: Shape, mode: str, value: Any) -> Any:
             "Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now",
             hint=f"pad {list(pad)} needs an input of {count + 1} or {count + 2} dimensions",
         )
-    for size, widths in zip(a.shape, pad_widths(len(a.shape), pad), strict=True):
+    padded = list(zip(a.shape, pad_widths(len(a.shape), pad), strict=True))[-count:]
+    for size, widths in padded:
         if not size and max(widths) > 0:
             raise ArgumentFault(
                 f"Expected a tensor with non-zero dimensions for input, but got: {shown(a.shape)}"

@@ -365,6 +365,10 @@ def _take_along(a: Any, places: Any, dim: Any) -> Any:
     apart = tuple(slice(None) if d != dim else slice(0, 1) for d in range(rank))
     shape = broadcast(*(np.broadcast_to(0, x.shape)[apart].shape for x in (a, places)))
 
+    index = concrete(places)
+    if np.any(index < 0):
+        places = np.where(index < 0, index + a.shape[dim], index)
+
     def grown(x: Any) -> Any:
         return expand(x, size=(*shape[:dim], x.shape[dim], *shape[dim + 1 :]))
 

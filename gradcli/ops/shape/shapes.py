@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from gradcli.errors import ArgumentFault, ShapeFault
+from gradcli.ops.pointwise.scalars import div_number
 from gradcli.ops.shape.indexing import permuted, select, slice_
 from gradcli.rule.dtypes import INT64, SCALAR_NAMES, is_differentiable, promote
 from gradcli.rule.meta import (
@@ -112,6 +114,14 @@ def _squeeze_meta(a: Any, dim: tuple[int, ...] | None = None) -> Meta:
     return permuted(a, tuple(kept))
 
 
+def _unsqueezed(g: Any, shape: Shape, dims: Iterable[int]) -> Any:
+    """Put the dimensions of size 1 back in, where there were such."""
+    for dim in sorted(dims):
+        if shape and shape[dim] == 1:
+            g = unsqueeze(g, dim=dim)
+    return g
+
+
 def _unsqueeze_meta(a: Any, dim: int) -> Meta:
     dim = dim_index(dim, len(a.shape) + 1)
     strides = strides_of(a)
@@ -123,7 +133,7 @@ def _unsqueeze_meta(a: Any, dim: int) -> Meta:
 def _cat_meta(*tensors: Any, dim: int) -> Meta:
     if not tensors:
         raise ArgumentFault("torch.cat(): expected a non-empty list of Tensors")
-    first = tensors[0].shape
+    first = next((x.shape for x in tensors if x.shape != (0,)), tensors[0].shape)
     if not first:
         raise ShapeFault(
             "zero-dimensional tensor (at position 0) cannot be concatenated",
@@ -132,6 +142,8 @@ def _cat_meta(*tensors: Any, dim: int) -> Meta:
     total = 0
     for i, tensor in enumerate(tensors):
         shape = tensor.shape
+        if shape == (0,):  # PyTorch leaves empty vectors out, whatever the others are
+            continue
         if len(shape) != len(first):
             raise ShapeFault(
                 f"Tensors must have same number of dimensions: got {len(first)} and {len(shape)}"
@@ -188,7 +200,7 @@ mean = primitive(Multilinear,
     lambda a, dim, keepdim, dtype: np.mean(a, axis=_axis(a, dim), keepdims=keepdim, dtype=dtype),
     _mean_meta,
     lambda g, y, a, dim, keepdim, dtype:
-        spread(g, a.shape, dim, keepdim) / (prod(a.shape) / max(prod(y.shape), 1)),
+        div_number(spread(g, a.shape, dim, keepdim), other=prod(a.shape) / max(prod(y.shape), 1)),
     doc="Mean of the elements", aliases="average", examples="mean(M); M.mean(1, keepdim=True)")
 
 expand = primitive(Multilinear,
@@ -258,7 +270,7 @@ t = primitive(Multilinear,
 squeeze_all = primitive(Multilinear,
     "squeeze.all(input)", "SqueezeBackward0",
     np.squeeze, _squeeze_meta,
-    lambda g, y, a: reshape(g, a.shape),
+    lambda g, y, a: _unsqueezed(g, a.shape, range(len(a.shape))),
     view="alias", doc="View without dimensions of size 1")
 
 squeeze_dim = primitive(Multilinear,
@@ -266,26 +278,26 @@ squeeze_dim = primitive(Multilinear,
     lambda a, dim: "SqueezeBackward1" if len(dim) == 1 else "SqueezeBackward2",
     lambda a, dim: np.reshape(a, tuple(n for i, n in enumerate(a.shape) if n != 1 or i not in dim)),
     _squeeze_meta,
-    lambda g, y, a, dim: reshape(g, a.shape),
+    lambda g, y, a, dim: _unsqueezed(g, a.shape, dim),
     view="alias", doc="View without some dimensions of size 1")
 
 squeeze_matmul = primitive(Multilinear,
     "_squeeze_(input, dim: dims)", "SqueezeBackward4",
     lambda a, dim: np.squeeze(a, dim), _squeeze_meta,
-    lambda g, y, a, dim: reshape(g, a.shape),
+    lambda g, y, a, dim: _unsqueezed(g, a.shape, dim),
     doc="In-place squeeze, as matmul's last step")
 
 unsqueeze = primitive(Multilinear,
     "unsqueeze(input, dim: int)", "UnsqueezeBackward0",
     lambda a, dim: np.expand_dims(a, dim), _unsqueeze_meta,
-    lambda g, y, a, dim: reshape(g, a.shape),
+    lambda g, y, a, dim: squeeze_dim(g, dim=(dim % len(g.shape),)),
     view="alias", doc="View with a dimension of size 1 put in", aliases="expand_dims",
     examples="v.unsqueeze(0); v.unsqueeze(-1)")
 
 
 cat = primitive(Variadic,
     "cat(tensors: tensors, dim: dim = 0)", "CatBackward0",
-    lambda *xs, dim: np.concatenate(xs, dim), _cat_meta,
+    lambda *xs, dim: np.concatenate(_counting(xs), dim), _cat_meta,
     lambda slot, g, y, *xs, dim: _piece(slot, g, xs, dim),
     doc="Tensors joined along a dimension", aliases="concat concatenate", promotes=True,
     examples="cat([M, M*2], dim=1)")
@@ -325,8 +337,17 @@ def _expanded(shape: Shape, size: Shape) -> Shape:
     return tuple(shape[i - lead] if n == -1 else n for i, n in enumerate(size))
 
 
+def _counting(tensors: tuple[Any, ...]) -> list[Any]:
+    """Leave out the empty vectors among tensors of more dimensions."""
+    rank = max(len(x.shape) for x in tensors)
+    return [x for x in tensors if len(x.shape) == rank]
+
+
 def _piece(slot: int, g: Any, tensors: tuple[Any, ...], dim: int) -> Any:
-    start = sum(x.shape[dim] for x in tensors[:slot])
+    if len(tensors[slot].shape) < len(g.shape):
+        return zeros_like(tensors[slot])
+    before = [x for x in tensors[:slot] if len(x.shape) == len(g.shape)]
+    start = sum(x.shape[dim] for x in before)
     return slice_(g, dim=dim, start=start, end=start + tensors[slot].shape[dim], step=1)
 
 

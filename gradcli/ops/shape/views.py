@@ -312,6 +312,8 @@ def _sum_to_size(a: Any, size: Shape) -> Any:
         raise ArgumentFault(
             f"size {{{shown(size)}}} is not expandable to size {{{shown(a.shape)}}}."
         )
+    if not size:
+        return sum_(a) if a.shape else a
     dims = (*range(lead), *(i + lead for i, n in enumerate(size) if n != a.shape[i + lead]))
     total = sum_(a, dim=dims, keepdim=True) if dims else a
     return view(total, shape=size) if lead else total

@@ -1,0 +1,154 @@
+"""Functions of `torch` that take other arguments than those of `nn.functional` of the same name.
+
+A name without `torch.` is that of nn.functional; `native_…` are ATen's own, which return what
+their derivatives save too.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gradcli.errors import ArgumentFault
+from gradcli.ops.nn.ctc import ctc_loss
+from gradcli.ops.nn.losses import binary_cross_entropy_with_logits, kl_div, poisson_nll_loss
+from gradcli.ops.nn.margins import (
+    cosine_embedding_loss,
+    hinge_embedding_loss,
+    margin_ranking_loss,
+    triplet_margin_loss,
+)
+from gradcli.ops.nn.normalisation import aten_batch_norm, group_norm, instance_norm, layer_norm
+from gradcli.ops.pointwise.elementwise import rsqrt
+from gradcli.ops.pointwise.scalars import add_number
+from gradcli.ops.reduce.reductions import var
+from gradcli.ops.shape.indexing import slice_
+from gradcli.ops.shape.masks import embedding
+from gradcli.ops.shape.shapes import detach, mean, reshape
+from gradcli.rule.meta import Shape
+from gradcli.rule.rule import Composite, composite
+
+REDUCTIONS = {1: "mean", 2: "sum"}  # ATen's numbers; every other one is none
+
+
+def _by_number(row: Composite) -> Composite:
+    """Return a loss of nn.functional whose reduction is a number, as ATen has it."""
+    name, _, arguments = row.signature.text.partition("(")
+    arguments = arguments.replace("reduction: str = 'mean'", "reduction: int = 0")
+
+    def expand(*given: Any) -> Any:
+        names = [p.name for p in row.signature.parameters]
+        place = names.index("reduction")
+        reduction = REDUCTIONS.get(given[place], "none")
+        return row(*given[:place], reduction, *given[place + 1 :])
+
+    return composite(
+        f"torch.{name}({arguments}", expand, doc=f"{row.doc}; 1 is the mean, 2 the sum, 0 neither"
+    )
+
+
+# ---- normalisations ------------------------------------------------------------------------
+
+
+def _statistics(a: Any, shape: Shape, dims: Shape, eps: float, keep: bool) -> tuple[Any, Any]:
+    """Return means and 1 / deviations of groups, which have no gradient."""
+    grouped = reshape(detach(a), shape)
+    spread = var(grouped, dim=dims, correction=0, keepdim=keep)
+    return mean(grouped, dim=dims, keepdim=keep), rsqrt(add_number(spread, other=eps))
+
+
+def _native_layer_norm(a: Any, normalized_shape: Shape, w: Any, b: Any, eps: float) -> Any:
+    y = layer_norm(a, normalized_shape, w, b, eps)
+    dims = tuple(range(len(a.shape) - len(normalized_shape), len(a.shape)))
+    return (y, *_statistics(a, a.shape, dims, eps, keep=True))
+
+
+def _native_group_norm(
+    a: Any, w: Any, b: Any, n: int, c: int, size: int, group: int, eps: float
+) -> Any:
+    if (n, c) != a.shape[:2] or n * c * size != _count(a):
+        raise ArgumentFault(
+            f"native_group_norm(): N, C and HxW are {n}, {c} and {size}, and the input's shape is "
+            f"{list(a.shape)}"
+        )
+    y = group_norm(a, group, w, b, eps)
+    return (y, *_statistics(a, (n, group, c * size // group), (2,), eps, keep=False))
+
+
+def _count(a: Any) -> int:
+    total = 1
+    for n in a.shape:
+        total *= n
+    return total
+
+
+def _native_batch_norm(
+    a: Any, w: Any, b: Any, centre: Any, spread: Any, training: bool, momentum: float, eps: float
+) -> Any:
+    y = aten_batch_norm(a, centre, spread, w, b, training, momentum, eps)
+    if not training:
+        nothing = slice_(reshape(detach(a), (-1,)), dim=0, start=0, end=0, step=1)
+        return y, nothing, nothing
+    dims = tuple(d for d in range(len(a.shape)) if d != 1)
+    return (y, *_statistics(a, a.shape, dims, eps, keep=False))
+
+
+# fmt: off
+native_layer_norm = composite(
+    "native_layer_norm(input, normalized_shape: sizes, weight: tensor?, bias: tensor?, "
+    "eps: number)", _native_layer_norm,
+    doc="layer_norm, the means and 1 / the deviations",
+    examples="native_layer_norm(M, (3,), v, v, 1e-5)[0]")
+native_group_norm = composite(
+    "native_group_norm(input, weight: tensor?, bias: tensor?, N: int, C: int, HxW: int, "
+    "group: int, eps: number)", _native_group_norm,
+    doc="group_norm, the means and 1 / the deviations",
+    examples="native_group_norm(T, v, v, 2, 3, 3, 3, 1e-5)[0]")
+native_batch_norm = composite(
+    "native_batch_norm(input, weight: tensor?, bias: tensor?, running_mean: tensor?, "
+    "running_var: tensor?, training: bool, momentum: number, eps: number)", _native_batch_norm,
+    doc="batch_norm, the means and 1 / the deviations of a batch in training",
+    examples="native_batch_norm(T, v, v, None, None, True, 0.1, 1e-5)[0]")
+torch_batch_norm = composite(
+    "torch.batch_norm(input, weight: tensor?, bias: tensor?, running_mean: tensor?, "
+    "running_var: tensor?, training: bool, momentum: number, eps: number, cudnn_enabled: bool)",
+    lambda a, w, b, centre, spread, training, momentum, eps, _:
+        aten_batch_norm(a, centre, spread, w, b, training, momentum, eps),
+    doc="batch_norm, with its arguments in ATen's order")
+torch_instance_norm = composite(
+    "torch.instance_norm(input, weight: tensor?, bias: tensor?, running_mean: tensor?, "
+    "running_var: tensor?, use_input_stats: bool, momentum: number, eps: number, "
+    "cudnn_enabled: bool)",
+    lambda a, w, b, centre, spread, own, momentum, eps, _:
+        instance_norm(a, centre, spread, w, b, own, momentum, eps),
+    doc="instance_norm, with its arguments in ATen's order")
+torch_layer_norm = composite(
+    "torch.layer_norm(input, normalized_shape: sizes, weight = None, bias = None, "
+    "eps: number = 1e-5, cudnn_enable: bool = True)",
+    lambda a, shape, w, b, eps, _: layer_norm(a, shape, w, b, eps),
+    doc="layer_norm, with ATen's arguments")
+torch_group_norm = composite(
+    "torch.group_norm(input, num_groups: int, weight = None, bias = None, eps: number = 1e-5, "
+    "cudnn_enabled: bool = True)",
+    lambda a, groups, w, b, eps, _: group_norm(a, groups, w, b, eps),
+    doc="group_norm, with ATen's arguments")
+torch_embedding = composite(
+    "torch.embedding(weight, indices, padding_idx: int = -1, scale_grad_by_freq: bool = False, "
+    "sparse: bool = False)",
+    lambda weight, indices, padding, scale, _:
+        embedding(indices, weight, None if padding < 0 else padding, None, 2.0, scale, False),
+    doc="embedding, with the table before the indices")
+torch_poisson_nll_loss = composite(
+    "torch.poisson_nll_loss(input, target, log_input: bool, full: bool, eps: number, "
+    "reduction: int)",
+    lambda a, b, log_input, full, eps, reduction:
+        poisson_nll_loss(a, b, log_input, full, eps, REDUCTIONS.get(reduction, "none")),
+    doc=f"{poisson_nll_loss.doc}; 1 is the mean, 2 the sum, 0 neither")
+# fmt: on
+
+torch_kl_div = _by_number(kl_div)
+torch_hinge_embedding_loss = _by_number(hinge_embedding_loss)
+torch_cosine_embedding_loss = _by_number(cosine_embedding_loss)
+torch_margin_ranking_loss = _by_number(margin_ranking_loss)
+torch_triplet_margin_loss = _by_number(triplet_margin_loss)
+torch_ctc_loss = _by_number(ctc_loss)
+torch_with_logits = _by_number(binary_cross_entropy_with_logits)
