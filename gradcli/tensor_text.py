@@ -1,23 +1,41 @@
 """A tensor as PyTorch writes it: `repr(tensor)`, and a tensor in an f-string.
 
-Source: what PyTorch 2.13 prints with its default options (4 digits, 80 columns, at most 1000
-elements, 3 at each edge). `tests/reference/tensor_text.json` holds its texts, and the tests
+Source: what PyTorch 2.13 prints, by default with 4 digits, 80 columns, at most 1000 elements, 3 at
+each edge. `tests/reference/tensor_text.json` holds its texts, and the tests
 compare thousands of random tensors with PyTorch itself where it is installed.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gradcli.errors import ArgumentFault
 from gradcli.rule.dtypes import BOOL, FLOAT64, INT64, Array, DType, is_complex, to_complex
 
-LINE_WIDTH = 80
-MAX_ELEMENTS = 1000  # a tensor with more is summarised
-EDGE = 3  # elements shown at either end of a summarised dimension
+
+class PrintOptions(NamedTuple):
+    """What `set_printoptions` sets.
+
+    A tensor of more elements than `threshold` is summarised: `edgeitems` are shown at either end
+    of a dimension. `sci_mode` None is the notation that suits the numbers.
+    """
+
+    precision: int = 4
+    threshold: float = 1000
+    edgeitems: int = 3
+    linewidth: int = 80
+    sci_mode: bool | None = None
+
+
+DEFAULT = PrintOptions()
+PROFILES = {
+    "default": DEFAULT,
+    "short": PrintOptions(precision=2, edgeitems=2),
+    "full": PrintOptions(threshold=float("inf")),
+}
 
 _PREFIX = "tensor("
 _LONG_NUMBER = re.compile(r"\d{4}")  # a width or precision that only wastes memory
@@ -29,6 +47,7 @@ def tensor_text(
     requires_grad: bool = False,
     grad_fn: str | None = None,
     default_dtype: DType = FLOAT64,
+    options: PrintOptions = DEFAULT,
 ) -> str:
     """Return an array as PyTorch prints a tensor: `tensor([1., 2.], requires_grad=True)`.
 
@@ -39,7 +58,7 @@ def tensor_text(
     suffixes = []
     unsaid = {default_dtype}
     if array.size:
-        body = _body(array)
+        body = _body(array, options)
         unsaid |= {to_complex(default_dtype), INT64, BOOL}
     else:
         body = "[]"
@@ -51,7 +70,7 @@ def tensor_text(
         suffixes.append(f"grad_fn=<{grad_fn}>")
     elif requires_grad:
         suffixes.append("requires_grad=True")
-    return _with_suffixes(_PREFIX + body, suffixes) + ")"
+    return _with_suffixes(_PREFIX + body, suffixes, options.linewidth) + ")"
 
 
 def format_tensor(
@@ -61,6 +80,7 @@ def format_tensor(
     requires_grad: bool = False,
     grad_fn: str | None = None,
     default_dtype: DType = FLOAT64,
+    options: PrintOptions = DEFAULT,
 ) -> str:
     """Return a tensor as `f"{t:spec}"` gives it: without dimensions, the Python number it holds.
 
@@ -75,7 +95,11 @@ def format_tensor(
             hint="a format suits one number: reduce the tensor, or format an element of it",
         )
     return tensor_text(
-        array, requires_grad=requires_grad, grad_fn=grad_fn, default_dtype=default_dtype
+        array,
+        requires_grad=requires_grad,
+        grad_fn=grad_fn,
+        default_dtype=default_dtype,
+        options=options,
     )
 
 
@@ -93,12 +117,12 @@ def number_text(number: complex, spec: str) -> str:
         raise ArgumentFault(str(error), hint="for example `.4f`, `.3e` or `>10.2f`") from error
 
 
-def _with_suffixes(text: str, suffixes: list[str]) -> str:
+def _with_suffixes(text: str, suffixes: list[str], line_width: int) -> str:
     """Append what stands behind the numbers, on a new line where the last one is full."""
     # as PyTorch counts: a little more than the characters on the last line
     column = len(text) - text.rfind("\n") + 1
     for suffix in suffixes:
-        if column + len(suffix) + 2 > LINE_WIDTH:
+        if column + len(suffix) + 2 > line_width:
             text += ",\n" + " " * len(_PREFIX) + suffix
             column = len(_PREFIX) + len(suffix)
         else:
@@ -107,40 +131,45 @@ def _with_suffixes(text: str, suffixes: list[str]) -> str:
     return text
 
 
-def _body(array: Array) -> str:
+def _body(array: Array, options: PrintOptions) -> str:
     """Return the numbers in their brackets, long dimensions summarised if there are many."""
-    elided = [array.size > MAX_ELEMENTS and size > 2 * EDGE for size in array.shape]
-    edges = [*range(EDGE), *range(-EDGE, 0)]
+    edge = options.edgeitems
+    elided = [array.size > options.threshold and size > 2 * edge for size in array.shape]
+    edges = [*range(edge), *range(-edge, 0)]
     for axis, long in enumerate(elided):
         if long:
             array = array[(slice(None),) * axis + (edges,)]
-    texts, width = _complex_texts(array) if is_complex(array.dtype) else _real_texts(array)
+    written = _complex_texts if is_complex(array.dtype) else _real_texts
+    texts, width = written(array, options)
     cells = np.array(texts, dtype=object).reshape(array.shape)
-    return _nested(cells, elided, width, len(_PREFIX))
+    return _nested(cells, elided, width, len(_PREFIX), options)
 
 
-def _nested(cells: Array, elided: list[bool], width: int, indent: int) -> str:
+def _nested(
+    cells: Array, elided: list[bool], width: int, indent: int, options: PrintOptions
+) -> str:
     """Return cells of a width in nested brackets, the first of which stands at `indent`."""
     if cells.ndim == 0:
         return str(cells.item())
     if cells.ndim == 1:
         items, dots = list(cells), " ..."
     else:
-        items, dots = [_nested(row, elided[1:], width, indent + 1) for row in cells], "..."
+        items = [_nested(row, elided[1:], width, indent + 1, options) for row in cells]
+        dots = "..."
     if elided[0]:
-        items.insert(EDGE, dots)
+        items.insert(options.edgeitems, dots)
     margin = " " * (indent + 1)
     if cells.ndim > 1:
         return "[" + ("," + "\n" * (cells.ndim - 1) + margin).join(items) + "]"
-    per_line = max(1, (LINE_WIDTH - indent) // (width + 2))
+    per_line = max(1, (options.linewidth - indent) // (width + 2))
     lines = [", ".join(items[at : at + per_line]) for at in range(0, len(items), per_line)]
     return "[" + (",\n" + margin).join(lines) + "]"
 
 
-def _complex_texts(array: Array) -> tuple[list[str], int]:
+def _complex_texts(array: Array, options: PrintOptions) -> tuple[list[str], int]:
     """Return complex numbers as texts, and the width that each is reckoned to take."""
-    reals, real_width = _real_texts(array.real)
-    imaginaries, imaginary_width = _real_texts(array.imag)
+    reals, real_width = _real_texts(array.real, options)
+    imaginaries, imaginary_width = _real_texts(array.imag, options)
     texts = []
     for real, padded in zip(reals, imaginaries, strict=True):
         imaginary = padded.lstrip()
@@ -149,20 +178,20 @@ def _complex_texts(array: Array) -> tuple[list[str], int]:
     return texts, real_width + imaginary_width + 1
 
 
-def _real_texts(array: Array) -> tuple[list[str], int]:
+def _real_texts(array: Array, options: PrintOptions) -> tuple[list[str], int]:
     """Return numbers as texts aligned to the right, and the width they are aligned to."""
     values = _items(array)
     if array.dtype.kind in "biu":
         texts = [str(value) for value in values]
         width = max(map(len, texts))
     else:
-        texts, width = _float_texts(values)
+        texts, width = _float_texts(values, options)
     if array.ndim:
         texts = [text.rjust(width) for text in texts]
     return texts, width
 
 
-def _float_texts(values: list[float]) -> tuple[list[str], int]:
+def _float_texts(values: list[float], options: PrintOptions) -> tuple[list[str], int]:
     """Return floats in the notation that suits them all, and the width they need.
 
     Zeros, infinities and nan have no say in either.
@@ -172,10 +201,13 @@ def _float_texts(values: list[float]) -> tuple[list[str], int]:
     largest = max(map(abs, telling), default=1.0)
     smallest = min(map(abs, telling), default=1.0)
     whole = all(value.is_integer() for value in telling)
-    if largest / smallest > 1000 or largest > 1e8 or smallest < 1e-4:
-        pattern = "{:.4e}"
+    powers = options.sci_mode
+    if powers is None:
+        powers = largest / smallest > 1000 or largest > 1e8 or smallest < 1e-4
+    if powers and telling:
+        pattern = f"{{:.{options.precision}e}}"
     else:
-        pattern = "{:.0f}." if whole else "{:.4f}"
+        pattern = "{:.0f}." if whole else f"{{:.{options.precision}f}}"
     width = max((len(pattern.format(value)) for value in telling), default=1)
     return [pattern.format(v) if abs(v) < inf else str(v) for v in values], width
 

@@ -13,7 +13,8 @@ from gradcli.rule.dtypes import DTYPES, is_floating, promote, promote_types
 from gradcli.rule.dtypes import SYNONYMS as DTYPE_SYNONYMS
 from gradcli.rule.meta import broadcast
 from gradcli.rule.signature import Signature
-from gradcli.trace import dropout, in_place, mathematics, running, transforms
+from gradcli.tensor_text import PROFILES
+from gradcli.trace import dropout, functional, in_place, mathematics, running, transforms
 from gradcli.trace.calls import Args, Keywords, only, row_function
 from gradcli.trace.creation import CREATION, parameter
 from gradcli.trace.gradmode import MODES
@@ -116,8 +117,25 @@ BACKWARD = Signature(
 )
 
 
+PRINT_OPTIONS = Signature(
+    "set_printoptions(precision: int = None, threshold: number = None, edgeitems: int = None, "
+    "linewidth: int = None, profile: str = None, sci_mode: bool = None)"
+)
+
+
+def _set_printoptions(tracer: Tracer, args: Args, keywords: Keywords) -> None:
+    """Change how tensors are printed from here on, as `torch.set_printoptions` does."""
+    given = PRINT_OPTIONS.bind(args, keywords)
+    profile = given.pop("profile")
+    before = PROFILES.get(profile, tracer.print_options)
+    changed = {k: v for k, v in given.items() if v is not None}
+    if any(not 0 <= v < 1000 for k, v in changed.items() if k in ("precision", "edgeitems")):
+        raise ArgumentFault("precision and edgeitems are numbers from 0 to 999")
+    tracer.print_options = before._replace(sci_mode=None)._replace(**changed)
+
+
 def _nothing(tracer: Tracer, args: Args, keywords: Keywords) -> None:
-    """`set_printoptions`, …: what changes nothing here."""
+    """`np.set_printoptions`, …: what changes nothing here."""
 
 
 def _of_tensor(name: str, function: Any) -> Any:
@@ -177,7 +195,8 @@ OTHERS: dict[str, Any] = {
     "is_tensor": _is_tensor, "promote_types": _promote_types,
     "broadcast_shapes": _broadcast_shapes,
     "get_default_dtype": lambda tracer, args, keywords: tracer.graph.default_dtype,
-    "autograd.backward": _backward, "set_printoptions": _nothing, "random.seed": _manual_seed,
+    "autograd.backward": _backward, "set_printoptions": _set_printoptions,
+    "random.seed": _manual_seed,
     "lax.stop_gradient": row_function(ROWS["detach"], "stop_gradient").run,
 }  # fmt: skip
 
@@ -216,8 +235,12 @@ def member(module: Namespace, name: str) -> Any:
         return mathematics.member(name)
     if module.path == "torch" and path in ROWS:  # it differs from that of nn.functional
         return lookup(path, bare=False)
+    if module.path.endswith("autograd.functional") and name in functional.SIGNATURES:
+        return functional.function(name)
     prefix = MODULES.get(module.path, module.path)
     if _is_numpys(module.path):
+        if name == "set_printoptions":  # of arrays, which are printed as tensors here
+            return Function(name, _nothing)
         found = numpy_function(f"{prefix}.{name}" if prefix != "np" else name)
         if found is not None or name in ABSENT:
             return found

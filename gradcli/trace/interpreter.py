@@ -30,6 +30,7 @@ from gradcli.random import Generator
 from gradcli.rule.dtypes import FLOAT64, Array, DType
 from gradcli.rule.meta import Meta
 from gradcli.syntax import tree
+from gradcli.tensor_text import DEFAULT
 from gradcli.trace import containers, operators
 from gradcli.trace.builtins import lookup
 from gradcli.trace.claims import ClaimRecord
@@ -96,6 +97,7 @@ class Tracer:
         self.options = options
         self.graph = new_graph(options.default_dtype, options.limits, Tensor)
         self.generator = Generator(options.seed)
+        self.print_options = DEFAULT
         self.scope: dict[str, Any] = {}
         self.globals = self.scope
         self.results: list[Node] = []  # what the file's own statements made, in order

@@ -61,6 +61,7 @@ class _Text:
                 requires_grad=value.requires_grad,
                 grad_fn=graph.grad_fn(value.id),
                 default_dtype=graph.default_dtype,
+                options=self.tracer.print_options,
             )
         if isinstance(value, np.dtype):
             return f"torch.{value.name}"
