@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gradcli.errors import InputFault, Source
+import numpy as np
+
+from gradcli.errors import GradcliError, InputFault, Source
 from gradcli.facts import inspect
 from gradcli.graph import Limits
 from gradcli.inspection import Inspection
-from gradcli.rule.dtypes import DTYPES
+from gradcli.rule.dtypes import DTYPES, FLOAT64, INT64, Array
 from gradcli.session import Request, run
 from gradcli.syntax import parse_expression
 from gradcli.syntax.tree import Program
@@ -132,8 +134,99 @@ def _bindings(
         for name, value in values.items():
             if isinstance(value, str):
                 value = value_of(f"--{'param' if parameter else 'set'} {name}", value, plain)
-            found[spelled(name)] = Binding(to_array(value, plain.default_dtype), parameter)
+            found[spelled(name)] = Binding(_array(f"`{name}`", value, plain), parameter)
     return found
+
+
+def _array(what: str, value: Any, options: Options) -> Any:
+    try:
+        return to_array(_plain(value), options.default_dtype)
+    except GradcliError as error:
+        if not isinstance(error, InputFault) and error.source is not None:
+            raise
+        raise InputFault(f"{what}: {error.message}", hint=error.hint) from None
+
+
+# ---- what a program gives for a tensor: arrays and numbers of any library ------------------
+
+# what a tensor of another library needs before NumPy can read it: its graph, its device, …
+READABLE = ("detach", "cpu", "resolve_conj", "resolve_neg")
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as an array in one of the language's dtypes, or as lists of Python numbers.
+
+    Taken are NumPy's arrays and scalars, lists of them, and whatever says `__array__`, the buffer
+    protocol, `__index__`, `__float__` or `__complex__`. Anything else is returned as it is.
+
+    Raises: InputFault for an array that holds no numbers, or hides some.
+    """
+    if isinstance(value, bool | int | float | complex | str) and not isinstance(value, np.generic):
+        return value
+    if isinstance(value, list | tuple):
+        return _listed([_plain(x) for x in value])
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise InputFault("holds masked elements", hint="fill them: x.filled(0.0)")
+    if hasattr(value, "__array__") or _is_buffer(value):
+        return _in_our_dtype(_read(value))
+    for name, number in (("__index__", int), ("__float__", float), ("__complex__", complex)):
+        if hasattr(value, name):
+            try:
+                return number(value)
+            except (TypeError, ValueError, OverflowError) as error:
+                raise InputFault(f"cannot be read as a number: {error}") from None
+    return value
+
+
+def _is_buffer(value: Any) -> bool:
+    if isinstance(value, bytes | bytearray):
+        return False  # text, as like as not
+    try:
+        memoryview(value)
+    except TypeError:
+        return False
+    return True
+
+
+def _read(value: Any) -> Array:
+    """Read an array of any library; NumPy does not know bfloat16 by itself."""
+    try:
+        for method in READABLE:
+            if callable(found := getattr(value, method, None)):
+                value = found()
+        name = str(getattr(value, "dtype", "")).removeprefix("torch.")
+        if name == "bfloat16" and callable(getattr(value, "float", None)):
+            return np.asarray(value.float()).astype(DTYPES[name])
+        return np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:  # in the other library's words
+        raise InputFault(f"cannot be read as an array: {error}") from None
+
+
+def _in_our_dtype(array: Array) -> Any:
+    dtype = array.dtype.newbyteorder("=")
+    if dtype in DTYPES.values():
+        return np.asarray(array, dtype)
+    if dtype.kind == "O":
+        return _plain(array.tolist()) if array.size else array.astype(FLOAT64)
+    if dtype.kind == "u":
+        if array.size and array.max() > np.iinfo(INT64).max:
+            raise InputFault(f"holds {array.max()}, which is more than int64 can",
+                             hint="use float64")  # fmt: skip
+        return array.astype(INT64)
+    if dtype.kind in "fc":  # long doubles
+        return array.astype(DTYPES["complex128"] if dtype.kind == "c" else FLOAT64)
+    raise InputFault(f"holds {dtype.name}, and a tensor holds numbers",
+                     hint="convert it to float64 or int64")  # fmt: skip
+
+
+def _listed(items: list[Any]) -> Any:
+    """Return a list of numbers and lists; arrays in it are stacked, as `torch.tensor` does."""
+    arrays = [isinstance(x, np.ndarray) for x in items]
+    if not any(arrays):
+        return items
+    if all(arrays) and len({x.shape for x in items}) == 1 and items[0].ndim:
+        return _in_our_dtype(np.stack(items))
+    return [x.tolist() if isinstance(x, np.ndarray) else x for x in items]
 
 
 def half_of_memory() -> int:
@@ -156,8 +249,8 @@ def loads(
     """Run the text of an expression file, and return what is known of every node.
 
     `of` names the node to differentiate, `grad_output` is its cotangent, of its shape; `set` and
-    `param` map input names to arrays, nested lists or texts; further options are those of
-    `options_for`.
+    `param` map input names to arrays of any library, numbers of any kind, lists of both, or texts;
+    further options are those of `options_for`.
 
     Raises: GradcliError where the text or a binding is wrong.
     """
@@ -197,5 +290,5 @@ def _inspected(
     made = options_for(**options)
     if isinstance(grad_output, str):
         grad_output = value_of("--grad-output", grad_output, made)
-    cotangent = None if grad_output is None else to_array(grad_output, made.default_dtype)
+    cotangent = None if grad_output is None else _array("grad_output", grad_output, made)
     return inspect(run(source, made, Request(of, cotangent, backward)))

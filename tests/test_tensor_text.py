@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradcli.errors import ArgumentFault
+from gradcli.errors import ArgumentFault, Source
 from gradcli.rule.dtypes import DTYPES, Array
-from gradcli.tensor_text import format_tensor, number_text, tensor_text
+from gradcli.session import Request, run
+from gradcli.tensor_text import PrintOptions, format_tensor, number_text, tensor_text
+from gradcli.trace import Options
 
 STORED = Path(__file__).parent / "reference" / "tensor_text.json"
 FLOAT32 = np.dtype(np.float32)
@@ -60,8 +62,17 @@ def test_a_stored_tensor_is_written_as_pytorch_wrote_it(case: list[Any]) -> None
         requires_grad=how.get("requires_grad", False),
         grad_fn=how.get("grad_fn"),
         default_dtype=DTYPES[how.get("default", "float32")],
+        options=options_of(how.get("options", {})),
     )
     assert text == expected
+
+
+def options_of(given: dict[str, Any]) -> PrintOptions:
+    """Return what `set_printoptions` sets, through the language."""
+    text = ", ".join(f"{k}={v!r}" for k, v in given.items())
+    source = Source("options", f"torch.set_printoptions(profile='default')\n"
+                    f"torch.set_printoptions({text})" if given else "")  # fmt: skip
+    return run(source, Options(), Request(backward=False)).tracer.print_options
 
 
 @pytest.mark.parametrize(("value", "spec", "expected"), FORMATS)

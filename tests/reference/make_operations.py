@@ -78,7 +78,85 @@ TRIANGLES = [
     "linalg.inv_ex(A)[0]",
     "linalg.lu_solve(*linalg.lu_factor(A), M.T)",
 ]  # fmt: skip
-CALLS = [*WEIGHTS, *TRIANGLES]
+# pieces of lines, and what has its gradient as one operation: the gradient has a gradient
+_POOLED = ("max_pool1d(C, 2)", "max_pool2d(I, 2, 1, 1)", "max_pool3d(I[None], (1, 2, 2))",
+           "avg_pool1d(C, 2)", "avg_pool2d(I, 2, count_include_pad=False)",
+           "avg_pool3d(I[None], (1, 2, 2))", "adaptive_avg_pool1d(C, 2)",
+           "adaptive_avg_pool2d(I, (2, 3))", "adaptive_max_pool1d(C, 2)",
+           "adaptive_max_pool2d(I, 2)", "adaptive_max_pool3d(I[None], 2)")  # fmt: skip
+ONE_NODE = [
+    *(f"{name}(M)" for name in (
+        "relu", "F.relu6", "F.leaky_relu", "F.hardtanh", "F.hardshrink", "F.softshrink",
+        "F.hardswish", "F.elu", "F.celu", "F.selu", "F.gelu", "F.silu", "F.mish", "F.softplus",
+        "F.logsigmoid", "F.softsign", "F.tanhshrink", "tanh", "sigmoid", "abs", "exp2",
+        "frac", "deg2rad", "square", "max", "min", "median", "amax", "std", "mean")),
+    "F.threshold(M, 0.1, 0.5)", "F.rrelu(M)", "F.prelu(M, w)", "F.glu(T, 0)",
+    "F.gelu(M, approximate='tanh')", "F.softplus(M, 2.0, 1.0)",
+    "softmax(M, 1)", "log_softmax(M, 0)", "F.softmin(M, 1)",
+    "clamp(M, -0.5, 0.5)", "clamp_min(M, w)", "clamp_max(M, w)", "clamp_min(M, 0.1)",
+    "maximum(M, w)", "minimum(M, w)", "fmax(M, w)", "fmin(M, w)", "where(M > 0, M, w)",
+    *(f"F.{call}" for call in _POOLED),
+    "F.nll_loss(M, tensor([0, 2]))", "F.nll_loss(I, zeros(1, 4, 4).long())",
+    "F.cross_entropy(M, tensor([0, 2]))",
+    *(f"F.{name}(M, A[:2])" for name in ("mse_loss", "smooth_l1_loss", "huber_loss", "l1_loss")),
+    "F.mse_loss(M, A[:2], reduction='none')", "F.soft_margin_loss(M, A[:2].detach().sign())",
+    "F.binary_cross_entropy(sigmoid(M), sigmoid(A[:2]))",
+    "F.multi_margin_loss(M, tensor([0, 2]), p=2)",
+    "F.layer_norm(T, (3,), w, v)", "F.batch_norm(T, None, None, w, v, training=True)",
+    "F.batch_norm(T, zeros(3), ones(3), w, v)", "F.group_norm(T, 3, w, v)",
+    "F.conv1d(C, T[:, :, :2], v[:2])", "F.conv2d(I, I[:, :, :2, :2], padding=1)",
+    "F.conv_transpose1d(C, A[:, :, None], v, stride=2)",
+    *(f"F.pad(I, (1, 1, 1, 1), mode='{mode}')" for mode in ("reflect", "replicate", "circular")),
+    "cdist(M, A)", "F.pdist(A)", "F.embedding(tensor([0, 2, 2]), A)",
+    "sort(v).values", "topk(M, 2).values", "M.max(1).values", "masked_select(M, M > w)",
+    "index_select(M, 1, tensor([2, 0, 0]))", "M.unsqueeze(1)", "T[:1].squeeze(0)", "M.repeat(2, 1)",
+]  # fmt: skip
+# what was refused, or had another name
+EDGES = [
+    "cat([M, E])", "cat([E, M], 1)", "cat([E, M, E], dim=-1)", "cat([E, E])", "cat([E, v])",
+    "hsplit(v, 3)[1]", "hsplit(v, [1, 2])[2]", "hsplit(M, 3)[0]",
+    "take_along_dim(M, tensor([[-1], [0]]), 1)", "take_along_dim(v, tensor([-1, -3]), 0)",
+    "gather(M, 0, tensor([]).long())", "gather(M, 1, zeros((0, 3)).long())",
+    "gather(M, 1, tensor([[]]).long())", "gather(M, 0, zeros((0, 0)).long())",
+    *(f"F.pad({a}, {pad}, mode='{mode}')"
+      for mode in ("constant", "reflect", "replicate", "circular")
+      for a, pad in (("C", (-1, 1)), ("I", (-1, 1, 1, -1)), ("I[:0]", (1, 1, 1, 1)),
+                     ("C[:0]", (1, 1)))),
+    "F.pad(v, (-1, -2))",
+    *(f"F.multi_margin_loss({a}, {t}, reduction='{r}')" for r in ("mean", "none")
+      for a, t in (("s", "tensor(0)"), ("s", "tensor([0])"), ("v", "tensor(1)"),
+                   ("v", "tensor([1])"), ("M[:1]", "tensor(2)"), ("M", "tensor([0, 2])"))),
+    "F.multi_margin_loss(v, tensor(1), p=2, margin=0.5, weight=tensor([1., 2., 3.]))",
+    "F.multilabel_margin_loss(s, tensor(0))", "F.multilabel_margin_loss(v, tensor([0, 2, -1]))",
+    "F.multilabel_margin_loss(v[:1], tensor(0), reduction='none')",
+    "F.feature_alpha_dropout(v, 0.5, training=False)", "F.feature_alpha_dropout(v, 0.0, True)",
+    *(f"F.{name}(s, 0.5, training=False)"
+      for name in ("dropout", "alpha_dropout", "feature_alpha_dropout")),
+    "F.dropout(s, 0.0)", "F.dropout1d(M, 0.5, training=False)",
+    *(f"native_layer_norm(C, (3, 4), None, None, 1e-5)[{k}]" for k in range(3)),
+    "native_layer_norm(M, (3,), w, v, 1e-5)[0]",
+    *(f"native_batch_norm(T, w, v, None, None, True, 0.1, 1e-5)[{k}]" for k in range(3)),
+    *(f"native_batch_norm(M, w, v, zeros(3), ones(3), False, 0.1, 1e-5)[{k}]" for k in range(3)),
+    "native_group_norm(I, w[:2], v[:2], 1, 2, 16, 2, 1e-5)[0]",
+    "torch.batch_norm(T, w, v, None, None, True, 0.1, 1e-5, False)",
+    "torch.instance_norm(C, None, None, None, None, True, 0.1, 1e-5, False)",
+    "torch.layer_norm(M, (3,), w, v, 1e-5, False)", "torch.group_norm(T, 3)",
+    "torch.embedding(A, tensor([0, 2, 2]))",
+    *(f"torch.kl_div(v, softmax(w, 0){more})" for more in ("", ", 0", ", 1", ", 2",
+                                                           ", 1, log_target=True")),
+    "F.kl_div(v, softmax(w, 0))", "F.kl_div(M, softmax(A[:2], 1), reduction='batchmean')",
+    "torch.hinge_embedding_loss(v, tensor([1., -1., 1.]))",
+    "torch.margin_ranking_loss(v, w, tensor([1., -1., 1.]), 0.2, 2)",
+    "torch.binary_cross_entropy_with_logits(v, w.detach().sigmoid(), reduction=1)",
+    "torch.triplet_margin_loss(M, A[:2], A[1:])",
+    "torch.poisson_nll_loss(v, w, True, False, 1e-8, 1)",
+    "clamp_min(v, s)", "clamp_max(v, M)", "v.clamp_min(w)", "clamp(v, w)",
+    "round(v, decimals=0)", "v.round(decimals=1)", "v.round()",
+    "diff(v, n=0)", "diff(M, n=0, dim=0)", "diff(v, n=0, prepend=w)", "diff(v, n=2)",
+    "M.sum_to_size(())", "M.sum_to_size(1, 3)", "M.sum_to_size(3)", "T.sum_to_size(1, 3, 1)",
+    "M.sum_to_size(2, 3)", "prod(s)", "linalg.inv_ex(A)[1]",
+]  # fmt: skip
+CALLS = list(dict.fromkeys([*WEIGHTS, *TRIANGLES, *ONE_NODE, *EDGES]))
 
 
 class Names(dict[str, Any]):

@@ -3,8 +3,9 @@
 Run it in the checkout with PyTorch 2.13: `python tests/reference/make_tensor_text.py`.
 
 A case is [dtype, shape, data, how, text]: `data` is repeated until it fills the shape; `how` holds
-what is not usual of `default` (the default dtype), `requires_grad`, and `grad_fn` (the tensor was
-made by a product). Complex numbers are [re, im], and nan and infinities are strings.
+what is not usual of `default` (the default dtype), `requires_grad`, `grad_fn` (the tensor was made
+by a product), and `options` (the arguments of set_printoptions). Complex numbers are [re, im], and
+nan and infinities are strings.
 """
 
 from __future__ import annotations
@@ -132,6 +133,20 @@ CASES: list[tuple[str, list[int], list[Any], dict[str, Any]]] = [
     ("int64", [6, 6, 6, 6], [1, 2], {}),
     ("float32", [7, 8, 20], [1.0, 2.0, 3.0], MADE),
     ("float32", [2, 7, 2, 40], [1.0, 2.0, 3.0], {}),
+    # set_printoptions
+    *(("float64", [2, 3], [1.23456789, -20.5, 300.0], DOUBLE | {"options": o}) for o in (
+        {"precision": 2}, {"precision": 0}, {"precision": 8}, {"sci_mode": True}, {"linewidth": 20},
+        {"sci_mode": True, "precision": 1}, {"threshold": 3, "edgeitems": 1})),
+    ("float64", [2], [1e-7, 1.0], DOUBLE | {"options": {"sci_mode": False}}),
+    ("float64", [2], [1.0, 2.0], DOUBLE | {"options": {"sci_mode": True}}),
+    ("float64", [2], [0.0, "nan"], DOUBLE | {"options": {"sci_mode": True, "precision": 1}}),
+    ("complex128", [2], [[1.5, 2.25], [3, -4]], DOUBLE | {"options": {"precision": 1}}),
+    ("int64", [30], [1, 22], {"options": {"threshold": 20, "edgeitems": 2, "linewidth": 40}}),
+    ("int64", [4, 30], [1, 22], {"options": {"threshold": 100, "edgeitems": 1, "precision": 2}}),
+    ("float64", [3], [148.4132, 1.0], MADE | {"options": {"linewidth": 40}}),
+    ("float64", [2000], UP_TO_2000, DOUBLE | {"options": {"profile": "short"}}),
+    ("float64", [3], [1.23456, 2.0], DOUBLE | {"options": {"profile": "short", "precision": 3}}),
+    ("float64", [1001], [1.0], DOUBLE | {"options": {"profile": "full"}}),
 ]  # fmt: skip
 
 
@@ -149,6 +164,7 @@ def text(dtype: str, shape: list[int], data: list[Any], how: dict[str, Any]) -> 
     tensor = torch.tensor(flat, dtype=getattr(torch, dtype)).reshape(shape)
     if how.keys() & {"requires_grad", "grad_fn"}:
         tensor.requires_grad_()
+    torch.set_printoptions(**{"profile": "default"} | how.get("options", {}))
     return repr(tensor * 1 if "grad_fn" in how else tensor)
 
 

@@ -22,7 +22,7 @@ from gradcli.ops.pointwise.elementwise import (
     sigmoid,
     where,
 )
-from gradcli.ops.pointwise.scalars import add_number, clamped_copy, mul_number
+from gradcli.ops.pointwise.scalars import add_number, clamped_copy, div_number, mul_number
 from gradcli.ops.pointwise.special import xlogy
 from gradcli.ops.shape.shapes import expand, mean, ones_like, sum_, unsqueeze
 from gradcli.rule.dtypes import promote
@@ -97,8 +97,8 @@ def _slope(slope: Any) -> Any:
     """Return the rule of an argument from the slope of one element's loss."""
 
     def rule(g: Any, *operands: Any, reduction: str, **attrs: Any) -> Any:
-        part = slope(*operands, **attrs)
-        return g * (part / _count(operands) if reduction == "mean" else part)
+        part = g * slope(*operands, **attrs)
+        return div_number(part, other=_count(operands)) if reduction == "mean" else part
 
     return rule
 

@@ -197,13 +197,18 @@ eval_weight_backward = pullback(
     lambda g, a, w, centre, spread, eps:
         _summed(g * _eval_scores(a, centre, spread, eps), _channels(w, a).shape, w.shape),
     lambda g, a, w, *_, **__: Meta(w.shape, w.dtype))
+eval_bias_backward = pullback(
+    "_native_batch_norm_backward.eval_bias(grad, input, weight, bias)",
+    "NativeBatchNormBackwardBackward0",
+    lambda g, a, w, b: _summed(g, _channels(b, a).shape, b.shape),
+    lambda g, a, w, b: Meta(b.shape, b.dtype), fixed="bias")
 batch_norm_eval = primitive(Derivative,
     "_native_batch_norm.eval(input, weight, bias, running_mean, running_var, eps: number = 1e-5)",
     "NativeBatchNormBackward0", _eval_forward, lambda a, *_, **__: Meta(a.shape, a.dtype),
     lambda g, y, a, w, b, centre, spread, eps: eval_backward(g, a, w, spread, eps=eps),
     lambda g, y, a, w, b, centre, spread, eps:
         eval_weight_backward(g, a, w, centre, spread, eps=eps),
-    lambda g, y, a, w, b, centre, spread, eps: _summed(g, _channels(b, a).shape, b.shape),
+    lambda g, y, a, w, b, centre, spread, eps: eval_bias_backward(g, a, w, b),
     tangent=_eval_tangent, doc="Scores of each channel by a mean and a variance that are given")
 # fmt: on
 
