@@ -44,6 +44,8 @@ OF_DERIVATIVES = {
     "_convolution_weight", "_diagonal_backward", "_gather_backward", "_grid_sample_backward",
     "_index_backward", "_pair_weights", "_put_at", "_scaled_bessel_i", "_select_backward",
     "_slice_backward", "_spherical_bessel", "_unfold_backward", "_upsample_backward",
+    "_masked_select_back", "_index_select_backward", "_scatter_back",
+    *(row.name for row in ROWS if isinstance(row, Primitive) and row.formula is not None),
 }  # fmt: skip
 LACKING = {  # what JAX has no function for
     "airy_ai", "bessel_y0", "bessel_y1", "modified_bessel_k0", "modified_bessel_k1",

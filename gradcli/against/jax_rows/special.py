@@ -69,6 +69,7 @@ ROWS: dict[str, Any] = {
     "leaky_relu":             lambda a, negative_slope: jax.nn.leaky_relu(a, negative_slope),
     "_prelu_kernel":          lambda a, w: jnp.where(a > 0, a, w * a),
     "_rrelu":                 lambda a, slope: jax.nn.leaky_relu(a, slope),
+    "_rrelu.noise":           lambda a, noise: jnp.where(a > 0, a, a * noise),
     "elu":                    _elu,
     "celu":                   lambda a, alpha: jax.nn.celu(a, alpha),
     "hardtanh":               lambda a, min_val, max_val: jnp.clip(a, min_val, max_val),
