@@ -388,7 +388,7 @@ batch_norm = composite(
     "training: bool = False, momentum: number = 0.1, eps: number = 1e-5)", _batch_norm,
     doc="Standard scores of each channel, over the batch; training updates running statistics",
     examples="F.batch_norm(T, None, None, v, v, training=True); "
-    "F.batch_norm(M, zeros(3), ones(3), v)")
+    "F.batch_norm(M, zeros(3), ones(3), v, v)")
 layer_norm = composite(
     "layer_norm(input, normalized_shape: dims, weight = None, bias = None, eps: number = 1e-5)",
     _layer_norm, doc="Standard scores over the last dimensions",

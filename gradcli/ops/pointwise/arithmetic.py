@@ -138,7 +138,7 @@ round_ = elementwise("round(input, decimals: int = None)",
     lambda a, decimals: "RoundBackward0" if decimals is None else "RoundBackward1",
     lambda a, decimals: np.round(a, decimals or 0),
     lambda g, y, a, decimals: zeros_like(g), doc="Nearest integer, ties to even",
-    kink="0 everywhere")
+    kink="0 everywhere", examples="v.round(); v.round(decimals=-1)")
 frac = inexact("frac(input)", "FracBackward0", lambda a: a - np.trunc(a),
     lambda g, y, a: g, doc="Part after the point", kink="1 everywhere")
 fmod_number = elementwise(
