@@ -53,8 +53,8 @@ def function(name: str) -> Function:
                 hint=f"write {name}(f, inputs, v)",
             )
         own = tuple(view(x, shape=x.shape) if keep else tracer.graph.leaf(x.value) for x in inputs)
-        passed = {k: given[k] for k in ("v", "strict") if k in given}
-        passed["inputs"] = own if several else own[0]
+        passed = {"inputs": own if several else own[0]}
+        passed |= {k: given[k] for k in ("v", "strict") if k in given}
         found = FUNCTIONS[name](tracer, (given["func"],), passed)
         return found if keep else _plain(found)
 

@@ -14,6 +14,7 @@ from gradcli.errors import ArgumentFault
 from gradcli.graph import Node
 from gradcli.ops import FUNCTIONS as ROWS
 from gradcli.rule.meta import dim_index
+from gradcli.rule.rule import concrete
 from gradcli.rule.signature import Signature
 from gradcli.trace.calls import Args, Keywords, row_function
 from gradcli.trace.creation import CREATION
@@ -59,6 +60,12 @@ def _spread(name: str) -> Form:
 
 def _count_nonzero(a: Any, axis: Any, keepdims: bool) -> Any:
     return row_of("sum", row_of("ne", a, 0), dim=dims_of(axis), keepdim=keepdims)
+
+
+def _heaviside(x1: Any, x2: Any) -> Any:
+    """Return 0, 1 or x2; at nan, NumPy has nan and PyTorch 0."""
+    found, unknown = row_of("heaviside", x1, x2), row_of("isnan", x1)
+    return row_of("where", unknown, x1, found) if np.any(concrete(unknown)) else found
 
 
 # ---- shapes and elements -------------------------------------------------------------------
@@ -310,6 +317,7 @@ FORMS: dict[str, Form] = {
     **{name: _total(name) for name in ("sum", "prod", "mean", "nansum")},
     "std": _spread("std"), "var": _spread("var"),
     "count_nonzero": ("(a, axis: dims = None, keepdims: bool = False)", _count_nonzero),
+    "heaviside": ("(x1, x2)", _heaviside),
     "argsort": ("(a, axis: int? = -1, kind: str = None, stable: bool = None)", _argsort),
     "concatenate": ("(arrays: tensors, axis: int? = 0)", _joined),
     "expand_dims": ("(a, axis: dims)", _expand_dims),

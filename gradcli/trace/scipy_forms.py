@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from gradcli.errors import ArgumentFault
 from gradcli.ops import FUNCTIONS as ROWS
+from gradcli.rule.rule import concrete
 from gradcli.trace.calls import row_function
 from gradcli.trace.forms import Form, as_floats, dims_of, form_function, row_of
 from gradcli.trace.values import Function
@@ -38,6 +41,13 @@ def _kl_div(x: Any, y: Any) -> Any:
     return row_of("where", inside, row_of("xlogy", a, a / b) - a + b, outside)
 
 
+def _gammaln(x: Any) -> Any:
+    """Return log |Γ(x)|, which SciPy takes to be -inf at -inf and PyTorch to be inf."""
+    found = row_of("gammaln", x)
+    below = concrete(x) == -np.inf
+    return row_of("where", row_of("eq", x, -np.inf), x, found) if np.any(below) else found
+
+
 def _one_hot(x: Any, num_classes: int, dtype: Any, axis: int) -> Any:
     found = row_of("one_hot", x, num_classes)
     found = row_of("to", found, dtype or x.default_dtype)
@@ -48,14 +58,14 @@ _LOGSUMEXP: Form = ("(a, axis: dims = None, b = None, keepdims: bool = False)", 
 SPECIAL: dict[str, Form] = {
     "logsumexp": _LOGSUMEXP,
     "softmax": _normalised("softmax", "None"), "log_softmax": _normalised("log_softmax", "None"),
-    "kl_div": ("(x, y)", _kl_div),
+    "kl_div": ("(x, y)", _kl_div), "gammaln": ("(x)", _gammaln),
     "polygamma": ("(n: int, x)", lambda n, x: row_of("polygamma", n, x)),
     "multigammaln": ("(a, d: int)", lambda a, d: row_of("mvlgamma", a, d)),
 }  # fmt: skip
 # functions that are rows as they are
 SPECIAL_ROWS = frozenset({
     "digamma", "entr", "erf", "erfc", "erfcx", "erfinv", "exp2", "expit", "expm1", "gammainc",
-    "gammaincc", "gammaln", "i0", "i0e", "i1", "i1e", "log1p", "log_ndtr", "logit", "ndtr",
+    "gammaincc", "i0", "i0e", "i1", "i1e", "log1p", "log_ndtr", "logit", "ndtr",
     "ndtri", "psi", "round", "sinc", "softplus", "xlog1py", "xlogy", "zeta",
 })  # fmt: skip
 

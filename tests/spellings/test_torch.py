@@ -67,7 +67,8 @@ def test_the_store_has_every_case_and_no_other() -> None:
 ELSEWHERE = {
     "param", "nn.Parameter", "Parameter", "array", "from_numpy", "array_equal", "load",
     "manual_seed", "set_default_dtype", "set_printoptions", "random.seed", "unfold", "grad",
-    "batch_norm", "instance_norm", "dropout", "dropout1d", "dropout2d", "dropout3d",
+    "batch_norm", "instance_norm", "torch.batch_norm", "torch.instance_norm",
+    "native_batch_norm", "rrelu", "dropout", "dropout1d", "dropout2d", "dropout3d",
     "alpha_dropout", "feature_alpha_dropout", "value_and_grad", "jax.vjp", "jax.jvp", "jax.jit",
     "lax.stop_gradient", "no_grad", "enable_grad", "set_grad_enabled", "inference_mode",
     "is_grad_enabled", "is_inference_mode_enabled",
@@ -98,6 +99,7 @@ DRAWN = {  # mean, variance, least and greatest value of a distribution
     "torch.normal(2.0, 3.0, (count,))": (2, 9, -math.inf, math.inf),
     "torch.normal(x * 0 + 2, 3.0)": (2, 9, -math.inf, math.inf),
     "torch.randperm(count)": (9999.5, (20000**2 - 1) / 12, 0, 19999),
+    "torch.nn.functional.rrelu(x - 1, 0.2, 0.4, training=True)": (-0.3, 0.04 / 12, -0.4, -0.2),
 }  # fmt: skip
 
 

@@ -268,6 +268,10 @@ def _rank(a: Any, tol: Any, hermitian: bool, atol: Any, rtol: Any) -> Any:
 
 
 def _rank_meta(a: Any, tol: Any, hermitian: bool, atol: Any, rtol: Any) -> Meta:
+    if len(a.shape) < 2:
+        raise ShapeFault(
+            "torch.linalg.matrix_rank: The input tensor input must have at least 2 dimensions."
+        )
     matrices("linalg.matrix_rank", a, square=hermitian)
     return Meta(a.shape[:-2], INT64)
 

@@ -22,7 +22,7 @@ from gradcli.ops.pointwise.elementwise import (
     sigmoid,
     where,
 )
-from gradcli.ops.pointwise.scalars import add_number, clamped_copy, div_number, mul_number
+from gradcli.ops.pointwise.scalars import clamped_copy, div_number, mul_number, plus
 from gradcli.ops.pointwise.special import xlogy
 from gradcli.ops.shape.shapes import expand, mean, ones_like, sum_, unsqueeze
 from gradcli.rule.dtypes import promote
@@ -324,7 +324,7 @@ def _kl_div(a: Any, b: Any, reduction: str, log_target: bool) -> Any:
 
 def _poisson(a: Any, b: Any, log_input: bool, full: bool, eps: float, reduction: str) -> Any:
     check_reduction(reduction)
-    losses = exp(a) - b * a if log_input else a - b * log(add_number(a, other=eps))
+    losses = exp(a) - b * a if log_input else a - b * log(plus(a, eps))
     if full:
         turn = log(b * (2 * pi))
         stirling = b * log(b) - b + mul_number(turn, other=0.5)

@@ -17,7 +17,7 @@ from gradcli.ops.pointwise.elementwise import (
     sub,
     where,
 )
-from gradcli.ops.pointwise.scalars import add_number, sub_number
+from gradcli.ops.pointwise.scalars import add_number, plus, sub_number
 from gradcli.ops.shape.shapes import sum_, zeros_like
 from gradcli.rule.meta import shown
 from gradcli.rule.rule import composite
@@ -36,7 +36,7 @@ def _margin_ranking(a: Any, b: Any, target: Any, margin: float, reduction: str) 
             f"input1: torch.Size({shown(a.shape)}), input2: torch.Size({shown(b.shape)}), "
             f"target: torch.Size({shown(target.shape)}) "
         )
-    over = add_number(-target * (a - b), other=margin)
+    over = plus(-target * (a - b), margin)
     return reduced(clamp_min_number(over, min=0), reduction)
 
 

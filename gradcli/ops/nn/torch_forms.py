@@ -135,7 +135,8 @@ torch_embedding = composite(
     "torch.embedding(weight, indices, padding_idx: int = -1, scale_grad_by_freq: bool = False, "
     "sparse: bool = False)",
     lambda weight, indices, padding, scale, _:
-        embedding(indices, weight, None if padding < 0 else padding, None, 2.0, scale, False),
+        embedding(indices, weight, padding if 0 <= padding < weight.shape[0] else None, None, 2.0,
+                  scale, False),
     doc="embedding, with the table before the indices")
 torch_poisson_nll_loss = composite(
     "torch.poisson_nll_loss(input, target, log_input: bool, full: bool, eps: number, "
@@ -143,6 +144,12 @@ torch_poisson_nll_loss = composite(
     lambda a, b, log_input, full, eps, reduction:
         poisson_nll_loss(a, b, log_input, full, eps, REDUCTIONS.get(reduction, "none")),
     doc=f"{poisson_nll_loss.doc}; 1 is the mean, 2 the sum, 0 neither")
+torch_with_logits = composite(
+    "torch.binary_cross_entropy_with_logits(input, target, weight = None, pos_weight = None, "
+    "reduction: int = 0)",
+    lambda a, b, weight, pos_weight, reduction: binary_cross_entropy_with_logits(
+        a, b, weight, REDUCTIONS.get(reduction, "none"), pos_weight),
+    doc=f"{binary_cross_entropy_with_logits.doc}; 1 is the mean, 2 the sum, 0 neither")
 # fmt: on
 
 torch_kl_div = _by_number(kl_div)
@@ -151,4 +158,3 @@ torch_cosine_embedding_loss = _by_number(cosine_embedding_loss)
 torch_margin_ranking_loss = _by_number(margin_ranking_loss)
 torch_triplet_margin_loss = _by_number(triplet_margin_loss)
 torch_ctc_loss = _by_number(ctc_loss)
-torch_with_logits = _by_number(binary_cross_entropy_with_logits)

@@ -78,6 +78,12 @@ def _second_wins(a: Any, b: Any, first: Any) -> Any:
     return logical_not(_first_wins(a, b, first))
 
 
+def _round(a: Any, decimals: int | None) -> Any:
+    if decimals and a.dtype.kind == "b":
+        raise ArgumentFault("round() rounds no bools to decimals")
+    return np.round(a, decimals or 0)
+
+
 def _logaddexp(a: Any, b: Any) -> Any:
     if np.result_type(a, b).kind != "c":
         return np.logaddexp(a, b)
@@ -136,7 +142,7 @@ trunc = elementwise("trunc(input)", "TruncBackward0", np.trunc,
     lambda g, y, a: zeros_like(g), doc="Integer towards 0", aliases="fix", kink="0 everywhere")
 round_ = elementwise("round(input, decimals: int = None)",
     lambda a, decimals: "RoundBackward0" if decimals is None else "RoundBackward1",
-    lambda a, decimals: np.round(a, decimals or 0),
+    _round,
     lambda g, y, a, decimals: zeros_like(g), doc="Nearest integer, ties to even",
     kink="0 everywhere", examples="v.round(); v.round(decimals=-1)")
 frac = inexact("frac(input)", "FracBackward0", lambda a: a - np.trunc(a),

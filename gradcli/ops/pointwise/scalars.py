@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from gradcli.rule.dtypes import is_differentiable
 from gradcli.rule.rule import elementwise
 
 # fmt: off
@@ -23,3 +26,8 @@ clamped_copy = elementwise("_clone.clamped(input, min: number)", "CloneBackward0
     lambda a, min: np.maximum(a, min),
     lambda g, y, a, min: g, doc="Copy clamped without the gradient's knowledge", kink="1 below")
 # fmt: on
+
+
+def plus(a: Any, number: float) -> Any:
+    """Return a + a float, which makes floats of integers."""
+    return add_number(a, other=number) if is_differentiable(a.dtype) else a + number
