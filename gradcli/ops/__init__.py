@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gradcli.ops import formula
 from gradcli.ops.linalg import (
     contractions,
     decompositions,
@@ -45,7 +46,9 @@ from gradcli.ops.shape import (
     views,
     writes,
 )
-from gradcli.rule.rule import Composite, Primitive, Row
+from gradcli.rule.rule import Composite, OfFormula, Primitive, Row
+
+OfFormula.pulled, OfFormula.pushed = formula.pulled, formula.pushed
 
 FAMILIES = (
     elementwise, arithmetic, scalars, special, activations, complex_, reductions, extrema, scans,

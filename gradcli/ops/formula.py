@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from gradcli.ops.operators import Operators
 from gradcli.ops.pointwise.complex import real
+from gradcli.ops.python import OPERATORS
 from gradcli.ops.shape.shapes import expand, sum_to, to_copy, zeros_like
 from gradcli.rule.dtypes import DType, is_complex, is_differentiable
+from gradcli.rule.operators import Operators
 from gradcli.rule.rule import Body, Primitive, Traced
 
 
@@ -38,6 +39,7 @@ class Operand(Operators):
     """An array or a node of which a formula is written: what is done with it is kept."""
 
     __slots__ = ("held", "steps")
+    rows = OPERATORS
 
     def __init__(self, held: Any, steps: list[Step]) -> None:
         self.held = held

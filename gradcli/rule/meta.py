@@ -163,9 +163,9 @@ def resolved(shape: Sequence[int], count: int) -> Shape:
     return tuple(shape)
 
 
-def of_operand(g: Any, operand: Any, *_: Any, **__: Any) -> Meta:
-    """Return what is known of an operand's cotangent, of rows that take both."""
-    return Meta(operand.shape, operand.dtype)
+def of_operand(*operands: Any, **_: Any) -> Meta:
+    """Return what is known of an operand's cotangent, of rows that take the result's before it."""
+    return Meta(operands[1].shape, operands[1].dtype)
 
 
 # ---- elementwise results -------------------------------------------------------------------

@@ -191,17 +191,19 @@ class Variadic(Derivative):
 class OfFormula(Derivative):
     """The row is one node for a formula of the table: the derivative is the formula's.
 
-    A body is the formula itself, None where it is not differentiated.
+    A body is the formula itself, None where it is not differentiated. `pulled` and `pushed` run it:
+    they call operations of the table, which the table gives (gradcli/ops/__init__.py).
     """
+
+    pulled: ClassVar[Body]
+    pushed: ClassVar[Body]
 
     def vjp(
         self, slot: int, g: Any, y: Any, operands: tuple[Any, ...], attrs: dict[str, Any]
     ) -> Any:
-        from gradcli.ops.formula import pulled
-
         body = self.body(slot)
         assert body is not None, "asked for the cotangent of an argument that has none"
-        return pulled(body, slot, g, operands, attrs)
+        return OfFormula.pulled(body, slot, g, operands, attrs)
 
     def jvp(
         self,
@@ -211,11 +213,9 @@ class OfFormula(Derivative):
         operands: tuple[Any, ...],
         attrs: dict[str, Any],
     ) -> Any:
-        from gradcli.ops.formula import pushed
-
         moved = tuple(None if self.body(k) is None else t for k, t in enumerate(tangents))
         body = next(b for b in self.bodies if b is not None)
-        return pushed(body, moved, operands, attrs)
+        return OfFormula.pushed(body, moved, operands, attrs)
 
 
 # ---- rows ----------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from gradcli.graph import Node
 from gradcli.ops.shape.shapes import detach, view
 from gradcli.rule.signature import Signature
 from gradcli.trace.transforms import FUNCTIONS
-from gradcli.trace.values import Function, as_node
+from gradcli.trace.values import Function
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -42,9 +42,7 @@ def function(name: str) -> Function:
     def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
         given = SIGNATURES[name].bind(args, keywords)
         keep, several = given["create_graph"], isinstance(given["inputs"], tuple | list)
-        inputs = [
-            as_node(tracer.graph, x) for x in (given["inputs"] if several else (given["inputs"],))
-        ]
+        inputs = [tracer.tensor(x) for x in (given["inputs"] if several else (given["inputs"],))]
         single = len(inputs) == 1 and prod(inputs[0].shape) == 1
         if name in ("jvp", "hvp", "vhp") and given["v"] is None and not single:
             raise ArgumentFault(
@@ -53,7 +51,7 @@ def function(name: str) -> Function:
                 hint=f"write {name}(f, inputs, v)",
             )
         own = tuple(view(x, shape=x.shape) if keep else tracer.graph.leaf(x.value) for x in inputs)
-        passed = {"inputs": own if several else own[0]}
+        passed: Keywords = {"inputs": own if several else own[0]}
         passed |= {k: given[k] for k in ("v", "strict") if k in given}
         found = FUNCTIONS[name](tracer, (given["func"],), passed)
         return found if keep else _plain(found)
