@@ -78,10 +78,14 @@ class Version:
 
 
 class Change(NamedTuple):
-    """A row whose memory holds another value now: where that was written, and the row of it."""
+    """A row whose memory holds another value now: where that was written, and the row of it.
+
+    Where it is `replaced`, as by `x.data = y`, the tensor lies in other memory, but not its views.
+    """
 
     span: Span
     row: int
+    replaced: bool
 
 
 class Graph:
@@ -494,7 +498,8 @@ def _size(count: int) -> str:
 
 def short_name(grad_fn: str) -> str:
     """Return the name of a backward function as PyTorch's errors have it: Exp for ExpBackward0."""
-    return grad_fn.replace("Backward", "").removesuffix("0")
+    name = grad_fn.replace("Backward", "").removesuffix("0")
+    return f"torch::autograd::{name}" if name == "CopySlices" else name
 
 
 def _refuse_numbers(op: Primitive, operands: tuple[Any, ...]) -> None:

@@ -87,7 +87,9 @@ def in_memory(graph: Graph, order: Sequence[int]) -> Callable[[int], Any]:
     found: dict[int, Any] = {}
     for id in order:
         for i in (*graph.inputs[id], id):
-            if i >= 0 and i not in found and _base(graph, i) in graph.uncounted:
+            if i < 0 or i in found or (base := _base(graph, i)) not in graph.uncounted:
+                continue
+            if i == base or not graph.changes[base].replaced:
                 found[i] = _now(graph, i)
         stale = [i for i in graph.inputs[id] if i in found] + [id] * (id in found)
         if stale and _read_rows(graph, id) & set(stale):
@@ -106,7 +108,7 @@ def _now(graph: Graph, id: int) -> Any:
     path = []
     while id not in graph.versions:
         path.append(id)
-        id = graph.inputs[graph.producer(id)][0]
+        id = graph.inputs[id][0]
     while id in graph.uncounted:
         id = graph.changes[id].row
     compute(graph, (id,))
@@ -126,10 +128,8 @@ def _changed(graph: Graph, id: int, saved: int) -> AutogradFault:
     base = _base(graph, saved)
     version, count = graph.versions[base]
     span = graph.changes[base].span if base in graph.changes else version.span
-    meta, name = graph.metas[saved], graph.grad_fn(saved)
-    if name and base != saved:
-        name = "AsStrided"  # PyTorch has taken the view again
-    what = f"`{graph.names[base]}`" if base in graph.names else "what it reads"
+    meta, name = graph.metas[saved], _made_by(graph, saved, base, saved in results(graph, id))
+    copied = f"copy, `{graph.names[base]}.clone()`" if base in graph.names else "clone()"
     position = graph.attrs[saved]["position"] if graph.ops[saved] is OUTPUT else 0
     made = f", which is output {position} of {short_name(name)}," if name else ""
     return AutogradFault(
@@ -137,9 +137,7 @@ def _changed(graph: Graph, id: int, saved: int) -> AutogradFault:
         f"operation: [torch.{SCALAR_NAMES[meta.dtype.name]}Tensor {shown(meta.shape)}]{made} is at "
         f"version {version.count}; expected version {count} instead.",
         span,
-        f"change a copy, {what}.clone(), or make a new tensor: `y = y * 2` instead of `y *= 2`"
-        if base in graph.names
-        else "change a clone(), or make a new tensor: `y = y * 2` instead of `y *= 2`",
+        f"change a {copied}, or make a new tensor: `y = y * 2` instead of `y *= 2`",
         notes=((graph.spans[id], f"the gradient of `{graph.label(id)}` needs what it was here"),),
     )
 
@@ -147,6 +145,16 @@ def _changed(graph: Graph, id: int, saved: int) -> AutogradFault:
 def results(graph: Graph, id: int) -> tuple[int, ...]:
     """Return the rows of what an operation gives: its own, or one for each of several results."""
     return tuple(range(id + 1, id + 1 + graph.widths[id])) if graph.is_tuple(id) else (id,)
+
+
+def _made_by(graph: Graph, saved: int, base: int, result: bool) -> str | None:
+    """Return the grad_fn that an error names: of a result its own, else what the tensor has now."""
+    if result:
+        return graph.grad_fn(saved)
+    while base in graph.changes:
+        base = graph.changes[base].row
+    now = graph.grad_fn(base)
+    return "AsStridedBackward0" if now and saved not in graph.versions else now
 
 
 def saved_rows(graph: Graph, id: int) -> set[int]:

@@ -227,10 +227,15 @@ def _result_dtype(signature: Signature, result: str, operands: tuple[Any, ...]) 
 
 
 def _dense_strides(shape: Shape, operands: Sequence[Any]) -> tuple[int, ...] | None:
-    """Return the strides that PyTorch gives a result: a transposed operand's, if it is dense."""
+    """Return the strides that PyTorch gives a result: those of the first operand of its shape.
+
+    If that is a transposed one, it must be dense.
+    """
     for operand in operands:
         strides = getattr(operand, "strides", None)
-        if strides is not None and operand.shape == shape:
+        if getattr(operand, "shape", None) == shape:
+            if strides is None:
+                return None
             order = sorted(range(len(shape)), key=lambda d: -strides[d])
             if is_contiguous(tuple(shape[d] for d in order), tuple(strides[d] for d in order)):
                 return tuple(strides)

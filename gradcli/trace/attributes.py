@@ -24,7 +24,7 @@ from gradcli.trace.indexing import set_item
 from gradcli.trace.numpy_forms import FORMS, PRESET, numpy_function
 from gradcli.trace.python import is_nonzero, item
 from gradcli.trace.storage import Tensor
-from gradcli.trace.values import Function, Size
+from gradcli.trace.values import Function, GradFn, Size
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -36,17 +36,6 @@ NON_LEAF_GRAD = (
     "access the non-leaf Tensor by mistake, make sure you access the leaf Tensor instead. See "
     "github.com/pytorch/pytorch/pull/30531 for more information."
 )
-
-
-class GradFn:
-    """What `x.grad_fn` is: something with a name that prints as PyTorch's does."""
-
-    def __init__(self, name: str, node: Node) -> None:
-        self.name = name
-        self.node = node
-
-    def __repr__(self) -> str:
-        return f"<{self.name} object>"
 
 
 # ---- attributes ----------------------------------------------------------------------------
@@ -210,8 +199,9 @@ def _fill_diagonal(tracer: Tracer, x: Tensor, fill_value: Any, wrap: bool = Fals
         raise ArgumentFault("dimensions must larger than 1")
     if len(x.shape) > 2 or (wrap and x.shape[0] > x.shape[1]):
         raise ArgumentFault("fill_diagonal_() takes a matrix here, and does not wrap it")
-    x.check_writable(isinstance(fill_value, Node) and fill_value.requires_grad)
-    ROWS["diagonal"].call((x,), {}).write(fill_value)
+    diagonal = ROWS["diagonal"].call((x,), {})
+    diagonal.check_writable(isinstance(fill_value, Node) and fill_value.requires_grad)
+    diagonal.write(fill_value)
     return x
 
 

@@ -221,9 +221,10 @@ DTYPE_NAMES = {**{name: name for name in DTYPES}, **DTYPE_SYNONYMS}
 
 def in_place_row(name: str) -> Function | None:
     """Return a function that changes its first argument: `torch.relu_`, `F.elu_`."""
-    if name[:-1] not in ROWS:
-        return None
-    return in_place.method(name, row_function(ROWS[name[:-1]], name).run)
+    if name == "detach_":
+        return Function(name, lambda tracer, args, keywords: in_place.detach_(tracer, *args))
+    row = ROWS.get(name, ROWS.get(name[:-1]))  # those in place may have their own: `fill_`
+    return None if row is None else in_place.method(name, row_function(row, name).run)
 
 
 def member(module: Namespace, name: str) -> Any:
@@ -271,10 +272,10 @@ def lookup(name: str, *, bare: bool = True) -> Any:
         return Namespace("torch.autograd")  # imported by that name, it is HIPS autograd
     if name in OTHERS:
         return Function(name, OTHERS[name])
-    if name in ROWS:
-        return row_function(ROWS[name], name)
     if name in in_place.FUNCTIONS and (found := in_place_row(name)) is not None:
         return found
+    if name in ROWS:
+        return row_function(ROWS[name], name)
     if name in CONSTANTS:
         return CONSTANTS[name]
     if name in DTYPE_NAMES and not (bare and name in ("int", "float", "bool")):

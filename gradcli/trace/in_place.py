@@ -62,8 +62,8 @@ def change(tracer: Tracer, x: Any, compute: Callable[[], Any], others: Args = ()
     for other in others:
         x.check_apart(other)
     value = compute()
-    if value.shape != x.shape and value.storage is not None and value.storage is x.storage:
-        x.become(value)
+    if value.storage is not None and value.storage is x.storage and not value.is_same(x):
+        x.become(value)  # a view of it, as `t_` makes: no element changes
         return x
     value = x.fitting(value)
     tracer.graph.in_place.add(tracer.graph.producer(value.id))

@@ -68,10 +68,10 @@ def set_item(tracer: Tracer, x: Tensor, key: Any, value: Any) -> None:
     target = x.view(steps) if steps else x
     target.check_writable(isinstance(value, Node) and value.requires_grad)
     if not indices:
-        if isinstance(value, Tensor) and value.is_same(target):
+        if steps and isinstance(value, Tensor) and value.is_same(target):
             target.touch()
             return
-        target.check_apart(value, expanded=True)
+        target.check_apart(value, copied=True)
     if indices:
         target.write(index_put_(target, _of_dtype(value, x), *indices, accumulate=False))
         return

@@ -202,17 +202,16 @@ def member_of(tracer: Tracer, value: Any, e: tree.Attribute) -> Any:
 
     Raises: NameFault where it has none of that name.
     """
-    from gradcli.trace.attributes import GradFn
-
     name = e.name
     if isinstance(value, Results) and name in value.names:
         return value.items[value.names.index(name)]
     if (method := containers.method(value, name)) is not None:
         return method
+    if isinstance(value, GradFn) and name == "name":
+        space = "torch::autograd::" if value.name == "CopySlices" else ""
+        return Function(name, lambda tr, args, keywords: space + value.name)
     if hasattr(value, "name") and name in ("__name__", "__class__"):
         return value if name == "__class__" else value.name
-    if isinstance(value, GradFn) and name == "name":
-        return Function(name, lambda tr, args, keywords: value.name)
     if isinstance(value, tuple) and name == "numel":
         total = prod(value)
         return Function(name, lambda tr, args, keywords: total)

@@ -11,7 +11,6 @@ that they came from as values that autograd does not know of.
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -63,6 +62,10 @@ SHARED_PART = (
     "unsupported operation: some elements of the input tensor and the written-to tensor refer to a "
     "single memory location. Please clone() the tensor before performing the operation."
 )
+SHARED_ORDER = (
+    "the operand shares elements with the tensor that is changed, and the result would depend on "
+    "the order in which they are gone through"
+)
 
 
 class Memory:
@@ -104,18 +107,18 @@ class Storage:
             self.take(_detached(self.source))
         return self.row
 
-    def hold(self, row: int) -> None:
-        """Move to a row that has a history of its own."""
+    def hold(self, row: int, replaced: bool = False) -> None:
+        """Move to a row that has a history of its own; `replaced`: in other memory."""
         graph, old = self.graph, self.row
         _, count = graph.versions[old]
-        graph.changes[old] = Change(self.memory.span, row)
+        graph.changes[old] = Change(self.memory.span, row, replaced)
         if self.version.count == count:
             graph.uncounted.add(old)
         graph.versions[row] = self.version, self.version.count
         graph.follow(old, row)
         self.row, self.seen = row, self.memory.clock
 
-    def take(self, row: int) -> None:
+    def take(self, row: int, replaced: bool = False) -> None:
         """Move to other values, which autograd does not know of: the history stays as it is."""
         graph, old = self.graph, self.row
         if graph.requires_grad[old] and graph.ops[old] is None:
@@ -124,17 +127,18 @@ class Storage:
             with graph.settings("file", True):
                 before = Node(graph, old)
                 row = overwritten(before, Node(graph, row), detach(before)).id
-        self.hold(row)
+        self.hold(row, replaced)
 
 
 class Tensor(Node):
     """A tensor of a file: a storage, or a view of one that some steps lead to.
 
     `row` is its value when the memory's clock was `seen`. One that nothing shares has no storage.
-    `made` says how a view was made, where it must not be changed in place.
+    `made` says how a view was made, where it must not be changed in place, and `tracked` whether
+    autograd has seen that.
     """
 
-    __slots__ = ("counted", "made", "seen", "steps", "storage")
+    __slots__ = ("counted", "made", "seen", "steps", "storage", "tracked")
 
     def __init__(self, graph: Graph, row: int) -> None:
         self.graph = graph
@@ -144,6 +148,7 @@ class Tensor(Node):
         self.seen = 0
         self.counted = 0
         self.made = ""
+        self.tracked = False
 
     @property
     def id(self) -> int:
@@ -234,13 +239,14 @@ class Tensor(Node):
             self.made = "several" if position is not None else source.made
             if not graph.grad_enabled:
                 self.made = "no_grad"
+            self.tracked = graph.grad_enabled and graph.requires_grad[storage.row]
         self.seen, self.counted = storage.memory.clock, storage.version.count
 
     def twin(self) -> Tensor:
         """Return another handle of the same memory, which stays there whatever becomes of this."""
         found = Tensor(self.graph, self.row)
         found.storage, found.steps, found.made = self.held(), self.steps, self.made
-        found.seen, found.counted = self.seen, self.counted
+        found.seen, found.counted, found.tracked = self.seen, self.counted, self.tracked
         return found
 
     def part(self) -> None:
@@ -260,6 +266,7 @@ class Tensor(Node):
         found = Place(self.graph, -1)
         found.storage, found.steps, found.made = self.held(), (*self.steps, *steps), self.made
         found.seen = -1
+        found.tracked = self.graph.grad_enabled and self.base_requires_grad
         return found
 
     def uncount(self) -> Tensor:
@@ -276,15 +283,22 @@ class Tensor(Node):
         with self.graph.settings("file", self.graph.grad_enabled and self.is_readable):
             row = self.id
         storage = Storage(self.graph, row, other.held().memory, Version(), other.twin())
-        storage.take(_detached(other))
+        storage.take(_detached(other), replaced=True)
         self.storage, self.steps, self.made = storage, (), ""
         self.row, self.seen = storage.row, storage.memory.clock
 
     def become(self, other: Tensor) -> None:
-        """Stand for another tensor from now on: `t_` and the like change no element."""
-        self.graph.follow(self.id, other.id)
+        """Stand for a view of this tensor from now on: `t_` and the like change no element."""
+        graph = self.graph
+        if graph.requires_grad[self.id] and not graph.requires_grad[other.id]:
+            row, held = graph.moved(self.id, other.value), other.held()  # a leaf stays one
+            self.storage = Storage(graph, row, held.memory, held.version, other.twin())
+            self.row, self.seen, self.steps, self.made = row, held.memory.clock, (), ""
+            return
+        graph.follow(self.id, other.id)
         self.row, self.storage, self.steps = other.row, other.storage, other.steps
-        self.seen, self.made = other.seen, other.made
+        self.seen, self.counted = other.seen, other.counted
+        self.made, self.tracked = other.made, other.tracked
 
     def cut(self, value: Node) -> None:
         """Stand for a value without a history, in the same memory: `x.detach_()`."""
@@ -347,31 +361,38 @@ class Tensor(Node):
             and source.storage is other.storage
         )
 
-    def check_apart(self, other: Any, *, expanded: bool = False) -> None:
-        """Check that an operand of a change in place has no part of what is written.
+    def check_apart(self, other: Any, *, copied: bool = False) -> None:
+        """Check that an operand of a change in place does not change on the way.
 
-        `expanded`: it is brought to the shape of this tensor before. Source: `get_overlap_status`
-        of ATen's MemoryOverlap; tensors with gaps pass there too.
+        `copied`: it is brought to the shape of this tensor, and nothing else is done to it. Source:
+        `get_overlap_status` of ATen's MemoryOverlap. Tensors with gaps pass there, and the result
+        depends on the order in which elements are gone through; here they do not.
 
-        Raises: ArgumentFault, in PyTorch's words, where it has.
+        Raises: ArgumentFault, in PyTorch's words, where it has any.
         """
         if not isinstance(other, Tensor) or self.storage is None or self is other:
             return
         if self.storage.memory is not getattr(other.storage, "memory", None):
             return
-        if expanded and prod(other.meta.shape) != prod(self.meta.shape):
+        mine, theirs = _places(self), _places(other)
+        if not mine.size or not theirs.size:
             return
-        mine, theirs = _extent(self), _extent(other)
-        if mine is None or theirs is None:
-            return
-        same = mine == theirs and _steps(self.meta, expanded) == _steps(other.meta, expanded)
-        if not same and mine[0] < theirs[1] and theirs[0] < mine[1]:
-            raise ArgumentFault(SHARED_PART, hint="use a copy of the operand: x.clone()")
+        expanded = copied and mine.size != theirs.size
+        if not expanded and _is_dense(mine) and _is_dense(theirs):
+            same = (
+                mine.min() == theirs.min()
+                and mine.size == theirs.size
+                and _steps(self.meta, copied) == _steps(other.meta, copied)
+            )
+            if not same and mine.min() <= theirs.max() and theirs.min() <= mine.max():
+                raise ArgumentFault(SHARED_PART, hint="use a copy of the operand: x.clone()")
+        elif self.meta.dtype == other.meta.dtype and _changes(mine, theirs, copied):
+            raise ArgumentFault(SHARED_ORDER, hint="use a copy of the operand: x.clone()")
 
     def _unwritable(self, what: str) -> AutogradFault:
         """Return PyTorch's error for a view that must not be changed, or whose base must not."""
         several = self.made == "several"
-        if self.row >= 0 and not self.graph.requires_grad[self.row]:
+        if not self.tracked:
             which, how = "A view was created in no_grad mode", "inplace with grad mode enabled"
         else:
             op, attrs, position = self.steps[-1]
@@ -490,25 +511,39 @@ def _detached(tensor: Tensor) -> int:
         return detach(Node(graph, id)).id  # type: ignore[no-any-return]
 
 
-def _steps(meta: Meta, expanded: bool) -> list[int]:
-    """Return strides; of what is expanded, without dimensions that could have been added."""
+def _steps(meta: Meta, copied: bool) -> list[int]:
+    """Return strides; of what is copied, without dimensions that could have been added."""
     pairs = zip(meta.shape, strides_of(meta), strict=True)
-    return [stride for size, stride in pairs if size != 1 or not expanded]
+    return [stride for size, stride in pairs if size != 1 or not copied]
 
 
-def _extent(tensor: Tensor) -> tuple[int, int] | None:
-    """Return where a tensor begins and ends in its memory, None where it has gaps or is empty."""
+def _places(tensor: Tensor) -> Array:
+    """Return where each element of a tensor lies in the memory that it shares."""
     steps: Steps = tensor.steps
     storage = tensor.storage
     while storage is not None and storage.source is not None:
         steps, storage = (*storage.source.steps, *steps), storage.source.storage
     assert storage is not None, "only tensors that share memory are compared"
     meta = tensor.graph.metas[storage.row]
-    if 0 in tensor.meta.shape:
-        return None
-    places, _ = positions(meta.shape, meta.dtype, steps)
-    begin, end = int(places.min()), int(places.max()) + 1
-    return (begin, end) if end - begin == places.size else None
+    return positions(meta.shape, meta.dtype, steps)[0]
+
+
+def _is_dense(places: Array) -> bool:
+    return int(places.max()) - int(places.min()) + 1 == places.size
+
+
+def _changes(mine: Array, theirs: Array, copied: bool) -> bool:
+    """Say whether what is read at some places is changed by what is written at others before."""
+    here = np.arange(mine.size).reshape(mine.shape)
+    written = np.full(max(mine.max(), theirs.max()) + 1, -1)
+    written[mine] = here
+    try:
+        theirs = np.broadcast_to(theirs, mine.shape)
+    except ValueError:  # an operand of another shape: an index says where it goes
+        return bool((written[theirs] >= 0).any())
+    found = written[theirs]
+    moved = theirs.reshape(-1)[found] != theirs if copied else found != here
+    return bool(((found >= 0) & moved).any())
 
 
 def _carry_up(storage: Storage) -> None:

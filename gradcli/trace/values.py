@@ -47,6 +47,17 @@ class Namespace:
         return f"<module '{self.path}'>"
 
 
+class GradFn:
+    """What `x.grad_fn` is: something with a name that prints as PyTorch's does."""
+
+    def __init__(self, name: str, node: Node) -> None:
+        self.name = name
+        self.node = node
+
+    def __repr__(self) -> str:
+        return f"<{self.name} object>"
+
+
 class Results:
     """Several results of one operation, by position and by name.
 
