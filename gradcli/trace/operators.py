@@ -27,7 +27,7 @@ from gradcli.trace.mistakes import no_attribute
 from gradcli.trace.sentences import class_name, python_errors, sentence
 from gradcli.trace.storage import Tensor
 from gradcli.trace.strings import percent
-from gradcli.trace.values import Function, Results, check_size, described
+from gradcli.trace.values import Function, GradFn, Results, check_size, described
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
