@@ -123,7 +123,9 @@ def _made(row: Row, graphs: list[Graph]) -> list[Use]:
             metas = [graph.metas[x.id] if isinstance(x, Node) else x for x in operands]
             if isinstance(op.derivative, Elementwise):  # true of any shape and any attribute
                 general = [Meta((), m.dtype) if isinstance(m, Meta) else FLOAT for m in metas]
-                fixed = {p.name for p in op.signature.attributes if p.kind != "number"}
+                fixed = {
+                    p.name for p in op.signature.attributes if p.kind not in ("number", "real")
+                }
                 attrs = {k: v for k, v in graph.attrs[id].items() if k in fixed}
                 found.setdefault(name, (op, name, general, attrs))
             else:

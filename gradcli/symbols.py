@@ -183,7 +183,7 @@ def formulas(row: Primitive, metas: list[Any] | None = None, **attrs: Any) -> tu
 
 def _standing_for(parameter: Any) -> Any:
     """Return an attribute's default, or a symbol where it is a number without one."""
-    if parameter.kind == "number" or parameter.default is REQUIRED:
+    if parameter.kind in ("number", "real") or parameter.default is REQUIRED:
         return Symbol(parameter.name)
     return parameter.default
 

@@ -75,15 +75,26 @@ def dim_index(dim: int, rank: int) -> int:
     return dim % count
 
 
-def reduced_dims(rank: int, dim: tuple[int, ...] | int | None) -> tuple[int, ...]:
-    """Return the dimensions that a reduction runs over; None and () are all of them."""
-    if dim is None or dim == ():
-        return tuple(range(rank))
-    dims = tuple(d for d in ((dim,) if isinstance(dim, int) else dim) if rank)
+def unique_dims(dims: Sequence[int]) -> None:
+    """Refuse a list of dimensions, counted from 0, that has one twice.
+
+    Raises: ShapeFault, in PyTorch's words.
+    """
     if len(set(dims)) < len(dims):
         twice = next(d for d in dims if dims.count(d) > 1)
         raise ShapeFault(f"dim {twice} appears multiple times in the list of dims")
-    return dims
+
+
+def reduced_dims(rank: int, dim: tuple[int, ...] | int | None) -> tuple[int, ...]:
+    """Return the dimensions that a reduction runs over; None and () are all of them.
+
+    Raises: ShapeFault, in PyTorch's words, where one is named twice.
+    """
+    if dim is None or dim == ():
+        return tuple(range(rank))
+    if not isinstance(dim, int):
+        unique_dims(dim)
+    return tuple(d for d in ((dim,) if isinstance(dim, int) else dim) if rank)
 
 
 def reduced(shape: Shape, dim: tuple[int, ...] | int | None, keepdim: bool) -> Shape:
@@ -180,6 +191,8 @@ def elementwise_meta(signature: Signature, result: str) -> Callable[..., Meta]:
     scalars = ": scalar" in signature.text
 
     def meta(*operands: Any, **attrs: Any) -> Meta:
+        if result == "difference":
+            _refuse_masks(operands)
         if not attrs and result == "same" and (alike := _alike(operands)) is not None:
             return alike
         shape: Shape = ()
@@ -192,6 +205,18 @@ def elementwise_meta(signature: Signature, result: str) -> Callable[..., Meta]:
         return Meta(shape, _result_dtype(signature, result, tuple(given)), strides)
 
     return meta
+
+
+def _refuse_masks(operands: tuple[Any, ...]) -> None:
+    masks = [getattr(x, "dtype", None) == BOOL for x in operands]
+    if any(masks):
+        which = "two bool tensors" if all(masks) else "a bool tensor"
+        raise DtypeFault(
+            f"Subtraction, the `-` operator, with {which} is not supported. "
+            + ("Use the `^` or `logical_xor()` operator instead." if all(masks) else
+               "If you are trying to invert a mask, use the `~` or `logical_not()` operator "
+               "instead.")
+        )  # fmt: skip
 
 
 def _alike(operands: tuple[Any, ...]) -> Meta | None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from gradcli.rule.dtypes import DType
+from gradcli.errors import DtypeFault
+from gradcli.rule.dtypes import FLOAT32, SCALAR_NAMES, DType, is_half
 from gradcli.rule.meta import Meta, dim_index, elementwise_meta
 from gradcli.rule.signature import REQUIRED, Signature
 
@@ -26,6 +27,14 @@ REAL: Interval = (-INF, INF)
 POSITIVE: Interval = (0.0, INF)
 UNIT: Interval = (-1.0, 1.0)
 ABOVE_ONE: Interval = (1.0, INF)
+
+KINDS_OF_NUMBER = {"bool": "b", "integer": "iu", "complex": "c"}  # the letters of NumPy's kinds
+KIND_WORDS = {
+    "b": "a mask: x.double() makes numbers of it",
+    "i": "integers: write `1.0` for `1`, or x.double()",
+    "u": "integers: write `1.0` for `1`, or x.double()",
+    "c": "complex: take x.real, x.imag or x.abs()",
+}
 
 
 # whether a result shows the elements of the first operand: with its history, or cut off from it
@@ -227,6 +236,8 @@ class Row:
 
     `kink` says what the derivative is where it is not unique; `domain` are the intervals from
     which tests and checks draw each tensor argument; `examples` are calls in the language.
+    `refuses` are the kinds of number that PyTorch has no kernel for, of the arguments before the
+    colon (`input other: bool complex`) or else of the first; `alike` are arguments of one dtype.
     """
 
     signature: Signature
@@ -235,15 +246,59 @@ class Row:
     kink: str
     domain: tuple[Interval, ...]
     examples: tuple[str, ...]
+    refuses: str
+    alike: str
 
     @property
     def name(self) -> str:
         """The name before the bracket of the signature."""
         return self.signature.name
 
-    def call(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-        """Call the operation as a person does, with PyTorch's argument names and defaults."""
+    def call(
+        self, arguments: tuple[Any, ...], keywords: dict[str, Any], *, lenient: bool = False
+    ) -> Any:
+        """Call the operation as a person does, with PyTorch's argument names and defaults.
+
+        Raises: DtypeFault for a dtype that PyTorch refuses, unless `lenient`, as NumPy is.
+        """
+        bound = self.signature.bind(arguments, keywords)
+        if not lenient and (self.refuses or self.alike):
+            self.check_dtypes(bound)
+        return self.apply(bound)
+
+    def apply(self, bound: dict[str, Any]) -> Any:
+        """Run the operation on a value for each parameter."""
         raise NotImplementedError
+
+    @cached_property
+    def _refused(self) -> tuple[tuple[str, ...], str]:
+        """The arguments whose dtypes are looked at, and the letters of kinds they may not have."""
+        names, colon, kinds = self.refuses.rpartition(":")
+        letters = "".join(KINDS_OF_NUMBER[kind] for kind in kinds.split())
+        return tuple(names.split()) if colon else self.signature.tensors[:1], letters
+
+    def check_dtypes(self, bound: dict[str, Any]) -> None:
+        """Refuse arguments of a dtype, or a conversion to one, that PyTorch has no kernel for.
+
+        Raises: DtypeFault.
+        """
+        names, letters = self._refused
+        for name in names:
+            dtype = bound.get("dtype") or getattr(bound[name], "dtype", None)
+            if dtype is not None and dtype.kind in letters:
+                raise DtypeFault(
+                    f"\"{self.name}\" not implemented for '{SCALAR_NAMES[dtype.name]}'",
+                    hint=f"`{name}` may not be {KIND_WORDS[dtype.kind]}",
+                )
+        given = [(k, bound[k].dtype) for k in self.alike.split() if hasattr(bound[k], "dtype")]
+        for name, dtype in given[1:]:
+            first, expected = given[0]
+            if dtype != expected and not (is_half(expected) and dtype == FLOAT32):
+                raise DtypeFault(
+                    f"{self.name}(): expected {first} and {name} to have the same dtype, but got "
+                    f"{SCALAR_NAMES[expected.name]} and {SCALAR_NAMES[dtype.name]}",
+                    hint="convert one of them: x.to(dtype)",
+                )
 
 
 @dataclass(frozen=True, eq=False)
@@ -252,8 +307,8 @@ class Composite(Row):
 
     expand: Body
 
-    def call(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-        return self.expand(*self.signature.bind(arguments, keywords).values())
+    def apply(self, bound: dict[str, Any]) -> Any:
+        return self.expand(*bound.values())
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         """Run the body on arguments that are known to be right, as rules do."""
@@ -295,12 +350,13 @@ class Primitive(Row):
         defaults = self.signature.defaults
         return self.forward(*operands, **(defaults | attrs if defaults else attrs))
 
-    def call(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-        bound = self.signature.bind(arguments, keywords)
+    def apply(self, bound: dict[str, Any]) -> Any:
         operands: list[Any] = []
         for name in self.signature.tensors:
             value = bound.pop(name)
             operands.extend(value if isinstance(value, tuple) else (value,))
+        if not operands:
+            self.meta(**bound)  # a list of no tensors: the rule of shapes has the words for it
         return self(*operands, **bound)
 
     def complete(self, operands: tuple[Any, ...], attrs: dict[str, Any]) -> dict[str, Any]:
@@ -335,7 +391,13 @@ NAMESPACES = ("linalg", "special", "fft", "nn.functional")
 
 
 def _facts(
-    doc: str, aliases: str, kink: str, domain: tuple[Interval, ...], examples: str
+    doc: str,
+    aliases: str,
+    kink: str,
+    domain: tuple[Interval, ...],
+    examples: str,
+    refuses: str,
+    alike: str,
 ) -> dict[str, Any]:
     return {
         "doc": doc,
@@ -343,6 +405,8 @@ def _facts(
         "kink": kink,
         "domain": domain,
         "examples": tuple(e.strip() for e in examples.split(";") if e.strip()),
+        "refuses": refuses,
+        "alike": alike,
     }
 
 
@@ -361,17 +425,19 @@ def elementwise(
     kink: str = "",
     domain: tuple[Interval, ...] = (),
     examples: str = "",
+    refuses: str = "",
+    alike: str = "",
 ) -> Primitive:
     """Make a row of an elementwise operation: broadcasting, promotion and jvp follow.
 
     `result` is the dtype: "same" as the operands', "float" (integers become floats), "inexact"
-    (integers are refused), "real", "real float", "complex" or "bool". Without bodies the result
-    needs no gradient.
+    (integers are refused), "difference" (masks are refused), "real", "real float", "complex" or
+    "bool". Without bodies the result needs no gradient.
     """
     parameters = Signature(signature)
     return Primitive(
         parameters,
-        **_facts(doc, aliases, kink, domain, examples),
+        **_facts(doc, aliases, kink, domain, examples, refuses, alike),
         grad_fn=grad_fn,
         forward=forward,
         meta=_as_it_lies if view else elementwise_meta(parameters, result),
@@ -414,11 +480,13 @@ def primitive(
     kink: str = "",
     domain: tuple[Interval, ...] = (),
     examples: str = "",
+    refuses: str = "",
+    alike: str = "",
 ) -> Primitive:
     """Make a row of any other operation that has a derivative of a given kind."""
     return Primitive(
         Signature(signature),
-        **_facts(doc, aliases, kink, domain, examples),
+        **_facts(doc, aliases, kink, domain, examples, refuses, alike),
         grad_fn=grad_fn,
         forward=forward,
         meta=meta,
@@ -449,7 +517,7 @@ def pullback(
     bodies = tuple(None if name in fixed.split() else formula for name in parameters.tensors)
     return Primitive(
         parameters,
-        **_facts("The derivative of another operation", "", "", (), ""),
+        **_facts("The derivative of another operation", "", "", (), "", "", ""),
         grad_fn=grad_fn,
         forward=formula,
         meta=meta or elementwise_meta(parameters, "same"),
@@ -467,10 +535,14 @@ def composite(
     kink: str = "",
     domain: tuple[Interval, ...] = (),
     examples: str = "",
+    refuses: str = "",
+    alike: str = "",
 ) -> Composite:
     """Make a row of an operation that is written with others."""
     return Composite(
-        Signature(signature), **_facts(doc, aliases, kink, domain, examples), expand=expand
+        Signature(signature),
+        **_facts(doc, aliases, kink, domain, examples, refuses, alike),
+        expand=expand,
     )
 
 

@@ -1,7 +1,7 @@
 """Signatures of operations, as PyTorch writes them, and the binding of a call's arguments to one.
 
 A signature is text: `sum(input, dim: dims = None, keepdim: bool = False)`. A parameter without a
-kind takes a tensor. The kinds are the keys of `KINDS`.
+kind takes a tensor. The kinds are the keys of `KINDS`; `array|int` takes either, the first first.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from gradcli.errors import ArgumentFault
 from gradcli.rule.dtypes import DTYPES
 
 REQUIRED = object()
+TENSOR_KINDS = ("tensor", "index", "tensors", "arrays")  # the rest are attributes
 
 # What NumPy and JAX call a parameter that PyTorch calls otherwise; PyTorch's own short forms too.
 # Of several names, the first that an operation has is meant.
@@ -83,7 +84,7 @@ class Signature:
     @cached_property
     def tensors(self) -> tuple[str, ...]:
         """Names of the parameters that take a tensor or a list of tensors, in order."""
-        return tuple(p.name for p in self.parameters if p.kind.rstrip("?") in ("tensor", "tensors"))
+        return tuple(p.name for p in self.parameters if p.kind.rstrip("?") in TENSOR_KINDS)
 
     @cached_property
     def attributes(self) -> tuple[Parameter, ...]:
@@ -162,16 +163,16 @@ class Signature:
         )
 
     def _convert(self, parameter: Parameter, value: Any) -> Any:
-        kind = parameter.kind.rstrip("?")
         if value is None and (parameter.kind.endswith("?") or parameter.default is None):
             return None
-        description, convert = KINDS[kind]
-        try:
-            return convert(value)
-        except (TypeError, ValueError, KeyError, AttributeError, OverflowError):
-            raise self._fault(
-                f"argument '{parameter.name}' must be {description}, not {_described(value)}"
-            ) from None
+        kinds = [KINDS[kind] for kind in parameter.kind.rstrip("?").split("|")]
+        for _, convert in kinds:
+            try:
+                return convert(value)
+            except (TypeError, ValueError, KeyError, AttributeError, OverflowError):
+                continue
+        wanted = " or ".join(description for description, _ in kinds)
+        raise self._fault(f"argument '{parameter.name}' must be {wanted}, not {_described(value)}")
 
     def _fault(self, message: str, hint: str = "") -> ArgumentFault:
         return ArgumentFault(f"{self.name}() {message}", hint=f"{hint}the signature is `{self}`")
@@ -191,11 +192,12 @@ def _parameter(text: str) -> Parameter:
 _LITERALS: dict[str, Any] = {"None": None, "True": True, "False": False, "()": ()}
 
 
-def _described(value: object) -> str:
+def _described(value: object, *, dtype: bool = False) -> str:
     if isinstance(value, str):
         return f"'{value}'"
     if hasattr(value, "shape"):
-        return f"a tensor of shape {list(value.shape)}"
+        kind = f"{value.dtype.name} " if dtype and hasattr(value, "dtype") else ""
+        return f"a {kind}tensor of shape {list(value.shape)}"
     return "None" if value is None else f"{type(value).__name__} {value!r}"[:60]
 
 
@@ -213,6 +215,44 @@ def _number(value: Any) -> Any:
     if isinstance(value, int | float | complex | np.number):
         return value
     return value.item()
+
+
+def _array(value: Any) -> Any:
+    if not hasattr(value, "dtype"):
+        raise TypeError
+    return value
+
+
+def _index(value: Any) -> Any:
+    if value.dtype.kind not in "iu":
+        raise TypeError
+    return value
+
+
+def _real(value: Any) -> Any:
+    found = _number(value)
+    if isinstance(found, complex):
+        raise TypeError
+    return found
+
+
+def _axes(value: Any) -> int | tuple[int, ...]:
+    return _several(_int)(value) if isinstance(value, tuple | list) else _int(value)
+
+
+def _several(one: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, ...]]:
+    def convert(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, tuple | list):
+            raise TypeError
+        return tuple(one(x) for x in value)
+
+    return convert
+
+
+def _outputs(value: Any) -> Any:
+    sizes = value if isinstance(value, tuple | list) else (value,)
+    converted = tuple(None if n is None else _int(n) for n in sizes)
+    return converted if isinstance(value, tuple | list) else converted[0]
 
 
 def _ints(value: Any) -> tuple[int, ...]:
@@ -261,9 +301,18 @@ def _tensors(value: Any) -> tuple[Any, ...]:
 KINDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "tensor": ("a tensor", _tensor),
     "tensors": ("a list of tensors", _tensors),
+    "operand": ("a tensor or a number", _tensor),
+    "array": ("a tensor", _array),
+    "arrays": ("a list of tensors", _several(_array)),
+    "index": ("a tensor of integers", _index),
     "number": ("a number", _number),
+    "real": ("a real number", _real),
     "scalar": ("a number", _number),  # one that counts for the dtype of the result
+    "numbers": ("a list of numbers", _several(_number)),
     "int": ("an integer", _int),
+    "ints": ("a list of integers", _several(_int)),
+    "axes": ("an integer or a tuple of integers", _axes),
+    "outputs": ("an integer, None, or a tuple of them", _outputs),
     "bool": ("True or False", _instance(bool)),
     "str": ("a string", _instance(str)),
     "dim": ("an integer", _int),

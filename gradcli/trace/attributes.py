@@ -312,7 +312,7 @@ def attribute(tracer: Tracer, x: Tensor, name: str) -> Any:
         return Function(name, lambda tr, args, keywords: method(tr, x, *args, **keywords))
     changing = in_place.named(name, _row) if name.endswith("_") else None
     if changing is not None or name in ROWS:
-        function = changing or _row(name)
+        function = changing or row_function(ROWS[name], name, lenient=numpys(tracer))
         return Function(name, lambda tr, args, keywords: function.run(tr, (x, *args), keywords))
     near = get_close_matches(name, [*ATTRIBUTES, *METHODS, *ROWS], 1)
     raise NameFault(

@@ -26,8 +26,10 @@ Args = tuple[Any, ...]
 Keywords = dict[str, Any]
 
 
-def row_function(row: Row, name: str, preset: Keywords | None = None) -> Function:
-    """Return an operation of the table as a function of a file."""
+def row_function(
+    row: Row, name: str, preset: Keywords | None = None, *, lenient: bool = False
+) -> Function:
+    """Return an operation of the table as a function of a file; NumPy's take more dtypes."""
 
     def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
         out = keywords.pop("out", None)
@@ -40,10 +42,10 @@ def row_function(row: Row, name: str, preset: Keywords | None = None) -> Functio
         args, keywords = _with_tensors(row, tracer, args, keywords)
         try:
             if not any_node(args) and not any_node(tuple(keywords.values())):
-                return _on_numbers(row, name, tracer, args, keywords)
+                return _on_numbers(row, name, tracer, args, keywords, lenient)
             given = {row.signature.word(word) for word in keywords}
             unset = {k: v for k, v in (preset or {}).items() if k not in given}
-            return results_of(row.call(args, unset | keywords), name)
+            return results_of(row.call(args, unset | keywords, lenient=lenient), name)
         except (AttributeError, TypeError, IndexError, ValueError):
             _refuse_numbers(row, name, args, keywords)
             raise
@@ -94,13 +96,16 @@ def any_node(values: Args) -> bool:
     )
 
 
-def _on_numbers(row: Row, name: str, tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+def _on_numbers(
+    row: Row, name: str, tracer: Tracer, args: Args, keywords: Keywords, lenient: bool
+) -> Any:
     """Compute `exp(2.0)` as a number; lists, as NumPy takes them, become tensors."""
     if args and is_numeric_list(args[0]):
         first = tracer.tensor(args[0])
-        return results_of(row.call((first, *args[1:]), keywords), name)
+        return results_of(row.call((first, *args[1:]), keywords, lenient=lenient), name)
     with np.errstate(all="ignore"):
-        result = row.call(tuple(np.asarray(x) if number(x) else x for x in args), keywords)
+        arrays = tuple(np.asarray(x) if number(x) else x for x in args)
+        result = row.call(arrays, keywords, lenient=lenient)
     if isinstance(result, tuple):
         return tuple(_number(tracer, x) for x in result)
     return _number(tracer, result)

@@ -45,7 +45,7 @@ def _dropout(
 ) -> Any:
     """Make the function; `rank` is that of a sample, to which a batch of one is put in front."""
     signature = Signature(
-        f"{name}(input, p: number = 0.5, training: bool = {training}, inplace: bool = False)"
+        f"{name}(input, p: real = 0.5, training: bool = {training}, inplace: bool = False)"
     )
 
     def run(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:

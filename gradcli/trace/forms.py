@@ -15,7 +15,7 @@ from gradcli.graph import Node
 from gradcli.ops import FUNCTIONS as ROWS
 from gradcli.rule.dtypes import is_differentiable
 from gradcli.rule.rule import number
-from gradcli.rule.signature import Signature
+from gradcli.rule.signature import TENSOR_KINDS, Signature
 from gradcli.trace.calls import Args, Keywords
 from gradcli.trace.values import Function, is_numeric_list, results_of
 
@@ -23,11 +23,12 @@ if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
 
 Form = tuple[str, Callable[..., Any]]
+LISTS = ("tensors", "arrays")  # kinds of parameters
 
 
 def row_of(name: str, *args: Any, **keywords: Any) -> Any:
-    """Return the result of an operation of the table."""
-    return ROWS[name].call(args, keywords)
+    """Return the result of an operation of the table, of any dtype that the library takes."""
+    return ROWS[name].call(args, keywords, lenient=True)
 
 
 def as_floats(a: Any) -> Any:
@@ -65,12 +66,12 @@ def with_tensors(
 
     def taken(kind: str, x: Any) -> Any:
         x = list(x) if hasattr(x, "__next__") else x
-        if kind.startswith("tensors"):
+        if kind in LISTS:
             several = row_of("unbind", x) if isinstance(x, Node) and x.shape else x
             return [tensor(y) for y in several] if isinstance(several, tuple | list) else x
-        return tensor(x) if kind.startswith("tensor") else x
+        return tensor(x) if kind in TENSOR_KINDS else x
 
-    kinds = {p.name: p.kind for p in signature.parameters}
+    kinds = {p.name: p.kind.rstrip("?") for p in signature.parameters}
     places = [*kinds.values(), *("any" for _ in args)]
     found = tuple(taken(kind, x) for kind, x in zip(places, args, strict=False))
     words = {k: taken(kinds.get(signature.word(k) or k, "any"), x) for k, x in keywords.items()}

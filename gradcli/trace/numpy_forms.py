@@ -401,7 +401,7 @@ def numpy_function(name: str) -> Function | None:
     row, preset = PRESET.get(name, (name, {}))
     if row not in ROWS:
         return None
-    signature, function = ROWS[row].signature, row_function(ROWS[row], name, preset)
+    signature, function = ROWS[row].signature, row_function(ROWS[row], name, preset, lenient=True)
 
     def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
         if row in ONE_BY_ONE:

@@ -17,7 +17,7 @@ from gradcli.errors import (
     SyntaxFault,
 )
 from gradcli.graph import Node
-from gradcli.rule.dtypes import is_differentiable
+from gradcli.rule.dtypes import SCALAR_NAMES, is_differentiable
 from gradcli.rule.meta import shown
 from gradcli.rule.rule import number
 from gradcli.syntax import tree
@@ -170,6 +170,8 @@ def compare(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
             return operator == "!="
         left, right = (x if isinstance(x, Node) or number(x) else tracer.tensor(x)
                        for x in (left, right))  # fmt: skip
+        if operator not in ("==", "!="):
+            _refuse_complex(operator, left, right)
     elif (found := containers.compare(tracer, operator, left, right)) is not None:
         return found
     try:
@@ -180,6 +182,17 @@ def compare(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
         raise ArgumentFault(
             f"`{operator}` cannot compare {described(left)} and {described(right)}"
         ) from None
+
+
+def _refuse_complex(operator: str, *operands: Any) -> None:
+    for x in operands:
+        if isinstance(x, complex) or (isinstance(x, Node) and x.dtype.kind == "c"):
+            name = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge"}[operator]
+            kind = SCALAR_NAMES[x.dtype.name] if isinstance(x, Node) else "ComplexDouble"
+            raise DtypeFault(
+                f"\"{name}\" not implemented for '{kind}'",
+                hint="complex numbers have no order: take x.real, x.imag or x.abs()",
+            )
 
 
 def named(

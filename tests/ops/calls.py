@@ -110,6 +110,9 @@ KINDS: dict[str, tuple[str, ...]] = {
 }
 # no call is made of these: PyTorch reads what is not there, and its process ends
 FATAL = ("None, None, False",)  # a batch norm in evaluation without running statistics
+# kinds that are given what another is; one of several kinds is given what "any" is
+LIKE = {"real": "number", "index": "tensor", "arrays": "tensors", "operand": "any", "axes": "any",
+        "outputs": "any"}  # fmt: skip
 SPACES = {"F", "torch", "linalg", "fft", "special", "nn"}
 WRITTEN = Path(__file__).parent / "calls.txt"
 
@@ -263,6 +266,7 @@ def varied(row: Row, text: str, pairs: bool) -> Iterator[str]:
 def choice(parameter: Parameter) -> tuple[str, ...]:
     """Return what an attribute is given, as texts; nothing for a tensor that must be there."""
     kind = parameter.kind.rstrip("?")
+    kind = "any" if "|" in kind else LIKE.get(kind, kind)
     if kind == "tensors" or (kind == "tensor" and parameter.default is not None):
         return ()
     if parameter.name in ("dim", "axis", "dims") and kind in ("any", "int"):

@@ -40,6 +40,8 @@ REFUSED = {  # a file, and the sentence; those of Python and PyTorch have their 
     "f = 2\nf()": "`f` is an integer, which cannot be called",
     "def f(x):\n    return f(x)\nf(1.)": "`f` calls itself",
     "F.batch_norm(ones(1, 2, 3), zeros(2, dtype=float32), ones(2), training=True)":
+        "expected input and running_mean to have the same dtype, but got Double and Float",
+    "F.instance_norm(ones(1, 2, 3), zeros(2, dtype=float32), ones(2))":
         "mixed dtype (CPU): all inputs must share same datatype.",
     "F.batch_norm(ones(2, 2), zeros(2), None, training=True)":
         "running_mean and running_var must either both be None or neither be None",

@@ -25,11 +25,19 @@ def _contracted(a: Any, b: Any, dims: Any) -> tuple[list[int], list[int]]:
     if isinstance(dims, int):
         if dims < 0:
             raise ArgumentFault(f"tensordot expects dims >= 0, but got dims={dims}")
+        if dims > min(len(a.shape), len(b.shape)):
+            raise ArgumentFault(f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}")
         return list(range(len(a.shape) - dims, len(a.shape))), list(range(dims))
+    if not isinstance(dims, tuple | list) or len(dims) != 2:
+        raise ArgumentFault(
+            "tensordot expects dims to be int or tuple[list[int], list[int]] or list[list[int]] "
+            f"containing two lists, but got dims={dims}"
+        )
     first, second = (list(d) if isinstance(d, tuple | list) else [d] for d in dims)
     if len(first) != len(second):
         raise ArgumentFault(
-            f"both dimension lists should have same length, got {len(first)} and {len(second)}"
+            "both dimension lists should have same length",
+            hint=f"one has {len(first)} dimensions, the other {len(second)}",
         )
     return [dim_index(d, len(a.shape)) for d in first], [dim_index(d, len(b.shape)) for d in second]
 
@@ -83,6 +91,8 @@ def _vander(x: Any, count: Any, increasing: bool) -> Any:
     if len(x.shape) != 1:
         raise ArgumentFault("x must be a one-dimensional tensor.")
     count = x.shape[0] if count is None else count
+    if count < 0:
+        raise ArgumentFault("N must be non-negative.")
     result = x.constant(np.ones((x.shape[0], count), x.dtype)) if hasattr(x, "constant") else (
         np.ones((x.shape[0], count), x.dtype))  # fmt: skip
     if count > 1:
@@ -94,9 +104,9 @@ def _vander(x: Any, count: Any, increasing: bool) -> Any:
 
 
 def _linalg_vander(x: Any, count: Any) -> Any:
-    count = x.shape[-1] if count is None else count
-    if count < 1:
-        raise ArgumentFault("N must be at least 1.", hint="it is how many powers there are")
+    count = x.shape[-1] if count is None and x.shape else count or 0
+    if count <= 1:
+        raise ArgumentFault("N must be greater than 1.")
     columns = expand(unsqueeze(x, dim=-1), size=(*x.shape, count - 1))
     ones = np.ones((*x.shape, 1), x.dtype)
     return cat(ones, cumprod(columns, dim=-1), dim=-1)
@@ -104,12 +114,12 @@ def _linalg_vander(x: Any, count: Any) -> Any:
 
 # fmt: off
 tensordot = composite("tensordot(a, b, dims: any = 2)", _tensordot,
-    doc="Sum over pairs of dimensions",
+    refuses="a b: bool", doc="Sum over pairs of dimensions",
     examples="tensordot(M, A, 1); tensordot(T, A, ([1, 2], [0, 1]))")
 kron = composite("kron(input, other)", _kron,
     doc="All products of elements, in blocks", examples="kron(M, A); kron(v, M)")
 vander = composite("vander(x, N: int = None, increasing: bool = False)", _vander,
     doc="Powers of each element as rows", examples="vander(v); vander(v, 4, increasing=True)")
 linalg_vander = composite("linalg.vander(x, N: int = None)", _linalg_vander,
-    doc="Powers of each element as rows, increasing", examples="linalg.vander(v)")
+    refuses="bool", doc="Powers of each element as rows, increasing", examples="linalg.vander(v)")
 # fmt: on

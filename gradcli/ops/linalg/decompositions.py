@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.errors import ArgumentFault, AutogradFault
+from gradcli.errors import ArgumentFault, AutogradFault, ShapeFault
 from gradcli.ops.linalg.linalg import matmul
 from gradcli.ops.linalg.matrices import (
     above,
@@ -28,7 +28,7 @@ from gradcli.ops.linalg.solvers import by_triangle
 from gradcli.ops.pointwise.elementwise import where
 from gradcli.ops.shape.indexing import select
 from gradcli.ops.shape.shapes import adjoint, conj, stack, sum_
-from gradcli.rule.meta import Meta
+from gradcli.rule.meta import Meta, shown
 from gradcli.rule.rule import Derivative, composite, primitive
 
 # ---- QR ------------------------------------------------------------------------------------
@@ -140,6 +140,14 @@ def _householder(a: Any, tau: Any) -> Any:
 
 def _householder_meta(a: Any, tau: Any) -> Meta:
     matrices("torch.linalg.householder_product", a, square=False)
+    if tau.shape[:-1] != a.shape[:-2] or len(tau.shape) != len(a.shape) - 1:
+        raise ShapeFault(
+            "torch.linalg.householder_product: Expected tau to have one dimension less than input, "
+            f"but got tau.ndim equal to {len(tau.shape)} and input.ndim is equal to {len(a.shape)}"
+            if len(tau.shape) != len(a.shape) - 1
+            else "torch.linalg.householder_product: Expected batch dimensions of tau to be equal "
+            f"to input.shape[:-2], but got {shown(tau.shape[:-1])}"
+        )
     if a.shape[-1] > a.shape[-2]:
         raise ArgumentFault(
             "torch.linalg.householder_product: input.shape[-2] must be greater than or equal to "
@@ -229,6 +237,7 @@ householder_product = primitive(Derivative, "linalg.householder_product(input, t
     lambda g, y, a, tau: _householder_pull(g, y, a, tau)[0],
     lambda g, y, a, tau: _householder_pull(g, y, a, tau)[1], tangent=_householder_tangent,
     saves="input tau result",
+    alike="input tau",
     doc="First columns of a product of reflections, as geqrf gives them", aliases="orgqr",
     examples="linalg.householder_product(A, v); orgqr(M.T, v[:2])")
 

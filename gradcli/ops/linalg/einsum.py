@@ -345,11 +345,13 @@ def _tensorsolve(a: Any, b: Any, dims: Any) -> Any:
 class Spread(Composite):
     """A composite whose last argument, a list of tensors, may be written one by one."""
 
-    def call(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    def call(
+        self, arguments: tuple[Any, ...], keywords: dict[str, Any], *, lenient: bool = False
+    ) -> Any:
         first = len(self.signature.parameters) - 1
         if len(arguments) > first and hasattr(arguments[first], "dtype"):
             arguments = (*arguments[:first], arguments[first:])
-        return super().call(arguments, keywords)
+        return super().call(arguments, keywords, lenient=lenient)
 
 
 def _spread(row: Composite) -> Spread:
@@ -357,7 +359,7 @@ def _spread(row: Composite) -> Spread:
 
 
 # fmt: off
-einsum = _spread(composite("einsum(equation: str, operands: tensors)", _einsum,
+einsum = _spread(composite("einsum(equation: str, operands: arrays)", _einsum,
     doc="Sums of products, by Einstein's convention",
     examples="einsum('ij,jk->ik', [M, A]); einsum('ii->i', [A]); einsum('i,j', [v, v]); "
     "einsum('bij,bkj->bik', [T, T]); einsum('...ij,jk->...ki', [T, A]); "
@@ -366,16 +368,16 @@ matrix_power = composite("linalg.matrix_power(A, n: int)", _power,
     doc="Powers of matrices, negative ones by the inverse", aliases="matrix_power",
     examples="linalg.matrix_power(A, 3); matrix_power(T, 2); linalg.matrix_power(A, 5); "
     "linalg.matrix_power(A + 4 * eye(3), -2); linalg.matrix_power(A, 0)")
-multi_dot = composite("linalg.multi_dot(tensors: tensors)", lambda tensors: _multi_dot(*tensors),
+multi_dot = composite("linalg.multi_dot(tensors: arrays)", lambda tensors: _multi_dot(*tensors),
     doc="Product of several matrices, in the best order",
     examples="linalg.multi_dot([M, A, A, M.T]); linalg.multi_dot([v, A, v])")
-chain_matmul = _spread(composite("chain_matmul(matrices: tensors)",
+chain_matmul = _spread(composite("chain_matmul(matrices: arrays)",
     lambda tensors: clone(tensors[0]) if len(tensors) == 1 else _multi_dot(*tensors),
     doc="Product of several matrices, in the best order", examples="chain_matmul(M, A, A)"))
 tensorinv = composite("linalg.tensorinv(input, ind: int = 2)", _tensorinv,
     doc="Inverse of a tensor as a map by tensordot",
     examples="linalg.tensorinv((A + 4 * eye(3)).reshape(3, 3, 1), ind=1)")
 tensorsolve = composite("linalg.tensorsolve(A, B, dims: dims = None)", _tensorsolve,
-    doc="X for which tensordot(A, X) is B",
+    alike="A B", doc="X for which tensordot(A, X) is B",
     examples="linalg.tensorsolve((A + 4 * eye(3)).reshape(3, 1, 3), v.reshape(3, 1))")
 # fmt: on

@@ -262,8 +262,9 @@ def _from_half_n(name: str, forward: bool) -> Any:
 
 def _shift(sign: int) -> Any:
     def expand(a: Any, dim: Any) -> Any:
-        dims = tuple(range(len(a.shape))) if dim is None else dim
-        halves = tuple(a.shape[d] // 2 if sign > 0 else (a.shape[d] + 1) // 2 for d in dims)
+        rank = len(a.shape)
+        dims = tuple(range(rank)) if dim is None else tuple(dim_index(d, rank) for d in dim)
+        halves = tuple(a.shape[d] // 2 if sign > 0 else (a.shape[d] + 1) // 2 for d in dims if rank)
         return roll(a, shifts=halves, dims=dims)
 
     return expand

@@ -278,7 +278,7 @@ def _rank_meta(a: Any, tol: Any, hermitian: bool, atol: Any, rtol: Any) -> Meta:
 
 # fmt: off
 matrix_norm = composite(
-    "linalg.matrix_norm(A, ord: any = 'fro', dim: dims = None, keepdim: bool = False, "
+    "linalg.matrix_norm(A, ord: str|number = 'fro', dim: dims = None, keepdim: bool = False, "
     "dtype: dtype = None)", _matrix_norm,
     doc="Norms of matrices: 'fro', 'nuc', 1, 2, inf, or the negative",
     kink="of equal singular values, an even share; 'fro' 0 at 0",
@@ -286,22 +286,23 @@ matrix_norm = composite(
     "linalg.matrix_norm(M, 2); linalg.matrix_norm(A, -2); linalg.matrix_norm(T, 1); "
     "linalg.matrix_norm(T, inf); linalg.matrix_norm(T, -1, dim=(0, 1), keepdim=True)")
 norm = composite(
-    "linalg.norm(A, ord: any = None, dim: dims = None, keepdim: bool = False, "
+    "linalg.norm(A, ord: str|number = None, dim: dims = None, keepdim: bool = False, "
     "dtype: dtype = None)", _norm,
     doc="Norms of vectors, or of matrices where an order is given and there are two dimensions",
     kink="that of vector_norm, or of matrix_norm",
     examples="linalg.norm(v); linalg.norm(A, 'nuc'); linalg.norm(M, 1); "
     "linalg.norm(T, dim=(1, 2)); linalg.norm(T, inf, dim=(0, 2), keepdim=True); "
     "linalg.norm(T, 3, dim=1)")
-norm_ = composite("norm(input, p: any = 2, dim: dims = None, keepdim: bool = False)", _p_norm,
-    doc="Norm of the elements as a vector", kink="0 at 0",
+norm_ = composite("norm(input, p: str|number = 2, dim: dims = None, keepdim: bool = False)",
+    _p_norm, doc="Norm of the elements as a vector", kink="0 at 0",
     examples="norm(v); M.norm(dim=1); norm(v, 3); norm(A, 'nuc')")
-cond = composite("linalg.cond(A, p: any = None)", _cond,
+cond = composite("linalg.cond(A, p: str|number = None)", _cond,
     doc="Condition numbers of matrices", kink="that of the norm",
     examples="linalg.cond(A); linalg.cond(M); linalg.cond(T, -2); linalg.cond(A, 'fro'); "
     "linalg.cond(A, 1); linalg.cond(T, 'nuc')")
 matrix_rank = primitive(Derivative,
-    "linalg.matrix_rank(A, tol: number = None, hermitian: bool = False, atol: number = None, "
-    "rtol: number = None)", "",
-    _rank, _rank_meta, doc="Ranks of matrices")
+    "linalg.matrix_rank(A, tol: real = None, hermitian: bool = False, atol: real = None, "
+    "rtol: real = None)", "",
+    _rank, _rank_meta,
+    refuses="bool integer", doc="Ranks of matrices")
 # fmt: on

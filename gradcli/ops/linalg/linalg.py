@@ -25,13 +25,17 @@ from gradcli.rule.dtypes import SCALAR_NAMES
 from gradcli.rule.meta import Meta, broadcast, shown, strides_of
 from gradcli.rule.rule import Multilinear, Traced, composite, primitive
 
+C_NAMES = {"Long": "long int", "ComplexDouble": "c10::complex<double>",
+           "ComplexFloat": "c10::complex<float>", "Half": "c10::Half", "BFloat16": "c10::BFloat16",
+           "Byte": "unsigned char", "Char": "signed char"}  # fmt: skip
+
 
 def same_dtype(a: Any, b: Any, message: str) -> None:
     """Refuse operands of two dtypes, with a message that has places for both."""
     if a.dtype != b.dtype:
         first, second = (SCALAR_NAMES.get(x.dtype.name, x.dtype.name) for x in (a, b))
         if "{" in message and message.startswith("expected"):
-            first, second = first.lower(), second.lower()
+            first, second = (C_NAMES.get(name, name.lower()) for name in (first, second))
         raise DtypeFault(
             message.format(first, second), hint=f"convert one of them: .to({a.dtype.name})"
         )
@@ -117,18 +121,22 @@ def _vecdot(a: Any, b: Any) -> Any:
 # fmt: off
 mm = primitive(Multilinear, "mm(input, mat2)", "MmBackward0", np.matmul, _mm_meta,
     lambda g, y, a, b: mm(g, adjoint(b)),
-    lambda g, y, a, b: mm(adjoint(a), g), doc="Product of two matrices", examples="mm(M, A)")
+    lambda g, y, a, b: mm(adjoint(a), g),
+    refuses="input mat2: bool", doc="Product of two matrices", examples="mm(M, A)")
 mv = primitive(Multilinear, "mv(input, vec)", "MvBackward0", np.matmul, _mv_meta,
     lambda g, y, a, b: outer_product(g, conj(b)),
-    lambda g, y, a, b: mv(adjoint(a), g), doc="Product of a matrix and a vector",
+    lambda g, y, a, b: mv(adjoint(a), g),
+    refuses="input vec: bool", doc="Product of a matrix and a vector",
     examples="mv(M, v)")
 dot = primitive(Multilinear, "dot(input, tensor)", "DotBackward0", _vecdot, _dot_meta,
     lambda g, y, a, b: g * conj(b),
-    lambda g, y, a, b: g * conj(a), doc="Sum of the products of two vectors",
+    lambda g, y, a, b: g * conj(a),
+    refuses="input tensor: bool", doc="Sum of the products of two vectors",
     examples="dot(v, v**2)")
 bmm = primitive(Multilinear, "bmm(input, mat2)", "BmmBackward0", np.matmul, _bmm_meta,
     lambda g, y, a, b: bmm(g, adjoint(b)),
-    lambda g, y, a, b: bmm(adjoint(a), g), doc="Products of matrices, pair by pair",
+    lambda g, y, a, b: bmm(adjoint(a), g),
+    refuses="input mat2: bool", doc="Products of matrices, pair by pair",
     examples="bmm(T, T.mT)")
 # fmt: on
 
@@ -255,6 +263,6 @@ matmul = composite("matmul(input, other)", _matmul,
 outer = composite("outer(input, vec2)", _outer,
     doc="All products of two vectors' elements", aliases="ger", examples="outer(v, v+1)")
 inner = composite("inner(input, other)", _inner,
-    doc="Sums of products over the last dimensions",
+    refuses="input other: bool", doc="Sums of products over the last dimensions",
     examples="inner(v, v); inner(M, A); inner(T, v)")
 # fmt: on

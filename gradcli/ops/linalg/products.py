@@ -86,6 +86,11 @@ def _spread_batch(g: Any, a: Any) -> Any:
 
 def _linear(a: Any, weight: Any, bias: Any) -> Any:
     """Source: the steps of ATen's `linear`."""
+    if not a.shape or not weight.shape:
+        raise ShapeFault(
+            "both arguments to linear need to be at least 1D, but they are "
+            f"{len(a.shape)}D and {len(weight.shape)}D"
+        )
     right = t(weight) if len(weight.shape) <= 2 else weight
     if bias is None or len(right.shape) != 2 or not isinstance(a, Traced):
         product = matmul(a, right)
@@ -99,35 +104,38 @@ def _linear(a: Any, weight: Any, bias: Any) -> Any:
 
 
 # fmt: off
-addmm = _added("addmm(input, mat1, mat2, beta: number = 1, alpha: number = 1)", "AddmmBackward0",
+addmm = _added("addmm(input, mat1, mat2, beta: real = 1, alpha: number = 1)", "AddmmBackward0",
     mm, mm.meta,
     lambda g, a, b: mm(g, adjoint(b)),
-    lambda g, a, b: mm(adjoint(a), g), doc="β·input + α·(mat1 @ mat2)",
+    lambda g, a, b: mm(adjoint(a), g),
+    refuses="input mat1 mat2: bool", doc="β·input + α·(mat1 @ mat2)",
     examples="addmm(M, M, A); addmm(v, M, A, beta=0.5, alpha=2)")
-addmv = _added("addmv(input, mat, vec, beta: number = 1, alpha: number = 1)", "AddmvBackward0",
+addmv = _added("addmv(input, mat, vec, beta: real = 1, alpha: number = 1)", "AddmvBackward0",
     mv, mv.meta,
     lambda g, a, b: outer_product(g, conj(b)),
-    lambda g, a, b: mv(adjoint(a), g), doc="β·input + α·(mat @ vec)",
+    lambda g, a, b: mv(adjoint(a), g), refuses="input mat vec: bool", doc="β·input + α·(mat @ vec)",
     examples="addmv(v, A, v * v); addmv(v[0], A, v, beta=0.5, alpha=2)")
-addr = _added("addr(input, vec1, vec2, beta: number = 1, alpha: number = 1)", "AddrBackward0",
+addr = _added("addr(input, vec1, vec2, beta: real = 1, alpha: number = 1)", "AddrBackward0",
     outer_product, _addr_meta,
     lambda g, a, b: mv(g, conj(b)),
     lambda g, a, b: mv(t(g), conj(a)), doc="β·input + α·outer(vec1, vec2)",
     examples="addr(A, v, v * v); addr(v, v, v, beta=0.5, alpha=2)")
-baddbmm = _added("baddbmm(input, batch1, batch2, beta: number = 1, alpha: number = 1)",
+baddbmm = _added("baddbmm(input, batch1, batch2, beta: real = 1, alpha: number = 1)",
     "BaddbmmBackward0", bmm, bmm.meta,
     lambda g, a, b: bmm(g, adjoint(b)),
-    lambda g, a, b: bmm(adjoint(a), g), doc="β·input + α·(batch1 @ batch2), pair by pair",
+    lambda g, a, b: bmm(adjoint(a), g),
+    refuses="input batch1 batch2: bool", doc="β·input + α·(batch1 @ batch2), pair by pair",
     examples="baddbmm(T, T, T); baddbmm(A, T, T.mT, beta=0.5, alpha=2)")
-addbmm = _added("addbmm(input, batch1, batch2, beta: number = 1, alpha: number = 1)",
+addbmm = _added("addbmm(input, batch1, batch2, beta: real = 1, alpha: number = 1)",
     "AddbmmBackward0",
     lambda a, b: sum_(bmm(a, b), dim=(0,)), _addbmm_meta,
     lambda g, a, b: bmm(_spread_batch(g, a), adjoint(b)),
     lambda g, a, b: bmm(adjoint(a), _spread_batch(g, a)),
+    refuses="input batch1 batch2: bool",
     doc="β·input + α·(the sum of batch1 @ batch2 over the batch)",
     examples="addbmm(A, T, T); addbmm(v, T, T.mT, beta=0.5, alpha=2)")
 linear = composite("linear(input, weight, bias = None)", _linear,
-    doc="x @ W.T + b", examples="F.linear(M, A, v)")
+    refuses="input weight bias: bool", doc="x @ W.T + b", examples="F.linear(M, A, v)")
 # fmt: on
 
 
@@ -164,7 +172,8 @@ def _vecdot_any(a: Any, b: Any, dim: int) -> Any:
 vdot = primitive(Multilinear, "vdot(input, other)", "VdotBackward0",
     lambda a, b: np.sum(np.conj(a) * b), dot.meta,
     lambda g, y, a, b: conj(g) * b,
-    lambda g, y, a, b: g * a, doc="Sum of the products of two vectors, the first conjugated",
+    lambda g, y, a, b: g * a,
+    refuses="input other: bool", doc="Sum of the products of two vectors, the first conjugated",
     examples="vdot(v, v * v)")
 cross = primitive(Multilinear, "linalg.cross(input, other, dim: dim = -1)", "LinalgCrossBackward0",
     lambda a, b, dim: np.cross(a, b, axis=dim), _cross_meta,
@@ -176,6 +185,7 @@ cross = primitive(Multilinear, "linalg.cross(input, other, dim: dim = -1)", "Lin
 cross_ = composite("cross(input, other, dim: int = None)", _cross_any,
     doc="Cross product of vectors of length 3", examples="cross(v, v * v); cross(M, M * M)")
 vecdot = composite("linalg.vecdot(x, y, dim: int = -1)", _vecdot_any,
+    refuses="x y: bool integer", alike="x y",
     doc="Sums of products along a dimension, the first conjugated", aliases="vecdot",
     examples="linalg.vecdot(v, v * v); linalg.vecdot(A, v); linalg.vecdot(M, M, dim=0)")
 # fmt: on

@@ -149,6 +149,8 @@ def _pinv_meta(a: Any, **_: Any) -> Meta:
 
 def _lstsq_meta(a: Any, b: Any, rcond: float | None) -> tuple[Meta, ...]:
     matrices("torch.linalg.lstsq", a, square=False)
+    if not b.shape:
+        raise ShapeFault("torch.linalg.lstsq: other must have at least 1 dimension.")
     vector = is_vector(a, b)
     rows, columns = (b.shape[-1], ()) if vector else (b.shape[-2], b.shape[-1:])
     if a.shape[-2] != rows:
@@ -299,8 +301,8 @@ inv_ex = primitive(Derivative, "linalg.inv_ex(A, check_errors: bool = False)",
     outputs="inverse info", doc="Inverses of matrices, and the row of a pivot that is 0",
     examples="linalg.inv_ex(A + 4 * eye(3)).inverse")
 pinv = primitive(Derivative,
-    "linalg.pinv(input, rcond: number = None, hermitian: bool = False, atol: number = None, "
-    "rtol: number = None)", "LinalgPinvBackward0",
+    "linalg.pinv(input, rcond: real = None, hermitian: bool = False, atol: real = None, "
+    "rtol: real = None)", "LinalgPinvBackward0",
     _pinv, _pinv_meta, _pinv_rule, tangent=_pinv_tangent,
     taken=_as_general, doc="Pseudo-inverses (Moore, Penrose)",
     kink="that of matrices of the same rank; with hermitian the lower triangle is read, and the "
@@ -312,7 +314,7 @@ solve = primitive(Derivative, "linalg.solve(A, B, left: bool = True)", "LinalgSo
     lambda g, y, a, b, left: _solve_a(g, y, a, b, left),
     lambda g, y, a, b, left: sum_to(solve(adjoint(a), g, left=left), b.shape),
     tangent=_solve_tangent,
-    doc="X in A X = B, or in X A = B", kink="an error where A is singular",
+    alike="A B", doc="X in A X = B, or in X A = B", kink="an error where A is singular",
     examples="linalg.solve(A + 4 * eye(3), v); linalg.solve(A + 4 * eye(3), A); "
     "linalg.solve(A + 4 * eye(3), M, left=False); linalg.solve(T + 4 * eye(3), M); "
     "linalg.solve(T + 4 * eye(3), A)")
@@ -339,11 +341,11 @@ triangular_solve = primitive(Derivative,
     tangent=lambda ts, y, b, a, **flags: _triangular_solve_tangent(ts, y, b, a, **flags),
     outputs="solution cloned_coefficient",
     saves="b A solution",
-    doc="X in A X = B, where A is triangular, and A",
+    alike="b A", doc="X in A X = B, where A is triangular, and A",
     examples="triangular_solve(M.T, A).solution; "
     "triangular_solve(M.T, A, upper=False, transpose=True).solution; "
     "triangular_solve(M.T, A).cloned_coefficient")
-lstsq_ = primitive(Derivative, "_lstsq(input, b, rcond: number = None)", "LinalgLstsqBackward0",
+lstsq_ = primitive(Derivative, "_lstsq(input, b, rcond: real = None)", "LinalgLstsqBackward0",
     _lstsq, _lstsq_meta, _lstsq_a, _lstsq_b, tangent=_lstsq_tangent,
     outputs="solution residuals rank singular_values",
     saves="input b solution",
@@ -394,7 +396,7 @@ def under_triangle(a: Any, b: Any, up: bool) -> Any:
 def _least_squares(a: Any, b: Any, rcond: Any, driver: Any) -> Any:
     if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
         raise ArgumentFault(
-            "linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)"
+            "torch.linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)"
         )
     solution, residuals, rank, none = lstsq_(a, b, rcond=rcond)
     return solution, residuals, rank, detach(none)
@@ -402,12 +404,12 @@ def _least_squares(a: Any, b: Any, rcond: Any, driver: Any) -> Any:
 
 # fmt: off
 lstsq = composite(
-    "linalg.lstsq(input, b, rcond: number = None, driver: str = None)", _least_squares,
-    doc="The X for which A X is nearest to B, by least squares",
+    "linalg.lstsq(input, b, rcond: real = None, driver: str = None)", _least_squares,
+    alike="input b", doc="The X for which A X is nearest to B, by least squares",
     kink="that of matrices of the same rank",
     examples="linalg.lstsq(M.T, v).solution; linalg.lstsq(M, M).solution; "
     "linalg.lstsq(T + 4 * eye(3), T).solution")
-pinverse = composite("pinverse(input, rcond: number = 1e-15)",
+pinverse = composite("pinverse(input, rcond: real = 1e-15)",
     lambda a, rcond: pinv(a, rcond=rcond), doc="Pseudo-inverses (Moore, Penrose)",
     examples="pinverse(M)")
 # fmt: on

@@ -175,7 +175,7 @@ cholesky_solve = primitive(Derivative, "cholesky_solve(B, L, upper: bool = False
     lambda g, y, b, a, upper: sum_to(cholesky_solve(g, a, upper=upper), b.shape),
     _cholesky_solve_a, tangent=_cholesky_solve_tangent,
     saves="B L result",
-    doc="X in L Lᴴ X = B",
+    alike="B L", doc="X in L Lᴴ X = B",
     taken=as_factor(1), kink=WHOLE_FACTOR,
     examples="cholesky_solve(M.T, tril(A)); cholesky_solve(M.T, triu(A), upper=True); "
     "cholesky_solve(A, tril(T))")

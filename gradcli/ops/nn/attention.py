@@ -79,7 +79,7 @@ safe_softmax = primitive(Derivative,
     doc="softmax; 0 where every element is -inf")
 flash_attention = primitive(Derivative,
     "_scaled_dot_product_flash_attention_for_cpu(query, key, value, attn_mask = None, "
-    "scale: number = 1.0, is_causal: bool = False)",
+    "scale: real = 1.0, is_causal: bool = False)",
     "ScaledDotProductFlashAttentionForCpuBackward0", _flash,
     lambda q, k, v, mask, scale, is_causal: Meta((*q.shape[:-1], v.shape[-1]), q.dtype),
     lambda g, y, q, k, v, mask, scale, is_causal:
@@ -194,6 +194,8 @@ def _bilinear(a: Any, b: Any, weight: Any, bias: Any) -> Any:
             raise ShapeFault(
                 f"bilinear(): input batch dimensions do not match at dim {dim}: got {m} and {n}"
             )
+    if len(weight.shape) != 3:
+        raise ShapeFault(f"bilinear(): weight has 3 dimensions, not {len(weight.shape)}")
     for position, x in enumerate((a, b), 1):
         if x.shape[-1] != weight.shape[position]:
             raise ShapeFault(
@@ -214,12 +216,13 @@ def _bilinear(a: Any, b: Any, weight: Any, bias: Any) -> Any:
 
 # fmt: off
 scaled_dot_product_attention = composite(
-    "scaled_dot_product_attention(query, key, value, attn_mask = None, dropout_p: number = 0.0, "
-    "is_causal: bool = False, scale: number = None, enable_gqa: bool = False)", _attention,
-    doc="softmax(q @ k.mT · scale + mask) @ v",
+    "scaled_dot_product_attention(query, key, value, attn_mask = None, dropout_p: real = 0.0, "
+    "is_causal: bool = False, scale: real = None, enable_gqa: bool = False)", _attention,
+    refuses="query key value: bool", doc="softmax(q @ k.mT · scale + mask) @ v",
     examples="F.scaled_dot_product_attention(M, A, A); "
     "F.scaled_dot_product_attention(T, T, 2*T, is_causal=True); "
     "F.scaled_dot_product_attention(T, T, T, attn_mask=A, scale=0.3)")
 bilinear = composite("bilinear(input1, input2, weight, bias = None)", _bilinear,
+    refuses="input1 input2 weight bias: bool", alike="input1 input2 weight bias",
     doc="x1.T @ W[k] @ x2 + b[k] for each k", examples="F.bilinear(M, 2*M, T, v[:2])")
 # fmt: on

@@ -151,6 +151,11 @@ def _of_probabilities(a: Any, target: Any, weight: Any, reduction: str, smoothin
         )
     dim = _class_dim(a.shape)
     classes = a.shape[dim]
+    if weight is not None and weight.shape != (a.shape[dim],):
+        raise ShapeFault(
+            f"cross_entropy: weight tensor should be defined either for all {a.shape[dim]} classes "
+            f"or no classes but got weight tensor of shape: {shown(weight.shape)}"
+        )
     logs = log_softmax_(a, dim=dim)
     if smoothing:
         target = add_number(
@@ -286,7 +291,7 @@ margin_backward = pullback(
     _margin_transpose, of_operand, fixed="target weight")
 multi_margin = primitive(Derivative,
     "_multi_margin_loss(input, target, weight = None, labels: bool = False, p: int = 1, "
-    "margin: number = 1.0, reduction: str = 'mean')",
+    "margin: real = 1.0, reduction: str = 'mean')",
     lambda *_, labels, **__: "MultilabelMarginLossBackward0" if labels
         else "MultiMarginLossBackward0",
     _margins, _class_meta,
@@ -302,6 +307,10 @@ def _multi_margin(a: Any, target: Any, p: int, margin: float, weight: Any, reduc
         raise ArgumentFault("only p == 1 and p == 2 supported")
     if weight is not None and len(weight.shape) != 1:
         raise ShapeFault("weight must be one-dimensional")
+    if weight is not None and a.shape and weight.shape[0] != a.shape[-1]:
+        raise ShapeFault(
+            f"inconsistent weight size, expected {a.shape[-1]} but got {shown(weight.shape)}"
+        )
     if len(a.shape) > 2 or (a.shape and not a.shape[-1]):
         raise ShapeFault(
             "Expected non-empty vector or matrix with optional 0-dim batch size, but got: "
@@ -336,22 +345,28 @@ def _multilabel_margin(a: Any, target: Any, reduction: str) -> Any:
 # fmt: off
 nll_loss = composite(
     "nll_loss(input, target, weight = None, ignore_index: int = -100, reduction: str = 'mean')",
-    _nll_loss, doc="Negative log-likelihood of classes, from log-probabilities",
+    _nll_loss,
+    refuses="integer complex", alike="input weight",
+    doc="Negative log-likelihood of classes, from log-probabilities",
     examples="F.nll_loss(M, tensor([0, 2])); F.nll_loss(T, tensor([[0, 1, 2], [2, 2, 0]]))")
 cross_entropy = composite(
     "cross_entropy(input, target, weight = None, ignore_index: int = -100, "
-    "reduction: str = 'mean', label_smoothing: number = 0.0)", _cross_entropy,
+    "reduction: str = 'mean', label_smoothing: real = 0.0)", _cross_entropy,
+    refuses="integer complex", alike="input weight",
     doc="nll_loss of log_softmax: classification from logits",
     examples="F.cross_entropy(M, tensor([0, 2])); F.cross_entropy(M, softmax(2*M, 1)); "
     "F.cross_entropy(M, tensor([0, 2]), label_smoothing=0.1)")
 multi_margin_loss = composite(
-    "multi_margin_loss(input, target, p: int = 1, margin: number = 1.0, weight = None, "
+    "multi_margin_loss(input, target: index, p: int = 1, margin: real = 1.0, weight = None, "
     "reduction: str = 'mean')", _multi_margin,
+    refuses="bool integer complex",
+    alike="input weight",
     doc="Mean over classes of max(0, margin - score of the target + score)^p",
     kink="0 at the margin",
     examples="F.multi_margin_loss(M, tensor([0, 2])); F.multi_margin_loss(M, tensor([0, 2]), p=2)")
 multilabel_margin_loss = composite(
-    "multilabel_margin_loss(input, target, reduction: str = 'mean')", _multilabel_margin,
+    "multilabel_margin_loss(input, target: index, reduction: str = 'mean')", _multilabel_margin,
+    refuses="bool integer complex",
     doc="Mean over classes of max(0, 1 - score of a target + score of another class)",
     kink="0 at the margin",
     examples="F.multilabel_margin_loss(M, tensor([[0, 2, -1], [1, -1, 0]]))")

@@ -126,16 +126,24 @@ def _convolution_meta(
     a: Any, w: Any, bias: Any, stride: Shape, padding: Shape, dilation: Shape,
     transposed: bool, output_padding: Shape, groups: int,
 ) -> Meta:  # fmt: skip
+    rank = len(a.shape) - 2
+    _check_ranks(a, w)
+    for name, values in (
+        ("stride", stride), ("padding", padding), ("dilation", dilation),
+        ("output_padding", output_padding),
+    ):  # fmt: skip
+        if len(values) != rank:
+            raise ArgumentFault(_settings_text(name, values, rank))
+    if min(output_padding) < 0:
+        raise ArgumentFault("negative output_padding is not supported")
     _check_convolution(a, w, bias, stride, padding, dilation, transposed, groups)
     if transposed:
         size = _transposed_size(a, w, stride, padding, dilation, output_padding)
-        if min(output_padding) < 0:
-            raise ArgumentFault("negative output_padding is not supported")
-        if min(size) < 1:
-            given, found = (f"({' x '.join(map(str, x))})" for x in (a.shape[2:], size))
+        if min(size, default=1) < 1:
+            given, found = (" x ".join(map(str, x)) for x in (a.shape[2:], size))
             raise ShapeFault(
-                f"Given input size per channel: {given}. Calculated output size per channel: "
-                f"{found}. Output size is too small"
+                f"Given input size per channel: ({given}). Calculated output size per channel: "
+                f"({found}). Output size is too small"
             )
         return Meta((a.shape[0], w.shape[1] * groups, *size), a.dtype)
     counts = window_counts(a.shape[2:], w.shape[2:], stride, padding, dilation)
@@ -246,6 +254,25 @@ kernel_of = primitive(Multilinear,
 # ---- what a file can call ------------------------------------------------------------------
 
 
+def _settings_text(name: str, values: Shape, rank: int) -> str:
+    return (
+        f"expected {name} to be a single integer value or a list of {rank} values to match "
+        f"the convolution dimensions, but got {name}={shown(values)}"
+    )
+
+
+def _check_ranks(a: Any, w: Any) -> None:
+    """Refuse an input and a weight of unlike ranks, in PyTorch's words."""
+    if len(w.shape) < 3:
+        raise ShapeFault("weight should have at least three dimensions")
+    if len(a.shape) != len(w.shape):
+        raise ShapeFault(
+            f"Expected {len(w.shape)}-dimensional input for {len(w.shape)}-dimensional weight "
+            f"{shown(w.shape)}, but got {len(a.shape)}-dimensional input of size {shown(a.shape)} "
+            "instead"
+        )
+
+
 def per_dim(name: str, value: Any, rank: int) -> Shape:
     """Return one integer for each dimension; a single one stands for all.
 
@@ -253,10 +280,7 @@ def per_dim(name: str, value: Any, rank: int) -> Shape:
     """
     values = (value,) if isinstance(value, int) else tuple(value)
     if len(values) not in (1, rank):
-        raise ArgumentFault(
-            f"expected {name} to be a single integer value or a list of {rank} values to match "
-            f"the convolution dimensions, but got {name}={shown(values)}"
-        )
+        raise ArgumentFault(_settings_text(name, values, rank))
     return values * rank if len(values) == 1 else values
 
 
@@ -277,15 +301,7 @@ def _check_convolution(
     a: Any, w: Any, bias: Any, stride: Shape, pad: Shape, dilation: Shape, transposed: bool,
     groups: int,
 ) -> None:  # fmt: skip
-    rank = len(stride)
-    for name, values in (("padding", pad), ("dilation", dilation)):
-        per_dim(name, values, rank)
-    if len(w.shape) != rank + 2:
-        raise ShapeFault(
-            f"expected stride to be a single integer value or a list of {len(w.shape) - 2} values "
-            f"to match the convolution dimensions, but got stride={shown(stride)}",
-            hint=f"the weight of conv{rank}d has {rank + 2} dimensions",
-        )
+    _check_ranks(a, w)
     for name, values in (("stride", stride), ("dilation", dilation)):
         if min(values) <= 0:
             raise ArgumentFault(
@@ -302,6 +318,11 @@ def _check_convolution(
         raise DtypeFault(
             f"expected scalar type {first} but found {second}",
             hint=f"convert one of them: .to({a.dtype.name})",
+        )
+    if w.shape[0] < groups:
+        raise ShapeFault(
+            f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but "
+            f"got weight of size {shown(w.shape)} instead"
         )
     if w.shape[0] % groups:
         raise ShapeFault(
@@ -351,6 +372,7 @@ def _conv(rank: int) -> Any:
         x, alone = batched(a, rank, name)
         stride, dilation = per_dim("stride", stride, rank), per_dim("dilation", dilation, rank)
         if padding == "same":
+            _check_ranks(x, w)
             x, pad = _same_padding(x, w, stride, dilation)
         elif isinstance(padding, str):
             if padding != "valid":
@@ -363,9 +385,11 @@ def _conv(rank: int) -> Any:
         return squeeze_dim(y, dim=(0,)) if alone else y
 
     return composite(
-        f"{name}(input, weight, bias = None, stride: dims = 1, padding: any = 0, "
+        f"{name}(input, weight, bias = None, stride: dims = 1, padding: str|axes = 0, "
         "dilation: dims = 1, groups: int = 1)",
         expand,
+        refuses="input weight bias: bool",
+        alike="input weight bias",
         doc=f"Sums over a kernel at every window of {rank} dimensions",
         examples=_CONV_EXAMPLES[rank],
     )
@@ -382,6 +406,7 @@ def _conv_transpose(rank: int) -> Any:
         stride, dilation = per_dim("stride", stride, rank), per_dim("dilation", dilation, rank)
         pad = per_dim("padding", padding, rank)
         more = per_dim("output_padding", output_padding, rank)
+        _check_convolution(x, w, bias, stride, pad, dilation, True, groups)
         if any(o >= max(s, d) for o, s, d in zip(more, stride, dilation, strict=True)):
             raise ArgumentFault(
                 "output padding must be smaller than either stride or dilation, but got "
@@ -395,6 +420,8 @@ def _conv_transpose(rank: int) -> Any:
         f"{name}(input, weight, bias = None, stride: dims = 1, padding: dims = 0, "
         "output_padding: dims = 0, groups: int = 1, dilation: dims = 1)",
         expand,
+        refuses="input weight: bool",
+        alike="input weight",
         doc=f"The transpose of conv{rank}d: a kernel added up at every window",
         examples=_TRANSPOSE_EXAMPLES[rank],
     )

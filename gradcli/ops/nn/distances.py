@@ -14,7 +14,7 @@ from gradcli.ops.pointwise.scalars import add_number, clamped_copy
 from gradcli.ops.reduce.reductions import norm_slope, vector_norm
 from gradcli.ops.shape.indexing import index, index_backward
 from gradcli.ops.shape.shapes import conj, expand, sum_, transpose, unsqueeze
-from gradcli.rule.dtypes import is_differentiable, is_floating, promote
+from gradcli.rule.dtypes import SCALAR_NAMES, is_differentiable, is_floating, promote
 from gradcli.rule.meta import Meta, broadcast, of_operand
 from gradcli.rule.rule import Derivative, composite, primitive, pullback
 from gradcli.rule.signature import Signature
@@ -68,7 +68,8 @@ def _cdist_meta(a: Any, b: Any, p: float) -> Meta:
             )
         if not is_floating(x.dtype):
             raise DtypeFault(
-                f"cdist only supports floating-point dtypes, {name} got: {x.dtype.name}"
+                f"cdist only supports floating-point dtypes, {name} got: "
+                + SCALAR_NAMES[x.dtype.name]
             )
     if a.shape[-1] != b.shape[-1]:
         raise ShapeFault(
@@ -127,18 +128,18 @@ cdist_backward = pullback("_cdist_backward(grad, x1, x2, cdist, p: number)",
 pdist_backward = pullback("_pdist_backward(grad, input, pdist, p: number)",
     "PdistBackwardBackward0", _pdist_transpose, of_operand)
 cdist_ = primitive(Paired,
-    "_cdist(x1, x2, p: number = 2.0)", "CdistBackward0",
+    "_cdist(x1, x2, p: real = 2.0)", "CdistBackward0",
     lambda a, b, p: _length(_between(a, b), p), _cdist_meta,
     lambda g, y, a, b, p: cdist_backward(g, a, b, y, p=p),
     lambda g, y, a, b, p: cdist_backward(_turned(g), b, a, _turned(y), p=p),
     tangent=_cdist_tangent, promotes=True, doc="Distances between all rows of two matrices",
     kink="0 where two rows are equal")
 pdist = primitive(Derivative,
-    "pdist(input, p: number = 2.0)", "PdistBackward0",
+    "pdist(input, p: real = 2.0)", "PdistBackward0",
     lambda a, p: _length(_rows(a), p), _pdist_meta,
     lambda g, y, a, p: pdist_backward(g, a, y, p=p),
     tangent=lambda ts, y, a, p: _length_tangent(_rows(ts[0]), y, _rows(a), p),
-    doc="Distances between the rows of a matrix, each pair once",
+    refuses="complex", doc="Distances between the rows of a matrix, each pair once",
     kink="0 where two rows are equal", examples="F.pdist(A); pdist(A, 3.)")
 # fmt: on
 
@@ -154,13 +155,16 @@ def pairwise(a: Any, b: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = 
 
 
 def _cosine(a: Any, b: Any, dim: int, eps: float) -> Any:
+    if not eps >= 0:
+        raise ArgumentFault(f"eps must be non-negative, got: {eps:g}")
     if a.shape != b.shape:
         shape = broadcast(a.shape, b.shape)
         a, b = expand(a, size=shape), expand(b, size=shape)
     dtype = promote((a, b), a.dtype)
     if not is_differentiable(dtype):
         raise DtypeFault(
-            "expected common dtype to be floating point, yet common dtype is " + dtype.name
+            "expected common dtype to be floating point, yet common dtype is "
+            + SCALAR_NAMES[dtype.name]
         )
     first, second = (
         x / clamped_copy(vector_norm(x, ord=2, dim=(dim,), keepdim=True), min=eps) for x in (a, b)
@@ -182,10 +186,10 @@ def _renorm_meta(a: Any, p: float, dim: int, maxnorm: float) -> Meta:
         raise ShapeFault(
             f"renorm: input needs at least 2 dimensions, got {len(a.shape)} dimensions"
         )
-    if p <= 0:
+    if not p > 0:
         raise ArgumentFault("renorm: non-positive-norm not supported")
-    if maxnorm < 0:
-        raise ArgumentFault(f"renorm: expected maxnorm to be >= 0 but got {maxnorm}")
+    if not maxnorm >= 0:
+        raise ArgumentFault(f"renorm: expected maxnorm to be >= 0 but got {maxnorm:g}")
     return Meta(a.shape, a.dtype)
 
 
@@ -207,25 +211,27 @@ def _renorm_tangent(t: Any, a: Any, p: float, dim: int, maxnorm: float) -> Any:
 
 # fmt: off
 renorm = primitive(Derivative,
-    "renorm(input, p: number, dim: dim, maxnorm: number)", "RenormBackward0",
+    "renorm(input, p: real, dim: dim, maxnorm: real)", "RenormBackward0",
     _renorm, _renorm_meta,
     lambda g, y, a, p, dim, maxnorm: _renorm_rule(g, a, p, dim, maxnorm),
     tangent=lambda ts, y, a, p, dim, maxnorm: _renorm_tangent(ts[0], a, p, dim, maxnorm),
+    refuses="bool integer",
     doc="Slices along a dimension made shorter where their norm is too large",
     kink="1 where the norm is the largest allowed", examples="renorm(M, 2, 0, 1.0)")
 cdist = composite(
-    "cdist(x1, x2, p: number = 2.0, "
+    "cdist(x1, x2, p: real = 2.0, "
     "compute_mode: str = 'use_mm_for_euclid_dist_if_necessary')",
     lambda a, b, p, compute_mode: cdist_(a, b, p=p),
+    alike="x1 x2",
     doc="Distances between all rows of two matrices", kink="0 where two rows are equal",
     examples="cdist(M, A); cdist(T, A, p=1.)")
 pairwise_distance = composite(
-    "pairwise_distance(x1, x2, p: number = 2.0, eps: number = 1e-6, keepdim: bool = False)",
+    "pairwise_distance(x1, x2, p: real = 2.0, eps: real = 1e-6, keepdim: bool = False)",
     pairwise, doc="Norms of `x1 - x2 + eps` along the last dimension, row by row",
     examples="F.pairwise_distance(M, 2*M); F.pairwise_distance(v, v*v, p=1.)")
 cosine_similarity = composite(
-    "cosine_similarity(x1, x2, dim: int = 1, eps: number = 1e-8)", _cosine,
-    doc="Cosine of the angle along a dimension",
+    "cosine_similarity(x1, x2, dim: int = 1, eps: real = 1e-8)", _cosine,
+    refuses="x1 x2: complex", doc="Cosine of the angle along a dimension",
     kink="a norm below eps counts as eps, and as the norm in the gradient",
     examples="F.cosine_similarity(M, M*M+1); cosine_similarity(v, v*v, dim=0)")
 # fmt: on

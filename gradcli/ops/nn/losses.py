@@ -205,13 +205,13 @@ mse = _loss("_mse_loss(input, target, reduction: str = 'mean')", "MseLossBackwar
     lambda a, b: (a - b) * 2,
     lambda a, b: (b - a) * 2, doc="Squared differences")
 smooth_l1 = _loss(
-    "_smooth_l1_loss(input, target, reduction: str = 'mean', beta: number = 1.0)",
+    "_smooth_l1_loss(input, target, reduction: str = 'mean', beta: real = 1.0)",
     "SmoothL1LossBackward0", _smooth,
     lambda a, b, beta: where(lt(abs_(a - b), beta), (a - b) / beta, sgn(a - b)),
     lambda a, b, beta: where(lt(abs_(a - b), beta), (b - a) / beta, sgn(b - a)),
     doc="Squares near 0, absolute differences beyond beta")
 huber = _loss(
-    "_huber_loss(input, target, reduction: str = 'mean', delta: number = 1.0)",
+    "_huber_loss(input, target, reduction: str = 'mean', delta: real = 1.0)",
     "HuberLossBackward0", _huber,
     lambda a, b, delta: where(lt(abs_(a - b), delta), a - b, delta * sgn(a - b)),
     lambda a, b, delta: where(lt(abs_(a - b), delta), b - a, delta * sgn(b - a)),
@@ -356,45 +356,52 @@ def _one_differs(a: Shape, var: Shape) -> bool:
 mse_loss = composite(
     "mse_loss(input, target, reduction: str = 'mean', weight = None)", _mse_loss,
     doc="Mean of the squared differences",
+    refuses="input target: complex",
     examples="mse_loss(v, v**2); F.mse_loss(M, v, reduction='sum'); F.mse_loss(v, v**2, weight=v)")
 l1_loss = composite(
     "l1_loss(input, target, reduction: str = 'mean', weight = None)", _l1_loss,
     doc="Mean of the absolute differences", kink="0 at 0", examples="F.l1_loss(v, v**2)")
 smooth_l1_loss = composite(
-    "smooth_l1_loss(input, target, reduction: str = 'mean', beta: number = 1.0)", _smooth_l1_loss,
+    "smooth_l1_loss(input, target, reduction: str = 'mean', beta: real = 1.0)", _smooth_l1_loss,
+    refuses="input target: complex",
     doc="Mean of squares near 0, absolute differences beyond beta",
     examples="F.smooth_l1_loss(v, v**2); F.smooth_l1_loss(3*M, M, beta=0.5, reduction='none')")
 huber_loss = composite(
-    "huber_loss(input, target, reduction: str = 'mean', delta: number = 1.0, weight = None)",
-    _huber_loss, doc="Mean of squares near 0, a line beyond delta",
+    "huber_loss(input, target, reduction: str = 'mean', delta: real = 1.0, weight = None)",
+    _huber_loss,
+    refuses="bool integer complex", doc="Mean of squares near 0, a line beyond delta",
     examples="F.huber_loss(v, v**2); F.huber_loss(3*M, M, reduction='sum', delta=0.5)")
 binary_cross_entropy = composite(
     "binary_cross_entropy(input, target, weight = None, reduction: str = 'mean')",
     _binary_cross_entropy, domain=(UNIT, UNIT),
+    refuses="input target: integer complex", alike="input target",
     doc="Cross entropy of probabilities; logarithms are at least -100",
     kink="at probabilities of 0 and 1, the variance counts as 1e-12",
     examples="F.binary_cross_entropy(sigmoid(v), sigmoid(2*v))")
 binary_cross_entropy_with_logits = composite(
     "binary_cross_entropy_with_logits(input, target, weight = None, reduction: str = 'mean', "
     "pos_weight = None)", _with_logits,
+    refuses="integer complex",
     doc="Cross entropy of the sigmoid of logits, without overflow",
     examples="F.binary_cross_entropy_with_logits(v, v**2)")
 kl_div = composite(
     "kl_div(input, target, reduction: str = 'mean', log_target: bool = False)", _kl_div,
+    refuses="input target: bool integer complex",
     doc="Kullback-Leibler divergence of log-probabilities from probabilities",
     examples="F.kl_div(v, exp(v)); F.kl_div(M, 2*M, reduction='batchmean', log_target=True)")
 poisson_nll_loss = composite(
     "poisson_nll_loss(input, target, log_input: bool = True, full: bool = False, "
-    "eps: number = 1e-8, reduction: str = 'mean')", _poisson,
+    "eps: real = 1e-8, reduction: str = 'mean')", _poisson,
     doc="Negative log-likelihood of counts of a Poisson distribution",
     examples="F.poisson_nll_loss(v, v*v); F.poisson_nll_loss(exp(v), v*v+2, False, True)")
 gaussian_nll_loss = composite(
-    "gaussian_nll_loss(input, target, var, full: bool = False, eps: number = 1e-6, "
+    "gaussian_nll_loss(input, target, var, full: bool = False, eps: real = 1e-6, "
     "reduction: str = 'mean')", _gaussian,
+    refuses="var: complex",
     doc="Negative log-likelihood of a normal distribution", kink="a variance below eps is eps",
     examples="F.gaussian_nll_loss(v, 2*v, v*v+1); F.gaussian_nll_loss(v, 2*v, 0.5, full=True)")
 soft_margin_loss = composite("soft_margin_loss(input, target, reduction: str = 'mean')",
     lambda a, b, reduction: soft_margin(a, b, reduction=reduction),
-    doc="Mean of log(1 + exp(-target·input))",
+    refuses="integer", doc="Mean of log(1 + exp(-target·input))",
     examples="F.soft_margin_loss(v, tensor([1., -1., 1.]))")
 # fmt: on

@@ -41,6 +41,8 @@ def _margin_ranking(a: Any, b: Any, target: Any, margin: float, reduction: str) 
 
 
 def _multilabel_soft(a: Any, b: Any, weight: Any, reduction: str) -> Any:
+    if not a.shape:
+        raise ShapeFault("multilabel_soft_margin_loss(): input has a dimension of classes, not 0")
     losses = -(b * logsigmoid(a) + (1 - b) * logsigmoid(-a))
     losses = losses if weight is None else losses * weight
     return reduced(sum_(losses, dim=(len(a.shape) - 1,)) / a.shape[-1], reduction)
@@ -86,26 +88,33 @@ def _cosine_embedding(a: Any, b: Any, target: Any, margin: float, reduction: str
 
 # fmt: off
 hinge_embedding_loss = composite(
-    "hinge_embedding_loss(input, target, margin: number = 1.0, reduction: str = 'mean')",
-    _hinge_embedding, doc="input where the target is 1, max(0, margin - input) where it is -1",
+    "hinge_embedding_loss(input, target, margin: real = 1.0, reduction: str = 'mean')",
+    _hinge_embedding,
+    refuses="bool integer complex",
+    doc="input where the target is 1, max(0, margin - input) where it is -1",
     kink="-1 at the margin", examples="F.hinge_embedding_loss(v, tensor([1., -1., 1.]))")
 margin_ranking_loss = composite(
-    "margin_ranking_loss(input1, input2, target, margin: number = 0.0, reduction: str = 'mean')",
-    _margin_ranking, doc="max(0, -target·(input1 - input2) + margin)", kink="1 at the margin",
+    "margin_ranking_loss(input1, input2, target, margin: real = 0.0, reduction: str = 'mean')",
+    _margin_ranking,
+    refuses="input1 input2 target: complex",
+    doc="max(0, -target·(input1 - input2) + margin)", kink="1 at the margin",
     examples="F.margin_ranking_loss(v, v**2, tensor([1., -1., 1.]), margin=0.2)")
 multilabel_soft_margin_loss = composite(
     "multilabel_soft_margin_loss(input, target, weight = None, reduction: str = 'mean')",
-    _multilabel_soft, doc="Cross entropy of the sigmoids of logits, each class by itself",
+    _multilabel_soft,
+    refuses="complex",
+    doc="Cross entropy of the sigmoids of logits, each class by itself",
     examples="F.multilabel_soft_margin_loss(M, tensor([[1., 0., 1.], [0., 0., 1.]]))")
 triplet_margin_loss = composite(
-    "triplet_margin_loss(anchor, positive, negative, margin: number = 1.0, p: number = 2.0, "
-    "eps: number = 1e-6, swap: bool = False, reduction: str = 'mean')", _triplet,
+    "triplet_margin_loss(anchor, positive, negative, margin: real = 1.0, p: real = 2.0, "
+    "eps: real = 1e-6, swap: bool = False, reduction: str = 'mean')", _triplet,
     doc="max(0, margin + distance to the positive - distance to the negative)",
     kink="1 at the margin",
     examples="F.triplet_margin_loss(M, M*M, 2*M); F.triplet_margin_loss(v, v*v, 2*v, swap=True)")
 cosine_embedding_loss = composite(
-    "cosine_embedding_loss(input1, input2, target, margin: number = 0.0, "
+    "cosine_embedding_loss(input1, input2, target, margin: real = 0.0, "
     "reduction: str = 'mean')", _cosine_embedding,
+    refuses="input1 input2: complex",
     doc="1 - cosine where the target is 1, max(0, cosine - margin) where it is -1",
     kink="1 at the margin",
     examples="F.cosine_embedding_loss(M, M*M, tensor([1., -1.]), margin=-0.9)")

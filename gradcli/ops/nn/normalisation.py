@@ -137,17 +137,17 @@ def _group_groups(shape: Shape, num_groups: int) -> tuple[Shape, Shape, Shape]:
 
 
 batch_norm_ = _normalisation(
-    "_native_batch_norm(input, weight = None, bias = None, eps: number = 1e-5)",
+    "_native_batch_norm(input, weight = None, bias = None, eps: real = 1e-5)",
     "NativeBatchNormBackward0", _batch_groups, "Standard scores of each channel, over the batch",
 )  # fmt: skip
 layer_norm_ = _normalisation(
     "_native_layer_norm(input, weight = None, bias = None, normalized_shape: sizes = (), "
-    "eps: number = 1e-5)",
+    "eps: real = 1e-5)",
     "NativeLayerNormBackward0", _layer_groups, "Standard scores over the last dimensions",
 )  # fmt: skip
 group_norm_ = _normalisation(
     "_native_group_norm(input, weight = None, bias = None, num_groups: int = 1, "
-    "eps: number = 1e-5)",
+    "eps: real = 1e-5)",
     "NativeGroupNormBackward0", _group_groups, "Standard scores over groups of channels",
     one_node=False,
 )  # fmt: skip
@@ -203,7 +203,7 @@ eval_bias_backward = pullback(
     lambda g, a, w, b: _summed(g, _channels(b, a).shape, b.shape),
     lambda g, a, w, b: Meta(b.shape, b.dtype), fixed="bias")
 batch_norm_eval = primitive(Derivative,
-    "_native_batch_norm.eval(input, weight, bias, running_mean, running_var, eps: number = 1e-5)",
+    "_native_batch_norm.eval(input, weight, bias, running_mean, running_var, eps: real = 1e-5)",
     "NativeBatchNormBackward0", _eval_forward, lambda a, *_, **__: Meta(a.shape, a.dtype),
     lambda g, y, a, w, b, centre, spread, eps: eval_backward(g, a, w, spread, eps=eps),
     lambda g, y, a, w, b, centre, spread, eps:
@@ -230,11 +230,11 @@ def _moved_to(statistic: Any) -> Any:
 
 # fmt: off
 running_mean = primitive(Derivative,
-    "_running_mean(running, input, momentum: number, alone: bool)", "",
+    "_running_mean(running, input, momentum: real, alone: bool)", "",
     _moved_to(np.mean), lambda running, *_, **__: Meta(running.shape, running.dtype),
     doc="(1 - momentum)·running + momentum·mean of each channel")
 running_var = primitive(Derivative,
-    "_running_var(running, input, momentum: number, alone: bool)", "",
+    "_running_var(running, input, momentum: real, alone: bool)", "",
     _moved_to(partial(np.var, ddof=1)), running_mean.meta,
     doc="(1 - momentum)·running + momentum·unbiased variance of each channel")
 # fmt: on
@@ -254,13 +254,15 @@ def _check_features(count: int, **vectors: Any) -> None:
     for name, vector in vectors.items():
         if vector is not None and prod(vector.shape) != count:
             raise ShapeFault(f"{name} should contain {count} elements not {prod(vector.shape)}")
+        if vector is not None and len(vector.shape) != 1:
+            raise ShapeFault(f"{name} should be a vector, not of shape {shown(vector.shape)}")
 
 
 def _batch_norm(
     a: Any, centre: Any, spread: Any, w: Any, b: Any, training: bool, momentum: float, eps: float
 ) -> Any:
     if len(a.shape) < 2:
-        raise ShapeFault(f"batch_norm takes 2 dimensions or more, not {shown(a.shape)}")
+        raise ShapeFault(f"batch_norm takes 2 dimensions or more, not {len(a.shape)}")
     if training:
         _check_batch(a.shape)
     return aten_batch_norm(a, centre, spread, w, b, training, momentum, eps)
@@ -385,28 +387,33 @@ def _normalize(a: Any, p: float, dim: int, eps: float) -> Any:
 # fmt: off
 batch_norm = composite(
     "batch_norm(input, running_mean: tensor?, running_var: tensor?, weight = None, bias = None, "
-    "training: bool = False, momentum: number = 0.1, eps: number = 1e-5)", _batch_norm,
+    "training: bool = False, momentum: real = 0.1, eps: real = 1e-5)", _batch_norm,
+    refuses="bool integer complex", alike="input weight bias running_mean running_var",
     doc="Standard scores of each channel, over the batch; training updates running statistics",
     examples="F.batch_norm(T, None, None, v, v, training=True); "
     "F.batch_norm(M, zeros(3), ones(3), v, v)")
 layer_norm = composite(
-    "layer_norm(input, normalized_shape: dims, weight = None, bias = None, eps: number = 1e-5)",
-    _layer_norm, doc="Standard scores over the last dimensions",
+    "layer_norm(input, normalized_shape: dims, weight = None, bias = None, eps: real = 1e-5)",
+    _layer_norm, refuses="bool integer complex", alike="input weight bias",
+    doc="Standard scores over the last dimensions",
     examples="F.layer_norm(M, (3,)); F.layer_norm(T, (3, 3), A, A)")
 group_norm = composite(
-    "group_norm(input, num_groups: int, weight = None, bias = None, eps: number = 1e-5)",
-    _group_norm, doc="Standard scores over groups of channels",
+    "group_norm(input, num_groups: int, weight = None, bias = None, eps: real = 1e-5)",
+    _group_norm, refuses="bool integer complex", alike="input weight bias",
+    doc="Standard scores over groups of channels",
     examples="F.group_norm(T, 3); F.group_norm(T, 1, v, v)")
 instance_norm = composite(
     "instance_norm(input, running_mean = None, running_var = None, weight = None, bias = None, "
-    "use_input_stats: bool = True, momentum: number = 0.1, eps: number = 1e-5)", _instance_norm,
+    "use_input_stats: bool = True, momentum: real = 0.1, eps: real = 1e-5)", _instance_norm,
+    alike="input weight bias", refuses="bool integer complex",
     doc="Standard scores of each channel of each sample", examples="F.instance_norm(T, weight=v)")
 rms_norm = composite(
-    "rms_norm(input, normalized_shape: dims, weight = None, eps: number = None)", _rms_norm,
+    "rms_norm(input, normalized_shape: dims, weight = None, eps: real = None)", _rms_norm,
+    refuses="bool integer",
     doc="Divided by the root of the mean square over the last dimensions",
     examples="F.rms_norm(M, (3,), v)")
 normalize = composite(
-    "normalize(input, p: number = 2.0, dim: int = 1, eps: number = 1e-12)", _normalize,
+    "normalize(input, p: real = 2.0, dim: int = 1, eps: real = 1e-12)", _normalize,
     doc="Divided by the norm along a dimension", kink="as the norm's; a norm below eps is eps",
     examples="F.normalize(M); F.normalize(v, p=3., dim=0)")
 # fmt: on

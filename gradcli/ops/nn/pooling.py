@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
+from gradcli.errors import ArgumentFault, ShapeFault
 from gradcli.ops.nn.windows import (
     adaptive_avg_pool,
     adaptive_max_pool,
@@ -16,7 +16,6 @@ from gradcli.ops.nn.windows import (
 from gradcli.ops.pointwise.elementwise import abs_, relu, sign
 from gradcli.ops.shape.layout import pad_constant
 from gradcli.ops.shape.shapes import mean, squeeze_dim, unsqueeze, view
-from gradcli.rule.dtypes import SCALAR_NAMES
 from gradcli.rule.meta import Shape, shown
 from gradcli.rule.rule import Composite, composite
 
@@ -73,11 +72,6 @@ def _each(name: str, field: str, value: Any, rank: int) -> Shape:
     return values * rank if len(values) == 1 else values
 
 
-def _check_ordered(a: Any, name: str) -> None:
-    if a.dtype.kind in "bc":
-        raise DtypeFault(f"\"{name}\" not implemented for '{SCALAR_NAMES[a.dtype.name]}'")
-
-
 def _check_windows(
     a: Any, kernel: Shape, stride: Shape, pad: Shape, dilation: Shape, ceil: bool
 ) -> None:
@@ -86,11 +80,12 @@ def _check_windows(
         if k <= 0:
             raise ArgumentFault("kernel size should be greater than zero")
         if s <= 0:
-            raise ArgumentFault("stride should not be zero")
+            raise ArgumentFault("stride should not be zero" if not s else
+                                f"stride should be greater than zero, but got {s}")  # fmt: skip
         if d <= 0:
             raise ArgumentFault(
                 "dilation should be greater than zero, but got "
-                f"dilationH: {dilation[-2]} dilationW: {dilation[-1]}"
+                + (f"dilationH: {dilation[-2]} dilationW: {dilation[-1]}" if rank > 1 else str(d))
             )
         if p < 0:
             raise ArgumentFault(f"pad must be non-negative, but got pad: {p}")
@@ -139,7 +134,6 @@ def _max_pool(rank: int) -> Composite:
         kernel = _each(name, "kernel_size", kernel_size, rank)
         step = _each(name, "stride", stride, rank) if stride else kernel
         pad, wide = _each(name, "padding", padding, rank), _each(name, "dilation", dilation, rank)
-        _check_ordered(a, name)
         _check_windows(a, kernel, step, pad, wide, ceil_mode)
         found = _on_two(rank, lambda x: max_pool(
             x, kernel_size=_in_two(rank, kernel, 1), stride=_in_two(rank, step, 1),
@@ -151,6 +145,7 @@ def _max_pool(rank: int) -> Composite:
         f"{name}(input, kernel_size: dims, stride: dims = None, padding: dims = 0, "
         "dilation: dims = 1, ceil_mode: bool = False, return_indices: bool = False)",
         expand,
+        refuses="bool integer complex" if rank == 1 else "bool complex",
         doc=f"Largest element of each window of {rank} dimensions",
         kink="a tie goes to the first",
         examples=_MAX_EXAMPLES[rank],
@@ -181,6 +176,7 @@ def _avg_pool(rank: int) -> Composite:
         f"{name}(input, kernel_size: dims, stride: dims = None, padding: dims = 0, "
         f"ceil_mode: bool = False, count_include_pad: bool = True{divisor})",
         expand,
+        refuses="bool complex",
         doc=f"Mean of each window of {rank} dimensions",
         examples=_AVG_EXAMPLES[rank],
     )
@@ -188,11 +184,18 @@ def _avg_pool(rank: int) -> Composite:
 
 def _asked(a: Any, output_size: Any, rank: int) -> Shape:
     """Return the sizes asked for; None keeps the input's."""
+    if output_size is None:
+        raise ArgumentFault(f"adaptive pooling: output_size must be {rank} integers, not None")
     wanted = (output_size,) * rank if isinstance(output_size, int) else tuple(output_size)
     if len(wanted) == 1:
         wanted *= rank
     if len(wanted) != rank:
         raise ArgumentFault(f"adaptive pooling: output_size must be {rank} integers")
+    if any(n is not None and n < 0 for n in wanted):
+        raise ArgumentFault(
+            "adaptive pooling: elements of output_size must be greater than or equal to 0, but "
+            f"got {shown(wanted)}"
+        )
     sizes = a.shape[len(a.shape) - rank :]
     return tuple(n if m is None else int(m) for n, m in zip(sizes, wanted, strict=True))
 
@@ -209,8 +212,9 @@ def _adaptive_avg(rank: int) -> Composite:
         return _on_two(rank, lambda x: run(x, wanted), a)
 
     return composite(
-        f"adaptive_avg_pool{rank}d(input, output_size: any)",
+        f"adaptive_avg_pool{rank}d(input, output_size: outputs)",
         expand,
+        refuses="bool integer complex",
         doc="Means of as many windows as asked for",
         examples=_ADAPTIVE_EXAMPLES[rank].format(f"adaptive_avg_pool{rank}d"),
     )
@@ -219,14 +223,14 @@ def _adaptive_avg(rank: int) -> Composite:
 def _adaptive_max(rank: int) -> Composite:
     def expand(a: Any, output_size: Any, return_indices: bool) -> Any:
         _check_rank(a, rank, f"adaptive_max_pool{rank}d")
-        _check_ordered(a, f"adaptive_max_pool{rank}d")
         wanted = _in_two(rank, _asked(a, output_size, rank), 1)
         found = _on_two(rank, lambda x: adaptive_max_pool(x, output_size=wanted), a)
         return found if return_indices else found[0]
 
     return composite(
-        f"adaptive_max_pool{rank}d(input, output_size: any, return_indices: bool = False)",
+        f"adaptive_max_pool{rank}d(input, output_size: outputs, return_indices: bool = False)",
         expand,
+        refuses="bool integer complex",
         doc="Largest elements of as many windows as asked for",
         kink="a tie goes to the first",
         examples=_ADAPTIVE_EXAMPLES[rank].format(f"adaptive_max_pool{rank}d"),
@@ -238,6 +242,8 @@ def _lp_pool(rank: int) -> Composite:
 
     def expand(a: Any, norm_type: float, kernel_size: Any, stride: Any, ceil_mode: bool) -> Any:
         kernel = _each(name, "kernel_size", kernel_size, rank)
+        if norm_type == 0:
+            raise ArgumentFault(f"{name}(): norm_type 0 divides by zero")
         if abs(norm_type) == float("inf"):
             up = norm_type > 0
             size = abs_(a) if up else -abs_(a)
@@ -247,9 +253,10 @@ def _lp_pool(rank: int) -> Composite:
         return ((sign(y) * relu(abs_(y))) * prod(kernel)) ** (1.0 / norm_type)
 
     return composite(
-        f"{name}(input, norm_type: number, kernel_size: dims, stride: dims = None, "
+        f"{name}(input, norm_type: real, kernel_size: dims, stride: dims = None, "
         "ceil_mode: bool = False)",
         expand,
+        refuses="complex",
         doc="Norm of each window",
         kink="undefined where a window's sum of powers is 0",
         examples=_LP_EXAMPLES[rank],
@@ -309,9 +316,10 @@ adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = map(_adaptive_ma
 lp_pool1d, lp_pool2d, lp_pool3d = map(_lp_pool, (1, 2, 3))
 
 local_response_norm = composite(
-    "local_response_norm(input, size: int, alpha: number = 1e-4, beta: number = 0.75, "
+    "local_response_norm(input, size: int, alpha: number = 1e-4, beta: real = 0.75, "
     "k: number = 1.0)",
     _local_response,
+    refuses="bool complex",
     doc="Divided by a power of the mean square over neighbouring channels",
     examples="F.local_response_norm(T, 2, alpha=0.5)",
 )

@@ -298,13 +298,18 @@ def _in_pair(value: Any) -> Shape:
 
 
 def _check_blocks(kernel: Shape, wide: Shape, pad: Shape, step: Shape) -> None:
-    """Refuse settings of unfold and fold that make no blocks."""
-    given = (("kernel_size", kernel, 1), ("dilation", wide, 1), ("padding", pad, 0),
-             ("stride", step, 1))  # fmt: skip
-    for name, values, least in given:
-        if min(values) < least:
-            wanted = "greater than zero" if least else "non-negative"
-            raise ArgumentFault(f"{name} should be {wanted}, but got {_pair(values)}")
+    """Refuse settings of unfold and fold that no block has, in PyTorch's words."""
+    checks = (("kernel size", "kernel", kernel), ("dilation", "dilation", wide))
+    for what, name, (height, width) in (*checks, ("stride", "stride", step)):
+        if min(height, width) <= 0:
+            raise ArgumentFault(
+                f"{what} should be greater than zero, but got {name}_height: {height} "
+                f"{name}_width: {width}"
+            )
+    if min(pad) < 0:
+        raise ArgumentFault(
+            f"padding should be non-negative, but got pad_height: {pad[0]} pad_width: {pad[1]}"
+        )
 
 
 def _unfold(a: Any, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> Any:
@@ -359,18 +364,20 @@ def _fold(
 
 # fmt: off
 interpolate = composite(
-    "interpolate(input, size: any = None, scale_factor: any = None, mode: str = 'nearest', "
-    "align_corners: bool = None, recompute_scale_factor: bool = None, antialias: bool = False)",
-    _interpolate, aliases="upsample", doc="An image in another size, from elements nearby",
+    "interpolate(input, size: axes = None, scale_factor: number|numbers = None, "
+    "mode: str = 'nearest', align_corners: bool = None, "
+    "recompute_scale_factor: bool = None, antialias: bool = False)",
+    _interpolate, aliases="upsample",
+    refuses="bool integer complex", doc="An image in another size, from elements nearby",
     examples="F.interpolate(T, size=5); F.interpolate(T, scale_factor=1.5, mode='linear'); "
     "F.interpolate(reshape(T, (1, 2, 3, 3)), size=(2, 4), mode='bilinear', align_corners=True); "
     "F.interpolate(reshape(T, (1, 2, 3, 3)), size=5, mode='bicubic')")
 unfold = composite(
     "nn.functional.unfold(input, kernel_size: dims, dilation: dims = 1, padding: dims = 0, "
-    "stride: dims = 1)", _unfold, doc="Each window of an image as a column",
+    "stride: dims = 1)", _unfold, refuses="integer", doc="Each window of an image as a column",
     examples="F.unfold(T, kernel_size=2)")
 fold = composite(
     "fold(input, output_size: dims, kernel_size: dims, dilation: dims = 1, padding: dims = 0, "
-    "stride: dims = 1)", _fold, doc="Columns added up as windows of an image",
+    "stride: dims = 1)", _fold, refuses="integer", doc="Columns added up as windows of an image",
     examples="F.fold(reshape(T, (2, 3, 3))[:, :2], (4, 1), (2, 1))")
 # fmt: on

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import pi, sqrt
+from math import inf, pi, sqrt
 from typing import Any
 
 import numpy as np
@@ -128,6 +128,18 @@ def _hardtanh(a: Any, min_val: float, max_val: float) -> Any:
     return np.clip(a, min_val, max_val)
 
 
+def _softshrink(a: Any, lambd: float) -> Any:
+    if not lambd >= 0:
+        raise ArgumentFault(f"lambda must be greater or equal to 0, but found to be {lambd:g}.")
+    return np.where(a > lambd, a - lambd, np.where(a < -lambd, a + lambd, a * 0))
+
+
+def _celu(a: Any, alpha: float) -> Any:
+    if alpha == 0:
+        raise ArgumentFault("ZeroDivisionError: alpha cannot be 0 for CELU")
+    return _elu(a, alpha, 1.0, 1 / alpha)
+
+
 # ---- gradients that are one node -----------------------------------------------------------
 # fmt: off
 
@@ -170,17 +182,17 @@ glu_backward = pullback("_glu_backward(grad, input, dim: int)", "GluBackwardBack
 # ---- the rows ------------------------------------------------------------------------------
 
 # rectifiers
-threshold = elementwise("threshold(input, threshold: number, value: number)", "ThresholdBackward0",
+threshold = elementwise("threshold(input, threshold: real, value: number)", "ThresholdBackward0",
     lambda a, threshold, value: np.where(a <= threshold, value, a),
     lambda g, y, a, threshold, value: threshold_backward(g, a, threshold=threshold),
     in_place="ThresholdBackward1",
-    doc="a above the threshold, else a value", kink="0 at the threshold",
+    refuses="bool complex", doc="a above the threshold, else a value", kink="0 at the threshold",
     examples="F.threshold(v, 0.1, 0.5)")
 leaky_relu = inexact("leaky_relu(input, negative_slope: number = 0.01)", "LeakyReluBackward0",
     lambda a, negative_slope: np.where(a > 0, a, a * negative_slope),
     lambda g, y, a, negative_slope: leaky_relu_backward(g, a, negative_slope=negative_slope),
     in_place="LeakyReluBackward1",
-    doc="a, or a·slope below 0", kink="the slope at 0")
+    refuses="complex", doc="a, or a·slope below 0", kink="the slope at 0")
 prelu_kernel = inexact("_prelu_kernel(input, weight)", "PreluKernelBackward0",
     lambda a, w: np.where(a > 0, a, a * w),
     lambda g, y, a, w: prelu_backward(g, a, w),
@@ -195,53 +207,61 @@ rrelu_noise = inexact("_rrelu.noise(input, noise)", "RreluWithNoiseBackward0",
     lambda g, y, a, noise: rrelu_backward(g, a, noise), None, doc="a, or a·noise below 0",
     examples="F.rrelu(v, training=True)")
 elu = inexact(
-    "elu(input, alpha: number = 1.0, scale: number = 1.0, input_scale: number = 1.0)",
+    "elu(input, alpha: number = 1.0, scale: real = 1.0, input_scale: number = 1.0)",
     "EluBackward0", _elu, lambda g, y, a, **scales: elu_backward(g, a, **scales),
-    in_place="EluBackward1", doc="a, or α·(exp(a) - 1) below 0", kink="α at 0")
+    in_place="EluBackward1",
+    refuses="complex", doc="a, or α·(exp(a) - 1) below 0", kink="α at 0")
 celu = inexact("celu(input, alpha: number = 1.0)", "CeluBackward0",
-    lambda a, alpha: _elu(a, alpha, 1.0, 1 / alpha),
+    _celu,
     lambda g, y, a, alpha: elu_backward(g, a, alpha=alpha, scale=1.0, input_scale=1 / alpha),
-    in_place="CeluBackward1", doc="a, or α·(exp(a/α) - 1) below 0")
+    in_place="CeluBackward1",
+    refuses="complex", doc="a, or α·(exp(a/α) - 1) below 0")
 
 # pieces of lines
-hardtanh = elementwise("hardtanh(input, min_val: number = -1.0, max_val: number = 1.0)",
+hardtanh = elementwise("hardtanh(input, min_val: real = -1.0, max_val: real = 1.0)",
     "HardtanhBackward0",
     _hardtanh,
     lambda g, y, a, **ends: hardtanh_backward(g, a, **ends),
+    refuses="bool complex",
     doc="a kept between two numbers", aliases="hard_tanh", kink="0 at either end")
 hardsigmoid = inexact("hardsigmoid(input)", "HardsigmoidBackward0",
     lambda a: np.clip(a + 3, 0, 6) / 6,
     lambda g, y, a: hardsigmoid_backward(g, a),
+    refuses="complex",
     doc="a/6 + 1/2 kept between 0 and 1", aliases="hard_sigmoid", kink="0 at -3 and 3")
 hardswish = inexact("hardswish(input)", "HardswishBackward0",
     lambda a: a * np.clip(a + 3, 0, 6) / 6,
     lambda g, y, a: hardswish_backward(g, a),
+    refuses="complex",
     doc="a·hardsigmoid(a)", aliases="hard_swish hard_silu", kink="0 at -3, 1 at 3")
-hardshrink = inexact("hardshrink(input, lambd: number = 0.5)", "HardshrinkBackward0",
+hardshrink = inexact("hardshrink(input, lambd: real = 0.5)", "HardshrinkBackward0",
     lambda a, lambd: np.where(np.abs(a) <= lambd, 0, a),
     lambda g, y, a, lambd: hardshrink_backward(g, a, lambd=lambd),
+    refuses="complex",
     doc="a, 0 within λ of 0", kink="0 at either end", examples="F.hardshrink(v, 0.2)")
-softshrink = inexact("softshrink(input, lambd: number = 0.5)", "SoftshrinkBackward0",
-    lambda a, lambd: np.where(a > lambd, a - lambd, np.where(a < -lambd, a + lambd, a * 0)),
+softshrink = inexact("softshrink(input, lambd: real = 0.5)", "SoftshrinkBackward0",
+    _softshrink,
     lambda g, y, a, lambd: softshrink_backward(g, a, lambd=lambd),
+    refuses="complex",
     doc="a moved towards 0 by λ", kink="0 at either end", examples="F.softshrink(v, 0.2)")
 
 # smooth ones
 softplus = inexact(
-    "softplus(input, beta: number = 1.0, threshold: number = 20.0)", "SoftplusBackward0", _softplus,
+    "softplus(input, beta: real = 1.0, threshold: real = 20.0)", "SoftplusBackward0", _softplus,
     lambda g, y, a, beta, threshold: softplus_backward(g, a, beta=beta, threshold=threshold),
-    doc="log(1 + exp(β·a)) / β", kink="linear above the threshold")
+    refuses="complex", doc="log(1 + exp(β·a)) / β", kink="linear above the threshold")
 gelu = inexact("gelu(input, approximate: str = 'none')", "GeluBackward0", _gelu,
     lambda g, y, a, approximate: gelu_backward(g, a, approximate=approximate),
-    doc="a times the normal distribution function of a",
+    refuses="complex", doc="a times the normal distribution function of a",
     examples="F.gelu(v); F.gelu(v, approximate='tanh')")
 silu = inexact("silu(input)", "SiluBackward0", lambda a: a * sigmoid.forward(a), _silu_rule,
     doc="a·sigmoid(a)", aliases="swish")
 mish = inexact("mish(input)", "MishBackward0",
-    lambda a: a * np.tanh(_softplus(a, 1.0, 20.0)), _mish_rule, doc="a·tanh(softplus(a))")
+    lambda a: a * np.tanh(_softplus(a, 1.0, 20.0)), _mish_rule,
+    refuses="complex", doc="a·tanh(softplus(a))")
 glu = primitive(Derivative, "glu(input, dim: dim = -1)", "GluBackward0", _glu, _glu_meta,
     lambda g, y, a, dim: glu_backward(g, a, dim=dim), tangent=_glu_tangent,
-    doc="First half times the sigmoid of the second",
+    refuses="complex", doc="First half times the sigmoid of the second",
     examples="F.glu(T.reshape(3, 6)); F.glu(T, 0)")
 
 # fmt: on
@@ -269,6 +289,9 @@ def _random(generator: Any, name: str) -> Any:
 
 
 def _rrelu(a: Any, lower: float, upper: float, training: bool, generator: Any) -> Any:
+    for name, bound in (("lower", lower), ("upper", upper)):
+        if not abs(bound) < inf:
+            raise ArgumentFault(f"rrelu: {name} bound must be finite, got {bound:g}")
     if lower > upper:
         raise ArgumentFault("Lower bound should be less than or equal to the upper bound")
     if not training:
@@ -288,21 +311,28 @@ def _dropout(a: Any, p: float, training: bool, generator: Any) -> Any:
 
 # fmt: off
 relu6 = composite("relu6(input)", lambda a: hardtanh(a, min_val=0.0, max_val=6.0),
+    refuses="bool complex",
     doc="a kept between 0 and 6", kink="0 at 0 and 6", examples="F.relu6(v)")
 selu = composite("selu(input)", lambda a: elu(a, alpha=SELU_ALPHA, scale=SELU_SCALE),
+    refuses="complex",
     doc="λ·a, or λ·α·(exp(a) - 1) below 0", kink="λ·α at 0", examples="F.selu(v)")
-softsign = composite("softsign(input)", lambda a: a / (abs_(a) + 1), doc="a / (1 + |a|)",
+softsign = composite("softsign(input)", lambda a: a / (abs_(a) + 1),
+    refuses="bool", doc="a / (1 + |a|)",
     aliases="soft_sign", examples="F.softsign(v)")
-tanhshrink = composite("tanhshrink(input)", lambda a: a - tanh(a), doc="a - tanh(a)",
+tanhshrink = composite("tanhshrink(input)", lambda a: a - tanh(a),
+    refuses="bool", doc="a - tanh(a)",
     examples="F.tanhshrink(v)")
-prelu = composite("prelu(input, weight)", _prelu, doc="a, or a·w below 0, a weight per channel",
+prelu = composite("prelu(input, weight)", _prelu,
+    refuses="input weight: complex", alike="input weight",
+    doc="a, or a·w below 0, a weight per channel",
     kink="w at 0", examples="F.prelu(M, v)")
 rrelu = composite(
-    "rrelu(input, lower: number = 0.125, upper: number = 0.3333333333333333, "
+    "rrelu(input, lower: real = 0.125, upper: real = 0.3333333333333333, "
     "training: bool = False, generator: any = None)", _rrelu,
+    refuses="complex",
     doc="a, or a·slope below 0, the slope random in training", examples="F.rrelu(v)")
 dropout = composite(
-    "dropout(input, p: number = 0.5, training: bool = True, generator: any = None)", _dropout,
+    "dropout(input, p: real = 0.5, training: bool = True, generator: any = None)", _dropout,
     doc="Each element 0 with probability p, the others divided by 1 - p",
     examples="F.dropout(v, 0.5, training=False)")
 # fmt: on

@@ -58,8 +58,8 @@ def _nan_to_num(a: Any, nan: Any, posinf: Any, neginf: Any) -> Any:
 
 def _isclose(a: Any, b: Any, rtol: float, atol: float, equal_nan: bool) -> Any:
     for name, value in (("rtol", rtol), ("atol", atol)):
-        if value < 0:
-            raise ArgumentFault(f"{name} must be greater than or equal to zero, but got {value}")
+        if not value >= 0:
+            raise ArgumentFault(f"{name} must be greater than or equal to zero, but got {value:g}")
     return np.isclose(a, b, rtol, atol, equal_nan)
 
 
@@ -119,10 +119,11 @@ lerp_tensor = inexact("lerp.Tensor(input, end, weight)", "LerpBackward1", _lerp,
     lambda g, y, a, b, weight: g * (b - a), doc="a + weight·(b - a)")
 addcmul = elementwise(
     "addcmul(input, tensor1, tensor2, value: number = 1)", "AddcmulBackward0",
-    lambda a, b, c, value: a + factor(value, a.dtype) * b * c,
+    lambda a, b, c, value: a + factor(value, np.result_type(a, b, c)) * b * c,
     lambda g, y, a, b, c, value: g,
     lambda g, y, a, b, c, value: g * (c * value),
-    lambda g, y, a, b, c, value: g * (b * value), doc="a + value·b·c")
+    lambda g, y, a, b, c, value: g * (b * value),
+    doc="a + value·b·c")
 addcdiv = inexact(
     "addcdiv(input, tensor1, tensor2, value: number = 1)", "AddcdivBackward0",
     lambda a, b, c, value: a + value * (b / c),
@@ -137,13 +138,16 @@ rad2deg = floating("rad2deg(input)", "Rad2DegBackward0", np.rad2deg,
 
 # rounding and remainders
 ceil = elementwise("ceil(input)", "CeilBackward0", np.ceil,
-    lambda g, y, a: zeros_like(g), doc="Smallest integer above", kink="0 everywhere")
+    lambda g, y, a: zeros_like(g),
+    refuses="bool", doc="Smallest integer above", kink="0 everywhere")
 trunc = elementwise("trunc(input)", "TruncBackward0", np.trunc,
-    lambda g, y, a: zeros_like(g), doc="Integer towards 0", aliases="fix", kink="0 everywhere")
+    lambda g, y, a: zeros_like(g),
+    refuses="bool", doc="Integer towards 0", aliases="fix", kink="0 everywhere")
 round_ = elementwise("round(input, decimals: int = None)",
     lambda a, decimals: "RoundBackward0" if decimals is None else "RoundBackward1",
     _round,
-    lambda g, y, a, decimals: zeros_like(g), doc="Nearest integer, ties to even",
+    lambda g, y, a, decimals: zeros_like(g),
+    refuses="bool complex", doc="Nearest integer, ties to even",
     kink="0 everywhere", examples="v.round(); v.round(decimals=-1)")
 frac = inexact("frac(input)", "FracBackward0", lambda a: a - np.trunc(a),
     lambda g, y, a: g, doc="Part after the point", kink="1 everywhere")
@@ -161,10 +165,12 @@ lcm = elementwise("lcm(input, other)", "", np.lcm, doc="Least common multiple")
 fmax = elementwise("fmax(input, other)", "FmaxBackward0", np.fmax,
     lambda g, y, a, b: masked_fill_number(g, _second_wins(a, b, ge), value=0),
     lambda g, y, a, b: masked_fill_number(g, _first_wins(a, b, ge), value=0),
+    refuses="input other: complex",
     doc="The larger of two, a number before nan", kink="a tie goes to the first")
 fmin = elementwise("fmin(input, other)", "FminBackward0", np.fmin,
     lambda g, y, a, b: masked_fill_number(g, _second_wins(a, b, le), value=0),
     lambda g, y, a, b: masked_fill_number(g, _first_wins(a, b, le), value=0),
+    refuses="input other: complex",
     doc="The smaller of two, a number before nan", kink="a tie goes to the first")
 copysign = floating("copysign(input, other)",
     lambda a, b: "CopysignBackward1" if number(b) else "CopysignBackward0", np.copysign,
@@ -173,7 +179,7 @@ copysign = floating("copysign(input, other)",
 heaviside = elementwise("heaviside(input, values)", "NotImplemented",
     lambda a, b: np.where(a == 0, b, a > 0),
     Undefined("heaviside"), Undefined("heaviside"), wraps=False,
-    doc="0 below 0, 1 above, the second at 0")
+    alike="input values", doc="0 below 0, 1 above, the second at 0")
 nextafter = inexact("nextafter(input, other)", "NextafterBackward0", np.nextafter,
     lambda g, y, a, b: where(ne(a, b), g, 0.0),
     lambda g, y, a, b: zeros_like(g), doc="Next number towards b", kink="0 at b")
@@ -186,8 +192,8 @@ nan_to_num = primitive(Elementwise,
 
 # no gradient
 isclose = elementwise(
-    "isclose(input, other, rtol: number = 1e-05, atol: number = 1e-08, equal_nan: bool = False)",
-    "", _isclose, result="bool", doc="Where |a - b| ≤ atol + rtol·|b|")
+    "isclose(input, other, rtol: real = 1e-05, atol: real = 1e-08, equal_nan: bool = False)",
+    "", _isclose, result="bool", alike="input other", doc="Where |a - b| ≤ atol + rtol·|b|")
 isinf = elementwise("isinf(input)", "", np.isinf, result="bool",
     doc="Where it is infinite")
 isposinf = elementwise("isposinf(input)", "", np.isposinf, result="bool", doc="Where it is inf")
@@ -201,14 +207,15 @@ bitwise_right_shift = elementwise("bitwise_right_shift(input, other)", "", np.ri
 
 # composites
 square = composite("square(input)", lambda a: a ** 2, doc="a²", examples="v.square()")
-positive = composite("positive(input)", lambda a: a, doc="The tensor itself",
+positive = composite("positive(input)", lambda a: a, refuses="bool", doc="The tensor itself",
     examples="positive(v); +v")
 float_power = composite("float_power(input, exponent)", _power_of_float,
     doc="a to the power of b, in double precision", examples="float_power(v, 2)")
 fmod = composite("fmod(input, other)",
     lambda a, b: fmod_number(a, other=b) if number(b) else fmod_tensor(a, b),
     doc="Remainder with the dividend's sign", examples="fmod(v, 0.3)")
-lerp = composite("lerp(input, end, weight: any)",
+lerp = composite("lerp(input, end, weight: operand)",
     lambda a, end, w: lerp_number(a, end, weight=w) if number(w) else lerp_tensor(a, end, w),
+    refuses="input end: bool integer", alike="input end",
     doc="a + weight·(b - a)", examples="lerp(v, v*v, 0.3); lerp(v, v*v, v+1)")
 # fmt: on

@@ -104,12 +104,12 @@ view_as_complex = primitive(Multilinear, "view_as_complex(input)", "ViewAsComple
 complex_ = primitive(Elementwise, "complex(real, imag)", "ComplexBackward0",
     _joined, _complex_meta,
     lambda g, y, a, b: g,
-    lambda g, y, a, b: g * 1j, promotes=True, saves="real imag", doc="a + i·b")
+    lambda g, y, a, b: g * 1j, promotes=True, saves="real imag", alike="real imag", doc="a + i·b")
 polar = primitive(Elementwise, "polar(abs, angle)", "PolarBackward0",
     lambda a, b: _joined(a * np.cos(b), a * np.sin(b)), _complex_meta,
     lambda g, y, a, b: g * polar(ones_like(a), b),
     lambda g, y, a, b: g * (y * 1j), promotes=True, saves="result",
-    doc="a·exp(i·b)", domain=(POSITIVE, REAL))
+    alike="abs angle", doc="a·exp(i·b)", domain=(POSITIVE, REAL))
 angle = elementwise("angle(input)", "AngleBackward0", _angle, _angle_rule, result="real float",
     saves="input",
     doc="Angle of a complex number; 0 or π of a real one", kink="0 at 0 and of real numbers",

@@ -136,14 +136,16 @@ add = elementwise("add(input, other, alpha: number = 1)", "AddBackward0",
 sub = elementwise("sub(input, other, alpha: number = 1)", "SubBackward0",
     lambda a, b, alpha: np.subtract(a, b if alpha == 1 else alpha * b),
     lambda g, y, a, b, alpha: g,
-    lambda g, y, a, b, alpha: -g if alpha == 1 else g * -alpha, doc="a - b", aliases="subtract")
+    lambda g, y, a, b, alpha: -g if alpha == 1 else g * -alpha,
+    result="difference", doc="a - b", aliases="subtract")
 rsub_number = elementwise("rsub.Scalar(input, other: scalar, alpha: number = 1)", "RsubBackward1",
     lambda a, other, alpha: other - alpha * a,
-    lambda g, y, a, other, alpha: -g if alpha == 1 else g * -alpha, doc="b - a")
+    lambda g, y, a, other, alpha: -g if alpha == 1 else g * -alpha,
+    result="difference", doc="b - a")
 rsub_tensor = elementwise("rsub.Tensor(input, other, alpha: number = 1)", "RsubBackward0",
     lambda a, b, alpha: b - alpha * a,
     lambda g, y, a, b, alpha: -g if alpha == 1 else g * -alpha,
-    lambda g, y, a, b, alpha: g, doc="b - a")
+    lambda g, y, a, b, alpha: g, result="difference", doc="b - a")
 mul = elementwise("mul(input, other)", "MulBackward0", np.multiply,
     lambda g, y, a, b: g * b,
     lambda g, y, a, b: g * a, doc="a · b", aliases="multiply")
@@ -228,24 +230,28 @@ atan2 = floating("atan2(input, other)", "Atan2Backward0", np.arctan2,
 
 # pieces: kinks and ties
 abs_ = elementwise("abs(input)", "AbsBackward0", np.abs,
-    lambda g, y, a: g * sgn(a), result="real", doc="Absolute value", aliases="absolute fabs",
+    lambda g, y, a: g * sgn(a), result="real",
+    refuses="bool", doc="Absolute value", aliases="absolute fabs",
     kink="0 at 0")
 sgn = primitive(Derivative, "sgn(input)", "SgnBackward0", _sign, _like,
     _sgn_rule, tangent=lambda ts, y, a: _sgn_rule(ts[0], y, a), promotes=True,
     doc="Sign; a / |a| of a complex number", kink="0 of a real number and at 0")
 sign = elementwise("sign(input)", "SignBackward0", _sign,
-    lambda g, y, a: zeros_like(g), doc="Sign", kink="0 everywhere")
+    lambda g, y, a: zeros_like(g), refuses="complex", doc="Sign", kink="0 everywhere")
 floor = elementwise("floor(input)", "FloorBackward0", np.floor,
-    lambda g, y, a: zeros_like(g), doc="Largest integer below", kink="0 everywhere")
+    lambda g, y, a: zeros_like(g), refuses="bool", doc="Largest integer below", kink="0 everywhere")
 relu = elementwise("relu(input)", "ReluBackward0", lambda a: np.maximum(a, 0),
-    lambda g, y, a: threshold_backward(g, y, threshold=0), doc="max(a, 0)", kink="0 at 0")
+    lambda g, y, a: threshold_backward(g, y, threshold=0),
+    refuses="bool complex", doc="max(a, 0)", kink="0 at 0")
 maximum = elementwise("maximum(input, other)", "MaximumBackward0", np.maximum,
     lambda g, y, a, b: _unless(lt(a, b), g, a, b),
-    lambda g, y, a, b: _unless(gt(a, b), g, a, b), doc="The larger of two",
+    lambda g, y, a, b: _unless(gt(a, b), g, a, b),
+    refuses="input other: complex", doc="The larger of two",
     kink="a tie is halved")
 minimum = elementwise("minimum(input, other)", "MinimumBackward0", np.minimum,
     lambda g, y, a, b: _unless(gt(a, b), g, a, b),
-    lambda g, y, a, b: _unless(lt(a, b), g, a, b), doc="The smaller of two",
+    lambda g, y, a, b: _unless(lt(a, b), g, a, b),
+    refuses="input other: complex", doc="The smaller of two",
     kink="a tie is halved")
 clamp_number = elementwise(
     "clamp.Scalar(input, min: scalar = None, max: scalar = None)", "ClampBackward1",
@@ -299,7 +305,7 @@ sigmoid = floating("sigmoid(input)", "SigmoidBackward0", _sigmoid,
     lambda g, y, a: sigmoid_backward(g, y), doc="1 / (1 + exp(-a))", aliases="expit")
 logsigmoid = inexact("logsigmoid(input)", "LogSigmoidBackward0",
     lambda a: np.minimum(a, 0) - np.log1p(np.exp(-np.abs(a))),
-    lambda g, y, a: log_sigmoid_backward(g, a), doc="log of the sigmoid")
+    lambda g, y, a: log_sigmoid_backward(g, a), refuses="complex", doc="log of the sigmoid")
 
 # gradients that are one node
 tanh_backward = pullback("_tanh_backward(grad, output)", "TanhBackwardBackward0",
@@ -337,13 +343,13 @@ eq = elementwise("eq(input, other)", "", np.equal, result="bool",
 ne = elementwise("ne(input, other)", "", np.not_equal, result="bool",
     doc="a != b", aliases="not_equal")
 lt = elementwise("lt(input, other)", "", np.less, result="bool",
-    doc="a < b", aliases="less")
+    refuses="input other: complex", doc="a < b", aliases="less")
 le = elementwise("le(input, other)", "", np.less_equal, result="bool",
-    doc="a <= b", aliases="less_equal")
+    refuses="input other: complex", doc="a <= b", aliases="less_equal")
 gt = elementwise("gt(input, other)", "", np.greater, result="bool",
-    doc="a > b", aliases="greater")
+    refuses="input other: complex", doc="a > b", aliases="greater")
 ge = elementwise("ge(input, other)", "", np.greater_equal, result="bool",
-    doc="a >= b", aliases="greater_equal")
+    refuses="input other: complex", doc="a >= b", aliases="greater_equal")
 logical_and = elementwise("logical_and(input, other)", "", np.logical_and, result="bool",
     doc="Both")
 logical_or = elementwise("logical_or(input, other)", "", np.logical_or, result="bool",
@@ -415,9 +421,6 @@ def _remainder(a: Any, b: Any) -> Any:
 def _clamp_any(a: Any, low: Any, high: Any) -> Any:
     if low is None and high is None:
         raise ArgumentFault("torch.clamp: At least one of 'min' or 'max' must not be None")
-    for bound in (low, high):
-        if isinstance(bound, tuple | list):
-            raise ArgumentFault("clamp() takes numbers or tensors for its bounds, not a list")
     if all(x is None or number(x) for x in (low, high)):
         return clamp_number(a, min=low, max=high)
     return clamp_tensor(a, low, high)
@@ -436,12 +439,13 @@ rsub = composite("rsub(input, other, alpha: number = 1)",
     lambda a, b, alpha:
         rsub_number(a, other=b, alpha=alpha) if number(b) else rsub_tensor(a, b, alpha=alpha),
     doc="b - a", examples="2 - v")
-clamp = composite("clamp(input, min: any = None, max: any = None)", _clamp_any,
+clamp = composite("clamp(input, min: operand = None, max: operand = None)", _clamp_any,
+    refuses="complex",
     doc="a kept between two bounds", aliases="clip", examples="clamp(v, min=0); clamp(v, -v, v)")
-clamp_min = composite("clamp_min(input, min: any)",
+clamp_min = composite("clamp_min(input, min: operand)",
     lambda a, low: clamp_min_number(a, min=low) if number(low) else clamp_min_tensor(a, low),
-    doc="max(a, bound)", examples="clamp_min(v, 0.1)")
-clamp_max = composite("clamp_max(input, max: any)",
+    refuses="complex", doc="max(a, bound)", examples="clamp_min(v, 0.1)")
+clamp_max = composite("clamp_max(input, max: operand)",
     lambda a, high: clamp_max_number(a, max=high) if number(high) else clamp_max_tensor(a, high),
-    doc="min(a, bound)", examples="clamp_max(v, 0.1)")
+    refuses="complex", doc="min(a, bound)", examples="clamp_max(v, 0.1)")
 # fmt: on

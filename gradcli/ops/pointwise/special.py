@@ -124,15 +124,22 @@ def _spherical_rule(g: Any, y: Any, a: Any, n: int) -> Any:
 
 # ---- the rows ------------------------------------------------------------------------------
 
+
+def _polygamma_of(n: int, a: Any) -> Any:
+    if n < 0:
+        raise ArgumentFault("polygamma(n, x) does not support negative n.")
+    return polygamma_(a, n=n)
+
+
 # fmt: off
 
 # error functions and the normal distribution
 erf = floating("erf(input)", "ErfBackward0", _scipy("erf"),
-    lambda g, y, a: g * (2 / ROOT_PI * exp(-(a ** 2))), doc="Error function")
+    lambda g, y, a: g * (2 / ROOT_PI * exp(-(a ** 2))), refuses="complex", doc="Error function")
 erfc = floating("erfc(input)", "ErfcBackward0", _scipy("erfc"),
-    lambda g, y, a: g * (-2 / ROOT_PI * exp(-(a ** 2))), doc="1 - erf(a)")
+    lambda g, y, a: g * (-2 / ROOT_PI * exp(-(a ** 2))), refuses="complex", doc="1 - erf(a)")
 erfcx = floating("erfcx(input)", "SpecialErfcxBackward0", _scipy("erfcx"),
-    lambda g, y, a: g * (2 * a * y - 2 / ROOT_PI), doc="exp(a²)·erfc(a)")
+    lambda g, y, a: g * (2 * a * y - 2 / ROOT_PI), refuses="complex", doc="exp(a²)·erfc(a)")
 erfinv = floating("erfinv(input)", "ErfinvBackward0", _scipy("erfinv"),
     lambda g, y, a: g * (ROOT_PI / 2 * exp(y ** 2)), saves="input",
     doc="Inverse of erf", domain=(UNIT,),
@@ -142,19 +149,21 @@ ndtri = floating("ndtri(input)", "SpecialNdtriBackward0", _scipy("ndtri"),
     domain=(PROBABILITY,), kink="infinite at 0 and 1")
 log_ndtr = floating("log_ndtr(input)", "SpecialLogNdtrBackward0", _scipy("log_ndtr"),
     lambda g, y, a: g * (exp(-(y + a ** 2 / 2)) / ROOT_2PI),
-    doc="log of the normal distribution function")
+    refuses="complex", doc="log of the normal distribution function")
 
 # gamma functions
 lgamma = floating("lgamma(input)", "LgammaBackward0", _lgamma,
     lambda g, y, a: g * digamma(a), doc="log of |Γ(a)|", aliases="gammaln", domain=(POSITIVE,))
 digamma = floating("digamma(input)", "DigammaBackward0", _scipy("psi"),
-    lambda g, y, a: g * polygamma_(a, n=1), doc="Derivative of log Γ(a)", aliases="psi",
+    lambda g, y, a: g * polygamma_(a, n=1),
+    refuses="complex", doc="Derivative of log Γ(a)", aliases="psi",
     domain=(POSITIVE,))
 polygamma_ = floating("_polygamma(input, n: int)", "PolygammaBackward0", _polygamma,
     lambda g, y, a, n: g * polygamma_(a, n=n + 1), doc="n-th derivative of digamma",
     domain=(POSITIVE,))
 multigammaln = floating("multigammaln(input, p: int)", "MvlgammaBackward0", _multigammaln,
     lambda g, y, a, p: g * sum(digamma(a - k / 2) for k in range(p)),
+    refuses="bool",
     doc="log of the multivariate Γ function", aliases="mvlgamma", domain=((1.0, float("inf")),),
     examples="multigammaln(v*v + 1, 2)")
 gammainc = inexact("gammainc(input, other)", "IgammaBackward0", _scipy("gammainc"),
@@ -196,21 +205,23 @@ sinc = floating("sinc(input)", "SincBackward0", np.sinc,
     lambda g, y, a: g * (-pi * spherical_bessel(a * pi, n=1)), doc="sin(πa) / (πa), 1 at 0")
 
 # logarithms with care at 0
-logit = floating("logit(input, eps: number = None)", "LogitBackward0", _logit, _logit_rule,
-    doc="log(a / (1 - a)), a kept eps from 0 and 1", domain=(PROBABILITY,),
+logit = floating("logit(input, eps: real = None)", "LogitBackward0", _logit, _logit_rule,
+    refuses="complex", doc="log(a / (1 - a)), a kept eps from 0 and 1", domain=(PROBABILITY,),
     kink="0 beyond eps, infinite at 0 and 1", examples="logit(v); logit(v, 0.3)")
 xlogy = floating("xlogy(input, other)",
     lambda a, b: f"XlogyBackward{1 if number(a) else 2 if number(b) else 0}", _scipy("xlogy"),
     lambda g, y, a, b: masked_fill_number(
         xlogy(g, b), logical_and(eq(a, 0), le(b, 0)), value=0),
-    lambda g, y, a, b: g * a / b, wraps=False, doc="a·log(b), 0 where a is 0",
+    lambda g, y, a, b: g * a / b, wraps=False,
+    refuses="input other: complex", doc="a·log(b), 0 where a is 0",
     domain=(POSITIVE, POSITIVE), kink="0 in a at (0, 0)")
 xlog1py = floating("xlog1py(input, other)",
     lambda a, b: f"SpecialXlog1PyBackward{1 if number(a) else 2 if number(b) else 0}",
     _scipy("xlog1py"),
     lambda g, y, a, b: masked_fill_number(
         xlog1py(g, b), logical_and(eq(a, 0), le(b, -1)), value=0),
-    lambda g, y, a, b: g * a / (b + 1), wraps=False, doc="a·log(1 + b), 0 where a is 0",
+    lambda g, y, a, b: g * a / (b + 1), wraps=False,
+    refuses="input other: complex", doc="a·log(1 + b), 0 where a is 0",
     domain=(POSITIVE, POSITIVE), kink="0 in a at (0, -1)")
 entr = floating("entr(input)", "SpecialEntrBackward0", _scipy("entr"),
     lambda g, y, a: g * (-(1 + log_(a))), doc="-a·log(a)", domain=(POSITIVE,),
@@ -236,15 +247,17 @@ scaled_modified_bessel_k0 = floating("scaled_modified_bessel_k0(input)", "", _sc
 scaled_modified_bessel_k1 = floating("scaled_modified_bessel_k1(input)", "", _scipy("k1e"),
     domain=(POSITIVE,), doc="exp(a)·modified_bessel_k1(a)")
 spherical_bessel_j0 = floating("spherical_bessel_j0(input)", "",
-    lambda a: _spherical_bessel(a, 0), doc="Spherical Bessel function of order 0")
-airy_ai = floating("airy_ai(input)", "", lambda a: _scipy("airy")(a)[0], doc="Airy function")
+    lambda a: _spherical_bessel(a, 0),
+    refuses="complex", doc="Spherical Bessel function of order 0")
+airy_ai = floating("airy_ai(input)", "", lambda a: _scipy("airy")(a)[0],
+    refuses="complex", doc="Airy function")
 
 # composites
 polygamma = composite("polygamma(n: int, input)",
-    lambda n, a: polygamma_(a, n=n), doc="n-th derivative of digamma",
+    _polygamma_of, doc="n-th derivative of digamma",
     domain=(POSITIVE,), examples="polygamma(1, v*v + 1); polygamma(2, v*v + 1)")
 ndtr = composite("ndtr(input)", lambda a: mul_number(1 + erf(a / sqrt(2)), other=0.5),
-    doc="Normal distribution function", examples="ndtr(v)")
+    refuses="complex", doc="Normal distribution function", examples="ndtr(v)")
 # fmt: on
 
 
@@ -261,7 +274,7 @@ def _dist_meta(a: Any, b: Any, p: float) -> Meta:
 
 
 # fmt: off
-dist = primitive(Derivative, "dist(input, other, p: number = 2)", "DistBackward0",
+dist = primitive(Derivative, "dist(input, other, p: real = 2)", "DistBackward0",
     lambda a, b, p: vector_norm.forward(a - b, ord=p, dim=None, keepdim=False),
     _dist_meta,
     lambda g, y, a, b, p: sum_to(_dist_slope(g, y, a, b, p), a.shape),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from gradcli.errors import ArgumentFault
+from gradcli.errors import ArgumentFault, ShapeFault
 from gradcli.ops.pointwise.elementwise import (
     eq,
     isnan,
@@ -37,16 +38,17 @@ def _nonempty(name: str) -> Any:
     return meta
 
 
-def _index_meta(a: Any, dim: Any = None, keepdim: bool = False) -> Meta:
-    return Meta(reduced(a.shape, dim, keepdim), INT64)
-
-
-def _place_meta(name: str) -> Any:
+def _index_meta(name: str) -> Any:
     """Return the shape rule of argmax and argmin."""
 
     def meta(a: Any, dim: Any = None, keepdim: bool = False) -> Meta:
-        _nonempty(name)(a, dim, keepdim)
-        return _index_meta(a, dim, keepdim)
+        if dim is None and not prod(a.shape):
+            raise ShapeFault(
+                f"{name}(): Expected reduction dim to be specified for input.numel() == 0."
+            )
+        if any(a.shape[d] == 0 for d in reduced_dims(len(a.shape), dim)):
+            raise ShapeFault(f"{name}(): Expected reduction dim {dim} to have non-zero size.")
+        return Meta(reduced(a.shape, dim, keepdim), INT64)
 
     return meta
 
@@ -173,10 +175,12 @@ min_dim = primitive(Derivative, "min.dim(input, dim: dim, keepdim: bool = False)
 amax = primitive(Derivative, "amax(input, dim: dims = (), keepdim: bool = False)", "AmaxBackward0",
     lambda a, dim, keepdim: np.max(a, axis=_axis(a, dim), keepdims=keepdim), _nonempty("amax"),
     share, tangent=share_tangent,
+    refuses="complex",
     doc="Largest elements", kink="a tie is shared evenly", examples="amax(M); M.amax(0)")
 amin = primitive(Derivative, "amin(input, dim: dims = (), keepdim: bool = False)", "AminBackward0",
     lambda a, dim, keepdim: np.min(a, axis=_axis(a, dim), keepdims=keepdim), _nonempty("amin"),
     share, tangent=share_tangent,
+    refuses="complex",
     doc="Smallest elements", kink="a tie is shared evenly", examples="amin(M); M.amin(0)")
 aminmax = primitive(Derivative,
     "aminmax(input, dim: dim = None, keepdim: bool = False)", "AminmaxBackward0",
@@ -185,12 +189,15 @@ aminmax = primitive(Derivative,
     _both_meta, _both_rule,
     tangent=lambda ts, y, a, dim, keepdim:
         tuple(share_tangent(ts, end, a, dim, keepdim) for end in y),
-    outputs="min max", doc="Smallest and largest elements", kink="a tie is shared evenly",
+    outputs="min max",
+    refuses="complex", doc="Smallest and largest elements", kink="a tie is shared evenly",
     examples="aminmax(v)[0]; aminmax(M, dim=1).max")
 argmax = primitive(Derivative, "argmax(input, dim: dim = None, keepdim: bool = False)", "",
-    _arg(np.argmax), _place_meta("argmax"), doc="Index of the largest element")
+    _arg(np.argmax), _index_meta("argmax"),
+    refuses="bool complex", doc="Index of the largest element")
 argmin = primitive(Derivative, "argmin(input, dim: dim = None, keepdim: bool = False)", "",
-    _arg(np.argmin), _place_meta("argmin"), doc="Index of the smallest element")
+    _arg(np.argmin), _index_meta("argmin"),
+    refuses="bool complex", doc="Index of the smallest element")
 # fmt: on
 
 
@@ -198,22 +205,21 @@ def _extremum(whole: Any, along: Any, pair: Any) -> Any:
     def expand(a: Any, dim: Any = None, keepdim: bool = False, other: Any = None) -> Any:
         if other is not None or (dim is not None and hasattr(dim, "dtype")):
             return pair(a, dim if other is None else other)
-        if isinstance(dim, tuple | list):
-            raise ArgumentFault(f"{whole.name}() takes one dimension, not {tuple(dim)}",
-                                hint=f"a{whole.name} takes several")  # fmt: skip
         return whole(a) if dim is None else along(a, dim=dim, keepdim=keepdim)
 
     return expand
 
 
 # fmt: off
-max_ = composite("max(input, dim: any = None, keepdim: bool = False, other = None)",
+max_ = composite("max(input, dim: array|int = None, keepdim: bool = False, other = None)",
     _extremum(max_all, max_dim, maximum),
+    refuses="complex",
     doc="Largest element; with `dim`, values and indices; of two tensors, the larger",
     kink="a tie is shared evenly, with `dim` it goes to the first",
     examples="max(v); M.max(0).values")
-min_ = composite("min(input, dim: any = None, keepdim: bool = False, other = None)",
+min_ = composite("min(input, dim: array|int = None, keepdim: bool = False, other = None)",
     _extremum(min_all, min_dim, minimum),
+    refuses="complex",
     doc="Smallest element; with `dim`, values and indices; of two tensors, the smaller",
     kink="a tie is shared evenly, with `dim` it goes to the first",
     examples="min(v); M.min(1).values")

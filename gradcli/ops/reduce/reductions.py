@@ -10,7 +10,7 @@ import numpy as np
 from gradcli.errors import ArgumentFault
 from gradcli.ops.pointwise.elementwise import abs_, eq, exp, isnan, logical_not, sgn, where
 from gradcli.ops.shape.shapes import conj, mean, restore, spread, sum_, to, zeros_like
-from gradcli.rule.dtypes import INT64, is_differentiable, to_real
+from gradcli.rule.dtypes import INT64, SCALAR_NAMES, is_differentiable, to_real
 from gradcli.rule.meta import Meta, reduced, reduced_dims
 from gradcli.rule.rule import Derivative, composite, concrete, primitive, pullback, warn
 
@@ -32,7 +32,8 @@ def _floating(name: str) -> Any:
     def meta(a: Any, dim: Any = None, keepdim: bool = False, **_: Any) -> Meta:
         if not is_differentiable(a.dtype):
             raise ArgumentFault(
-                f"{name}(): expected a floating point or complex tensor, got {a.dtype.name}",
+                f"{name}: Expected a floating point or complex tensor as input. Got "
+                + SCALAR_NAMES[a.dtype.name],
                 hint="write the data as floats (`1.` for `1`), or use .double()",
             )
         return Meta(reduced(a.shape, dim, keepdim), to_real(a.dtype))
@@ -235,16 +236,16 @@ nansum = primitive(Derivative,
     lambda g, y, a, dim, keepdim, dtype: spread(g, a.shape, dim, keepdim) * _numbers(a, g.dtype),
     tangent=lambda ts, y, a, dim, keepdim, dtype:
         sum_(ts[0] * _numbers(a, ts[0].dtype), dim=dim, keepdim=keepdim),
-    doc="Sum of the elements that are not NaN", kink="0 at NaN",
+    refuses="complex", doc="Sum of the elements that are not NaN", kink="0 at NaN",
     examples="nansum(v); M.nansum(1)")
 
 var = primitive(Derivative,
-    "var.correction(input, dim: dims = None, correction: number = 1, keepdim: bool = False)",
+    "var.correction(input, dim: dims = None, correction: real = 1, keepdim: bool = False)",
     "VarBackward0",
     _variance, _floating("var"), _variance_rule, tangent=_variance_tangent,
     doc="Variance; divides by n - correction", examples="var(M); M.var(0, correction=0)")
 std = primitive(Derivative,
-    "std.correction(input, dim: dims = None, correction: number = 1, keepdim: bool = False)",
+    "std.correction(input, dim: dims = None, correction: real = 1, keepdim: bool = False)",
     "StdBackward0",
     lambda a, dim, correction, keepdim: np.sqrt(_variance(a, dim, correction, keepdim)),
     _floating("std"), _std_rule, tangent=_std_tangent,
@@ -343,24 +344,26 @@ def _nanmean(a: Any, dim: Any, keepdim: bool, dtype: Any) -> Any:
 
 # fmt: off
 var_ = composite(
-    "var(input, dim: any = None, unbiased: bool = None, correction: number = None, "
+    "var(input, dim: bool|axes = None, unbiased: bool = None, correction: real = None, "
     "keepdim: bool = False)",
     _spread_of(var), doc="Variance; divides by n - correction",
     examples="var(v); M.var(0, unbiased=False)")
 std_ = composite(
-    "std(input, dim: any = None, unbiased: bool = None, correction: number = None, "
+    "std(input, dim: bool|axes = None, unbiased: bool = None, correction: real = None, "
     "keepdim: bool = False)",
     _spread_of(std), doc="Standard deviation; divides by n - correction", examples="std(v)")
 nanmean = composite(
     "nanmean(input, dim: dims = None, keepdim: bool = False, dtype: dtype = None)", _nanmean,
-    doc="Mean of the elements that are not NaN", kink="0 at NaN",
+    refuses="bool integer complex", doc="Mean of the elements that are not NaN", kink="0 at NaN",
     examples="nanmean(v); M.nanmean(0)")
 softmax = composite("softmax(input, dim: int = None, dtype: dtype = None)", _implicit_dim(softmax_),
+    refuses="integer complex",
     doc="Exponentials divided by their sum", examples="softmax(M, 1); softmax(v, dim=0)")
 log_softmax = composite(
     "log_softmax(input, dim: int = None, dtype: dtype = None)", _implicit_dim(log_softmax_),
-    doc="log of softmax, without overflow", examples="log_softmax(M, 1)")
+    refuses="integer complex", doc="log of softmax, without overflow", examples="log_softmax(M, 1)")
 softmin = composite("softmin(input, dim: int = None, dtype: dtype = None)",
-    lambda a, dim, dtype: _implicit_dim(softmax_)(-a, dim, dtype), doc="softmax(-a)",
+    lambda a, dim, dtype: _implicit_dim(softmax_)(-a, dim, dtype),
+    refuses="integer complex", doc="softmax(-a)",
     examples="softmin(v, 0)")
 # fmt: on

@@ -15,7 +15,7 @@ from gradcli.ops.shape.indexing import gather, gather_backward, select, slice_
 from gradcli.ops.shape.layout import flip
 from gradcli.ops.shape.shapes import cat, conj, detach, sum_, to, view, zeros_like
 from gradcli.ops.shape.views import copy_in_place
-from gradcli.rule.dtypes import FLOAT64, INT64, Array, is_differentiable
+from gradcli.rule.dtypes import BOOL, FLOAT64, INT64, Array, is_differentiable
 from gradcli.rule.meta import Meta, dim_index
 from gradcli.rule.rule import Derivative, Multilinear, composite, concrete, primitive
 
@@ -133,14 +133,14 @@ cummax = primitive(Derivative, "cummax(input, dim: dim)", "CummaxBackward0",
     _running(np.maximum.accumulate, np.greater_equal), _extremum_meta,
     _running_rule, tangent=_running_tangent, outputs="values indices",
     saves="input indices",
-    doc="Running maximum, and where it is", kink="a tie goes to the last",
+    refuses="complex", doc="Running maximum, and where it is", kink="a tie goes to the last",
     examples="cummax(v, 0).values; M.cummax(1)[0]")
 
 cummin = primitive(Derivative, "cummin(input, dim: dim)", "CumminBackward0",
     _running(np.minimum.accumulate, np.less_equal), _extremum_meta,
     _running_rule, tangent=_running_tangent, outputs="values indices",
     saves="input indices",
-    doc="Running minimum, and where it is", kink="a tie goes to the last",
+    refuses="complex", doc="Running minimum, and where it is", kink="a tie goes to the last",
     examples="cummin(v, 0).values; M.cummin(1)[0]")
 
 logcumsumexp = primitive(Derivative, "logcumsumexp(input, dim: dim)", "LogcumsumexpBackward0",
@@ -208,8 +208,9 @@ def _area_arguments(y: Any, x: Any, dx: Any, dim: int, name: str) -> int:
         raise ArgumentFault(f"{name}() takes `x` or `dx`, not both")
     if not y.shape:
         raise ArgumentFault(f"{name}: expected a tensor with at least one dimension")
-    if y.dtype.kind == "b":
-        raise ArgumentFault(f"{name}: received a bool input for `y`, but bool is not supported")
+    if BOOL in (y.dtype, getattr(x, "dtype", None)):
+        which = "`y`" if x is None else "`x` or `y`"
+        raise ArgumentFault(f"{name}: received a bool input for {which}, but bool is not supported")
     return dim_index(dim, len(y.shape))
 
 

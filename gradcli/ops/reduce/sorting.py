@@ -207,23 +207,23 @@ argsort = primitive(Derivative,
     "argsort(input, dim: dim = -1, descending: bool = False, stable: bool = False)", "",
     lambda a, dim, descending, stable: _order(a, dim, descending),
     lambda a, dim, descending, stable: Meta(a.shape, INT64),
-    doc="Where the elements were that sorting puts in order")
+    refuses="complex", doc="Where the elements were that sorting puts in order")
 topk = primitive(Derivative,
     "topk(input, k: int, dim: dim = -1, largest: bool = True, sorted: bool = True)",
     "TopkBackward0",
     _topk, _topk_meta, _sorted_rule, tangent=_sorted_tangent, outputs="values indices",
-    doc="The k largest elements along a dimension, and where they are",
+    refuses="bool complex", doc="The k largest elements along a dimension, and where they are",
     kink="ties go to the first", examples="topk(v, 2).values; M.topk(1, 0, largest=False)[0]")
 kthvalue = primitive(Derivative,
     "kthvalue(input, k: int, dim: dim = -1, keepdim: bool = False)", "KthvalueBackward0",
     _kth, _kth_meta, pick_rule, tangent=pick_tangent, outputs="values indices",
-    doc="The k-th smallest element along a dimension, and where it is",
+    refuses="bool complex", doc="The k-th smallest element along a dimension, and where it is",
     kink="a tie goes to the one that PyTorch's selection finds",
     examples="kthvalue(v, 2).values; M.kthvalue(1, 0)[0]")
 mode = primitive(Derivative,
     "mode(input, dim: dim = -1, keepdim: bool = False)", "ModeBackward0",
     _mode, with_indices("mode"), pick_rule, tangent=pick_tangent, outputs="values indices",
-    doc="The most frequent element along a dimension, and where it is last",
+    refuses="complex", doc="The most frequent element along a dimension, and where it is last",
     kink="the last of equal elements", examples="mode(v).values; M.mode(0)[0]")
 median_all = primitive(Derivative, "median.all(input)", "MedianBackward0",
     _median(False), _scalar_meta, _share_rule, tangent=_share_tangent,
@@ -260,17 +260,20 @@ def _either(whole: Any, along: Any) -> Any:
 # fmt: off
 sort = composite(
     "sort(input, dim: int = -1, descending: bool = False, stable: bool = None)", _sorted,
+    refuses="complex",
     doc="Elements in order along a dimension, and where they were", kink="ties keep their order",
     examples="sort(v).values; M.sort(0, descending=True)[0]; sort(M, stable=True)[0]")
 msort = composite("msort(input)", lambda a: sort_unstable(a, dim=0)[0],
-    doc="Elements in order along the first dimension", examples="msort(M)")
+    refuses="complex", doc="Elements in order along the first dimension", examples="msort(M)")
 median = composite("median(input, dim: int = None, keepdim: bool = False)",
     _either(median_all, median_dim),
+    refuses="bool complex",
     doc="The middle element, the lower of two; with `dim`, values and indices",
     kink="a tie is shared evenly, with `dim` it goes to the one in the middle",
     examples="median(v); M.median(1).values")
 nanmedian = composite("nanmedian(input, dim: int = None, keepdim: bool = False)",
     _either(nanmedian_all, nanmedian_dim),
+    refuses="bool complex",
     doc="The middle element of those that are not NaN; with `dim`, values and indices",
     kink="a tie is shared evenly, with `dim` it goes to the one in the middle",
     examples="nanmedian(v); M.nanmedian(1)[0]")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.errors import ArgumentFault, AutogradFault, ShapeFault
+from gradcli.errors import ArgumentFault, AutogradFault, DtypeFault, ShapeFault
 from gradcli.ops.linalg.linalg import mm
 from gradcli.ops.pointwise.arithmetic import lerp_tensor
 from gradcli.ops.pointwise.elementwise import clamp_number, sqrt, where
@@ -32,7 +32,7 @@ from gradcli.ops.shape.shapes import (
     zeros_like,
 )
 from gradcli.ops.shape.views import transpose_in_place, unsqueeze_in_place
-from gradcli.rule.dtypes import INT64, Array
+from gradcli.rule.dtypes import INT64, SCALAR_NAMES, Array
 from gradcli.rule.meta import Meta, dim_index, reduced
 from gradcli.rule.rule import Body, Derivative, composite, concrete, number, primitive
 
@@ -70,10 +70,10 @@ _STD, _VAR = _with_mean(std), _with_mean(var)
 # ---- counts --------------------------------------------------------------------------------
 
 
-def _undefined(name: str) -> Body:
+def _undefined(sentence: str) -> Body:
     def body(*_: Any, **__: Any) -> Any:
         raise AutogradFault(
-            f"the derivative for '{name}' is not implemented.",
+            sentence,
             hint="detach() the result if no gradient is meant to flow through it",
         )
 
@@ -86,32 +86,40 @@ def _unique(a: Any, dim: Any) -> tuple[Array, Array, Array]:
 
 
 def _unique_meta(a: Any, dim: Any) -> tuple[Meta, Meta, Meta]:
+    if dim is not None and not a.shape:
+        raise ShapeFault(f"Dimension specified as {dim} but tensor has no dimensions")
     values, inverse, counts = _unique(a.value, dim)
     return Meta(values.shape, a.dtype), Meta(inverse.shape, INT64), Meta(counts.shape, INT64)
 
 
 def _histc(a: Any, bins: int, min: float, max: float) -> Array:
-    if bins <= 0:
-        raise ArgumentFault("bins must be > 0")
-    if max < min:
-        raise ArgumentFault("max must be larger than min")
     low, high = (a.min(), a.max()) if min == max and a.size else (min, max)
     if not np.isfinite([low, high]).all():
-        raise ArgumentFault(f"range of [{low}, {high}] is not finite")
+        raise ArgumentFault(f"torch.histc: range of [{low:g}, {high:g}] is not finite")
+    if low > high:
+        raise ArgumentFault("torch.histc: max must be larger than min")
     low, high = (low - 1, high + 1) if low == high else (low, high)
     return np.histogram(a, bins, (float(low), float(high)))[0]
 
 
+def _histc_meta(a: Any, bins: int, min: Any, max: Any) -> Meta:
+    if bins <= 0:
+        raise ArgumentFault(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
+    return Meta((bins,), a.dtype)
+
+
 def _bincount_meta(a: Any, weights: Any, minlength: int) -> Meta:
-    if len(a.shape) != 1 or a.dtype.kind not in "biu" or (a.value < 0).any():
+    if len(a.shape) != 1 or a.dtype.kind not in "iu" or (a.value < 0).any():
         raise ArgumentFault(
             "bincount only supports 1-d non-negative integral inputs.",
             hint="indices are integers: use .long()",
         )
-    if weights is not None and weights.shape != a.shape:
-        raise ShapeFault("weights should be 1-d and have the same length as input")
     if minlength < 0:
         raise ArgumentFault("minlength should be >= 0")
+    if weights is not None and weights.shape != a.shape:
+        raise ShapeFault("weights should be 1-d and have the same length as input")
+    if weights is not None and weights.dtype.kind == "c":
+        raise DtypeFault("bincount() does not take complex weights", hint="take w.real")
     size = max(minlength, int(a.value.max()) + 1 if a.shape[0] else 0)
     if weights is None:
         return Meta((size,), INT64)
@@ -128,6 +136,11 @@ def _ranked(boundaries: Any, a: Any, right: bool) -> Array:
 
 
 def _ranked_meta(boundaries: Any, a: Any, right: bool, out_int32: bool) -> Meta:
+    if not boundaries.shape:
+        raise ShapeFault(
+            "torch.searchsorted(): boundaries tensor should have positive dimension, but got 0 "
+            "dimension"
+        )
     if len(boundaries.shape) > 1 and boundaries.shape[:-1] != a.shape[:-1]:
         raise ArgumentFault(
             "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 "
@@ -141,27 +154,29 @@ def _ranked_meta(boundaries: Any, a: Any, right: bool, out_int32: bool) -> Meta:
 # fmt: off
 
 std_mean_ = primitive(Derivative,
-    "std_mean.correction(input, dim: dims = None, correction: number = 1, keepdim: bool = False)",
+    "std_mean.correction(input, dim: dims = None, correction: real = 1, keepdim: bool = False)",
     "StdMeanBackward0",
     _STD[0], _STD[1], _STD[2], tangent=_STD[3], outputs="*",
     doc="Standard deviation and mean", kink="0 where the deviation is 0")
 var_mean_ = primitive(Derivative,
-    "var_mean.correction(input, dim: dims = None, correction: number = 1, keepdim: bool = False)",
+    "var_mean.correction(input, dim: dims = None, correction: real = 1, keepdim: bool = False)",
     "VarMeanBackward0",
     _VAR[0], _VAR[1], _VAR[2], tangent=_VAR[3], outputs="*",
     doc="Variance and mean")
 
 unique_ = primitive(Derivative, "_unique2(input, dim: dim = None)", "Unique2Backward0",
-    _unique, _unique_meta, _undefined("_unique2"), outputs="*",
+    _unique, _unique_meta, _undefined("the derivative for '_unique2' is not implemented."),
+    outputs="*",
     doc="Different elements in order, where each is, and how many")
 histc = primitive(Derivative,
-    "histc(input, bins: int = 100, min: number = 0, max: number = 0)", "",
-    _histc, lambda a, bins, min, max: Meta((bins,), a.dtype),
-    doc="How many elements lie in each of several intervals")
+    "histc(input, bins: int = 100, min: real = 0, max: real = 0)", "",
+    _histc, _histc_meta,
+    refuses="bool integer complex", doc="How many elements lie in each of several intervals")
 bincount = primitive(Derivative,
     "bincount(input, weights = None, minlength: int = 0)", "NotImplemented",
     lambda a, weights, minlength: np.bincount(a, weights, minlength), _bincount_meta,
-    None, _undefined("bincount"), doc="How often each integer occurs")
+    None, _undefined("derivative for aten::bincount is not implemented"),
+    doc="How often each integer occurs")
 searchsorted_ = primitive(Derivative,
     "_searchsorted(sorted_sequence, input, right: bool = False, out_int32: bool = False)", "",
     lambda boundaries, a, right, out_int32: _ranked(boundaries, a, right), _ranked_meta,
@@ -287,6 +302,31 @@ def _pick(in_order: Any, places: Array) -> Any:
     return gather(in_order, places.astype(np.int64), dim=-1)
 
 
+def _check_weights(count: int, fweights: Any, aweights: Any) -> None:
+    """Refuse weights of observations that PyTorch refuses, in its words."""
+    kinds = {"fweights": ("iu", "integral"), "aweights": ("fV", "floating point")}
+    for name, w in (("fweights", fweights), ("aweights", aweights)):
+        if w is None:
+            continue
+        if len(w.shape) > 1:
+            raise ShapeFault(
+                f"cov(): expected {name} to have one or fewer dimensions but got {name} with "
+                f"{len(w.shape)} dimensions"
+            )
+        if w.dtype.kind not in kinds[name][0]:
+            raise DtypeFault(
+                f"cov(): expected {name} to have {kinds[name][1]} dtype but got {name} with "
+                f"{SCALAR_NAMES[w.dtype.name]} dtype"
+            )
+        if prod(w.shape) != count:
+            raise ShapeFault(
+                f"cov(): expected {name} to have the same numel as there are observations in the "
+                f"input but got {prod(w.shape)} != {count}"
+            )
+        if (concrete(w) < 0).any():
+            raise ArgumentFault(f"cov(): {name} cannot be negative")
+
+
 def _cov(a: Any, correction: float, fweights: Any, aweights: Any) -> Any:
     """Return the covariance matrix of rows, by PyTorch's steps."""
     if len(a.shape) > 2:
@@ -296,6 +336,7 @@ def _cov(a: Any, correction: float, fweights: Any, aweights: Any) -> Any:
         )
     rows = view(a, shape=(1, prod(a.shape))) if len(a.shape) < 2 else a
     count = rows.shape[1]
+    _check_weights(count, fweights, aweights)
     weights = [w for w in (fweights, aweights) if w is not None]
     weight = None if not weights else weights[0] if len(weights) == 1 else weights[0] * weights[1]
     total = count if weight is None else sum_(weight)
@@ -324,39 +365,42 @@ def _corrcoef(a: Any) -> Any:
 
 # fmt: off
 std_mean = composite(
-    "std_mean(input, dim: any = None, unbiased: bool = None, correction: number = None, "
+    "std_mean(input, dim: bool|axes = None, unbiased: bool = None, correction: real = None, "
     "keepdim: bool = False)", _moments(std_mean_),
     doc="Standard deviation and mean", kink="0 where the deviation is 0",
     examples="std_mean(v)[0]; std_mean(M, 1)[1]")
 var_mean = composite(
-    "var_mean(input, dim: any = None, unbiased: bool = None, correction: number = None, "
+    "var_mean(input, dim: bool|axes = None, unbiased: bool = None, correction: real = None, "
     "keepdim: bool = False)", _moments(var_mean_),
     doc="Variance and mean", examples="var_mean(v)[0]; var_mean(M, 1)[1]")
 quantile = composite(
-    "quantile(input, q: any, dim: int = None, keepdim: bool = False, "
+    "quantile(input, q: array|number|numbers, dim: int = None, keepdim: bool = False, "
     "interpolation: str = 'linear')", _quantile(False),
+    refuses="complex",
     doc="Value below which a fraction q of the elements lies", kink="as sort, at ties",
     examples="quantile(v, 0.4); quantile(M, 0.3, dim=0); quantile(M, [0.2, 0.5], dim=1)")
 nanquantile = composite(
-    "nanquantile(input, q: any, dim: int = None, keepdim: bool = False, "
+    "nanquantile(input, q: array|number|numbers, dim: int = None, keepdim: bool = False, "
     "interpolation: str = 'linear')", _quantile(True),
-    doc="Quantile of the elements that are not NaN", kink="as sort, at ties",
+    refuses="complex", doc="Quantile of the elements that are not NaN", kink="as sort, at ties",
     examples="nanquantile(v, 0.4); nanquantile(M, 0.3, dim=1)")
-cov = composite("cov(input, correction: number = 1, fweights = None, aweights = None)", _cov,
-    doc="Covariances of the rows", examples="cov(M); cov(v)")
+cov = composite("cov(input, correction: real = 1, fweights = None, aweights = None)", _cov,
+    refuses="bool", doc="Covariances of the rows", examples="cov(M); cov(v)")
 corrcoef = composite("corrcoef(input)", _corrcoef,
-    doc="Correlations of the rows", kink="1 at -1 and 1: the result is clamped",
+    refuses="bool", doc="Correlations of the rows", kink="1 at -1 and 1: the result is clamped",
     examples="corrcoef(M)")
 unique = composite(
     "unique(input, sorted: bool = True, return_inverse: bool = False, "
     "return_counts: bool = False, dim: int = None)", _unique_results,
-    doc="Different elements in order; no gradient")
+    refuses="complex", doc="Different elements in order; no gradient")
 searchsorted = composite(
     "searchsorted(sorted_sequence, input, out_int32: bool = False, right: bool = False, "
     "side: str = None)", _searchsorted,
+    refuses="sorted_sequence input: complex",
     doc="Where elements would be put into a sorted sequence")
 bucketize = composite(
     "bucketize(input, boundaries, out_int32: bool = False, right: bool = False)",
     _bucketize,
+    refuses="input boundaries: complex",
     doc="The number of the interval between boundaries in which each element lies")
 # fmt: on

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, DtypeFault
+from gradcli.rule.dtypes import SCALAR_NAMES
 from gradcli.rule.meta import Meta, Shape, packed, shown, strides_of
 from gradcli.rule.rule import Multilinear, concrete, primitive
 
@@ -174,13 +175,15 @@ def _gather_backward(g: Any, index: Any, dim: int, size: Shape) -> Any:
     return result
 
 
-# ---- the rows ------------------------------------------------------------------------------
 def _take_meta(a: Any, index: Any) -> Meta:
     if index.dtype.kind not in "iu":
-        raise DtypeFault(f"take(): Expected a long tensor for index, but got {index.dtype.name}")
+        raise DtypeFault(
+            "take(): Expected a long tensor for index, but got " + SCALAR_NAMES[index.dtype.name]
+        )
     return Meta(index.shape, a.dtype)
 
 
+# ---- the rows ------------------------------------------------------------------------------
 # fmt: off
 
 select = primitive(Multilinear,

@@ -14,7 +14,7 @@ from gradcli.ops.shape.indexing import permuted, slice_
 from gradcli.ops.shape.masks import masked_select
 from gradcli.ops.shape.shapes import cat, detach, expand, reshape, stack, view, zeros_like
 from gradcli.ops.shape.views import at_least
-from gradcli.rule.dtypes import promote
+from gradcli.rule.dtypes import INT64, promote
 from gradcli.rule.meta import Meta, Shape, dim_index, packed, shown, strides_of
 from gradcli.rule.rule import Composite, Multilinear, Variadic, composite, concrete, primitive
 
@@ -146,12 +146,16 @@ block_diag_ = primitive(Variadic,
 class Gathering(Composite):
     """A composite of a list of tensors, which may also be given one by one: `meshgrid(x, y)`."""
 
-    def call(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+    def call(
+        self, arguments: tuple[Any, ...], keywords: dict[str, Any], *, lenient: bool = False
+    ) -> Any:
         one_by_one = arguments and all(hasattr(x, "dtype") for x in arguments)
-        return super().call((arguments,) if one_by_one else arguments, keywords)
+        arguments = (arguments,) if one_by_one else arguments
+        return super().call(arguments, keywords, lenient=lenient)
 
 
 MOST_PARTS = 1_000_000  # of one tensor
+MOST_DIMS = 32  # that NumPy gives an array
 
 
 def _gathering(signature: str, expand: Any, **facts: Any) -> Gathering:
@@ -188,12 +192,17 @@ def _tensor_split(a: Any, places: Any, dim: int) -> tuple[Any, ...]:
         )
     dim = dim_index(dim, len(a.shape))
     length = a.shape[dim]
-    if len(getattr(places, "shape", ())) == 1:
-        places = concrete(places).tolist()
+    if hasattr(places, "dtype"):
+        if places.dtype != INT64 or len(places.shape) > 1:
+            raise ArgumentFault(
+                "tensor_split expected tensor_indices_or_sections to be a 0-d or 1-d tensor of "
+                f"int64, but got a {len(places.shape)}-d tensor of {places.dtype.name}"
+            )
+        places = tuple(concrete(places).tolist()) if places.shape else int(concrete(places))
     if isinstance(places, tuple | list):
         ends = [*(int(n) for n in places), length]
     else:
-        sections = int(places)
+        sections = places
         if sections < 1:
             raise ArgumentFault(f"number of sections must be larger than 0, got {sections}")
         ends = np.cumsum([length // sections + (i < length % sections)
@@ -217,7 +226,12 @@ def _split_along(name: str, dim: int, least: int) -> Any:
                 f"tensor with {len(a.shape)} dimensions!"
             )
         along = 0 if name == "hsplit" and len(a.shape) == 1 else dim
-        if not isinstance(places, tuple | list) and a.shape[along] % int(places):
+        if hasattr(places, "dtype"):
+            raise ArgumentFault(
+                f"{name}() takes an integer or a list of integers, not a tensor",
+                hint="tensor_split(x, t) takes a tensor",
+            )
+        if isinstance(places, int) and (places <= 0 or a.shape[along] % places):
             raise ArgumentFault(
                 f"torch.{name} attempted to split along dimension {along}, but the size of the "
                 f"dimension {a.shape[along]} is not divisible by the split_size {places}!"
@@ -227,13 +241,23 @@ def _split_along(name: str, dim: int, least: int) -> Any:
     return expand
 
 
+def _some(name: str, tensors: Any) -> Any:
+    if not tensors:
+        raise ArgumentFault(f"{name} expects a non-empty TensorList")
+    return tensors
+
+
 def _hstack(tensors: Any) -> Any:
+    _some("hstack", tensors)
     grown = [at_least(a, 1) for a in tensors]
     return cat(*grown, dim=0 if len(grown[0].shape) == 1 else 1)
 
 
 def _column_stack(tensors: Any) -> Any:
-    grown = [reshape(a, (prod(a.shape), 1)) if len(a.shape) < 2 else a for a in tensors]
+    grown = [
+        reshape(a, (prod(a.shape), 1)) if len(a.shape) < 2 else a
+        for a in _some("column_stack", tensors)
+    ]
     return cat(*grown, dim=1)
 
 
@@ -278,6 +302,8 @@ def _combinations(a: Any, r: int, with_replacement: bool) -> Any:
         raise ArgumentFault(f"Expect a non-negative number, but got {r}")
     if r == 0:
         return detach(slice_(a, dim=0, start=0, end=0, step=1))
+    if r > MOST_DIMS:
+        raise LimitFault(f"combinations of {r}: more than {MOST_DIMS} dimensions to choose in")
     n = a.shape[0]
     mask = np.zeros((n,) * r, bool)
     for chosen in subsets(range(n + (r - 1) * with_replacement), r):
@@ -297,7 +323,7 @@ def _broadcast_tensors(tensors: Any) -> tuple[Any, ...]:
 
 
 # fmt: off
-split = composite("split(tensor, split_size_or_sections: any, dim: int = 0)", _split_any,
+split = composite("split(tensor, split_size_or_sections: int|ints, dim: int = 0)", _split_any,
     doc="Pieces of a size, or of several sizes, along a dimension",
     examples="split(v, 2)[0]; M.split([1, 2], dim=1)[1]")
 split_with_sizes = composite("split_with_sizes(input, split_sizes: sizes, dim: int = 0)",
@@ -308,24 +334,28 @@ unbind = composite("unbind(input, dim: int = 0)", _unbind,
 chunk = composite("chunk(input, chunks: int, dim: int = 0)", _chunk,
     doc="A number of pieces along a dimension", examples="chunk(v, 3)[1]; M.chunk(2, 1)[1]")
 tensor_split = composite(
-    "tensor_split(input, indices_or_sections: any, dim: int = 0)", _tensor_split,
+    "tensor_split(input, indices_or_sections: array|int|ints, dim: int = 0)", _tensor_split,
     doc="Pieces along a dimension, cut at indices or into a number of them", aliases="array_split",
     examples="tensor_split(v, 2)[0]; tensor_split(M, (1,), dim=1)[1]")
-hsplit = composite("hsplit(input, indices_or_sections: any)", _split_along("hsplit", 1, 1),
+hsplit = composite("hsplit(input, indices_or_sections: array|int|ints)",
+    _split_along("hsplit", 1, 1),
     doc="Pieces side by side", examples="hsplit(M, 3)[1]")
-vsplit = composite("vsplit(input, indices_or_sections: any)", _split_along("vsplit", 0, 2),
+vsplit = composite("vsplit(input, indices_or_sections: array|int|ints)",
+    _split_along("vsplit", 0, 2),
     doc="Pieces above each other", examples="vsplit(M, 2)[0]")
-dsplit = composite("dsplit(input, indices_or_sections: any)", _split_along("dsplit", 2, 3),
+dsplit = composite("dsplit(input, indices_or_sections: array|int|ints)",
+    _split_along("dsplit", 2, 3),
     doc="Pieces behind each other", examples="dsplit(T, (1,))[1]")
-hstack = composite("hstack(tensors: tensors)", _hstack,
+hstack = composite("hstack(tensors: arrays)", _hstack,
     doc="Tensors side by side", examples="hstack([v, v**2]); hstack([s, s])")
-vstack = composite("vstack(tensors: tensors)",
-    lambda tensors: cat(*(at_least(a, 2) for a in tensors), dim=0), aliases="row_stack",
+vstack = composite("vstack(tensors: arrays)",
+    lambda tensors: cat(*(at_least(a, 2) for a in _some("vstack", tensors)), dim=0),
+    aliases="row_stack",
     doc="Tensors above each other", examples="vstack([v, M])")
-dstack = composite("dstack(tensors: tensors)",
-    lambda tensors: cat(*(at_least(a, 3) for a in tensors), dim=2),
+dstack = composite("dstack(tensors: arrays)",
+    lambda tensors: cat(*(at_least(a, 3) for a in _some("dstack", tensors)), dim=2),
     doc="Tensors behind each other", examples="dstack([M, M**2])")
-column_stack = composite("column_stack(tensors: tensors)", _column_stack,
+column_stack = composite("column_stack(tensors: arrays)", _column_stack,
     doc="Vectors as columns side by side", examples="column_stack([v, v**2])")
 meshgrid = _gathering("meshgrid(tensors: tensors, indexing: str = 'ij')", _meshgrid,
     doc="Coordinates of the points of a grid", examples="meshgrid(v, v**2)[1]; "

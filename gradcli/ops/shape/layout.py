@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.errors import ArgumentFault, ShapeFault
+from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
 from gradcli.ops.shape.indexing import index_select, sized
 from gradcli.ops.shape.shapes import contiguous_copy, expand, reshape, sum_, unsqueeze
 from gradcli.ops.shape.views import flatten, ravel_
-from gradcli.rule.dtypes import INT64
+from gradcli.rule.dtypes import INT64, SCALAR_NAMES
 from gradcli.rule.meta import Meta, Shape, dim_index, packed, strides_of
 from gradcli.rule.rule import Derivative, Multilinear, composite, concrete, primitive
 
@@ -96,11 +96,6 @@ def _diagonal_dims(a: Any, dim1: int, dim2: int) -> None:
 
 
 def _diagonal_meta(a: Any, offset: int, dim1: int, dim2: int) -> Meta:
-    if len(a.shape) < 2:
-        raise ArgumentFault(
-            f"Dimension out of range (expected to be in range of [-{max(len(a.shape), 1)}, "
-            f"{max(len(a.shape), 1) - 1}], but got {dim2})"
-        )
     _diagonal_dims(a, dim1, dim2)
     rows, columns, strides = a.shape[dim1], a.shape[dim2], strides_of(a)
     count = max(min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns), 0)
@@ -127,9 +122,6 @@ def _embed_dims(rank: int, dim1: int, dim2: int) -> tuple[int, int]:
 
 def _embed_shape(shape: Shape, offset: int, dim1: int, dim2: int) -> Shape:
     dim1, dim2 = _embed_dims(len(shape), dim1, dim2)
-    if not shape:
-        raise ArgumentFault("Dimension out of range (expected to be in range of [-1, 0], "
-                            "but got -2)")  # fmt: skip
     rest, count = iter(shape[:-1]), shape[-1] + abs(offset)
     return tuple(count if d in (dim1, dim2) else next(rest) for d in range(len(shape) + 1))
 
@@ -257,7 +249,7 @@ trace = primitive(Multilinear, "trace(input)", "TraceBackward0",
     np.trace, lambda a: _trace_meta(a),
     lambda g, y, a: diagonal_backward(
         expand(g, size=(min(a.shape),)), size=a.shape, offset=0, dim1=0, dim2=1),
-    doc="Sum of the diagonal", examples="trace(A); M.trace()")
+    refuses="bool", doc="Sum of the diagonal", examples="trace(A); M.trace()")
 
 
 pad_constant = primitive(Derivative,
@@ -288,6 +280,13 @@ def _repeat_interleave(a: Any, repeats: Any, dim: Any, output_size: Any = None) 
     a = ravel_(a) if dim is None and len(a.shape) != 1 else a
     dim = dim_index(0 if dim is None else dim, len(a.shape))
     counts = np.asarray(concrete(repeats))
+    if counts.dtype.kind not in "iu" and counts.size:
+        name = SCALAR_NAMES[counts.dtype.name]
+        raise DtypeFault(f"\"repeat_interleave_cpu\" not implemented for '{name}'")
+    if len(counts.shape) > 1:
+        raise ShapeFault("repeats must be 0-dim or 1-dim tensor")
+    if not a.shape:
+        a = ravel_(a)
     if (counts < 0).any():
         raise ArgumentFault("repeats can not be negative")
     total = int(counts) * a.shape[dim] if not counts.shape else int(counts.sum())
@@ -333,7 +332,7 @@ flipud = composite("flipud(input)", _flipped("flipud", 1, 0),
 tile = composite("tile(input, dims: sizes)", _tile,
     doc="The whole tensor repeated along its last dimensions", examples="tile(v, (2, 2))")
 repeat_interleave = composite(
-    "repeat_interleave(input, repeats: any, dim: int = None, output_size: int = None)",
+    "repeat_interleave(input, repeats: array|int|ints, dim: int = None, output_size: int = None)",
     _repeat_interleave, doc="Each element repeated",
     examples="v.repeat_interleave(2); M.repeat_interleave([1, 2], dim=0)")
 diag = composite("diag(input, diagonal: int = 0)", _diag,

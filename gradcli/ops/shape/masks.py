@@ -18,7 +18,7 @@ from gradcli.ops.pointwise.elementwise import (
 from gradcli.ops.shape.indexing import index_backward, put_at, select
 from gradcli.ops.shape.scatter import joint, same_dtype
 from gradcli.ops.shape.shapes import sum_to, zeros_like
-from gradcli.rule.dtypes import INT64
+from gradcli.rule.dtypes import INT64, SCALAR_NAMES
 from gradcli.rule.meta import Meta, Shape, broadcast
 from gradcli.rule.rule import (
     Derivative,
@@ -192,6 +192,8 @@ def _masked_fill(a: Any, mask: Any, value: Any) -> Any:
 
 def _embedding(indices: Any, weight: Any, padding_idx: Any, *others: Any) -> Any:
     max_norm, _, scale, _ = others
+    if len(weight.shape) != 2:
+        raise ShapeFault("'weight' must be 2-D")
     if max_norm is not None:
         raise ArgumentFault("embedding(max_norm=...) is not supported", hint="use renorm")
     if padding_idx is not None:
@@ -212,6 +214,12 @@ def _where(condition: Any, a: Any, b: Any) -> Any:
         return nonzero_tuple(condition)
     if a is None or b is None:
         raise ArgumentFault("where() takes a condition alone, or a condition and two tensors")
+    if condition.dtype.kind != "b" and condition.dtype.name != "uint8":
+        raise DtypeFault(
+            "where expected condition to be a boolean tensor, but got a tensor with dtype "
+            + SCALAR_NAMES[condition.dtype.name],
+            hint="write a comparison: x != 0",
+        )
     return where(condition, a, b)
 
 
@@ -220,8 +228,8 @@ masked_fill = composite("masked_fill(input, mask, value)", _masked_fill,
     doc="A number where a mask holds",
     examples="masked_fill(v, v > 0, 2.0); masked_fill(M, M > 0, s)")
 embedding = composite(
-    "embedding(input, weight, padding_idx: int = None, max_norm: number = None, "
-    "norm_type: number = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False)", _embedding,
+    "embedding(input: index, weight, padding_idx: int = None, max_norm: real = None, "
+    "norm_type: real = 2.0, scale_grad_by_freq: bool = False, sparse: bool = False)", _embedding,
     doc="Rows of a table by their number", kink="0 for the padding's row",
     examples="F.embedding(tensor([0, 2, 2]), A); F.embedding(tensor([0, 2]), A, padding_idx=2)")
 where_ = composite("where(condition, input: tensor? = None, other: tensor? = None)",

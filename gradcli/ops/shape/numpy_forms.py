@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.errors import ArgumentFault
+from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
 from gradcli.ops.reduce.scans import cumprod, cumsum
 from gradcli.ops.reduce.sorting import sort_unstable
 from gradcli.ops.reduce.statistics import nanquantile, quantile
@@ -16,7 +16,8 @@ from gradcli.ops.shape.padding import pad
 from gradcli.ops.shape.shapes import permute, reshape, to
 from gradcli.ops.shape.views import ravel_
 from gradcli.rule.dtypes import is_differentiable
-from gradcli.rule.rule import composite
+from gradcli.rule.meta import dim_index, shown
+from gradcli.rule.rule import composite, concrete
 
 
 def _transpose(a: Any, axes: Any) -> Any:
@@ -43,7 +44,13 @@ def _sort(a: Any, axis: Any, kind: Any, stable: Any) -> Any:
 
 
 def _middle(row: Any) -> Any:
-    return lambda a, axis, keepdims: row(_floats(a), 0.5, axis, keepdims, "linear")
+    return lambda a, axis, keepdims: row(_floats(_ordered(a)), 0.5, axis, keepdims, "linear")
+
+
+def _ordered(a: Any) -> Any:
+    if a.dtype.kind == "c":
+        raise DtypeFault("complex numbers have no order", hint="take x.real, x.imag or x.abs()")
+    return a
 
 
 def _floats(a: Any) -> Any:
@@ -52,7 +59,7 @@ def _floats(a: Any) -> Any:
 
 def _percentile(a: Any, q: Any, axis: Any, method: str, keepdims: bool) -> Any:
     q = [x / 100 for x in q] if isinstance(q, tuple | list) else q / 100
-    return quantile(_floats(a), q, axis, keepdims, method)
+    return quantile(_floats(_ordered(a)), q, axis, keepdims, method)
 
 
 def _roll(a: Any, shift: tuple[int, ...], axis: tuple[int, ...]) -> Any:
@@ -64,10 +71,15 @@ def _roll(a: Any, shift: tuple[int, ...], axis: tuple[int, ...]) -> Any:
 
 
 def _take(a: Any, indices: Any, axis: Any) -> Any:
+    if isinstance(indices, str | None):
+        raise ArgumentFault(f"np.take(): indices are integers, not {indices!r}")
     indices = np.asarray(indices) if isinstance(indices, int | tuple | list) else indices
+    if np.dtype(getattr(indices, "dtype", object)).kind not in "iu":
+        raise ArgumentFault("np.take(): indices are integers", hint="use .long()")
     if axis is None:
         return take(a, indices)
-    return index(a, *(None,) * (axis % len(a.shape)), indices)
+    axis = dim_index(axis, len(a.shape))
+    return index(a if a.shape else reshape(a, (1,)), *(None,) * axis, indices)
 
 
 _MODES = {"constant": "constant", "reflect": "reflect", "edge": "replicate", "wrap": "circular"}
@@ -76,7 +88,17 @@ _MODES = {"constant": "constant", "reflect": "reflect", "edge": "replicate", "wr
 def _pad(a: Any, pad_width: Any, mode: str, constant_values: float) -> Any:
     if mode not in _MODES:
         raise ArgumentFault(f"mode '{mode}' is not supported", hint=f"modes are {[*_MODES]}")
-    widths = np.broadcast_to(np.asarray(pad_width), (len(a.shape), 2))[::-1].reshape(-1).tolist()
+    given = np.asarray(concrete(pad_width))
+    if given.dtype.kind not in "iu":
+        raise ArgumentFault("`pad_width` must be of integral type.")
+    if given.shape not in ((), (1,), (2,), (1, 2), (len(a.shape), 1), (len(a.shape), 2)):
+        raise ShapeFault(
+            f"np.pad(): pad_width is a number, a pair, or a pair for each of {len(a.shape)} "
+            f"dimensions, not of shape {shown(given.shape)}"
+        )
+    if (given < 0).any():
+        raise ArgumentFault("index can't contain negative values")
+    widths = np.broadcast_to(given, (len(a.shape), 2))[::-1].reshape(-1).tolist()
     if mode == "constant":
         return pad(a, tuple(widths), "constant", constant_values)
     while len(widths) > 2 and widths[-2:] == [0, 0]:  # PyTorch pads the last dimensions only
@@ -89,7 +111,7 @@ def _pad(a: Any, pad_width: Any, mode: str, constant_values: float) -> Any:
 
 
 # fmt: off
-np_transpose = composite("np.transpose(a, axes: any = None)", _transpose,
+np_transpose = composite("np.transpose(a, axes: ints = None)", _transpose,
     doc="View with dimensions in another order, reversed where none is given",
     examples="np.transpose(T); np.transpose(T, (2, 0, 1))")
 np_cumsum = composite("np.cumsum(a, axis: int = None, dtype: dtype = None)", _scanned(cumsum),
@@ -105,7 +127,8 @@ np_nanmedian = composite("np.nanmedian(a, axis: int = None, keepdims: bool = Fal
     _middle(nanquantile), doc="Median of the elements that are not NaN", kink="as sort, at ties",
     examples="np.nanmedian(M)")
 np_percentile = composite(
-    "np.percentile(a, q: any, axis: int = None, method: str = 'linear', keepdims: bool = False)",
+    "np.percentile(a, q: array|number|numbers, axis: int = None, method: str = 'linear', "
+    "keepdims: bool = False)",
     _percentile, doc="Value below which q percent of the elements lie", kink="as sort, at ties",
     examples="np.percentile(M, 30)")
 np_flip = composite("np.flip(m, axis: dims = None)", lambda m, axis: flip(m, dims=axis),

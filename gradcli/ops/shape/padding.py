@@ -92,6 +92,11 @@ def _pad(a: Any, pad: Shape, mode: str, value: Any) -> Any:
             raise ArgumentFault(
                 f"Expected a tensor with non-zero dimensions for input, but got: {shown(a.shape)}"
             )
+        if min(widths) < 0 and size + sum(min(n, 0) for n in widths) <= 0:
+            raise ArgumentFault(
+                f"pad(): {list(widths)} takes all of a dimension of size {size} off",
+                hint="constant padding may leave nothing",
+            )
         if mode == "reflect" and max(widths) >= size:
             raise ArgumentFault(
                 "Padding size should be less than the corresponding input dimension, but got: "

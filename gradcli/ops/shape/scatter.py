@@ -376,7 +376,7 @@ def _take_along(a: Any, places: Any, dim: Any) -> Any:
 
 
 # fmt: off
-gather_ = composite("gather(input, dim: dim, index, sparse_grad: bool = False)", _gather,
+gather_ = composite("gather(input, dim: dim, index: index, sparse_grad: bool = False)", _gather,
     doc="Elements picked along a dimension by an index of the result's shape",
     examples="gather(M, 1, tensor([[0, 2], [1, 1]]))")
 scatter = composite(
@@ -384,7 +384,7 @@ scatter = composite(
     _scatter_any, doc="Elements written along a dimension at an index",
     kink="where an index comes twice, the gradient goes to the last (PyTorch: to both)",
     examples="scatter(v, 0, tensor([2, 0, 1]), v**2); scatter(v, 0, tensor([1]), 2.0)")
-take_along_dim = composite("take_along_dim(input, indices, dim: int = None)", _take_along,
+take_along_dim = composite("take_along_dim(input, indices: index, dim: int = None)", _take_along,
     doc="Elements picked along a dimension, with broadcasting", aliases="take_along_axis",
     examples="take_along_dim(M, M.argsort(1), 1); take_along_dim(M, tensor([5, 0]))")
 # fmt: on

@@ -47,6 +47,8 @@ def _mean_meta(a: Any, dim: Any, keepdim: bool, dtype: Any = None) -> Meta:
 
 
 def _expand_meta(a: Any, size: Shape) -> Meta:
+    if any(n < -1 for n in size):
+        raise ShapeFault(f"expand({shown(size)}): a size is -1, which keeps it, or not negative")
     lead = len(size) - len(a.shape)
     old = (1,) * lead + a.shape
     strides = (0,) * lead + strides_of(a)

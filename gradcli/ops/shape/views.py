@@ -58,7 +58,7 @@ def ravel_(a: Any) -> Any:
 
 def _unflatten(a: Any, dim: int, sizes: Shape) -> Any:
     dim = dim_index(dim, len(a.shape))
-    count = a.shape[dim]
+    count = a.shape[dim] if a.shape else 1
     known = prod(n for n in sizes if n != -1)
     if (count % known if -1 in sizes and known else count != known) or not sizes:
         raise ArgumentFault(
@@ -87,6 +87,8 @@ def _movedim(a: Any, source: Shape, destination: Shape) -> Any:
 
 
 def _narrow(a: Any, dim: int, start: Any, length: int) -> Any:
+    if hasattr(start, "dtype") and (start.shape or start.dtype.kind not in "iu"):
+        raise ArgumentFault("start must be an 0-dim integral Tensor.")
     start = int(start.__index__())
     size = a.shape[dim_index(dim, len(a.shape))] if a.shape else 0
     if not a.shape:
@@ -260,9 +262,9 @@ contiguous_ = composite("contiguous(input)", lambda a: a if is_packed(a) else co
     doc="The tensor in contiguous memory; itself where it is")
 conj_ = composite("conj(input)", conj, aliases="conjugate",
     doc="Complex conjugate; a real tensor itself")
-squeeze   = composite("squeeze(input, dim: any = None)", _squeeze,
+squeeze   = composite("squeeze(input, dim: axes = None)", _squeeze,
     doc="View without dimensions of size 1", examples="v.unsqueeze(0).squeeze(0)")
-squeeze_in_place = composite("squeeze_(input, dim: any = None)",
+squeeze_in_place = composite("squeeze_(input, dim: axes = None)",
     lambda a, dim: squeeze_all_in_place(a) if dim is None
         else (squeeze_dims_in_place if isinstance(dim, tuple | list)
               else squeeze_dim_in_place)(a, dim=dim),
@@ -288,13 +290,13 @@ sum_to_size = composite("sum_to_size(input, size: sizes)",
 movedim   = composite("movedim(input, source: dims, destination: dims)", _movedim,
     doc="View with some dimensions moved", aliases="moveaxis",
     examples="movedim(T, 0, 2); T.movedim((0, 1), (2, 0))")
-narrow    = composite("narrow(input, dim: int, start: any, length: int)", _narrow,
+narrow    = composite("narrow(input, dim: int, start: array|int, length: int)", _narrow,
     doc="A range of a length along a dimension", examples="v.narrow(0, 1, 2); M.narrow(1, -2, 1)")
-atleast_1d = composite("atleast_1d(tensors: any)", _at_least(1),
+atleast_1d = composite("atleast_1d(tensors: tensor|arrays)", _at_least(1),
     doc="View with at least 1 dimension", examples="atleast_1d(s)")
-atleast_2d = composite("atleast_2d(tensors: any)", _at_least(2),
+atleast_2d = composite("atleast_2d(tensors: tensor|arrays)", _at_least(2),
     doc="View with at least 2 dimensions", examples="atleast_2d(s); atleast_2d(v)")
-atleast_3d = composite("atleast_3d(tensors: any)", _at_least(3),
+atleast_3d = composite("atleast_3d(tensors: tensor|arrays)", _at_least(3),
     doc="View with at least 3 dimensions", examples="atleast_3d(v); atleast_3d(M)")
 fill  = composite("fill(input, value)", _filled,
     doc="A tensor of one number, in the shape of another", examples="fill(v, s)")

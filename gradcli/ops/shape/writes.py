@@ -36,6 +36,12 @@ def _written(name: str) -> Any:
             )
         same_dtype(name, a, source)
         expected = (*a.shape[:dim], prod(places.shape), *a.shape[dim + 1 :]) if a.shape else ()
+        if len(source.shape) != len(a.shape) and source.shape and a.shape:
+            raise ShapeFault(
+                f"{name}(): When source and destination are not scalars, their dimensionality must "
+                f"match. Source dimensionality ({len(source.shape)}), destination dimensionality "
+                f"({len(a.shape)})"
+            )
         if prod(source.shape) != prod(expected):
             raise ShapeFault(
                 f"{name}(): Number of indices ({prod(places.shape)}) should be equal to "
@@ -126,6 +132,15 @@ def _put(a: Any, places: Any, source: Any, accumulate: bool) -> Any:
     return result.reshape(a.shape)
 
 
+def _put_meta(a: Any, places: Any, source: Any, accumulate: bool) -> Meta:
+    if prod(places.shape) != prod(source.shape):
+        raise ShapeFault(
+            "put_(): Expected source and index to have the same number of elements, but got "
+            f"source.numel() = {prod(source.shape)}, index.numel() = {prod(places.shape)}"
+        )
+    return Meta(a.shape, a.dtype)
+
+
 def _with_part(part: Any) -> Any:
     """Return the forward function that writes into a view."""
 
@@ -174,7 +189,7 @@ def _put_rule(g: Any, a: Any, places: Any, source: Any, accumulate: bool) -> Any
 # fmt: off
 
 index_add = primitive(Derivative,
-    "index_add(input, dim: dim, index, source, alpha: number = 1)", "IndexAddBackward0",
+    "index_add(input, dim: dim, index: index, source, alpha: number = 1)", "IndexAddBackward0",
     _index_add, _written("index_add"),
     lambda g, y, a, i, b, dim, alpha: g,
     None,
@@ -182,7 +197,7 @@ index_add = primitive(Derivative,
     tangent=joint(lambda: index_add), doc="Slices added at indices along a dimension",
     examples="index_add(v, 0, tensor([0, 1, 0]), v**2, alpha=2)")
 index_copy = primitive(Derivative,
-    "index_copy(input, dim: dim, index, source)", "IndexCopyBackward0",
+    "index_copy(input, dim: dim, index: index, source)", "IndexCopyBackward0",
     _index_copy, _written("index_copy"),
     lambda g, y, a, i, b, dim: index_fill_number(g, i, dim=dim, value=0),
     None,
@@ -212,13 +227,13 @@ index_put_ = primitive(Derivative,
     tangent=joint(lambda: index_put_, 0, 1), numbers=True, doc="Values written at indices",
     kink=TWICE)
 put = primitive(Derivative,
-    "put(input, index, source, accumulate: bool = False)", "PutBackward0",
-    _put, _like,
+    "put(input, index: index, source, accumulate: bool = False)", "PutBackward0",
+    _put, _put_meta,
     lambda g, y, a, i, b, accumulate:
         g if accumulate else put(g, i, zeros_like(b), accumulate=False),
     None,
     lambda g, y, a, i, b, accumulate: _put_rule(g, a, i, b, accumulate),
-    tangent=joint(lambda: put), saves="index source",
+    tangent=joint(lambda: put), saves="index source", alike="input source",
     doc="Elements written at positions in the flat tensor", kink=TWICE,
     examples="M.put(tensor([4, 0]), v[:2] ** 2); put(M, tensor([4, 4]), v[:2], accumulate=True)")
 copy_slices = primitive(Derivative,
@@ -256,19 +271,26 @@ diagonal_scatter = primitive(Derivative,
 
 
 def _index_fill_any(a: Any, dim: int, places: Any, value: Any) -> Any:
+    if len(places.shape) > 1:
+        raise ShapeFault("Index has to be a vector/scalar")
+    if not number(value) and value.shape:
+        raise ShapeFault(
+            "index_fill_ only supports a 0-dimensional value tensor, but got tensor with "
+            f"{len(value.shape)} dimension(s)."
+        )
     if number(value):
         return index_fill_number(a, places, dim=dim, value=value)
     return index_fill_tensor(a, places, value, dim=dim)
 
 
 # fmt: off
-index_fill = composite("index_fill(input, dim: dim, index, value)", _index_fill_any,
+index_fill = composite("index_fill(input, dim: dim, index: index, value)", _index_fill_any,
     doc="A number written at indices along a dimension",
     examples="index_fill(v, 0, tensor([0, 2]), 3.0); index_fill(M, 1, tensor([1]), s)")
 index_put = composite("index_put(input, indices: tensors, values, accumulate: bool = False)",
     lambda a, indices, values, accumulate:
         index_put_(a, values, *indices, accumulate=accumulate),
-    doc="Values written at indices: `x[k] = y`", kink=TWICE,
+    alike="input values", doc="Values written at indices: `x[k] = y`", kink=TWICE,
     examples="index_put(v, (tensor([0, 2]),), v[:2] ** 2); "
     "index_put(v, (tensor([0, 0]),), v[:2] ** 2, accumulate=True)")
 # fmt: on
