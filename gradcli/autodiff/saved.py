@@ -52,15 +52,28 @@ def _check_unchanged(graph: Graph, id: int) -> None:
 
     Raises: AutogradFault, in PyTorch's words, where it was changed in place.
     """
-    operands = graph.inputs[id][1:] if id in graph.in_place else graph.inputs[id]
-    tensors = (*operands, *results(graph, id))
-    written = [i for i in tensors if i >= 0 and _is_written(graph, i)]
+    written = {
+        i for i in (*graph.inputs[id], *results(graph, id)) if i >= 0 and _is_written(graph, i)
+    }
     if not written:
         return
     saved = saved_rows(graph, id)
-    for i in written:
-        if i in saved:
+    for i in (*_operands(graph, id), *results(graph, id)):
+        if i in written and i in saved:
             raise _changed(graph, id, i)
+
+
+def _operands(graph: Graph, id: int) -> list[int]:
+    """Return what a row was computed from, in the order in which PyTorch looks at it: by name.
+
+    What an operation in place has changed is not among them.
+    """
+    op, inputs = graph.ops[id], graph.inputs[id]
+    if op is None:
+        return []
+    names = ["self" if name == "input" else name for name in op.signature.tensors]
+    slots = range(1 if id in graph.in_place else 0, len(inputs))
+    return [inputs[i] for i in sorted(slots, key=lambda i: names[min(i, len(names) - 1)])]
 
 
 def _base(graph: Graph, id: int) -> int:

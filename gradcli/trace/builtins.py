@@ -245,8 +245,10 @@ def member(module: Namespace, name: str) -> Any:
         found = numpy_function(f"{prefix}.{name}" if prefix != "np" else name)
         if found is not None or name in ABSENT:
             return found
-    if prefix in ("scipy", "jax.nn"):
-        return (special_function if prefix == "scipy" else nn_function)(name)
+    if prefix == "jax.nn":
+        return nn_function(name)
+    if prefix == "scipy":
+        return special_function(name, of_jax=module.path.startswith("jax"))
     prefix = "" if prefix == "np" else prefix
     return lookup(f"{prefix}.{name}" if prefix else name, bare=False) or (
         lookup(name, bare=False)

@@ -42,7 +42,7 @@ def _kl_div(x: Any, y: Any) -> Any:
 
 
 def _gammaln(x: Any) -> Any:
-    """Return log |Γ(x)|, which SciPy takes to be -inf at -inf and PyTorch to be inf."""
+    """Return log |Γ(x)|, which SciPy takes to be -inf at -inf; JAX and PyTorch to be inf."""
     found = row_of("gammaln", x)
     below = concrete(x) == -np.inf
     return row_of("where", row_of("eq", x, -np.inf), x, found) if np.any(below) else found
@@ -62,6 +62,7 @@ SPECIAL: dict[str, Form] = {
     "polygamma": ("(n: int, x)", lambda n, x: row_of("polygamma", n, x)),
     "multigammaln": ("(a, d: int)", lambda a, d: row_of("mvlgamma", a, d)),
 }  # fmt: skip
+JAX_SPECIAL: dict[str, Form] = {**SPECIAL, "gammaln": ("(x)", lambda x: row_of("gammaln", x))}
 # functions that are rows as they are
 SPECIAL_ROWS = frozenset({
     "digamma", "entr", "erf", "erfc", "erfcx", "erfinv", "exp2", "expit", "expm1", "gammainc",
@@ -86,9 +87,9 @@ JAX_NN_ROWS = frozenset({
 })  # fmt: skip
 
 
-def special_function(name: str) -> Function | None:
-    """Return a function of scipy.special, None where there is none of that name here."""
-    return _found(name, SPECIAL, SPECIAL_ROWS)
+def special_function(name: str, *, of_jax: bool = False) -> Function | None:
+    """Return a function of scipy.special, or JAX's of that name; None where there is none here."""
+    return _found(name, JAX_SPECIAL if of_jax else SPECIAL, SPECIAL_ROWS)
 
 
 def nn_function(name: str) -> Function | None:

@@ -40,7 +40,7 @@ DATA = json.loads((FOLDER / "refusals.json").read_text(encoding="utf-8"))
 CALLS: dict[str, dict[str, str]] = DATA["calls"] | {"written": DATA["written"]}
 OPTIONS = Options(bindings={k: Binding(x, optional=True) for k, x in leaves().items()})
 ANSWERED = "an answer"
-MOST_KNOWN, MOST_ANSWERED = 714, 119  # lower them as the list shrinks
+MOST_KNOWN, MOST_ANSWERED = 710, 118  # lower them as the list shrinks
 
 WORDS = FOLDER / "refusal_words.txt"
 KNOWN = {line.split("\t")[0]: line for line in WORDS.read_text(encoding="utf-8").splitlines()}
@@ -61,6 +61,7 @@ class Manner(NamedTuple):
 
 
 ANY = re.compile("")
+IMPROVE = "  (Could this error message be improved?"  # a request to PyTorch's users: no fault
 A_NUMBER_OR_LIST = re.compile(r"\b2\.5\b|\[1\.0, 2\.0\]")
 MANNERS = (
     Manner(
@@ -99,7 +100,10 @@ MANNERS = (
     ),
     Manner(
         "a bare name is Python's function, and says what that takes",
-        re.compile(r"^(abs|round)\(\): |^\w+\(\) takes a tensor or a sequence, not "),
+        re.compile(
+            r"^(abs|round)\(\): |^\w+\(\) takes a tensor or a sequence, not |^'\w+' object is not "
+            r"iterable$|^unsupported operand type\(s\) for \+: "
+        ),
         re.compile("must be (a )?Tensor|invalid combination|missing"),
         re.compile(r"^(abs|all|any|max|min|round|sum)\("),
     ),
@@ -135,6 +139,7 @@ def said(text: str) -> str:
 
 def agrees(call: str, ours: str, theirs: str) -> bool:
     """Say whether a call is refused in PyTorch's words, or in one of the manners."""
+    theirs = theirs.partition(IMPROVE)[0]
     return ours == theirs.partition(": ")[2] or any(m.covers(call, ours, theirs) for m in MANNERS)
 
 
@@ -167,6 +172,7 @@ def test_the_list_of_other_words_only_shrinks(request: pytest.FixtureRequest) ->
 
 
 # what PyTorch has no sentence for: it answers, or it is no fault there, or the function is NumPy's
+# or Python's
 OWN = {
     "result = F.interpolate(T[None], 2, mode='bilinear', antialias=True)":
         "interpolate(): antialias=True is not supported",
@@ -180,8 +186,6 @@ OWN = {
     "result = np.median(M.to(complex128))": "complex numbers have no order",
     "result = v.expand(-2, 3)": "expand([-2, 3]): a size is -1, which keeps it, or not negative",
     "result = v.dropout(2.0)": "dropout probability has to be between 0 and 1, but got 2.0",
-    "result = F.rrelu(v, training=True)":
-        "rrelu() in training draws random numbers and needs a generator",
     "result = torch.equal(v)": "equal() missing argument 'other'",
     "result = torch.result_type(v)": "result_type() missing argument 'tensor2'",
     "result = allclose(v, v, rtol='a')": "a tolerance is a number, not a string",
@@ -196,18 +200,15 @@ OWN = {
     "a = v.clone(); a[0] = 'a'": "can't assign a string to a tensor",
     "result = v[..., ...]": "an index can only have a single ellipsis ('...')",
     "result = v['a':]": "slice indices must be integers, not a string",
-    "result = sum([[1., 2.]])": "sum of a list of lists",
+    "result = sum([[1., 2.]])": "unsupported operand type(s) for +: 'int' and 'list'",
     "result = list(range(0, 3, 0))": "the step of range() must not be zero",
     "result = [i for i in enumerate([1], 'a')]":
         "enumerate() starts at an integer, not at a string",
-    "result = 'a' - 1": "`-` cannot combine a string and an integer",
+    "result = 'a' - 1": "unsupported operand type(s) for -: 'str' and 'int'",
     "result = full((2,), 10 ** 30, dtype=int64)":
         "value cannot be converted to type int64 without overflow",
     "result = (1 << 100000) << 100000": "the result of `<<` has more than 8192 bits",
     "result = trapezoid(v, v, dx=2.0)": "trapezoid() takes `x` or `dx`, not both",
-    "a = v.clone().requires_grad_(); "
-    "scatter_reduce(a, 0, tensor([0, 0, 1]), a * 0, 'prod').sum().backward()":
-        "scatter_reduce(reduce='prod'): the derivative of a product with a zero is not implemented",
 }  # fmt: skip
 
 

@@ -165,6 +165,15 @@ SAVING = (
     "torch.where({x} > 1, {x}, 0.)", "torch.stack([{x}, {x}])", "F.softplus({x})", "F.gelu({x})",
     "torch.outer({x}, {x})", "{x}.log_softmax(0)", "{x}.logsumexp(0)", "{x}.lerp({x} * 2, 0.5)",
 )  # fmt: skip
+# of two tensors that were both changed, the error names the one that comes first by its name
+OF_TWO = (
+    "a * b", "a / b", "a @ b", "a ** b", "torch.atan2(a, b)", "torch.hypot(a, b)",
+    "torch.addcmul(w, a, b)", "torch.addcdiv(w, a, b)", "torch.xlogy(a, b)", "torch.outer(a, b)",
+    "torch.maximum(a, b)", "torch.lerp(w, a, b)", "torch.lerp(a, b, b)", "torch.dot(a, b)",
+    "torch.linalg.cross(a, b)", "torch.dist(a, b)", "torch.fmod(a, b)", "F.mse_loss(a, b)",
+    "torch.where(a > b, a * b, b)", "F.layer_norm(a, (3,), b)", "F.smooth_l1_loss(a, b)",
+    "torch.baddbmm(w[None, :, None], a[None, :, None], b[None, None])",
+)  # fmt: skip
 
 
 def saved() -> Iterator[tuple[str, str]]:
@@ -179,6 +188,11 @@ def saved() -> Iterator[tuple[str, str]]:
         yield (
             f"saved: {text}, data",
             f"{W}x = w * 1\ny = {text}\nx.data.add_(1)\ny.sum().backward()\nprint(w.grad)\n",
+        )
+    for text in OF_TWO:
+        yield (
+            f"saved: {text}, both",
+            f"{W}a = w * 1\nb = w + 0\ny = {text}\na.mul_(1)\nb.sub_(0)\ny.sum().backward()\n",
         )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from jax import lax
 
 from gradcli.against.jax_rows.shapes import cut
-from gradcli.ops.shape.aliases import metas, positions
+from gradcli.ops.shape.aliases import metas, positions, strided_places
 from gradcli.rule.dtypes import is_complex
 
 
@@ -156,6 +156,19 @@ def _write_view(a: Any, source: Any, steps: Any) -> Any:
     return pairs[..., 0] + 1j * pairs[..., 1]
 
 
+def _as_strided(a: Any, size: Any, stride: Any, storage_offset: int, memory: Any) -> Any:
+    return jnp.ravel(jnp.transpose(a, memory))[strided_places(size, stride, storage_offset)]
+
+
+def _as_strided_backward(
+    g: Any, shape: Any, size: Any, stride: Any, storage_offset: int, memory: Any
+) -> Any:
+    places = strided_places(size, stride, storage_offset)
+    flat = jnp.zeros(prod(shape), g.dtype).at[jnp.ravel(places)].add(jnp.ravel(g))
+    moved = jnp.reshape(flat, tuple(shape[d] for d in memory))
+    return jnp.transpose(moved, tuple(np.argsort(memory)))
+
+
 def _written(part: Callable[..., Any]) -> Callable[..., Any]:
     """Return the function that writes to a part: `part` of the places says where that is."""
 
@@ -204,6 +217,8 @@ ROWS: dict[str, Any] = {
     "_copy_slices":           _copy_slices,
     "_copy_slices.view":      _write_view,
     "_as_strided.view":       _read_view,
+    "_as_strided":            _as_strided,
+    "_as_strided_backward":   _as_strided_backward,
     "_overwritten":           lambda a, source, seen: source + (a - lax.stop_gradient(a)),
     "zero_":                  jnp.zeros_like,
     "select_scatter":         _written(lambda a, dim, index: a[cut(dim, index)]),

@@ -237,7 +237,7 @@ convolution = primitive(Derivative,
     lambda g, y, a, w, bias, **attrs: input_backward(g, a, w, **attrs),
     lambda g, y, a, w, bias, **attrs: weight_backward(g, a, w, **attrs),
     lambda g, y, a, w, bias, **attrs: bias_backward(g, a, w, bias),
-    tangent=_convolution_tangent,
+    tangent=_convolution_tangent, saves="input weight",
     doc="Sums over a kernel at every window; transposed, its transpose")
 kernel_of = primitive(Multilinear,
     "_convolution_weight(grad, input, kernel: sizes, stride: sizes, padding: sizes, "

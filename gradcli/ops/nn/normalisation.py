@@ -302,6 +302,11 @@ def _of_nothing(a: Any, w: Any, b: Any) -> Any:
 
 
 def _layer_norm(a: Any, normalized_shape: Shape, w: Any, b: Any, eps: float) -> Any:
+    if not normalized_shape:
+        raise ShapeFault(
+            "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least "
+            "one element, but got normalized_shape = []"
+        )
     for name, x in (("weight", w), ("bias", b)):
         if x is not None and x.shape != normalized_shape:
             raise ShapeFault(
@@ -325,22 +330,31 @@ def _group_norm(a: Any, num_groups: int, w: Any, b: Any, eps: float) -> Any:
         raise ShapeFault(
             f"Expected at least 2 dimensions for input tensor but received {len(a.shape)}"
         )
+    if num_groups > 0:
+        _check_batch((a.shape[0] * a.shape[1] // num_groups, num_groups, *a.shape[2:]))
+    check_groups(a.shape, a.shape[1], num_groups, weight=w, bias=b)
+    return group_norm_(a, w, b, num_groups=num_groups, eps=eps)
+
+
+def check_groups(shape: Shape, channels: int, num_groups: int, **vectors: Any) -> None:
+    """Refuse groups that do not divide the channels, and a weight or bias of another size.
+
+    Raises: ArgumentFault, ShapeFault.
+    """
     if num_groups <= 0:
         raise ArgumentFault(f"Expected num groups to be greater than 0, got {num_groups}")
-    _check_batch((a.shape[0] * a.shape[1] // num_groups, num_groups, *a.shape[2:]))
-    if a.shape[1] % num_groups:
+    if channels % num_groups:
         raise ShapeFault(
             "Expected number of channels in input to be divisible by num_groups, but got input "
-            f"of shape {shown(a.shape)} and num_groups={num_groups}"
+            f"of shape {shown(shape)} and num_groups={num_groups}"
         )
-    for name, x in (("weight", w), ("bias", b)):
-        if x is not None and x.shape != a.shape[1:2]:
+    for name, x in vectors.items():
+        if x is not None and x.shape != (channels,):
             raise ShapeFault(
                 f"Expected {name} to be a vector of size equal to the number of channels in "
                 f"input, but got {name} of shape {shown(x.shape)} and input of shape "
-                f"{shown(a.shape)}"
+                f"{shown(shape)}"
             )
-    return group_norm_(a, w, b, num_groups=num_groups, eps=eps)
 
 
 def _instance_norm(

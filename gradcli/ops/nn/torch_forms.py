@@ -6,9 +6,10 @@ their derivatives save too.
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
-from gradcli.errors import ArgumentFault
+from gradcli.errors import ArgumentFault, ShapeFault
 from gradcli.ops.nn.ctc import ctc_loss
 from gradcli.ops.nn.losses import binary_cross_entropy_with_logits, kl_div, poisson_nll_loss
 from gradcli.ops.nn.margins import (
@@ -17,14 +18,20 @@ from gradcli.ops.nn.margins import (
     margin_ranking_loss,
     triplet_margin_loss,
 )
-from gradcli.ops.nn.normalisation import aten_batch_norm, group_norm, instance_norm, layer_norm
+from gradcli.ops.nn.normalisation import (
+    aten_batch_norm,
+    check_groups,
+    group_norm,
+    instance_norm,
+    layer_norm,
+)
 from gradcli.ops.pointwise.elementwise import rsqrt
 from gradcli.ops.pointwise.scalars import add_number
 from gradcli.ops.reduce.reductions import var
 from gradcli.ops.shape.indexing import slice_
 from gradcli.ops.shape.masks import embedding
 from gradcli.ops.shape.shapes import detach, mean, reshape
-from gradcli.rule.meta import Shape
+from gradcli.rule.meta import Shape, dim_index, shown
 from gradcli.rule.rule import Composite, composite
 
 REDUCTIONS = {1: "mean", 2: "sum"}  # ATen's numbers; every other one is none
@@ -42,7 +49,7 @@ def _by_number(row: Composite) -> Composite:
         return row(*given[:place], reduction, *given[place + 1 :])
 
     return composite(
-        f"torch.{name}({arguments}", expand, doc=f"{row.doc}; 1 is the mean, 2 the sum, 0 neither"
+        f"torch.{name}({arguments}", expand, doc=f"{row.doc} (reduction: 1 mean, 2 sum)"
     )
 
 
@@ -65,25 +72,29 @@ def _native_layer_norm(a: Any, normalized_shape: Shape, w: Any, b: Any, eps: flo
 def _native_group_norm(
     a: Any, w: Any, b: Any, n: int, c: int, size: int, group: int, eps: float
 ) -> Any:
-    if (n, c) != a.shape[:2] or n * c * size != _count(a):
+    check_groups(a.shape, c, group, weight=w, bias=b)
+    if n * c * size != prod(a.shape):
         raise ArgumentFault(
-            f"native_group_norm(): N, C and HxW are {n}, {c} and {size}, and the input's shape is "
+            "Expected X.numel() == N * C * HxW to be true, but got false.",
+            hint=f"{n} * {c} * {size} is not the count of the elements of {list(a.shape)}",
+        )
+    if (n, c) != a.shape[:2]:
+        raise ArgumentFault(
+            f"native_group_norm(): N and C are {n} and {c}, and the input's shape is "
             f"{list(a.shape)}"
         )
     y = group_norm(a, group, w, b, eps)
     return (y, *_statistics(a, (n, group, c * size // group), (2,), eps, keep=False))
 
 
-def _count(a: Any) -> int:
-    total = 1
-    for n in a.shape:
-        total *= n
-    return total
-
-
 def _native_batch_norm(
     a: Any, w: Any, b: Any, centre: Any, spread: Any, training: bool, momentum: float, eps: float
 ) -> Any:
+    dim_index(1, len(a.shape))  # that of the channels
+    if training and not prod(a.shape):
+        raise ShapeFault(
+            f"input tensor must have at least one element, but got input_sizes = {shown(a.shape)}"
+        )
     y = aten_batch_norm(a, centre, spread, w, b, training, momentum, eps)
     if not training:
         nothing = slice_(reshape(detach(a), (-1,)), dim=0, start=0, end=0, step=1)
@@ -95,17 +106,19 @@ def _native_batch_norm(
 # fmt: off
 native_layer_norm = composite(
     "native_layer_norm(input, normalized_shape: sizes, weight: tensor?, bias: tensor?, "
-    "eps: number)", _native_layer_norm,
+    "eps: real)", _native_layer_norm, refuses="bool integer complex", alike="input weight bias",
     doc="layer_norm, the means and 1 / the deviations",
     examples="native_layer_norm(M, (3,), v, v, 1e-5)[0]")
 native_group_norm = composite(
     "native_group_norm(input, weight: tensor?, bias: tensor?, N: int, C: int, HxW: int, "
-    "group: int, eps: number)", _native_group_norm,
+    "group: int, eps: real)", _native_group_norm,
+    refuses="bool integer complex", alike="input weight bias",
     doc="group_norm, the means and 1 / the deviations",
     examples="native_group_norm(T, v, v, 2, 3, 3, 3, 1e-5)[0]")
 native_batch_norm = composite(
     "native_batch_norm(input, weight: tensor?, bias: tensor?, running_mean: tensor?, "
-    "running_var: tensor?, training: bool, momentum: number, eps: number)", _native_batch_norm,
+    "running_var: tensor?, training: bool, momentum: real, eps: real)", _native_batch_norm,
+    refuses="bool integer complex", alike="input weight bias running_mean running_var",
     doc="batch_norm, the means and 1 / the deviations of a batch in training",
     examples="native_batch_norm(T, v, v, None, None, True, 0.1, 1e-5)[0]")
 torch_batch_norm = composite(
@@ -132,8 +145,8 @@ torch_group_norm = composite(
     lambda a, groups, w, b, eps, _: group_norm(a, groups, w, b, eps),
     doc="group_norm, with ATen's arguments")
 torch_embedding = composite(
-    "torch.embedding(weight, indices, padding_idx: int = -1, scale_grad_by_freq: bool = False, "
-    "sparse: bool = False)",
+    "torch.embedding(weight, indices: index, padding_idx: int = -1, "
+    "scale_grad_by_freq: bool = False, sparse: bool = False)",
     lambda weight, indices, padding, scale, _:
         embedding(indices, weight, padding if 0 <= padding < weight.shape[0] else None, None, 2.0,
                   scale, False),
@@ -143,13 +156,13 @@ torch_poisson_nll_loss = composite(
     "reduction: int)",
     lambda a, b, log_input, full, eps, reduction:
         poisson_nll_loss(a, b, log_input, full, eps, REDUCTIONS.get(reduction, "none")),
-    doc=f"{poisson_nll_loss.doc}; 1 is the mean, 2 the sum, 0 neither")
+    doc=f"{poisson_nll_loss.doc} (reduction: 1 mean, 2 sum)")
 torch_with_logits = composite(
     "torch.binary_cross_entropy_with_logits(input, target, weight = None, pos_weight = None, "
     "reduction: int = 0)",
     lambda a, b, weight, pos_weight, reduction: binary_cross_entropy_with_logits(
         a, b, weight, REDUCTIONS.get(reduction, "none"), pos_weight),
-    doc=f"{binary_cross_entropy_with_logits.doc}; 1 is the mean, 2 the sum, 0 neither")
+    doc=f"{binary_cross_entropy_with_logits.doc} (reduction: 1 mean, 2 sum)")
 # fmt: on
 
 torch_kl_div = _by_number(kl_div)

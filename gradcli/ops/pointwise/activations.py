@@ -289,7 +289,10 @@ def _random(generator: Any, name: str) -> Any:
 
 
 def _rrelu(a: Any, lower: float, upper: float, training: bool, generator: Any) -> Any:
+    rrelu.check_dtypes({"input": a})  # the tracer, which has the generator, comes past `call`
     for name, bound in (("lower", lower), ("upper", upper)):
+        if isinstance(bound, complex):
+            raise ArgumentFault("value cannot be converted to type double without overflow")
         if not abs(bound) < inf:
             raise ArgumentFault(f"rrelu: {name} bound must be finite, got {bound:g}")
     if lower > upper:

@@ -224,7 +224,7 @@ prod = primitive(Derivative,
     _prod_meta, _prod_rule,
     tangent=lambda ts, y, a, dim, keepdim, dtype:
         sum_(ts[0] * _prod_rule(ones_of(y), y, a, dim, keepdim, dtype), dim=dim, keepdim=keepdim),
-    doc="Product of the elements", examples="prod(v); M.prod(1)")
+    saves="input result", doc="Product of the elements", examples="prod(v); M.prod(1)")
 
 
 nansum = primitive(Derivative,

@@ -172,6 +172,9 @@ def _diff(a: Any, n: int, dim: int, prepend: Any, append: Any) -> Any:
     if n < 0:
         raise ArgumentFault(f"order must be non-negative but got {n}")
     dim = dim_index(dim, len(a.shape))
+    for x in (prepend, append):
+        if x is not None and len(x.shape) != len(a.shape):
+            raise ShapeFault("diff expects prepend or append to be the same dimension as input")
     if n == 0:
         return copy_in_place(zeros_like(a), a)
     ends = tuple(x for x in (prepend, a, append) if x is not None)

@@ -165,20 +165,23 @@ def _as_strided_meta(
     return Meta(size, a.dtype, packed(size, stride))
 
 
-def _as_strided(a: Any, size: Shape, stride: Shape, storage_offset: int, memory: Shape) -> Any:
-    flat = np.transpose(a, memory).reshape(-1)
+def strided_places(size: Shape, stride: Shape, storage_offset: int) -> Array:
+    """Return where in memory each element of a tensor with these strides lies."""
     places = np.full(size, storage_offset)
     for d, (n, s) in enumerate(zip(size, stride, strict=True)):
         places += np.arange(n).reshape(-1, *(1,) * (len(size) - d - 1)) * s
-    return flat[places]
+    return places
+
+
+def _as_strided(a: Any, size: Shape, stride: Shape, storage_offset: int, memory: Shape) -> Any:
+    return np.transpose(a, memory).reshape(-1)[strided_places(size, stride, storage_offset)]
 
 
 def _as_strided_backward(
     g: Any, shape: Shape, size: Shape, stride: Shape, storage_offset: int, memory: Shape
 ) -> Any:
-    count = prod(shape)
-    places = _as_strided(np.arange(count), size, stride, storage_offset, (0,))
-    flat = np.zeros(count, g.dtype)
+    places = strided_places(size, stride, storage_offset)
+    flat = np.zeros(prod(shape), g.dtype)
     np.add.at(flat, places.reshape(-1), np.reshape(g, -1))
     moved = flat.reshape([shape[d] for d in memory])
     return np.transpose(moved, np.argsort(memory)) if memory else moved.reshape(shape)

@@ -166,12 +166,23 @@ def _unfold_backward(g: Any, size: Shape, dim: int, length: int, step: int) -> A
 def _filled(a: Any, value: Any) -> Any:
     if number(value):
         return fill_number(a, value=value)
+    _check_filling("fill", value)
+    return fill_tensor(a, value)
+
+
+def _filled_in_place(a: Any, value: Any) -> Any:
+    if number(value):
+        return fill_number_in_place(a, value=value)
+    _check_filling("fill_", value)
+    return fill_tensor_in_place(a, value)
+
+
+def _check_filling(name: str, value: Any) -> None:
     if value.shape:
         raise ArgumentFault(
-            f"fill only supports 0-dimension value tensor but got tensor with {len(value.shape)} "
-            "dimensions."
+            f"{name} only supports 0-dimension value tensor but got tensor with "
+            f"{len(value.shape)} dimensions."
         )
-    return fill_tensor(a, value)
 
 
 def _like(a: Any, *_: Any, **__: Any) -> Meta:
@@ -301,8 +312,7 @@ atleast_3d = composite("atleast_3d(tensors: tensor|arrays)", _at_least(3),
 fill  = composite("fill(input, value)", _filled,
     doc="A tensor of one number, in the shape of another", examples="fill(v, s)")
 fill_in_place = composite("fill_(input, value)",
-    lambda a, value: (fill_number_in_place(a, value=value) if number(value)
-                      else fill_tensor_in_place(a, value)),
+    _filled_in_place,
     doc="fill, in place")
 # fmt: on
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-ROOMS = {"jax": ("gradcli.verify.jax_",), "torch": ()}  # what imports a library when imported
+ROOMS = {"jax": ("gradcli.against.jax_",), "torch": ()}  # what imports a library when imported
 
 
 @contextmanager
