@@ -39,8 +39,9 @@ def assign(tracer: Tracer, target: tree.Expression, value: Any, *, named: bool =
         if tracer.scope is tracer.globals:
             tracer.places[target.id] = target.span
         if isinstance(value, Node):
-            tracer.graph.names.setdefault(value.id, target.id)
-            tracer.results.append(Node(tracer.graph, value.id))
+            id = value.id
+            tracer.graph.names.setdefault(id, target.id)
+            tracer.results.append(Node(tracer.graph, id))
         elif isinstance(value, list):
             tracer.lists.bind(target.id, value, once=tracer.runs_once)
     elif isinstance(target, tree.TupleDisplay | tree.ListDisplay):

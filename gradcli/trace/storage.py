@@ -138,17 +138,13 @@ class Tensor(Node):
     autograd has seen that.
     """
 
-    __slots__ = ("counted", "made", "seen", "steps", "storage", "tracked")
-
-    def __init__(self, graph: Graph, row: int) -> None:
-        self.graph = graph
-        self.row = row
-        self.storage: Storage | None = None
-        self.steps: Steps = ()
-        self.seen = 0
-        self.counted = 0
-        self.made = ""
-        self.tracked = False
+    # most tensors of a file share nothing, and take no time for it
+    storage: Storage | None = None
+    steps: Steps = ()
+    seen = 0
+    counted = 0
+    made = ""
+    tracked = False
 
     @property
     def id(self) -> int:
@@ -195,11 +191,6 @@ class Tensor(Node):
             return read_view(base, steps=self.steps).id  # type: ignore[no-any-return]
         now, before = read_view(detach(base), steps=self.steps), Node(graph, self.row)
         return overwritten(before, now, detach(before)).id  # type: ignore[no-any-return]
-
-    @property
-    def meta(self) -> Meta:
-        """Shape, dtype and strides, which a change in place leaves as they are."""
-        return self.graph.metas[self.row]
 
     @property
     def is_fresh(self) -> bool:
