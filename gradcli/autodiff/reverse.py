@@ -11,16 +11,18 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gradcli.autodiff.saved import free_saved, in_memory
+from gradcli.autodiff.saved import free_saved, in_memory, unseen
 from gradcli.errors import AutogradFault
 from gradcli.execute import compute
 from gradcli.graph import OUTPUT, Graph, Node, Step
 from gradcli.ops.formula import in_dtype
-from gradcli.ops.shape.shapes import clone, sum_to
+from gradcli.ops.shape.aliases import overwritten
+from gradcli.ops.shape.shapes import clone, detach, sum_to
 from gradcli.rule.dtypes import Array, is_complex, wide
 from gradcli.rule.meta import Meta, shown
 from gradcli.rule.rule import Multilinear, primitive
 
+UNCHANGED: Mapping[int, Any] = {}
 # what backward(create_graph=True) leaves in `.grad`: AccumulateGrad's copy, which no file can call
 GRAD_COPY = primitive(
     Multilinear, "_grad_copy(input)", "CopyBackwards", np.copy,
@@ -202,7 +204,8 @@ def gradients(graph: Graph, roots: Mapping[int, Any], inputs: Sequence[int]) -> 
     """
     first = len(graph)
     order = towards(graph, reachable(graph, roots), inputs)
-    pulled = pull(graph, dict(roots), order, lambda i: traced(graph, i))
+    now = unseen(graph, order)
+    pulled = pull(graph, dict(roots), order, lambda i: traced(graph, i, now))
     found = [pulled.get(i) for i in inputs]
     note(graph, "reverse", roots, inputs, found, order, first)
     return found
@@ -226,11 +229,17 @@ def note(
     graph.steps.append(Step(mode, ids, tuple(wanted), made, rows, first))
 
 
-def traced(graph: Graph, id: int) -> Any:
-    """Return a row as rules see it: a node, or the tuple of an operation's several results."""
-    if id not in graph.widths:
-        return Node(graph, id)
-    return tuple(Node(graph, id + 1 + k) for k in range(graph.widths[id]))
+def traced(graph: Graph, id: int, now: Mapping[int, Any] = UNCHANGED) -> Any:
+    """Return a row as rules see it: a node, or the tuple of an operation's several results.
+
+    `now` are values of rows that have others than they were computed with.
+    """
+    if id in graph.widths:
+        return tuple(traced(graph, id + 1 + k, now) for k in range(graph.widths[id]))
+    node = Node(graph, id)
+    if id not in now:
+        return node
+    return overwritten(node, graph.leaf(np.asarray(now[id])), detach(node))
 
 
 def gradient_values(
@@ -240,5 +249,5 @@ def gradient_values(
     compute(graph, roots)
     order = towards(graph, reachable(graph, roots), inputs)
     with np.errstate(all="ignore"):
-        found = pull(graph, dict(roots), order, graph.values.__getitem__)
+        found = pull(graph, dict(roots), order, in_memory(graph, order))
     return [None if (g := found.get(i)) is None else np.asarray(g) for i in inputs]

@@ -90,14 +90,23 @@ def _base(graph: Graph, id: int) -> int:
 
 
 def in_memory(graph: Graph, order: Sequence[int]) -> Callable[[int], Any]:
-    """Return what gives the value of a row as the memory has it when backward runs.
-
-    A change that autograd has not counted, through `.data`, reaches what was saved: PyTorch
-    computes with the new values, and so does this, with a warning.
-    """
+    """Return what gives the value of a row as the memory has it when backward runs."""
     if not graph.uncounted:
         return graph.values.__getitem__
+    found = unseen(graph, order)
+    return lambda row: found[row] if row in found else graph.values[row]
+
+
+def unseen(graph: Graph, order: Sequence[int]) -> dict[int, Any]:
+    """Return the values that rows have now, after changes that autograd has not counted.
+
+    Such a change, through `.data`, reaches what was saved: PyTorch computes with the new values,
+    and so does gradcli, with a warning.
+    """
     found: dict[int, Any] = {}
+    if not graph.uncounted:
+        return found
+    compute(graph, order)
     for id in order:
         for i in (*graph.inputs[id], id):
             if i < 0 or i in found or (base := _base(graph, i)) not in graph.uncounted:
@@ -107,13 +116,17 @@ def in_memory(graph: Graph, order: Sequence[int]) -> Callable[[int], Any]:
         stale = [i for i in graph.inputs[id] if i in found] + [id] * (id in found)
         if stale and _read_rows(graph, id) & set(stale):
             name = next((f"`{graph.names[i]}`" for i in stale if i in graph.names), "what it saved")
-            graph.warnings.append((
+            warning = (
                 graph.changes[_base(graph, stale[0])].span,
-                f"{name} was changed behind autograd's back: the gradient of `{graph.label(id)}` "
-                "is computed with the new values, as in PyTorch, and is not that of what was "
-                "computed",
-            ))  # fmt: skip
-    return lambda row: found[row] if row in found else graph.values[row]
+                (
+                    f"{name} was changed behind autograd's back: the gradient of `{graph.label(id)}` "
+                    "is computed with the new values, as in PyTorch, and is not that of what was "
+                    "computed"
+                ),
+            )
+            if warning not in graph.warnings:
+                graph.warnings.append(warning)
+    return found
 
 
 def _now(graph: Graph, id: int) -> Any:
