@@ -116,14 +116,12 @@ def unseen(graph: Graph, order: Sequence[int]) -> dict[int, Any]:
         stale = [i for i in graph.inputs[id] if i in found] + [id] * (id in found)
         if stale and _read_rows(graph, id) & set(stale):
             name = next((f"`{graph.names[i]}`" for i in stale if i in graph.names), "what it saved")
-            warning = (
-                graph.changes[_base(graph, stale[0])].span,
-                (
-                    f"{name} was changed behind autograd's back: the gradient of `{graph.label(id)}` "
-                    "is computed with the new values, as in PyTorch, and is not that of what was "
-                    "computed"
-                ),
+            message = (
+                f"{name} was changed behind autograd's back: the gradient of `{graph.label(id)}` "
+                "is computed with the new values, as in PyTorch, and is not that of what was "
+                "computed"
             )
+            warning = graph.changes[_base(graph, stale[0])].span, message
             if warning not in graph.warnings:
                 graph.warnings.append(warning)
     return found

@@ -42,18 +42,19 @@ NON_LEAF_GRAD = (
 
 
 def _grad(tracer: Tracer, x: Tensor) -> Any:
-    graph = x.graph
-    if not x.is_readable or (not graph.is_leaf(x.id) and x.id not in graph.retained):
+    graph, readable = x.graph, x.is_readable
+    id = x.id if readable else x.row
+    if not readable or (not graph.is_leaf(id) and id not in graph.retained):
         tracer.notice(NON_LEAF_GRAD)
         return None
-    grad = graph.live.get(x.id)
+    grad = graph.live.get(id)
     if grad is None:
-        found = graph.grads.get(x.id)
+        found = graph.grads.get(id)
         if found is None:
             return None
         with graph.settings("gradient", False):
-            grad = graph.live[x.id] = graph.leaf(found)
-    tracer.grad_owners[grad.id] = x.id
+            grad = graph.live[id] = graph.leaf(found)
+    tracer.grad_owners[grad.id] = id
     return grad
 
 

@@ -469,7 +469,7 @@ def accepted(program: str, theirs: Outcome, ours: Outcome) -> str | None:
     if _close(_bare(theirs.printed), _bare(ours.printed)):
         if _close(theirs.printed, ours.printed):
             return "rounding"
-        if _modes(program) and ", requires_grad=True" in theirs.printed:
+        if _modes(program) and "requires_grad=True" in theirs.printed:
             return NO_GRAD_VIEW
         if "detach_()" in program or "requires_grad_()" in program:
             return "views of what was detached, or made a leaf, keep what they had"
