@@ -10,6 +10,7 @@ from gradcli.graph import Node
 from gradcli.ops import FUNCTIONS as ROWS
 from gradcli.ops.shape.shapes import detach
 from gradcli.rule.meta import shown
+from gradcli.trace.overlap import check_apart
 from gradcli.trace.storage import Tensor
 from gradcli.trace.values import Function, Results, described
 
@@ -60,7 +61,7 @@ def change(tracer: Tracer, x: Any, compute: Callable[[], Any], others: Args = ()
         raise ArgumentFault(f"{described(x)} cannot be changed in place", hint="tensors can")
     x.check_writable(tracer.graph.grad_enabled and _requires(others))
     for other in others:
-        x.check_apart(other)
+        check_apart(x, other)
     value = compute()
     if value.storage is not None and value.storage is x.storage and not value.is_same(x):
         x.become(value)  # a view of it, as `t_` makes: no element changes

@@ -17,6 +17,7 @@ from gradcli.ops.shape.writes import index_put_
 from gradcli.rule.dtypes import SCALAR_NAMES
 from gradcli.rule.meta import Shape, shown
 from gradcli.rule.rule import number
+from gradcli.trace.overlap import check_apart
 from gradcli.trace.storage import Tensor
 from gradcli.trace.values import described, is_numeric_list, to_array
 
@@ -71,7 +72,7 @@ def set_item(tracer: Tracer, x: Tensor, key: Any, value: Any) -> None:
         if steps and isinstance(value, Tensor) and value.is_same(target):
             target.touch()
             return
-        target.check_apart(value, copied=True)
+        check_apart(target, value, copied=True)
     if indices:
         target.write(index_put_(target, _of_dtype(value, x), *indices, accumulate=False))
         return

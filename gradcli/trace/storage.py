@@ -23,14 +23,13 @@ from gradcli.ops.shape.aliases import (
     metas,
     overlaps,
     overwritten,
-    positions,
     read_view,
     write_view,
 )
 from gradcli.ops.shape.shapes import detach
 from gradcli.ops.shape.views import copy_in_place
 from gradcli.rule.dtypes import CATEGORY, SCALAR_NAMES, Array, DType
-from gradcli.rule.meta import Meta, Shape, strides_of
+from gradcli.rule.meta import Meta, Shape
 from gradcli.rule.rule import Primitive
 
 IN_PLACE_LEAF = "a leaf Variable that requires grad is being used in an in-place operation."
@@ -55,16 +54,6 @@ INFERRED = (
 SHARED_ELEMENTS = (
     "unsupported operation: more than one element of the written-to tensor refers to a single "
     "memory location. Please clone() the tensor before performing the operation."
-)
-
-
-SHARED_PART = (
-    "unsupported operation: some elements of the input tensor and the written-to tensor refer to a "
-    "single memory location. Please clone() the tensor before performing the operation."
-)
-SHARED_ORDER = (
-    "the operand shares elements with the tensor that is changed, and the result would depend on "
-    "the order in which they are gone through"
 )
 
 
@@ -122,7 +111,10 @@ class Storage:
         """Move to other values, which autograd does not know of: the history stays as it is."""
         graph, old = self.graph, self.row
         if graph.requires_grad[old] and graph.ops[old] is None:
+            heir = graph.successors.get(old)  # the leaf lies in other memory, its views do not
             row = graph.moved(old, Node(graph, row).value)
+            if heir is not None:
+                graph.successors[old] = graph.successors[row] = heir
         elif graph.requires_grad[old]:
             with graph.settings("file", True):
                 before = Node(graph, old)
@@ -190,7 +182,10 @@ class Tensor(Node):
         if counted or self.row < 0 or not graph.requires_grad[self.row]:
             return read_view(base, steps=self.steps).id  # type: ignore[no-any-return]
         now, before = read_view(detach(base), steps=self.steps), Node(graph, self.row)
-        return overwritten(before, now, detach(before)).id  # type: ignore[no-any-return]
+        row: int = overwritten(before, now, detach(before)).id
+        if self.storage is not None:
+            graph.versions[row] = self.storage.version, self.storage.version.count
+        return row
 
     @property
     def is_fresh(self) -> bool:
@@ -352,34 +347,6 @@ class Tensor(Node):
             and source.storage is other.storage
         )
 
-    def check_apart(self, other: Any, *, copied: bool = False) -> None:
-        """Check that an operand of a change in place does not change on the way.
-
-        `copied`: it is brought to the shape of this tensor, and nothing else is done to it. Source:
-        `get_overlap_status` of ATen's MemoryOverlap. Tensors with gaps pass there, and the result
-        depends on the order in which elements are gone through; here they do not.
-
-        Raises: ArgumentFault, in PyTorch's words, where it has any.
-        """
-        if not isinstance(other, Tensor) or self.storage is None or self is other:
-            return
-        if self.storage.memory is not getattr(other.storage, "memory", None):
-            return
-        mine, theirs = _places(self), _places(other)
-        if not mine.size or not theirs.size:
-            return
-        expanded = copied and mine.size != theirs.size
-        if not expanded and _is_dense(mine) and _is_dense(theirs):
-            same = (
-                mine.min() == theirs.min()
-                and mine.size == theirs.size
-                and _steps(self.meta, copied) == _steps(other.meta, copied)
-            )
-            if not same and mine.min() <= theirs.max() and theirs.min() <= mine.max():
-                raise ArgumentFault(SHARED_PART, hint="use a copy of the operand: x.clone()")
-        elif self.meta.dtype == other.meta.dtype and _changes(mine, theirs, copied):
-            raise ArgumentFault(SHARED_ORDER, hint="use a copy of the operand: x.clone()")
-
     def _unwritable(self, what: str) -> AutogradFault:
         """Return PyTorch's error for a view that must not be changed, or whose base must not."""
         several = self.made == "several"
@@ -450,7 +417,8 @@ class Tensor(Node):
                 f"{list(value.shape)}"
             )
         graph = self.graph
-        graph.metas[value.id] = graph.metas[value.id]._replace(strides=self.strides)
+        if value.strides != self.strides:
+            graph.metas[value.id] = graph.metas[value.id]._replace(strides=self.strides)
         if value.dtype == self.dtype:
             return value
         if CATEGORY[value.dtype.kind] > CATEGORY[self.dtype.kind]:
@@ -500,41 +468,6 @@ def _detached(tensor: Tensor) -> int:
         if not graph.requires_grad[id]:
             return id
         return detach(Node(graph, id)).id  # type: ignore[no-any-return]
-
-
-def _steps(meta: Meta, copied: bool) -> list[int]:
-    """Return strides; of what is copied, without dimensions that could have been added."""
-    pairs = zip(meta.shape, strides_of(meta), strict=True)
-    return [stride for size, stride in pairs if size != 1 or not copied]
-
-
-def _places(tensor: Tensor) -> Array:
-    """Return where each element of a tensor lies in the memory that it shares."""
-    steps: Steps = tensor.steps
-    storage = tensor.storage
-    while storage is not None and storage.source is not None:
-        steps, storage = (*storage.source.steps, *steps), storage.source.storage
-    assert storage is not None, "only tensors that share memory are compared"
-    meta = tensor.graph.metas[storage.row]
-    return positions(meta.shape, meta.dtype, steps)[0]
-
-
-def _is_dense(places: Array) -> bool:
-    return int(places.max()) - int(places.min()) + 1 == places.size
-
-
-def _changes(mine: Array, theirs: Array, copied: bool) -> bool:
-    """Say whether what is read at some places is changed by what is written at others before."""
-    here = np.arange(mine.size).reshape(mine.shape)
-    written = np.full(max(mine.max(), theirs.max()) + 1, -1)
-    written[mine] = here
-    try:
-        theirs = np.broadcast_to(theirs, mine.shape)
-    except ValueError:  # an operand of another shape: an index says where it goes
-        return bool((written[theirs] >= 0).any())
-    found = written[theirs]
-    moved = theirs.reshape(-1)[found] != theirs if copied else found != here
-    return bool(((found >= 0) & moved).any())
 
 
 def _carry_up(storage: Storage) -> None:

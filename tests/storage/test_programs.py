@@ -48,3 +48,11 @@ def test_every_output_belongs_to_a_program_and_errors_are_among_them() -> None:
 def test_the_loop_of_the_best_known_mistake_learns_what_pytorch_learns() -> None:
     # three steps from 1 and 2 towards 3: (1 - 3)² + (2 - 3)² = 5, times 0.8² a step
     assert OUTPUTS["loop: data and data.zero_"][0].startswith(f"tensor({5 * 0.8**4:.4f}")
+
+
+@pytest.mark.parametrize("change", ["y /= y[:, :1]", "y -= y[0].expand(2, 3)"])
+def test_an_operand_that_would_change_on_the_way_is_refused(change: str) -> None:
+    # PyTorch divides the first column by itself, and then the others by 1
+    outcome = in_gradcli(f"y = torch.tensor([[2., 4., 6.], [3., 6., 9.]])\n{change}\n")
+    assert outcome.error is not None
+    assert outcome.error.startswith("the operand shares elements with the tensor")
