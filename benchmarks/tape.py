@@ -38,7 +38,7 @@ def chain(nodes: int) -> None:
     for _ in range(nodes):
         y = y * 1.0000001
     backward(graph, y.id)
-    assert x.id in graph.grads
+    assert x.id in graph.autograd.grads
 
 
 def regression() -> None:

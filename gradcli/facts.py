@@ -44,7 +44,7 @@ def inspect(session: Session) -> Inspection:
         nodes=tuple(_facts(session, id, labels[id]) for id in shown),
         functions=_functions(graph, session.root),
         claims=tuple(_claim(session.source, c) for c in tracer.claims),
-        notices=tuple(Notice(session.source.line_of(s), m) for s, m in graph.warnings),
+        notices=tuple(Notice(session.source.line_of(s), m) for s, m in graph.notes.warnings),
         printed=tracer.printed,
         values=tuple(_values(tracer)),
     )
@@ -90,7 +90,7 @@ def _data(value: Any, around: tuple[int, ...] = ()) -> Any:
 def _shown(graph: Graph, results: list[int]) -> list[int]:
     """Return the nodes of the file's own lines, its results, and all that they depend on."""
     wanted = results + [
-        i for i in range(len(graph)) if graph.origins[i] == "file" or i in graph.names
+        i for i in range(len(graph)) if graph.notes.origins[i] == "file" or i in graph.notes.names
     ]
     found: set[int] = set()
     while wanted:
@@ -111,22 +111,22 @@ def _labels(graph: Graph, source: Source, shown: list[int]) -> dict[int, str]:
     turns: dict[int, int] = {}
     steps: set[int] = set()  # of operations that take several: used by their own expression
     for id in shown:
-        name = graph.names.get(id)
+        name = graph.notes.names.get(id)
         if name is not None:
             count[name] = count.get(name, 0) + 1
-            place = name, source.line_of(graph.spans[id])
+            place = name, source.line_of(graph.notes.spans[id])
             turns[id] = lines[place] = lines.get(place, 0) + 1
-        for alias in graph.aliases.get(id, ()):
+        for alias in graph.notes.aliases.get(id, ()):
             count[alias] = count.get(alias, 0) + 1
-        steps.update(i for i in _inputs(graph, id) if graph.spans[i] == graph.spans[id])
+        steps.update(i for i in _inputs(graph, id) if graph.notes.spans[i] == graph.notes.spans[id])
     labels: dict[int, str] = {}
     for id in shown:
-        name, span = graph.names.get(id), graph.spans[id]
+        name, span = graph.notes.names.get(id), graph.notes.spans[id]
         if name is not None:
             line = source.line_of(span)
             turn = f"#{turns[id]}" if lines[name, line] > 1 else ""
             label = name if count[name] == 1 else f"{name}:{line}{turn}"
-            labels[id] = ", ".join([label, *graph.aliases.get(id, ())])
+            labels[id] = ", ".join([label, *graph.notes.aliases.get(id, ())])
         elif id not in steps or graph.ops[id] is None:
             labels[id] = source.snippet(span)
         else:
@@ -146,10 +146,10 @@ def _inputs(graph: Graph, id: int) -> tuple[int, ...]:
 
 def _facts(session: Session, id: int, label: str) -> NodeFacts:
     graph, source = session.graph, session.source
-    span, meta = graph.spans[id], graph.metas[id]
+    span, meta = graph.notes.spans[id], graph.metas[id]
     return NodeFacts(
         id=id,
-        name=graph.names.get(id),
+        name=graph.notes.names.get(id),
         label=label,
         source=source.snippet(span),
         line=source.line_of(span),
@@ -159,15 +159,15 @@ def _facts(session: Session, id: int, label: str) -> NodeFacts:
         dtype=meta.dtype.name,
         requires_grad=graph.requires_grad[id],
         is_leaf=graph.is_leaf(id),
-        retains_grad=id in graph.retained,
+        retains_grad=id in graph.autograd.retained,
         grad_fn=graph.grad_fn(id),
         kind=_kind(graph, id, session.root),
         value=graph.values[id],
         grad=graph.grad(id),
-        derived=graph.origins[id] == "gradient",
+        derived=graph.notes.origins[id] == "gradient",
         operands=graph.operand_names(graph.producer(id)),
-        call_line=source.line_of(graph.calls[id]) if id in graph.calls else None,
-        aliases=tuple(graph.aliases.get(id, ())),
+        call_line=source.line_of(graph.notes.calls[id]) if id in graph.notes.calls else None,
+        aliases=tuple(graph.notes.aliases.get(id, ())),
     )
 
 

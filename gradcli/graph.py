@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, field
 from math import prod
 from typing import Any, Literal, NamedTuple
 
@@ -62,6 +63,15 @@ class Step:
     first: int
 
 
+def copied(x: Any) -> Any:
+    """Return an object whose lists, tables and sets are copies."""
+    result = copy(x)
+    for name, value in vars(x).items():
+        if isinstance(value, list | dict | set):
+            setattr(result, name, value.copy())
+    return result
+
+
 class Version:
     """How often autograd has seen some memory change; `detach()` shares it, `.data` does not."""
 
@@ -88,14 +98,56 @@ class Change(NamedTuple):
     replaced: bool
 
 
+@dataclass
+class Autograd:
+    """What autograd keeps beside the tape, by row.
+
+    `live` is the `.grad` of leaves that the file has seen, `grads` that of the others. `freed` rows
+    have had their saved tensors freed by a backward pass; `successors` are those of parameters that
+    were updated in place. `versions` are of rows that are held in memory, `changes` of those whose
+    memory has been written since, `uncounted` those among them that autograd knows nothing of
+    (`.data`), `in_place` rows whose first operand was replaced by their result, `inferred` rows
+    made under inference_mode. `steps` are differentiations, whose results are rows themselves.
+    """
+
+    grads: dict[int, Array] = field(default_factory=dict)
+    live: dict[int, Node] = field(default_factory=dict)
+    retained: set[int] = field(default_factory=set)
+    freed: set[int] = field(default_factory=set)
+    successors: dict[int, int] = field(default_factory=dict)
+    versions: dict[int, tuple[Version, int]] = field(default_factory=dict)
+    changes: dict[int, Change] = field(default_factory=dict)
+    uncounted: set[int] = field(default_factory=set)
+    in_place: set[int] = field(default_factory=set)
+    inferred: set[int] = field(default_factory=set)
+    steps: list[Step] = field(default_factory=list)
+
+
+@dataclass
+class Provenance:
+    """Where rows come from: their places in the file, and what it calls them.
+
+    `origins` say whether a node was written in the file, made to check a claim, or made by
+    differentiating. `aliases` are the names that a node has in the end besides its own, `calls` the
+    places where the file called the function in whose body a node was made.
+    """
+
+    spans: list[Span] = field(default_factory=list)
+    origins: list[Origin] = field(default_factory=list)
+    names: dict[int, str] = field(default_factory=dict)
+    aliases: dict[int, list[str]] = field(default_factory=dict)
+    calls: dict[int, Span] = field(default_factory=dict)
+    warnings: list[tuple[Span, str]] = field(default_factory=list)
+
+
 class Graph:
     """The tape.
 
     `inputs[i]` are the ids of the operands of node i; a negative id ~k is the Python number (or
     None) `scalars[k]`, which is not a node. An operation with several results takes a row for
-    their tuple, `widths` of them, and a row for each of them. `origins` say whether a node was
-    written in the file, made to check a claim, or made by differentiating. An executor, which
-    stands above the tape, gives it `compute`, for when a node's value is read.
+    their tuple, `widths` of them, and a row for each of them. What autograd keeps and where rows
+    come from stand beside the tape. An executor, which stands above it, gives it `compute`, for
+    when a node's value is read.
     """
 
     def __init__(
@@ -115,35 +167,26 @@ class Graph:
         self.attrs: list[dict[str, Any]] = []
         self.metas: list[Meta] = []
         self.requires_grad: list[bool] = []
-        self.spans: list[Span] = []
-        self.origins: list[Origin] = []
         self.values: list[Any] = []
         self.scalars: list[Any] = []
         self.widths: dict[int, int] = {}
-        self.names: dict[int, str] = {}
-        self.aliases: dict[int, list[str]] = {}  # the names that a node has in the end besides it
+        self.autograd = Autograd()
+        self.notes = Provenance()
         self.reserved: set[int] = set()  # rows kept for leaves that have no value yet
-        self.grads: dict[int, Array] = {}
-        self.live: dict[int, Node] = {}  # the `.grad` of leaves, once the file has seen it
-        self.retained: set[int] = set()
-        self.freed: set[int] = set()  # rows whose saved tensors a backward pass has freed
-        self.successors: dict[int, int] = {}  # of parameters that were updated in place
-        self.versions: dict[int, tuple[Version, int]] = {}  # of rows that are held in memory
-        self.changes: dict[int, Change] = {}  # of rows whose memory has been written since
-        self.uncounted: set[int] = set()  # those of them that autograd knows nothing of: `.data`
-        self.in_place: set[int] = set()  # rows whose first operand was replaced by their result
-        self.steps: list[Step] = []  # of differentiation, whose results are rows themselves
-        self.warnings: list[tuple[Span, str]] = []
-        self.calls: dict[int, Span] = {}  # of nodes made in a function: where the file called it
         self.call: Span | None = None
         self.span = NOWHERE  # the expression that is being evaluated
         self.origin: Origin = "file"
         self.grad_enabled = True
         self.inference = False  # whether inference_mode is on
-        self.inferred: set[int] = set()  # rows that were made in it: autograd refuses them
 
     def __len__(self) -> int:
         return len(self.ops)
+
+    def copy(self) -> Graph:
+        """Return the same tape, which shares no list, table or set with this one."""
+        result: Graph = copied(self)
+        result.autograd, result.notes = copied(self.autograd), copied(self.notes)
+        return result
 
     def leaf(self, value: Array, requires_grad: bool = False) -> Node:
         """Append a tensor that no operation made.
@@ -252,44 +295,44 @@ class Graph:
     def moved(self, id: int, value: Array) -> int:
         """Append a parameter's next value; it takes over the name and the gradient."""
         node = self.leaf(value, True)
-        if id in self.names:
-            self.names[node.id] = self.names[id]
-        if id in self.grads:
-            self.grads[node.id] = self.grads.pop(id)
-        if id in self.live:
-            self.live[node.id] = self.live.pop(id)
-        self.successors[id] = node.id
+        if id in self.notes.names:
+            self.notes.names[node.id] = self.notes.names[id]
+        if id in self.autograd.grads:
+            self.autograd.grads[node.id] = self.autograd.grads.pop(id)
+        if id in self.autograd.live:
+            self.autograd.live[node.id] = self.autograd.live.pop(id)
+        self.autograd.successors[id] = node.id
         return node.id
 
     def follow(self, old: int, new: int) -> None:
         """Let a row stand for what another one stood for: its name, and whether `.grad` is kept."""
-        if old in self.names:
-            self.names.setdefault(new, self.names[old])
-        if old in self.retained and self.requires_grad[new]:
-            self.retained.remove(old)
-            self.retained.add(new)
-            if old in self.grads:
-                self.grads[new] = self.grads.pop(old)
-            if old in self.live:
-                self.live[new] = self.live.pop(old)
+        if old in self.notes.names:
+            self.notes.names.setdefault(new, self.notes.names[old])
+        if old in self.autograd.retained and self.requires_grad[new]:
+            self.autograd.retained.remove(old)
+            self.autograd.retained.add(new)
+            if old in self.autograd.grads:
+                self.autograd.grads[new] = self.autograd.grads.pop(old)
+            if old in self.autograd.live:
+                self.autograd.live[new] = self.autograd.live.pop(old)
 
     def grad(self, id: int) -> Array | None:
         """Return the `.grad` of a node."""
-        live = self.live.get(id)
-        return self.grads.get(id) if live is None else live.value
+        live = self.autograd.live.get(id)
+        return self.autograd.grads.get(id) if live is None else live.value
 
     def set_grad(self, id: int, grad: Node | None) -> None:
         """Give a node another `.grad`, or none."""
-        self.grads.pop(id, None)
+        self.autograd.grads.pop(id, None)
         if grad is None:
-            self.live.pop(id, None)
+            self.autograd.live.pop(id, None)
         else:
-            self.live[id] = grad
+            self.autograd.live[id] = grad
 
     def current(self, id: int) -> int:
         """Return the row that holds a parameter's value now, after updates in place."""
-        while id in self.successors:
-            id = self.successors[id]
+        while id in self.autograd.successors:
+            id = self.autograd.successors[id]
         return id
 
     def _moves(self, op: Primitive, ids: tuple[int, ...]) -> bool:
@@ -324,18 +367,18 @@ class Graph:
         self.attrs.append(attrs)
         self.metas.append(meta)
         self.requires_grad.append(requires_grad)
-        self.spans.append(self.span)
+        self.notes.spans.append(self.span)
         if self.call is not None:
-            self.calls[len(self.ops) - 1] = self.call
-        self.origins.append(self.origin)
+            self.notes.calls[len(self.ops) - 1] = self.call
+        self.notes.origins.append(self.origin)
         self.values.append(value)
         if self.inference:
-            self.inferred.add(len(self.ops) - 1)
+            self.autograd.inferred.add(len(self.ops) - 1)
         return self.handle(self, len(self.ops) - 1)
 
     def warn(self, message: str) -> None:
         """Keep a warning about the expression that is being evaluated."""
-        self.warnings.append((self.span, message))
+        self.notes.warnings.append((self.span, message))
 
     @contextmanager
     def settings(self, origin: Origin, grad_enabled: bool) -> Iterator[None]:
@@ -370,7 +413,7 @@ class Graph:
         """Return PyTorch's class name of the backward function of an operation's row."""
         op = self.ops[row]
         assert op is not None, "a node that is no leaf has an operation"
-        if row in self.in_place and op.in_place:
+        if row in self.autograd.in_place and op.in_place:
             return op.in_place
         return op.grad_fn_name(self.operands(row), self.attrs[row])
 

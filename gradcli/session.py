@@ -60,8 +60,8 @@ def run(source: Source, options: Options | None = None, request: Request | None 
     ran = bool(tracer.roots)
     if root is not None and request.backward and (not ran or request.of):
         graph = tracer.graph
-        graph.span = graph.spans[root]
-        graph.freed.clear()  # what the file's own passes used is still here
+        graph.span = graph.notes.spans[root]
+        graph.autograd.freed.clear()  # what the file's own passes used is still here
         if options.retain_all:
             tracer.retain_all(Node(graph, root))
         with tracer.placed():
@@ -105,7 +105,7 @@ def _say_why(tracer: Tracer) -> None:
     graph = tracer.graph
     for node in reversed(tracer.results):
         if node.requires_grad and graph.ops[node.id] is not None:
-            graph.span = graph.spans[node.id]
+            graph.span = graph.notes.spans[node.id]
             graph.warn(
                 f"backward did not run: {list(node.shape)} is no scalar. Reduce it with .sum() or "
                 ".mean(), choose another node with --of NODE, or give its cotangent with "
@@ -126,7 +126,7 @@ def named(tracer: Tracer, name: str) -> int:
         if not value.requires_grad:
             raise AutogradFault(
                 f"`{name}` does not require grad: no parameter leads to it",
-                tracer.graph.spans[value.id],
+                tracer.graph.notes.spans[value.id],
                 "make a leaf that it depends on a parameter: requires_grad=True, or -p NAME=…",
                 tracer.source,
             )

@@ -107,7 +107,7 @@ def _between(graph: Graph, rows: list[int], named: list[int]) -> list[int]:
     What a step of differentiation goes through is a part of it for JAX, and has no gradient.
     """
     found = set(named) & {i for i in rows[1:] if graph.ops[i] is not None}
-    for step in graph.steps:
+    for step in graph.autograd.steps:
         if not found.isdisjoint(step.rows) and not set(rows).isdisjoint(step.found):
             found -= set(step.rows) - set(step.wanted)
     return sorted(found)
@@ -148,7 +148,10 @@ def _explained(reasons: Any, node: Node, comparison: Comparison) -> Comparison:
 def _unstated(session: Session, name: str, gap: Any) -> Unstated:
     graph, source = session.graph, session.source
     return Unstated(
-        name, graph.label(gap.row), source.line_of(graph.spans[gap.row]), gap.why.rstrip(".")
+        name,
+        graph.label(gap.row),
+        source.line_of(graph.notes.spans[gap.row]),
+        gap.why.rstrip("."),
     )
 
 
@@ -169,6 +172,6 @@ def _what(session: Session) -> str:
     text = f"gradients of {root_of(session)}"
     if passes > 1:
         text += f", the last of {passes} backward passes"
-    if session.graph.successors:
+    if session.graph.autograd.successors:
         text += "; each update in place goes on from gradcli's numbers"
     return text

@@ -82,12 +82,12 @@ class Reasons:
 
     def _generations(self, id: int) -> set[int]:
         """Return the rows of a parameter before its updates in place, and its own."""
-        return {id} | {i for i in self.graph.successors if self.graph.current(i) == id}
+        return {id} | {i for i in self.graph.autograd.successors if self.graph.current(i) == id}
 
     def _said(self, id: int, what: str) -> str:
         graph, op = self.graph, self.graph.ops[id]
         assert op is not None, "a leaf is no reason"
-        line = self.session.source.line_of(graph.spans[id])
+        line = self.session.source.line_of(graph.notes.spans[id])
         if id in self.tape.steps:
             return f"what is differentiated in line {line} has another derivative in JAX"
         text = f"`{op.label}` (line {line}) has another {what} in JAX"

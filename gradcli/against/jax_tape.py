@@ -57,7 +57,7 @@ class Tape:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.steps = {
-            id: step for step in graph.steps for id in step.found
+            id: step for step in graph.autograd.steps for id in step.found
             if id is not None and id >= step.first
         }  # fmt: skip
         self.frontiers: dict[int, frozenset[int]] = {}

@@ -45,7 +45,7 @@ def _differentiated(session: Session, scope: dict[str, Any]) -> tuple[str, str]:
             f"gradients as .grad holds them after {passes} backward pass{'es' * (passes > 1)}",
             "",
         )
-    name = session.graph.names.get(root)
+    name = session.graph.notes.names.get(root)
     if name not in scope:
         return "", f"{root_of(session)} has no name"
     try:

@@ -159,7 +159,9 @@ def backward(
         order = towards(graph, order, inputs)
     free_saved(graph, order, retain_graph=retain_graph or create_graph)
     wanted = [
-        i for i in order if (i in inputs if inputs else graph.ops[i] is None or i in graph.retained)
+        i
+        for i in order
+        if (i in inputs if inputs else graph.ops[i] is None or i in graph.autograd.retained)
     ]
     if create_graph:
         with graph.settings("gradient", True):
@@ -177,24 +179,24 @@ def backward(
 
 
 def _accumulate(graph: Graph, id: int, found: Array) -> None:
-    live = graph.live.get(id)
+    live = graph.autograd.live.get(id)
     if live is not None:  # as AccumulateGrad does: the tensor that `.grad` is sees the change
         with graph.settings("gradient", False):
             live.accumulate(found)
         return
-    before = graph.grads.get(id)
-    graph.grads[id] = found if before is None else before + found
+    before = graph.autograd.grads.get(id)
+    graph.autograd.grads[id] = found if before is None else before + found
 
 
 def _accumulate_node(graph: Graph, id: int, found: Node) -> None:
     """Add a gradient that is a node; the first one is copied, as in PyTorch."""
-    before = graph.live.get(id)
-    if before is None and id in graph.grads:
-        before = graph.leaf(graph.grads[id])
+    before = graph.autograd.live.get(id)
+    if before is None and id in graph.autograd.grads:
+        before = graph.leaf(graph.autograd.grads[id])
     if before is None:
-        graph.live[id] = GRAD_COPY(found) if graph.ops[id] is None else clone(found)
+        graph.autograd.live[id] = GRAD_COPY(found) if graph.ops[id] is None else clone(found)
     else:
-        graph.live[id] = before + found
+        graph.autograd.live[id] = before + found
 
 
 def gradients(graph: Graph, roots: Mapping[int, Any], inputs: Sequence[int]) -> list[Node | None]:
@@ -222,11 +224,11 @@ def note(
 ) -> None:
     """Keep what a differentiation was of; a Jacobian's rows share the rows that they go through."""
     rows = tuple(order)
-    if graph.steps and graph.steps[-1].rows == rows:
-        rows = graph.steps[-1].rows
+    if graph.autograd.steps and graph.autograd.steps[-1].rows == rows:
+        rows = graph.autograd.steps[-1].rows
     made = tuple(None if g is None else g.id for g in found)
     ids = {i: node.id for i, node in given.items()}
-    graph.steps.append(Step(mode, ids, tuple(wanted), made, rows, first))
+    graph.autograd.steps.append(Step(mode, ids, tuple(wanted), made, rows, first))
 
 
 def traced(graph: Graph, id: int, now: Mapping[int, Any] = UNCHANGED) -> Any:

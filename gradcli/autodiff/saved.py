@@ -29,11 +29,13 @@ def free_saved(graph: Graph, order: Sequence[int], *, retain_graph: bool) -> Non
     was changed in place.
     """
     for id in sorted(order, reverse=True):  # as PyTorch goes: what was made last comes first
-        if graph.versions:
+        if graph.autograd.versions:
             _check_unchanged(graph, id)
-        if graph.inferred and not graph.inferred.isdisjoint(saved_rows(graph, id)):
-            raise AutogradFault(INFERRED, graph.spans[id])
-        if id in graph.freed and saved_rows(graph, id):
+        if graph.autograd.inferred and not graph.autograd.inferred.isdisjoint(
+            saved_rows(graph, id)
+        ):
+            raise AutogradFault(INFERRED, graph.notes.spans[id])
+        if id in graph.autograd.freed and saved_rows(graph, id):
             raise AutogradFault(
                 "Trying to backward through the graph a second time (or directly access saved "
                 "tensors after they have already been freed). Saved intermediate values of the "
@@ -44,7 +46,7 @@ def free_saved(graph: Graph, order: Sequence[int], *, retain_graph: bool) -> Non
                 "pass with backward(retain_graph=True)",
             )
     if not retain_graph:
-        graph.freed.update(id for id in order if graph.ops[id] is not None)
+        graph.autograd.freed.update(id for id in order if graph.ops[id] is not None)
 
 
 def _check_unchanged(graph: Graph, id: int) -> None:
@@ -72,13 +74,13 @@ def _operands(graph: Graph, id: int) -> list[int]:
     if op is None:
         return []
     names = ["self" if name == "input" else name for name in op.signature.tensors]
-    slots = range(1 if id in graph.in_place else 0, len(inputs))
+    slots = range(1 if id in graph.autograd.in_place else 0, len(inputs))
     return [inputs[i] for i in sorted(slots, key=lambda i: names[min(i, len(names) - 1)])]
 
 
 def _base(graph: Graph, id: int) -> int:
     """Return the row in whose memory a row lies: itself, unless it is a view."""
-    while id not in graph.versions and (op := graph.ops[id]) is not None:
+    while id not in graph.autograd.versions and (op := graph.ops[id]) is not None:
         row = id
         if op is OUTPUT:
             row = graph.inputs[id][0]
@@ -91,7 +93,7 @@ def _base(graph: Graph, id: int) -> int:
 
 def in_memory(graph: Graph, order: Sequence[int]) -> Callable[[int], Any]:
     """Return what gives the value of a row as the memory has it when backward runs."""
-    if not graph.uncounted:
+    if not graph.autograd.uncounted:
         return graph.values.__getitem__
     found = unseen(graph, order)
     return lambda row: found[row] if row in found else graph.values[row]
@@ -104,37 +106,40 @@ def unseen(graph: Graph, order: Sequence[int]) -> dict[int, Any]:
     and so does gradcli, with a warning.
     """
     found: dict[int, Any] = {}
-    if not graph.uncounted:
+    if not graph.autograd.uncounted:
         return found
     compute(graph, order)
     for id in order:
         for i in (*graph.inputs[id], id):
-            if i < 0 or i in found or (base := _base(graph, i)) not in graph.uncounted:
+            if i < 0 or i in found or (base := _base(graph, i)) not in graph.autograd.uncounted:
                 continue
-            if i == base or not graph.changes[base].replaced:
+            if i == base or not graph.autograd.changes[base].replaced:
                 found[i] = _now(graph, i)
         stale = [i for i in graph.inputs[id] if i in found] + [id] * (id in found)
         if stale and _read_rows(graph, id) & set(stale):
-            name = next((f"`{graph.names[i]}`" for i in stale if i in graph.names), "what it saved")
+            name = next(
+                (f"`{graph.notes.names[i]}`" for i in stale if i in graph.notes.names),
+                "what it saved",
+            )
             message = (
                 f"{name} was changed behind autograd's back: the gradient of `{graph.label(id)}` "
                 "is computed with the new values, as in PyTorch, and is not that of what was "
                 "computed"
             )
-            warning = graph.changes[_base(graph, stale[0])].span, message
-            if warning not in graph.warnings:
-                graph.warnings.append(warning)
+            warning = graph.autograd.changes[_base(graph, stale[0])].span, message
+            if warning not in graph.notes.warnings:
+                graph.notes.warnings.append(warning)
     return found
 
 
 def _now(graph: Graph, id: int) -> Any:
     """Return what the memory of a row holds now."""
     path = []
-    while id not in graph.versions:
+    while id not in graph.autograd.versions:
         path.append(id)
         id = graph.inputs[id][0]
-    while id in graph.uncounted:
-        id = graph.changes[id].row
+    while id in graph.autograd.uncounted:
+        id = graph.autograd.changes[id].row
     compute(graph, (id,))
     value = graph.values[id]
     for step in reversed(path):
@@ -144,16 +149,18 @@ def _now(graph: Graph, id: int) -> Any:
 
 def _is_written(graph: Graph, id: int) -> bool:
     """Say whether a row's memory has been written since, as autograd counts."""
-    held = graph.versions.get(_base(graph, id))
+    held = graph.autograd.versions.get(_base(graph, id))
     return held is not None and held[0].count != held[1]
 
 
 def _changed(graph: Graph, id: int, saved: int) -> AutogradFault:
     base = _base(graph, saved)
-    version, count = graph.versions[base]
-    span = graph.changes[base].span if base in graph.changes else version.span
+    version, count = graph.autograd.versions[base]
+    span = graph.autograd.changes[base].span if base in graph.autograd.changes else version.span
     meta, name = graph.metas[saved], _made_by(graph, saved, base, saved in results(graph, id))
-    copied = f"copy, `{graph.names[base]}.clone()`" if base in graph.names else "clone()"
+    copied = (
+        f"copy, `{graph.notes.names[base]}.clone()`" if base in graph.notes.names else "clone()"
+    )
     position = graph.attrs[saved]["position"] if graph.ops[saved] is OUTPUT else 0
     made = f", which is output {position} of {short_name(name)}," if name else ""
     return AutogradFault(
@@ -162,7 +169,12 @@ def _changed(graph: Graph, id: int, saved: int) -> AutogradFault:
         f"version {version.count}; expected version {count} instead.",
         span,
         f"change a {copied}, or make a new tensor: `y = y * 2` instead of `y *= 2`",
-        notes=((graph.spans[id], f"the gradient of `{graph.label(id)}` needs what it was here"),),
+        notes=(
+            (
+                graph.notes.spans[id],
+                f"the gradient of `{graph.label(id)}` needs what it was here",
+            ),
+        ),
     )
 
 
@@ -175,10 +187,10 @@ def _made_by(graph: Graph, saved: int, base: int, result: bool) -> str | None:
     """Return the grad_fn that an error names: of a result its own, else what the tensor has now."""
     if result:
         return graph.grad_fn(saved)
-    while base in graph.changes:
-        base = graph.changes[base].row
+    while base in graph.autograd.changes:
+        base = graph.autograd.changes[base].row
     now = graph.grad_fn(base)
-    return "AsStridedBackward0" if now and saved not in graph.versions else now
+    return "AsStridedBackward0" if now and saved not in graph.autograd.versions else now
 
 
 def saved_rows(graph: Graph, id: int) -> set[int]:
@@ -189,7 +201,7 @@ def saved_rows(graph: Graph, id: int) -> set[int]:
     op = graph.ops[id]
     if op is None:
         return set()
-    if op.in_place and id in graph.in_place:
+    if op.in_place and id in graph.autograd.in_place:
         return set(results(graph, id))
     if not op.saves:
         return _read_rows(graph, id)

@@ -38,9 +38,9 @@ def compute(graph: Graph, ids: Iterable[int]) -> None:
             try:
                 values[id] = evaluate(graph, id, values)
             except GradcliError as error:  # what only the values show: an index, a singular matrix
-                raise error.at(None, graph.spans[id]) from None
+                raise error.at(None, graph.notes.spans[id]) from None
             except Exception:
-                graph.span = graph.spans[id]  # the place of an error that nobody foresaw
+                graph.span = graph.notes.spans[id]  # the place of an error that nobody foresaw
                 raise
 
 
@@ -60,19 +60,21 @@ def apply(graph: Graph, id: int, operands: list[Any], attrs: dict[str, Any]) -> 
     try:
         result = op.forward(*operands, **attrs)
     except (MemoryError, OverflowError) as error:
-        raise LimitFault(f"{op.label}: {error or 'out of memory'}", graph.spans[id]) from None
+        raise LimitFault(f"{op.label}: {error or 'out of memory'}", graph.notes.spans[id]) from None
     except TypeError as error:
         if not any(words in str(error) for words in NUMPY_REFUSES):
             raise
         dtype = next(x.dtype for x in operands if isinstance(x, np.ndarray))
         name = SCALAR_NAMES.get(dtype.name, dtype.name)
-        raise DtypeFault(f'"{op.label}" not implemented for {name!r}', graph.spans[id]) from None
+        raise DtypeFault(
+            f'"{op.label}" not implemented for {name!r}', graph.notes.spans[id]
+        ) from None
     if op.outputs:
         return result
     array = np.asarray(result)
     if is_complex(array.dtype) and not is_complex(dtype):
         raise DtypeFault(
-            f"{op.label}() does not take complex numbers here", graph.spans[id],
+            f"{op.label}() does not take complex numbers here", graph.notes.spans[id],
             "its result is real: give it real arguments",
         )  # fmt: skip
     return array if array.dtype == dtype else array.astype(dtype)

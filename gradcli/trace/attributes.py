@@ -44,16 +44,16 @@ NON_LEAF_GRAD = (
 def _grad(tracer: Tracer, x: Tensor) -> Any:
     graph, readable = x.graph, x.is_readable
     id = x.id if readable else x.row
-    if not readable or (not graph.is_leaf(id) and id not in graph.retained):
+    if not readable or (not graph.is_leaf(id) and id not in graph.autograd.retained):
         tracer.notice(NON_LEAF_GRAD)
         return None
-    grad = graph.live.get(id)
+    grad = graph.autograd.live.get(id)
     if grad is None:
-        found = graph.grads.get(id)
+        found = graph.autograd.grads.get(id)
         if found is None:
             return None
         with graph.settings("gradient", False):
-            grad = graph.live[id] = graph.leaf(found)
+            grad = graph.autograd.live[id] = graph.leaf(found)
     tracer.grad_owners[grad.id] = id
     return grad
 
@@ -106,7 +106,7 @@ ATTRIBUTES: dict[str, Callable[[Tracer, Tensor], Any]] = {
     "dtype": lambda tracer, x: x.dtype,
     "is_leaf": lambda tracer, x: x.graph.is_leaf(x.id),
     "requires_grad": lambda tracer, x: x.requires_grad,
-    "retains_grad": lambda tracer, x: x.id in x.graph.retained,
+    "retains_grad": lambda tracer, x: x.id in x.graph.autograd.retained,
     "data": lambda tracer, x: detach(x).uncount(),
     "itemsize": lambda tracer, x: x.dtype.itemsize,
     "nbytes": lambda tracer, x: x.dtype.itemsize * prod(x.shape),
@@ -120,7 +120,7 @@ def _retain_grad(tracer: Tracer, x: Node) -> None:
     if not x.requires_grad:
         raise AutogradFault("can't retain_grad on Tensor that has requires_grad=False")
     if not x.graph.is_leaf(x.id):
-        x.graph.retained.add(x.id)
+        x.graph.autograd.retained.add(x.id)
 
 
 def _requires_grad(tracer: Tracer, x: Tensor, requires_grad: bool = True) -> Tensor:

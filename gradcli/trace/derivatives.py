@@ -87,7 +87,7 @@ def _used(x: Node, g: Node | None, position: int, allow_unused: bool, materializ
     if materialize:
         return zeros_like(x)
     if not allow_unused:
-        name = x.graph.names.get(x.id)
+        name = x.graph.notes.names.get(x.id)
         raise AutogradFault(
             f"The differentiated Tensor at index {position} appears to not have been used in "
             "the graph. Set allow_unused=True if this is the desired behavior.",

@@ -67,7 +67,7 @@ def change(tracer: Tracer, x: Any, compute: Callable[[], Any], others: Args = ()
         x.become(value)  # a view of it, as `t_` makes: no element changes
         return x
     value = x.fitting(value)
-    tracer.graph.in_place.add(tracer.graph.producer(value.id))
+    tracer.graph.autograd.in_place.add(tracer.graph.producer(value.id))
     return x.write(value)
 
 

@@ -130,8 +130,8 @@ class Tracer:
         for name, value in self.scope.items():
             if not (isinstance(value, Tensor) and value.is_readable):
                 continue
-            if self.graph.names.setdefault(value.id, name) != name:
-                self.graph.aliases.setdefault(value.id, []).append(name)
+            if self.graph.notes.names.setdefault(value.id, name) != name:
+                self.graph.notes.aliases.setdefault(value.id, []).append(name)
 
     @contextmanager
     def placed(self) -> Iterator[None]:
@@ -185,7 +185,7 @@ class Tracer:
     def leaf(self, name: str, array: Array, requires_grad: bool) -> Node:
         """Return a new leaf under a name; one that is differentiated by requires a gradient."""
         node = self.graph.leaf(array, requires_grad or name in self.options.wrt)
-        self.graph.names[node.id] = name
+        self.graph.notes.names[node.id] = name
         return node
 
     @property
@@ -376,7 +376,7 @@ class Tracer:
         """Run the backward pass from a tensor, there and then."""
         if not isinstance(root, Node):
             raise AutogradFault(f"backward() of {described(root)}", hint="call it on a tensor")
-        if create_graph and not any(text == CREATE_GRAPH for _, text in self.graph.warnings):
+        if create_graph and not any(text == CREATE_GRAPH for _, text in self.graph.notes.warnings):
             self.notice(CREATE_GRAPH)
         if self.options.retain_all:
             self.retain_all(root)
@@ -391,7 +391,7 @@ class Tracer:
             create_graph=bool(create_graph),
         )
         for x in wanted:
-            self.graph.retained.add(x.id)
+            self.graph.autograd.retained.add(x.id)
         self.roots.append(root.id)
 
     def retain_all(self, root: Node) -> None:
@@ -399,7 +399,7 @@ class Tracer:
         graph = self.graph
         for id in autodiff.reachable(graph, (root.id,)):
             if graph.ops[id] is not None and not graph.is_tuple(id):
-                graph.retained.add(id)
+                graph.autograd.retained.add(id)
 
     def set_requires_grad(self, x: Tensor, requires_grad: bool) -> None:
         """Change whether a leaf requires a gradient."""

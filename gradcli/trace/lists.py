@@ -59,7 +59,7 @@ class Lists:
         that it has its place among the leaves of the file.
         """
         if (leaf := self._leaves.get(id(value))) is not None:
-            self.graph.names.setdefault(leaf.node.id, name)
+            self.graph.notes.names.setdefault(leaf.node.id, name)
         known = next((b for b in self._bound.values() if b.value is value), None)
         if known is None:
             row = None
@@ -112,7 +112,7 @@ class Lists:
         bound = next((b for b in self._bound.values() if b.value is value), None)
         if bound is not None and bound.row is not None:
             row, bound.row = bound.row, None
-            graph.names[row] = bound.name
+            graph.notes.names[row] = bound.name
             return graph.fill(row, array)
         before = graph.span, graph.call
         if bound is not None:
@@ -125,7 +125,7 @@ class Lists:
         node = graph.leaf(array)
         graph.span, graph.call = before
         if bound is not None:
-            graph.names[node.id] = bound.name
+            graph.notes.names[node.id] = bound.name
         return node
 
     def _changes_of(self, value: list[Any]) -> Changes:

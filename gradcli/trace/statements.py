@@ -40,7 +40,7 @@ def assign(tracer: Tracer, target: tree.Expression, value: Any, *, named: bool =
             tracer.places[target.id] = target.span
         if isinstance(value, Node):
             id = value.id
-            tracer.graph.names.setdefault(id, target.id)
+            tracer.graph.notes.names.setdefault(id, target.id)
             tracer.results.append(Node(tracer.graph, id))
         elif isinstance(value, list):
             tracer.lists.bind(target.id, value, once=tracer.runs_once)
@@ -110,7 +110,7 @@ def _make_parameter(tracer: Tracer, value: Any) -> None:
     if isinstance(value, Node) and tracer.graph.ops[value.id] is None:
         tracer.graph.require_grad(value.id)
     elif isinstance(value, Node) and value.requires_grad:
-        tracer.graph.retained.add(value.id)
+        tracer.graph.autograd.retained.add(value.id)
 
 
 def _once(tracer: Tracer, target: tree.Expression) -> tree.Expression:

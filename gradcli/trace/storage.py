@@ -87,7 +87,7 @@ class Storage:
         self.graph, self.row, self.memory, self.version = graph, row, memory, version
         self.source = source
         self.seen = memory.clock
-        graph.versions[row] = version, version.count
+        graph.autograd.versions[row] = version, version.count
 
     def current(self) -> int:
         """Return the row of what the memory holds now, seen as this tensor."""
@@ -99,11 +99,11 @@ class Storage:
     def hold(self, row: int, replaced: bool = False) -> None:
         """Move to a row that has a history of its own; `replaced`: in other memory."""
         graph, old = self.graph, self.row
-        _, count = graph.versions[old]
-        graph.changes[old] = Change(self.memory.span, row, replaced)
+        _, count = graph.autograd.versions[old]
+        graph.autograd.changes[old] = Change(self.memory.span, row, replaced)
         if self.version.count == count:
-            graph.uncounted.add(old)
-        graph.versions[row] = self.version, self.version.count
+            graph.autograd.uncounted.add(old)
+        graph.autograd.versions[row] = self.version, self.version.count
         graph.follow(old, row)
         self.row, self.seen = row, self.memory.clock
 
@@ -111,10 +111,12 @@ class Storage:
         """Move to other values, which autograd does not know of: the history stays as it is."""
         graph, old = self.graph, self.row
         if graph.requires_grad[old] and graph.ops[old] is None:
-            heir = graph.successors.get(old)  # the leaf lies in other memory, its views do not
+            heir = graph.autograd.successors.get(
+                old
+            )  # the leaf lies in other memory, its views do not
             row = graph.moved(old, Node(graph, row).value)
             if heir is not None:
-                graph.successors[old] = graph.successors[row] = heir
+                graph.autograd.successors[old] = graph.autograd.successors[row] = heir
         elif graph.requires_grad[old]:
             with graph.settings("file", True):
                 before = Node(graph, old)
@@ -184,7 +186,7 @@ class Tensor(Node):
         now, before = read_view(detach(base), steps=self.steps), Node(graph, self.row)
         row: int = overwritten(before, now, detach(before)).id
         if self.storage is not None:
-            graph.versions[row] = self.storage.version, self.storage.version.count
+            graph.autograd.versions[row] = self.storage.version, self.storage.version.count
         return row
 
     @property
@@ -259,7 +261,7 @@ class Tensor(Node):
         """Count the changes of this detached tensor apart: as `.data` is."""
         if self.storage is not None:
             self.storage.version = Version()
-            self.graph.versions[self.row] = self.storage.version, 0
+            self.graph.autograd.versions[self.row] = self.storage.version, 0
         return self
 
     def lie_in(self, other: Tensor) -> None:
@@ -292,7 +294,10 @@ class Tensor(Node):
         self.row = value.id
         if self.storage is not None:
             self.storage.row = self.row
-            self.graph.versions[self.row] = self.storage.version, self.storage.version.count
+            self.graph.autograd.versions[self.row] = (
+                self.storage.version,
+                self.storage.version.count,
+            )
 
     # ---- changes in place ----------------------------------------------------------------
 
@@ -304,7 +309,7 @@ class Tensor(Node):
         graph = self.graph
         requires = self.base_requires_grad
         base = self.storage.row if self.storage is not None and self.steps else self.id
-        if base in graph.inferred and not graph.inference:
+        if base in graph.autograd.inferred and not graph.inference:
             raise AutogradFault(INFERRED, hint="use `no_grad()` instead of `inference_mode()`")
         if graph.grad_enabled and (requires or others):
             if self.made:
@@ -389,7 +394,7 @@ class Tensor(Node):
         if not self.steps:
             self.row, self.seen = storage.row, storage.memory.clock
         elif whole and self.row >= 0:
-            graph.versions[source.row] = storage.version, storage.version.count
+            graph.autograd.versions[source.row] = storage.version, storage.version.count
             if not graph.requires_grad[storage.row]:
                 graph.follow(self.row, source.row)
                 self.row, self.seen = source.row, storage.memory.clock
@@ -403,7 +408,7 @@ class Tensor(Node):
         """Count a change that leaves all elements as they are: `x[0] += 1` writes it back again."""
         graph, storage = self.graph, self.held()
         storage.version.advance(graph.span)
-        graph.versions[storage.row] = storage.version, storage.version.count
+        graph.autograd.versions[storage.row] = storage.version, storage.version.count
         return self
 
     def fitting(self, value: Node) -> Node:

@@ -228,7 +228,7 @@ def _as_reverse_mode_does(
 
 def _label(graph: Graph, target: Target, node: NodeFacts) -> str:
     """Return a parameter's name; with its line where another one that counts has it too."""
-    names = [graph.names.get(i) for i in target.parameters]
+    names = [graph.notes.names.get(i) for i in target.parameters]
     return node.name if node.name and names.count(node.name) == 1 else node.label
 
 

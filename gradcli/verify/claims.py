@@ -88,7 +88,8 @@ def _formula(session: Session, record: ClaimRecord, parameters: Sequence[int]) -
     grads = _recomputed(session, behind[0] | behind[1])
     moving = {*parameters, *grads}
     is_gradient = bool(grads) or any(
-        graph.origins[i] == "gradient" and graph.ops[i] is not None for i in behind[0] | behind[1]
+        graph.notes.origins[i] == "gradient" and graph.ops[i] is not None
+        for i in behind[0] | behind[1]
     )
     if not is_gradient or not all(ids & moving for ids in behind):
         return None
@@ -191,7 +192,7 @@ def _difference(claim: Claim, pairs: Sequence[Pair], graph: Graph) -> str:
 def _sizes(graph: Graph) -> dict[int, str]:
     """Return where each size occurs: in a named tensor, its rows, columns or elements."""
     found: dict[int, str] = {}
-    for id, name in sorted(graph.names.items()):
+    for id, name in sorted(graph.notes.names.items()):
         shape = graph.metas[id].shape
         for d, n in enumerate(shape):
             found.setdefault(n, f"the size of dimension {d} of `{name}`")

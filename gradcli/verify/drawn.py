@@ -207,7 +207,7 @@ def _interval(session: Session, name: str) -> Interval:
 def _uses(graph: Graph, leaf: int) -> Iterator[tuple[Any, int]]:
     for id, inputs in enumerate(graph.inputs):
         for slot, i in enumerate(inputs):
-            if i == leaf and graph.origins[id] == "file":
+            if i == leaf and graph.notes.origins[id] == "file":
                 yield graph.ops[id], slot
 
 

@@ -35,7 +35,7 @@ def reason(graph: Graph, source: Source, id: int) -> Reason:
     """Return a row of the tape as a reason."""
     op = graph.ops[graph.producer(id)]
     assert op is not None, "a leaf is no reason"
-    return Reason(op.label, source.line_of(graph.spans[id]), op.kink)
+    return Reason(op.label, source.line_of(graph.notes.spans[id]), op.kink)
 
 
 class Line:

@@ -74,7 +74,7 @@ def target_of(session: Session, settings: Settings, generator: np.random.Generat
     if settings.order == 2:
         names = dict(roots)
         found = analytic.gradient_nodes(graph, list(names), parameters, generator)
-        roots = [(g, f"d{names[r]}/d{graph.names.get(leaf, '?')}") for r, leaf, g in found]
+        roots = [(g, f"d{names[r]}/d{graph.notes.names.get(leaf, '?')}") for r, leaf, g in found]
         parameters = parameters if roots else []
     narrow = is_narrow(graph)
     wide = widened(graph) if narrow else graph
@@ -92,8 +92,8 @@ def target_of(session: Session, settings: Settings, generator: np.random.Generat
 def every_parameter(session: Session) -> list[int]:
     """Return the parameters: those asked for by name, or all."""
     graph, wanted = session.graph, session.tracer.options.wrt
-    found = leaves(graph, [i for i in range(len(graph)) if graph.origins[i] == "file"])
-    return [i for i in found if not wanted or graph.names.get(i) in wanted]
+    found = leaves(graph, [i for i in range(len(graph)) if graph.notes.origins[i] == "file"])
+    return [i for i in found if not wanted or graph.notes.names.get(i) in wanted]
 
 
 def _current(graph: Graph, parameters: list[int], roots: list[int]) -> list[int]:
@@ -105,7 +105,7 @@ def _current(graph: Graph, parameters: list[int], roots: list[int]) -> list[int]
     seen = upstream(graph, roots)
     last: dict[int | str, int] = {}
     for i in parameters:
-        name = graph.names.get(i, graph.current(i))
+        name = graph.notes.names.get(i, graph.current(i))
         if i in seen or last.get(name) not in seen:
             last[name] = i
     return [i for i in parameters if i in seen or i in last.values()]
@@ -124,4 +124,9 @@ def _roots(
         if not moving:
             return []
         root = moving[-1]
-    return [(root, graph.names.get(root) or session.source.snippet(graph.spans[root]))]
+    return [
+        (
+            root,
+            graph.notes.names.get(root) or session.source.snippet(graph.notes.spans[root]),
+        )
+    ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ def widened(graph: Graph) -> Graph:
     Leaves keep their values exactly. A cast to float32 becomes the identity; a cast to integers
     stays one. The copy shares nothing that appending to either would change.
     """
-    result = copy(graph)
+    result = graph.copy()
     result.default_dtype = FLOAT64
     result.metas = [meta._replace(dtype=wide(meta.dtype)) for meta in graph.metas]
     result.attrs = [
@@ -36,11 +35,6 @@ def widened(graph: Graph) -> Graph:
         _wide_leaf(value) if op is None else None
         for op, value in zip(graph.ops, graph.values, strict=True)
     ]
-    for column in ("ops", "inputs", "requires_grad", "spans", "origins", "scalars"):
-        setattr(result, column, list(getattr(graph, column)))
-    for table in ("widths", "names", "grads"):
-        setattr(result, table, dict(getattr(graph, table)))
-    result.retained = set(graph.retained)
     return result
 
 

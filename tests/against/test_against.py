@@ -64,7 +64,7 @@ def test_bound_inputs_are_bound_there_too() -> None:
 def test_a_difference_is_said() -> None:
     session = run(Source("<test>", "w = param([1., 2.])\ny = sum(exp(w))\n"), options_for())
     graph = session.graph
-    graph.grads[next(i for i, name in graph.names.items() if name == "w")] *= 2
+    graph.autograd.grads[next(i for i, name in graph.notes.names.items() if name == "w")] *= 2
     assert with_wrong_rule(graph, "exp", lambda body: body) == 1
     found = {c.name: c.differs for c in against(session, "torch").tensors}
     assert found == {"w": ("gradient",), "y": ()}

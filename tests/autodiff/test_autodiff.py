@@ -27,7 +27,7 @@ def leaf(graph: Graph, data: object, requires_grad: bool = True) -> Node:
 
 
 def grad_of(node: Node) -> Any:
-    return node.graph.grads.get(node.id)
+    return node.graph.autograd.grads.get(node.id)
 
 
 # ---- reverse mode --------------------------------------------------------------------------
@@ -69,12 +69,12 @@ def test_the_tutorials_gradients_are_the_tutorials() -> None:
     residual = np.array([1.0, 2.0, 3.0]) + 1 - np.array([3.0, 5.0, 7.0])
     assert grad_of(nodes["w"]) == np.sum(2 * residual * [1, 2, 3])
     assert grad_of(nodes["b"]) == np.sum(2 * residual)
-    assert set(graph.grads) == {nodes["w"].id, nodes["b"].id}
+    assert set(graph.autograd.grads) == {nodes["w"].id, nodes["b"].id}
 
 
 def test_what_retains_its_gradient_gets_one() -> None:
     graph, nodes = tutorial()
-    graph.retained |= {nodes["loss"].id, nodes["sum"].id}
+    graph.autograd.retained |= {nodes["loss"].id, nodes["sum"].id}
     autodiff.backward(graph, nodes["sum"].id)
     assert grad_of(nodes["sum"]) == 1
     np.testing.assert_allclose(grad_of(nodes["loss"]), 2 * nodes["loss"].value)
@@ -327,9 +327,12 @@ def test_what_is_differentiated_is_kept_beside_the_rows_that_it_made() -> None:
     one, first = graph.leaf(np.ones(())), len(graph)
     slope = autodiff.gradients(graph, {y.id: one}, [x.id])[0]
     assert slope is not None
-    step = graph.steps[-1]
+    step = graph.autograd.steps[-1]
     assert (step.mode, step.given, step.wanted) == ("reverse", {y.id: one.id}, (x.id,))
     assert (step.found, step.first) == ((slope.id,), first)
     assert set(step.rows) == {x.id, x.id + 1, y.id}
     along = autodiff.tangent(graph, [y.id], {x.id: graph.leaf(np.ones(2))})[0]
-    assert (graph.steps[-1].mode, graph.steps[-1].found) == ("forward", (along.id,))
+    assert (graph.autograd.steps[-1].mode, graph.autograd.steps[-1].found) == (
+        "forward",
+        (along.id,),
+    )

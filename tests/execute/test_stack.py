@@ -84,7 +84,7 @@ def test_a_file_gives_the_same(text: str, leaf: str, count: int) -> None:
     data = {k: values.pop(k) for k in list(values) if k == "x"}
     session = run(Source("f", text), options_for(set=data, param=values), Request(backward=False))
     graph = session.graph
-    id = next(i for i, name in graph.names.items() if name == leaf)
+    id = next(i for i, name in graph.notes.names.items() if name == leaf)
     root = session.tracer.scope["y"].id
     probe = probe_of(graph, id, [root])
     elements, steps, points = moved(probe, count)
@@ -100,7 +100,7 @@ def test_rows_of_a_network_go_together() -> None:
     data = {"x": values.pop("x")}
     session = run(Source("f", text), options_for(set=data, param=values), Request(backward=False))
     graph = session.graph
-    leaf = next(i for i, name in graph.names.items() if name == "w")
+    leaf = next(i for i, name in graph.notes.names.items() if name == "w")
     assert session.root is not None
     probe = probe_of(graph, leaf, [session.root])
     alone = [graph.label(i) for i, way in probe.stack.ways.items() if way is None]

@@ -166,7 +166,7 @@ def session_of(built: Built) -> tuple[Session, tuple[str, ...]]:
     tracer = Tracer(parse(Source("<case>", "0")), Options())
     tracer.graph = built.graph
     for k, node in enumerate(built.inputs):
-        built.graph.names.setdefault(node.id, f"x{k}")
+        built.graph.notes.names.setdefault(node.id, f"x{k}")
     moving = [y for y in built.outputs if y.requires_grad]
     for k, node in enumerate(moving):
         tracer.scope[f"y{k}"] = node
