@@ -68,7 +68,7 @@ def change(tracer: Tracer, x: Any, compute: Callable[[], Any], others: Args = ()
         return x
     value = x.fitting(value)
     tracer.graph.autograd.in_place.add(tracer.graph.producer(value.id))
-    return x.write(value)
+    return x.write(value, fresh=True)
 
 
 def _requires(values: Args) -> bool:

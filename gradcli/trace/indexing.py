@@ -74,7 +74,8 @@ def set_item(tracer: Tracer, x: Tensor, key: Any, value: Any) -> None:
             return
         check_apart(target, value, copied=True)
     if indices:
-        target.write(index_put_(target, _of_dtype(value, x), *indices, accumulate=False))
+        put = index_put_(target, _of_dtype(value, x), *indices, accumulate=False)
+        target.write(target.fitting(put), fresh=True)
         return
     source = _shortened(value, target.meta.shape)
     if target.steps:

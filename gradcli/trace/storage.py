@@ -368,11 +368,12 @@ class Tensor(Node):
             hint="index or slice the tensor instead, or change a clone()" if several else None,
         )
 
-    def write(self, source: Any) -> Tensor:
+    def write(self, source: Any, *, fresh: bool = False) -> Tensor:
         """Change the elements in place to those of a tensor or number, broadcast to this shape.
 
         Every tensor of the same memory sees the change. Where gradients are recorded they flow
         through it; under `no_grad`, and through detached tensors, the history stays as it is.
+        `fresh`: the source was made for this, by `fitting`, and may stand for this tensor.
         """
         graph, storage = self.graph, self.held()
         base = Node(graph, storage.current())
@@ -382,7 +383,6 @@ class Tensor(Node):
             return self.touch()
         if base.requires_grad and graph.grad_enabled and not new.requires_grad:
             row = copy_in_place(base, new).id  # an operation without a derivative
-        whole = isinstance(source, Node) and source.shape == self.meta.shape
         storage.memory.clock += 1
         storage.memory.span = graph.span
         storage.version.advance(graph.span)
@@ -393,7 +393,7 @@ class Tensor(Node):
         _carry_up(storage)
         if not self.steps:
             self.row, self.seen = storage.row, storage.memory.clock
-        elif whole and self.row >= 0:
+        elif fresh and self.row >= 0:
             graph.autograd.versions[source.row] = storage.version, storage.version.count
             if not graph.requires_grad[storage.row]:
                 graph.follow(self.row, source.row)
