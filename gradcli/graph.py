@@ -20,7 +20,8 @@ from gradcli.ops.python import OPERATORS
 from gradcli.rule.dtypes import FLOAT64, Array, DType, is_differentiable
 from gradcli.rule.meta import Meta, Shape
 from gradcli.rule.operators import Operators
-from gradcli.rule.rule import Derivative, Primitive, number, primitive
+from gradcli.rule.rows import primitive
+from gradcli.rule.rule import Derivative, Primitive, number
 
 NOWHERE = Span(0, 0)
 NO_GRADIENT = "Only Tensors of floating point and complex dtype can require gradients"

@@ -20,7 +20,8 @@ from gradcli.ops.shape.aliases import overwritten
 from gradcli.ops.shape.shapes import clone, detach, sum_to
 from gradcli.rule.dtypes import Array, is_complex, wide
 from gradcli.rule.meta import Meta, shown
-from gradcli.rule.rule import Multilinear, primitive
+from gradcli.rule.rows import primitive
+from gradcli.rule.rule import Multilinear
 
 UNCHANGED: Mapping[int, Any] = {}
 # what backward(create_graph=True) leaves in `.grad`: AccumulateGrad's copy, which no file can call

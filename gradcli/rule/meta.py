@@ -185,7 +185,7 @@ def of_operand(*operands: Any, **_: Any) -> Meta:
 def elementwise_meta(signature: Signature, result: str) -> Callable[..., Meta]:
     """Return the shape and dtype rule of an elementwise operation.
 
-    `result` is as in `rule.elementwise`. Operands are tensors, Python numbers and None; so are
+    `result` is as in `rows.elementwise`. Operands are tensors, Python numbers and None; so are
     attributes of the kind `scalar`.
     """
     scalars = ": scalar" in signature.text

@@ -15,7 +15,7 @@ from gradcli.ops.shape.layout import flip
 from gradcli.ops.shape.shapes import cat, expand, permute, reshape, sum_to, unsafe_view, unsqueeze
 from gradcli.ops.shape.writes import copy_slices
 from gradcli.rule.meta import Shape, dim_index
-from gradcli.rule.rule import composite
+from gradcli.rule.rows import composite
 
 
 def _contracted(a: Any, b: Any, dims: Any) -> tuple[list[int], list[int]]:

@@ -29,7 +29,8 @@ from gradcli.ops.pointwise.elementwise import where
 from gradcli.ops.shape.indexing import select
 from gradcli.ops.shape.shapes import adjoint, conj, stack, sum_
 from gradcli.rule.meta import Meta, shown
-from gradcli.rule.rule import Derivative, composite, primitive
+from gradcli.rule.rows import composite, primitive
+from gradcli.rule.rule import Derivative
 
 # ---- QR ------------------------------------------------------------------------------------
 

@@ -18,7 +18,8 @@ from gradcli.ops.shape.layout import diagonal
 from gradcli.ops.shape.shapes import clone, permute, reshape, sum_, unsqueeze, view
 from gradcli.ops.shape.views import copy_in_place
 from gradcli.rule.meta import Shape, shown
-from gradcli.rule.rule import Composite, composite
+from gradcli.rule.rows import composite
+from gradcli.rule.rule import Composite
 
 ELLIPSIS = "…"
 

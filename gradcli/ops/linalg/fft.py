@@ -13,7 +13,8 @@ from gradcli.ops.shape.layout import pad_constant, roll
 from gradcli.ops.shape.shapes import cat, conj, to
 from gradcli.rule.dtypes import SCALAR_NAMES, to_complex, to_real
 from gradcli.rule.meta import Meta, dim_index
-from gradcli.rule.rule import Composite, Multilinear, composite, primitive
+from gradcli.rule.rows import composite, primitive
+from gradcli.rule.rule import Composite, Multilinear
 
 # ---- the three transforms ------------------------------------------------------------------
 

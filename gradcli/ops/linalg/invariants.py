@@ -36,7 +36,8 @@ from gradcli.ops.shape.shapes import (
 )
 from gradcli.rule.dtypes import INT64, to_real
 from gradcli.rule.meta import Meta, dim_index, reduced
-from gradcli.rule.rule import Derivative, composite, number, primitive
+from gradcli.rule.rows import composite, primitive
+from gradcli.rule.rule import Derivative, number
 
 INF = float("inf")
 

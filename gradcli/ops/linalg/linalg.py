@@ -23,7 +23,8 @@ from gradcli.ops.shape.shapes import (
 )
 from gradcli.rule.dtypes import SCALAR_NAMES
 from gradcli.rule.meta import Meta, broadcast, shown, strides_of
-from gradcli.rule.rule import Multilinear, Traced, composite, primitive
+from gradcli.rule.rows import composite, primitive
+from gradcli.rule.rule import Multilinear, Traced
 
 C_NAMES = {"Long": "long int", "ComplexDouble": "c10::complex<double>",
            "ComplexFloat": "c10::complex<float>", "Half": "c10::Half", "BFloat16": "c10::BFloat16",

@@ -14,7 +14,8 @@ from gradcli.ops.linalg.linalg import bmm, dot, matmul, mm, mv, outer_product, s
 from gradcli.ops.shape.shapes import adjoint, conj, expand, sum_, sum_to, t, unsqueeze, view
 from gradcli.rule.dtypes import factor
 from gradcli.rule.meta import Meta, broadcast, is_contiguous, shown, strides_of
-from gradcli.rule.rule import Body, Derivative, Multilinear, Primitive, Traced, composite, primitive
+from gradcli.rule.rows import composite, primitive
+from gradcli.rule.rule import Body, Derivative, Multilinear, Primitive, Traced
 
 # ---- products that are added to a tensor -----------------------------------------------------
 

@@ -24,7 +24,8 @@ from gradcli.ops.linalg.matrices import (
 from gradcli.ops.shape.shapes import adjoint, conj, detach, reshape, sum_to, unsqueeze
 from gradcli.rule.dtypes import SCALAR_NAMES, is_differentiable, to_real
 from gradcli.rule.meta import Meta, broadcast
-from gradcli.rule.rule import Derivative, composite, primitive
+from gradcli.rule.rows import composite, primitive
+from gradcli.rule.rule import Derivative
 
 # ---- forward functions ---------------------------------------------------------------------
 

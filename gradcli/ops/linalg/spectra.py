@@ -27,7 +27,8 @@ from gradcli.ops.pointwise.elementwise import where
 from gradcli.ops.shape.shapes import adjoint, conj, to, unsqueeze
 from gradcli.rule.dtypes import to_complex, to_real
 from gradcli.rule.meta import Meta
-from gradcli.rule.rule import Derivative, composite, primitive
+from gradcli.rule.rows import composite, primitive
+from gradcli.rule.rule import Derivative
 
 # ---- eigenvalues ---------------------------------------------------------------------------
 

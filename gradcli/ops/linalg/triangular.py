@@ -37,7 +37,8 @@ from gradcli.ops.linalg.solvers import (
 )
 from gradcli.ops.shape.shapes import adjoint, sum_to
 from gradcli.rule.meta import Meta, broadcast
-from gradcli.rule.rule import Derivative, composite, concrete, primitive
+from gradcli.rule.rows import composite, primitive
+from gradcli.rule.rule import Derivative, concrete
 
 INT32 = np.dtype(np.int32)
 

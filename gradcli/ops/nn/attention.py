@@ -15,7 +15,8 @@ from gradcli.ops.pointwise.scalars import mul_number
 from gradcli.ops.shape.shapes import conj, reshape, sum_, transpose
 from gradcli.rule.dtypes import BOOL
 from gradcli.rule.meta import Meta, broadcast
-from gradcli.rule.rule import Derivative, Multilinear, composite, primitive
+from gradcli.rule.rows import composite, primitive
+from gradcli.rule.rule import Derivative, Multilinear
 
 # ---- softmax of rows that may be masked altogether -----------------------------------------
 

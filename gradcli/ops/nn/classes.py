@@ -17,7 +17,8 @@ from gradcli.ops.shape.shapes import reshape, sum_, unsqueeze
 from gradcli.ops.shape.views import fill_number_in_place
 from gradcli.rule.dtypes import SCALAR_NAMES, is_floating
 from gradcli.rule.meta import Meta, Shape, of_operand, shown
-from gradcli.rule.rule import Derivative, Multilinear, composite, primitive, pullback
+from gradcli.rule.rows import composite, primitive, pullback
+from gradcli.rule.rule import Derivative, Multilinear
 
 # ---- nll_loss ------------------------------------------------------------------------------
 

@@ -13,7 +13,8 @@ from gradcli.ops.shape.layout import pad_constant
 from gradcli.ops.shape.shapes import conj, expand, reshape, squeeze_dim, sum_, unsqueeze
 from gradcli.rule.dtypes import SCALAR_NAMES
 from gradcli.rule.meta import Meta, Shape, of_operand, shown
-from gradcli.rule.rule import Derivative, Multilinear, composite, primitive, pullback
+from gradcli.rule.rows import composite, primitive, pullback
+from gradcli.rule.rule import Derivative, Multilinear
 
 # ---- windows, on arrays --------------------------------------------------------------------
 

@@ -41,7 +41,8 @@ from gradcli.ops.shape.shapes import (
 )
 from gradcli.rule.dtypes import INT64, SCALAR_NAMES
 from gradcli.rule.meta import Meta
-from gradcli.rule.rule import INF, Derivative, composite, concrete, primitive
+from gradcli.rule.rows import composite, primitive
+from gradcli.rule.rule import INF, Derivative, concrete
 
 _STEPS = range(3)  # by how many states a path goes on from one frame to the next
 _CHECKED = "(while checking arguments for ctc_loss_allocate_outputs)"

@@ -16,7 +16,8 @@ from gradcli.ops.shape.indexing import index, index_backward
 from gradcli.ops.shape.shapes import conj, expand, sum_, transpose, unsqueeze
 from gradcli.rule.dtypes import SCALAR_NAMES, is_differentiable, is_floating, promote
 from gradcli.rule.meta import Meta, broadcast, of_operand
-from gradcli.rule.rule import Derivative, composite, primitive, pullback
+from gradcli.rule.rows import composite, primitive, pullback
+from gradcli.rule.rule import Derivative
 from gradcli.rule.signature import Signature
 
 norm_along = replace(

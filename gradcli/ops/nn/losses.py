@@ -27,16 +27,8 @@ from gradcli.ops.pointwise.special import xlogy
 from gradcli.ops.shape.shapes import expand, mean, ones_like, sum_, unsqueeze
 from gradcli.rule.dtypes import promote
 from gradcli.rule.meta import Meta, Shape, broadcast, shown
-from gradcli.rule.rule import (
-    Derivative,
-    Primitive,
-    composite,
-    concrete,
-    number,
-    primitive,
-    pullback,
-    warn,
-)
+from gradcli.rule.rows import composite, primitive, pullback
+from gradcli.rule.rule import Derivative, Primitive, concrete, number, warn
 
 REDUCTIONS = ("none", "mean", "sum")
 UNIT = (0.0, 1.0)

@@ -20,7 +20,7 @@ from gradcli.ops.pointwise.elementwise import (
 from gradcli.ops.pointwise.scalars import add_number, plus, sub_number
 from gradcli.ops.shape.shapes import sum_, zeros_like
 from gradcli.rule.meta import shown
-from gradcli.rule.rule import composite
+from gradcli.rule.rows import composite
 
 
 def _hinge_embedding(a: Any, b: Any, margin: float, reduction: str) -> Any:

@@ -16,7 +16,8 @@ from gradcli.ops.shape.indexing import select
 from gradcli.ops.shape.layout import repeat
 from gradcli.ops.shape.shapes import clone, expand, mean, reshape, sum_
 from gradcli.rule.meta import Meta, Shape, of_operand, shown
-from gradcli.rule.rule import Body, Derivative, Primitive, composite, primitive, pullback
+from gradcli.rule.rows import composite, primitive, pullback
+from gradcli.rule.rule import Body, Derivative, Primitive
 
 # ---- normalisation: (a - mean) / deviation · weight + bias ---------------------------------
 

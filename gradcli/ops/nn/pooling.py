@@ -17,7 +17,8 @@ from gradcli.ops.pointwise.elementwise import abs_, relu, sign
 from gradcli.ops.shape.layout import pad_constant
 from gradcli.ops.shape.shapes import mean, squeeze_dim, unsqueeze, view
 from gradcli.rule.meta import Shape, shown
-from gradcli.rule.rule import Composite, composite
+from gradcli.rule.rows import composite
+from gradcli.rule.rule import Composite
 
 
 def _check_rank(a: Any, rank: int, name: str) -> None:

@@ -12,7 +12,8 @@ from gradcli.ops.nn.convolution import from_windows, per_dim, window_counts, win
 from gradcli.ops.nn.pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from gradcli.ops.nn.separable import Taps, separable
 from gradcli.rule.meta import Meta, Shape, shown
-from gradcli.rule.rule import Multilinear, composite, primitive
+from gradcli.rule.rows import composite, primitive
+from gradcli.rule.rule import Multilinear
 
 # ---- interpolation -------------------------------------------------------------------------
 

@@ -20,7 +20,8 @@ from gradcli.ops.shape.indexing import select
 from gradcli.ops.shape.shapes import reshape, stack, sum_, transpose, unsqueeze, zeros_like
 from gradcli.rule.dtypes import SCALAR_NAMES, is_floating
 from gradcli.rule.meta import Meta, Shape, shown
-from gradcli.rule.rule import Derivative, Multilinear, composite, primitive, warn
+from gradcli.rule.rows import composite, primitive
+from gradcli.rule.rule import Derivative, Multilinear, warn
 
 MODES = ("bilinear", "nearest", "bicubic")
 PADDINGS = ("zeros", "border", "reflection")

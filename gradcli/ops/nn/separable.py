@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from gradcli.rule.meta import Meta, Shape, of_operand
-from gradcli.rule.rule import Multilinear, Primitive, primitive, pullback
+from gradcli.rule.rows import primitive, pullback
+from gradcli.rule.rule import Multilinear, Primitive
 
 Taps = tuple[Any, Any]  # for each result: positions of elements, and their weights
 

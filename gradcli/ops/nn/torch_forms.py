@@ -32,7 +32,8 @@ from gradcli.ops.shape.indexing import slice_
 from gradcli.ops.shape.masks import embedding
 from gradcli.ops.shape.shapes import detach, mean, reshape
 from gradcli.rule.meta import Shape, dim_index, shown
-from gradcli.rule.rule import Composite, composite
+from gradcli.rule.rows import composite
+from gradcli.rule.rule import Composite
 
 REDUCTIONS = {1: "mean", 2: "sum"}  # ATen's numbers; every other one is none
 

@@ -12,7 +12,8 @@ from gradcli.ops.shape.indexing import gather, gather_backward
 from gradcli.ops.shape.shapes import reshape
 from gradcli.rule.dtypes import INT64, is_floating
 from gradcli.rule.meta import Meta, Shape, of_operand
-from gradcli.rule.rule import Derivative, primitive, pullback
+from gradcli.rule.rows import primitive, pullback
+from gradcli.rule.rule import Derivative
 
 # ---- windows, dimension by dimension -------------------------------------------------------
 # A window is a row of positions and of flags: whether there is an element at the position.

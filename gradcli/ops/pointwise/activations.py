@@ -27,7 +27,8 @@ from gradcli.ops.shape.indexing import slice_
 from gradcli.ops.shape.shapes import cat, reshape
 from gradcli.rule.dtypes import SCALAR_NAMES, is_differentiable
 from gradcli.rule.meta import Meta, of_operand
-from gradcli.rule.rule import Derivative, composite, elementwise, inexact, primitive, pullback
+from gradcli.rule.rows import composite, elementwise, inexact, primitive, pullback
+from gradcli.rule.rule import Derivative
 
 SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946

@@ -27,17 +27,8 @@ from gradcli.ops.pointwise.elementwise import (
 from gradcli.ops.pointwise.scalars import mul_number
 from gradcli.ops.shape.shapes import to, zeros_like
 from gradcli.rule.dtypes import COMPLEX128, FLOAT64, factor, is_complex, is_differentiable, limits
-from gradcli.rule.rule import (
-    POSITIVE,
-    REAL,
-    Elementwise,
-    composite,
-    elementwise,
-    floating,
-    inexact,
-    number,
-    primitive,
-)
+from gradcli.rule.rows import composite, elementwise, floating, inexact, primitive
+from gradcli.rule.rule import POSITIVE, REAL, Elementwise, number
 
 # ---- forward functions that numpy does not have as one call --------------------------------
 

@@ -16,15 +16,8 @@ from gradcli.ops.shape.indexing import select
 from gradcli.ops.shape.shapes import conj, ones_like, zeros_like
 from gradcli.rule.dtypes import SCALAR_NAMES, is_complex, is_floating, promote, to_complex, to_real
 from gradcli.rule.meta import Meta, broadcast
-from gradcli.rule.rule import (
-    POSITIVE,
-    REAL,
-    Elementwise,
-    Multilinear,
-    composite,
-    elementwise,
-    primitive,
-)
+from gradcli.rule.rows import composite, elementwise, primitive
+from gradcli.rule.rule import POSITIVE, REAL, Elementwise, Multilinear
 
 # ---- shapes and dtypes ---------------------------------------------------------------------
 

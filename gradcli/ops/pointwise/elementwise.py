@@ -10,21 +10,8 @@ from gradcli.errors import ArgumentFault, AutogradFault, DtypeFault
 from gradcli.ops.shape.shapes import conj, zeros_like
 from gradcli.rule.dtypes import promote
 from gradcli.rule.meta import Meta, broadcast
-from gradcli.rule.rule import (
-    ABOVE_ONE,
-    POSITIVE,
-    REAL,
-    UNIT,
-    Derivative,
-    Elementwise,
-    composite,
-    elementwise,
-    floating,
-    inexact,
-    number,
-    primitive,
-    pullback,
-)
+from gradcli.rule.rows import composite, elementwise, floating, inexact, primitive, pullback
+from gradcli.rule.rule import ABOVE_ONE, POSITIVE, REAL, UNIT, Derivative, Elementwise, number
 
 LN2, LN10 = float(np.log(2)), float(np.log(10))
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.rule.dtypes import is_differentiable
-from gradcli.rule.rule import elementwise
+from gradcli.rule.rows import elementwise
 
 # fmt: off
 add_number = elementwise("add.Scalar(input, other: number)", "AddBackward1",

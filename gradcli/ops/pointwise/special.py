@@ -26,18 +26,8 @@ from gradcli.ops.reduce.reductions import vector_norm
 from gradcli.ops.shape.shapes import conj, ones_like, sum_, sum_to
 from gradcli.rule.dtypes import SCALAR_NAMES, is_differentiable, promote, to_real
 from gradcli.rule.meta import Meta, broadcast
-from gradcli.rule.rule import (
-    POSITIVE,
-    UNIT,
-    Derivative,
-    Interval,
-    Primitive,
-    composite,
-    floating,
-    inexact,
-    number,
-    primitive,
-)
+from gradcli.rule.rows import composite, floating, inexact, primitive
+from gradcli.rule.rule import POSITIVE, UNIT, Derivative, Interval, Primitive, number
 
 ROOT_PI, ROOT_2PI = sqrt(pi), sqrt(2 * pi)
 PROBABILITY: Interval = (0.0, 1.0)

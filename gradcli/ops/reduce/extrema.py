@@ -21,7 +21,8 @@ from gradcli.ops.shape.indexing import gather, scatter_back
 from gradcli.ops.shape.shapes import reshape, restore, sum_, to, unsqueeze, zeros_like
 from gradcli.rule.dtypes import INT64, is_differentiable
 from gradcli.rule.meta import Meta, reduced, reduced_dims
-from gradcli.rule.rule import Derivative, composite, concrete, primitive
+from gradcli.rule.rows import composite, primitive
+from gradcli.rule.rule import Derivative, concrete
 
 # ---- shapes and forward functions ----------------------------------------------------------
 

@@ -12,7 +12,8 @@ from gradcli.ops.pointwise.elementwise import abs_, eq, exp, isnan, logical_not,
 from gradcli.ops.shape.shapes import conj, mean, restore, spread, sum_, to, zeros_like
 from gradcli.rule.dtypes import INT64, SCALAR_NAMES, is_differentiable, to_real
 from gradcli.rule.meta import Meta, reduced, reduced_dims
-from gradcli.rule.rule import Derivative, composite, concrete, primitive, pullback, warn
+from gradcli.rule.rows import composite, primitive, pullback
+from gradcli.rule.rule import Derivative, concrete, warn
 
 MAX_ZEROS = 8  # a product of more zeros than this has no derivative below that order
 

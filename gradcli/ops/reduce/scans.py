@@ -17,7 +17,8 @@ from gradcli.ops.shape.shapes import cat, conj, detach, sum_, to, view, zeros_li
 from gradcli.ops.shape.views import copy_in_place
 from gradcli.rule.dtypes import BOOL, FLOAT64, INT64, Array, is_differentiable
 from gradcli.rule.meta import Meta, dim_index
-from gradcli.rule.rule import Derivative, Multilinear, composite, concrete, primitive
+from gradcli.rule.rows import composite, primitive
+from gradcli.rule.rule import Derivative, Multilinear, concrete
 
 MAX_ZEROS = 8  # a product of more zeros than this has no derivative below that order
 

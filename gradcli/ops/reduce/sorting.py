@@ -17,7 +17,8 @@ from gradcli.ops.reduce.extrema import (
 from gradcli.ops.shape.indexing import gather, scatter_back
 from gradcli.rule.dtypes import INT64, Array
 from gradcli.rule.meta import Meta
-from gradcli.rule.rule import Derivative, composite, primitive
+from gradcli.rule.rows import composite, primitive
+from gradcli.rule.rule import Derivative
 
 # ---- forward functions: NaN is the largest, and equal elements keep their order --------------
 

@@ -34,7 +34,8 @@ from gradcli.ops.shape.shapes import (
 from gradcli.ops.shape.views import transpose_in_place, unsqueeze_in_place
 from gradcli.rule.dtypes import INT64, SCALAR_NAMES, Array
 from gradcli.rule.meta import Meta, dim_index, reduced
-from gradcli.rule.rule import Body, Derivative, composite, concrete, number, primitive
+from gradcli.rule.rows import composite, primitive
+from gradcli.rule.rule import Body, Derivative, concrete, number
 
 # ---- a moment and the mean -----------------------------------------------------------------
 

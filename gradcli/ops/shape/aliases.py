@@ -17,7 +17,8 @@ from gradcli.ops.shape.scatter import joint
 from gradcli.ops.shape.shapes import conj_complex, expand, sum_to, zeros_like
 from gradcli.rule.dtypes import Array, is_complex, to_complex, to_real
 from gradcli.rule.meta import Meta, Shape, contiguous, packed, strides_of
-from gradcli.rule.rule import Derivative, Multilinear, Primitive, number, primitive
+from gradcli.rule.rows import primitive
+from gradcli.rule.rule import Derivative, Multilinear, Primitive, number
 
 
 class Step(NamedTuple):

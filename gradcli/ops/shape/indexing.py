@@ -10,7 +10,8 @@ import numpy as np
 from gradcli.errors import ArgumentFault, DtypeFault
 from gradcli.rule.dtypes import SCALAR_NAMES
 from gradcli.rule.meta import Meta, Shape, packed, shown, strides_of
-from gradcli.rule.rule import Multilinear, concrete, primitive
+from gradcli.rule.rows import primitive
+from gradcli.rule.rule import Multilinear, concrete
 
 # ---- shapes of results ---------------------------------------------------------------------
 

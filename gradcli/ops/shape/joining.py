@@ -16,7 +16,8 @@ from gradcli.ops.shape.shapes import cat, detach, expand, reshape, stack, view, 
 from gradcli.ops.shape.views import at_least
 from gradcli.rule.dtypes import INT64, promote
 from gradcli.rule.meta import Meta, Shape, dim_index, packed, shown, strides_of
-from gradcli.rule.rule import Composite, Multilinear, Variadic, composite, concrete, primitive
+from gradcli.rule.rows import composite, primitive
+from gradcli.rule.rule import Composite, Multilinear, Variadic, concrete
 
 # ---- several results of one operation ------------------------------------------------------
 

@@ -12,7 +12,8 @@ from gradcli.ops.shape.shapes import contiguous_copy, expand, reshape, sum_, uns
 from gradcli.ops.shape.views import flatten, ravel_
 from gradcli.rule.dtypes import INT64, SCALAR_NAMES
 from gradcli.rule.meta import Meta, Shape, dim_index, packed, strides_of
-from gradcli.rule.rule import Derivative, Multilinear, composite, concrete, primitive
+from gradcli.rule.rows import composite, primitive
+from gradcli.rule.rule import Derivative, Multilinear, concrete
 
 # ---- shapes and forward functions ----------------------------------------------------------
 

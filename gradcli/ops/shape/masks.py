@@ -20,15 +20,8 @@ from gradcli.ops.shape.scatter import joint, same_dtype
 from gradcli.ops.shape.shapes import sum_to, zeros_like
 from gradcli.rule.dtypes import INT64, SCALAR_NAMES
 from gradcli.rule.meta import Meta, Shape, broadcast
-from gradcli.rule.rule import (
-    Derivative,
-    Multilinear,
-    composite,
-    concrete,
-    number,
-    primitive,
-    pullback,
-)
+from gradcli.rule.rows import composite, primitive, pullback
+from gradcli.rule.rule import Derivative, Multilinear, concrete, number
 
 # ---- shapes and forward functions ----------------------------------------------------------
 

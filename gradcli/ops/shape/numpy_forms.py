@@ -17,7 +17,8 @@ from gradcli.ops.shape.shapes import permute, reshape, to
 from gradcli.ops.shape.views import ravel_
 from gradcli.rule.dtypes import is_differentiable
 from gradcli.rule.meta import dim_index, shown
-from gradcli.rule.rule import composite, concrete
+from gradcli.rule.rows import composite
+from gradcli.rule.rule import concrete
 
 
 def _transpose(a: Any, axes: Any) -> Any:

@@ -12,7 +12,8 @@ from gradcli.ops.shape.indexing import put_at, slice_
 from gradcli.ops.shape.layout import pad_constant, pad_widths, padded_meta
 from gradcli.ops.shape.writes import copy_slices
 from gradcli.rule.meta import Shape, of_operand, shown
-from gradcli.rule.rule import Multilinear, composite, primitive, pullback
+from gradcli.rule.rows import composite, primitive, pullback
+from gradcli.rule.rule import Multilinear
 
 _NUMPY_MODES = {"reflect": "reflect", "replicate": "edge"}
 _PAD_NAMES = {"reflect": "ReflectionPad{}DBackward0", "replicate": "ReplicationPad{}DBackward0"}

@@ -13,7 +13,8 @@ from gradcli.ops.shape.indexing import gather, put_at, slice_
 from gradcli.ops.shape.shapes import expand, to, view, zeros_like
 from gradcli.rule.dtypes import SCALAR_NAMES
 from gradcli.rule.meta import Meta, broadcast, dim_index, shown
-from gradcli.rule.rule import Derivative, composite, concrete, number, primitive
+from gradcli.rule.rows import composite, primitive
+from gradcli.rule.rule import Derivative, concrete, number
 
 MAX_ZEROS = 8  # a product of more zeros than this has no derivative below that order
 

@@ -25,7 +25,8 @@ from gradcli.rule.meta import (
     strides_of,
     view_strides,
 )
-from gradcli.rule.rule import Multilinear, Traced, Variadic, composite, elementwise, primitive
+from gradcli.rule.rows import composite, elementwise, primitive
+from gradcli.rule.rule import Multilinear, Traced, Variadic
 
 # ---- shapes of results ---------------------------------------------------------------------
 

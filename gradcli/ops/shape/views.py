@@ -28,7 +28,8 @@ from gradcli.ops.shape.shapes import (
     zeros_like,
 )
 from gradcli.rule.meta import Meta, Shape, dim_index, resolved, shown, strides_of
-from gradcli.rule.rule import Derivative, Elementwise, Multilinear, composite, number, primitive
+from gradcli.rule.rows import composite, primitive
+from gradcli.rule.rule import Derivative, Elementwise, Multilinear, number
 from gradcli.rule.signature import Signature
 
 

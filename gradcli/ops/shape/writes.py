@@ -13,7 +13,8 @@ from gradcli.ops.shape.layout import diagonal
 from gradcli.ops.shape.scatter import fitted, joint, same_dtype
 from gradcli.ops.shape.shapes import expand, sum_, sum_to, view, zeros_like
 from gradcli.rule.meta import Meta, shown
-from gradcli.rule.rule import Derivative, composite, concrete, number, primitive
+from gradcli.rule.rows import composite, primitive
+from gradcli.rule.rule import Derivative, concrete, number
 
 TWICE = "where an index comes twice, the gradient goes to the last (PyTorch: to both)"
 
