@@ -46,6 +46,7 @@ MAY_IMPORT: dict[str, str] = {
     "render": "errors inspection reference against verify diagnose explain",
     "pytest_plugin": f"{RUN} verify diagnose explain api render",
     "cli": f"{RUN} reference manual against verify diagnose explain api render",
+    "__main__": "cli",
 }
 # a library, and the rooms that may use it
 HOMES: dict[str, str] = {

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import stat
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -16,7 +17,7 @@ import pytest
 from gradcli.cli import main, output
 from gradcli.cli.check import _progress
 from gradcli.cli.output import guarded
-from tests.cli.runner import run
+from tests.cli.runner import ROOT, run
 
 TEXT = "w = param(2.)\ny = w**2\n"
 COMMANDS = (  # one for each way of writing: by rich, by bytes, by typer
@@ -102,6 +103,13 @@ def test_an_interrupted_command_ends_as_shells_expect(monkeypatch: pytest.Monkey
     monkeypatch.setattr("gradcli.cli.options.source_and_folder", interrupt)
     outcome = run("eval", "-e", TEXT)
     assert (outcome.status, outcome.output, outcome.errors) == (130, "", "")
+
+
+def test_python_starts_the_command_as_a_module_too() -> None:
+    command = [sys.executable, "-m", "gradcli", "eval", "-e", "y = 1."]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == run("eval", "-e", "y = 1.").output
 
 
 def test_an_interrupted_start_ends_so_too(monkeypatch: pytest.MonkeyPatch) -> None:
