@@ -95,7 +95,12 @@ def test_a_fault_of_gradcli_shows_where_it_is_when_asked(monkeypatch: pytest.Mon
 
 
 def interrupt(*_: Any) -> NoReturn:
-    signal.raise_signal(signal.SIGINT)
+    # a background job of a shell has the signal ignored
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
     raise AssertionError("the signal came before this")
 
 
