@@ -118,6 +118,7 @@ REFUSED = {
     "s = '{0.__class__}'.format(1)": "more than a name and items",
     "x = [1., tensor(2.)]; y = tensor(1.) * x": "a list with tensors in it",
     "x = [[1.], [1., 2.]]; y = tensor(1.) * x": "expected sequence of length 1",
+    "x = tensor([[], 1.])": "expected a list of length 0 at dim 1, got a number",
     "a = [tensor([1., 2.])]; b = a == [tensor([1., 2.])]": "is ambiguous",
     "x = [1.]; y = x.sum()": "'list' object has no attribute 'sum'",
 }
