@@ -18,9 +18,6 @@ from rich.text import Text
 from gradcli.render.cells import numbers_text, shorten
 from gradcli.render.check_plot import plot
 from gradcli.render.check_words import (
-    ASCII_MARKS,
-    MARKS,
-    STYLES,
     coverage,
     coverage_note,
     differences,
@@ -37,7 +34,8 @@ from gradcli.render.check_words import (
 )
 from gradcli.render.numbers import align, filled
 from gradcli.render.words import harmless, one_line, sides
-from gradcli.verify.report import MEANINGS, ClaimFinding, Element, Finding, Report, Verdict
+from gradcli.verify.report import ClaimFinding, Element, Finding, Report
+from gradcli.verify.verdicts import Verdict
 
 _RULE = Box("    \n    \n ── \n    \n    \n    \n    \n    \n")
 _ASCII_RULE = Box("    \n    \n -- \n    \n    \n    \n    \n    \n", ascii=True)
@@ -106,23 +104,22 @@ class _Report:
             for finding in report.findings:
                 yield from _sweep(finding, options)
         yield Text()
-        good = report.verdict not in ("WRONG", "NOISY")
+        good = report.status == 0
         yield Text(_sentence_case(summary(report)), style="bold" if good else "bold red")
 
     def _remarks(self, options: ConsoleOptions) -> Iterator[Text]:
         report = self.report
-        shown: list[Verdict] = [f.verdict for f in report.findings if f.verdict != "OK"]
-        marks = ASCII_MARKS if options.ascii_only else MARKS
+        shown = [f.verdict for f in report.findings if f.verdict is not Verdict.OK]
         said = set()
         for finding in report.findings:
             text = sentence(finding)
             if text is not None and text not in said:
                 said.add(text)
-                yield from _wrapped(text, options, STYLES[finding.verdict])
-            if finding.verdict in ("WRONG", "NOISY") or self.verbose:
+                yield from _wrapped(text, options, finding.verdict.row.style)
+            if not finding.level.good or self.verbose:
                 yield from _details(finding, options, self.verbose)
         for verdict in dict.fromkeys(shown):
-            text = f"{marks[verdict]} {verdict}: {MEANINGS[verdict]}"
+            text = f"{verdict.mark(options.ascii_only)} {verdict}: {verdict.row.meaning}"
             yield from _wrapped(text, options, "dim")
         for note in filter(None, [coverage_note(report.findings), *report.notes]):
             yield from _wrapped(note, options, "dim")
@@ -134,10 +131,9 @@ class _Report:
 def _table(findings: Sequence[Finding], options: ConsoleOptions) -> Table:
     ascii_only = options.ascii_only
     texts = _texts(findings, ascii_only)
-    marks = ASCII_MARKS if ascii_only else MARKS
-    names = [f"{marks[f.verdict]} {_plain(f.parameter, ascii_only)}" for f in findings]
+    names = [f"{f.verdict.mark(ascii_only)} {_plain(f.parameter, ascii_only)}" for f in findings]
     names = [shorten(name, _NAME, ascii_only=ascii_only) for name in names]
-    verdicts = [f.verdict for f in findings]
+    verdicts = [str(f.verdict) for f in findings]
     fixed = max(map(cell_len, ["  parameter", *names])) + max(map(len, ["verdict", *verdicts]))
     columns = _fitting(texts, options.max_width - fixed - _GAP)
     table = Table(
@@ -155,7 +151,7 @@ def _table(findings: Sequence[Finding], options: ConsoleOptions) -> Table:
         table.add_column(_plain(column, ascii_only), no_wrap=True, justify=justify, overflow=cut)
     table.add_column("verdict", no_wrap=True, overflow=cut)
     for k, finding in enumerate(findings):
-        style = STYLES[finding.verdict]
+        style = finding.verdict.row.style
         cells = [numbers_text([texts[column][k]]) for column in columns]
         table.add_row(Text(names[k], style), *cells, Text(finding.verdict, style))
     return table
@@ -227,9 +223,8 @@ def _claims(claims: Sequence[ClaimFinding], options: ConsoleOptions) -> Iterator
 
 def _claim(finding: ClaimFinding, margin: int, options: ConsoleOptions) -> Iterator[Text]:
     claim, ascii_only = finding.claim, options.ascii_only
-    marks = ASCII_MARKS if ascii_only else MARKS
-    mark = marks["OK"] if finding.holds else marks["WRONG"]
-    style = STYLES["OK"] if finding.holds else STYLES["WRONG"]
+    verdict = Verdict.OK if finding.holds else Verdict.WRONG
+    mark, style = verdict.mark(ascii_only), verdict.row.style
     source = one_line(claim.source, ascii_only=ascii_only)
     room = options.max_width - margin
     first, *rest = wrap(source, room, break_long_words=False) or [""]

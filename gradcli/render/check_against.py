@@ -14,9 +14,9 @@ from rich.text import Text
 from gradcli.against.sides import LIBRARIES, Comparison, Comparisons, furthest
 from gradcli.inspection import Array
 from gradcli.render.cells import shorten
-from gradcli.render.check_words import ASCII_MARKS, MARKS, STYLES, error_text, plural
+from gradcli.render.check_words import error_text, plural
 from gradcli.render.words import one_line
-from gradcli.verify.report import Verdict
+from gradcli.verify.verdicts import Verdict
 
 SCHEMA = "gradcli.against/1"
 _NAME = 24
@@ -141,9 +141,8 @@ class _Table:
         columns = ["  tensor", "value error", "gradient error", "dtype", "grad_fn", "differs"]
         for column in columns if nodes else [c for c in columns if c != "grad_fn"]:
             table.add_column(column, no_wrap=column != "grad_fn", overflow="fold")
-        marks = ASCII_MARKS if ascii_only else MARKS
         for c in self.found.tensors:
-            verdict: Verdict = "WRONG" if c.differs else "OK"
+            verdict = Verdict.WRONG if c.differs else Verdict.OK
             name = one_line(c.name, ascii_only=ascii_only)
             name = shorten(name, _NAME, ascii_only=ascii_only)
             cells = [
@@ -153,7 +152,7 @@ class _Table:
                 *([_both(c.ours.grad_fn or "", c.theirs.grad_fn or "")] if nodes else []),
                 ", ".join(c.differs),
             ]
-            table.add_row(Text(f"{marks[verdict]} {name}", STYLES[verdict]), *cells)
+            table.add_row(Text(f"{verdict.mark(ascii_only)} {name}", verdict.row.style), *cells)
         return table
 
 

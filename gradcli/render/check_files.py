@@ -11,9 +11,6 @@ from rich.text import Text
 
 from gradcli.render.cells import shorten
 from gradcli.render.check_words import (
-    ASCII_MARKS,
-    MARKS,
-    STYLES,
     plural,
     sentence,
     summary,
@@ -48,14 +45,7 @@ class _Files:
 
 
 def _line(outcome: Outcome, column: int, width: int, ascii_only: bool) -> Iterator[Text]:
-    marks = ASCII_MARKS if ascii_only else MARKS
-    verdict = outcome.verdict
-    if verdict == "ERROR":
-        mark, style = "!", "bold red"
-    elif verdict == "SKIPPED":
-        mark, style = "-" if ascii_only else "–", "dim"
-    else:
-        mark, style = marks[verdict], STYLES[verdict]
+    mark, style = outcome.verdict.mark(ascii_only), outcome.verdict.row.style
     name = shorten(one_line(outcome.file, ascii_only=ascii_only), column, ascii_only=ascii_only)
     text = _text(outcome)
     head = Text(f"{mark} {name}{' ' * (column - cell_len(name))}  ", style)
@@ -80,7 +70,7 @@ def remarks(outcome: Outcome) -> Iterator[str]:
         return
     for finding in outcome.report.findings:
         text = sentence(finding)
-        if text is not None and finding.verdict in ("WRONG", "NOISY"):
+        if text is not None and not finding.level.good:
             yield f"{finding.verdict} {text}"
     for claim in outcome.report.claims:
         if not claim.holds:

@@ -7,7 +7,6 @@ from xml.sax.saxutils import quoteattr
 
 from gradcli.render.check_files import remarks, total
 from gradcli.render.check_words import (
-    MARKS,
     coverage,
     distance_text,
     float_text,
@@ -64,7 +63,7 @@ def _section(outcome: Outcome) -> Iterator[str]:
 
 def _row(finding: Finding) -> str:
     e = finding.worst[0] if finding.worst else None
-    cells = [MARKS[finding.verdict], code(finding.parameter), coverage(finding)]
+    cells = [finding.verdict.row.mark, code(finding.parameter), coverage(finding)]
     if e is None:
         cells += [""] * 5
     else:
@@ -87,7 +86,7 @@ def harmless_lines(text: str) -> str:
 def junit(outcomes: Sequence[Outcome]) -> str:
     """Return JUnit's XML: a suite a file, a case a parameter and a claim.
 
-    WRONG and false claims are failures, NOISY ones are skipped.
+    What is a failure and what is skipped, the row of the verdict says.
     """
     suites = [_suite(outcome) for outcome in outcomes]
     body = "\n".join(suites)
@@ -113,8 +112,7 @@ def _suite(outcome: Outcome) -> str:
 
 def _finding_case(finding: Finding, classname: str) -> str:
     label = f"gradient of {finding.parameter} ({finding.mode}, order {finding.order})"
-    kind = {"WRONG": "failure", "NOISY": "skipped"}.get(finding.verdict)
-    return _case(label, classname, kind, sentence(finding) or finding.verdict)
+    return _case(label, classname, finding.level.junit, sentence(finding) or finding.verdict)
 
 
 def _claim_case(claim: ClaimFinding, classname: str) -> str:
@@ -150,7 +148,7 @@ def _annotations(outcome: Outcome) -> Iterator[str]:
         yield _command("error", outcome.file, outcome.line or 1, "gradcli", text)
         return
     for finding in outcome.report.findings:
-        kind = {"WRONG": "error", "NOISY": "warning"}.get(finding.verdict)
+        kind = finding.level.github
         if kind is not None:
             text = sentence(finding) or finding.verdict
             yield _command(kind, outcome.file, finding.line, f"gradient {finding.verdict}", text)

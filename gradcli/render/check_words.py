@@ -7,16 +7,9 @@ from collections.abc import Iterator, Sequence
 from math import isinf, isnan
 
 from gradcli.render.numbers import number
-from gradcli.verify.report import SEVERITY, ClaimFinding, Element, Finding, Report, Verdict
+from gradcli.verify.report import ClaimFinding, Element, Finding, Report
+from gradcli.verify.verdicts import OF_A_DERIVATIVE, Verdict
 
-MARKS: dict[Verdict, str] = {
-    "OK": "✓", "WRONG": "✗", "KINK": "∧", "DOMAIN": "|", "CUT": "∅", "NOISY": "?",
-}  # fmt: skip
-ASCII_MARKS: dict[Verdict, str] = MARKS | {"OK": "+", "WRONG": "x", "KINK": "^", "CUT": "0"}
-STYLES: dict[Verdict, str] = {
-    "OK": "green", "WRONG": "bold red", "KINK": "yellow", "DOMAIN": "yellow", "CUT": "cyan",
-    "NOISY": "magenta",
-}  # fmt: skip
 DIGITS = 6
 FEW = 8  # a claim's sides are shown in full up to so many elements
 
@@ -40,10 +33,10 @@ def summary(report: Report) -> str:
     if report.findings:
         counts = Counter(finding.verdict for finding in report.findings)
         total = len({finding.parameter for finding in report.findings})
-        if counts["OK"] == len(report.findings):
+        if counts[Verdict.OK] == len(report.findings):
             parts.append(f"{plural(total, 'gradient')} right")
         else:
-            parts.append(", ".join(f"{counts[v]} {v}" for v in SEVERITY if counts[v]))
+            parts.append(", ".join(f"{counts[v]} {v}" for v in OF_A_DERIVATIVE if counts[v]))
     if report.claims:
         false = sum(not claim.holds for claim in report.claims)
         count = plural(len(report.claims), "claim")
@@ -59,7 +52,7 @@ def float_text(value: float, digits: int = DIGITS) -> str:
 
 def distance_text(element: Element, value: float) -> str:
     """Return a distance of two derivatives; at a kink and an edge it means nothing."""
-    return "–" if element.verdict in ("KINK", "DOMAIN") else error_text(value)
+    return "–" if element.verdict in (Verdict.KINK, Verdict.DOMAIN) else error_text(value)
 
 
 def error_text(value: float) -> str:
@@ -71,7 +64,7 @@ def error_text(value: float) -> str:
 
 def numeric_text(element: Element) -> str:
     """Return `0.5403 ± 2e-12`; both sides at a kink, as `0 | 1`."""
-    if element.verdict == "KINK" and element.left is not None and element.right is not None:
+    if element.verdict is Verdict.KINK and element.left is not None and element.right is not None:
         return f"{float_text(element.left)} | {float_text(element.right)}"
     if isnan(element.numeric):
         return "none"
@@ -111,7 +104,7 @@ def coverage_note(findings: Sequence[Finding]) -> str | None:
 
 def sentence(finding: Finding) -> str | None:
     """Return what is to be said of a finding that is not OK."""
-    if finding.verdict == "OK":
+    if finding.verdict is Verdict.OK:
         return None
     parts = []
     if finding.verdict in finding.counts and finding.elements > 1:
@@ -119,7 +112,7 @@ def sentence(finding: Finding) -> str | None:
         parts.append(f"{finding.counts[finding.verdict]:,} of {plural(total, 'derivative')}")
     if finding.note:
         parts.append(finding.note)
-    if finding.slope is not None and finding.verdict in ("WRONG", "NOISY"):
+    if finding.slope is not None and not finding.level.good:
         parts.append(f"Taylor remainder of order {finding.slope:.2f} (2 is right, 1 is wrong)")
     return f"{finding.parameter}: {'; '.join(parts)}" if parts else None
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from gradcli.verify.check import check
-from gradcli.verify.report import ClaimFinding, Element, Finding, Report, Trial, Verdict
+from gradcli.verify.report import ClaimFinding, Element, Finding, Report, Trial
 from gradcli.verify.target import Settings
+from gradcli.verify.verdicts import Verdict
 
 __all__ = [
     "ClaimFinding",

@@ -24,9 +24,10 @@ from gradcli.verify.estimates import differences
 from gradcli.verify.examine import ROUND_OFF, Examination, counted, examine
 from gradcli.verify.probe import Probe
 from gradcli.verify.reasons import cuts, reason
-from gradcli.verify.report import SEVERITY, Element, Finding, Mode, Report, Verdict, worst_of
+from gradcli.verify.report import Element, Finding, Mode, Report, worst_of
 from gradcli.verify.target import Settings, Target, every_parameter, target_of
 from gradcli.verify.taylor import slope, sweep
+from gradcli.verify.verdicts import Verdict
 from gradcli.verify.workers import Rows, Work, Workers
 
 KEPT = 50  # elements of a finding that a report keeps: all that are not OK, up to this many
@@ -60,7 +61,7 @@ def _checked(
             workers.advance = _counting(progress, target, settings.most(1))
         checked = _Check(session, inspection, target, settings, generator, workers)
         findings = [f for leaf in target.parameters for f in checked.parameter(leaf)]
-    findings.sort(key=lambda f: SEVERITY.index(f.verdict))
+    findings.sort(key=lambda f: f.verdict.rank)
     claims = check_claims(session, inspection, every_parameter(session), settings.points, generator)
     return Report(
         session.source.name,
@@ -155,14 +156,14 @@ class _Check:
     ) -> Finding:
         session, target = self.session, self.target
         node = self.inspection.node(examination.probe.leaf)
-        elements.sort(key=lambda e: (SEVERITY.index(e.verdict), -_weight(e)))
-        verdict = worst_of([e.verdict for e in elements])
-        note = described(elements, node.shape) if verdict == "WRONG" else ""
-        if verdict == "OK" and not any(e.analytic for e in elements):
+        elements.sort(key=lambda e: (e.verdict.rank, -_weight(e)))
+        verdict = worst_of(e.verdict for e in elements)
+        note = described(elements, node.shape) if verdict is Verdict.WRONG else ""
+        if verdict is Verdict.OK and not any(e.analytic for e in elements):
             verdict, note = _cut(session, target, node.id, gradient)
         facts = vectors(elements)
-        doubtful = verdict in ("WRONG", "NOISY") or self.settings.verbose
-        odd = [e for e in elements if e.verdict != "OK"] or elements
+        doubtful = not verdict.level.good or self.settings.verbose
+        odd = [e for e in elements if e.verdict is not Verdict.OK] or elements
         return Finding(
             parameter=_label(session.graph, target, node),
             line=node.line,
@@ -176,6 +177,7 @@ class _Check:
             directions=len(examination.directions),
             counts=counted(elements),
             worst=tuple(odd[:KEPT]),
+            level=verdict.level,
             note=note or next((e.note for e in elements if e.note), ""),
             method="complex step" if examination.exact else "differences",
             mean=facts.mean,
@@ -216,12 +218,12 @@ def _as_reverse_mode_does(
     room = ROUND_OFF * np.abs(jacobian).max(axis=0, initial=0.0)
     result = []
     for e in elements:
-        if e.index is not None and e.verdict != "WRONG":
+        if e.index is not None and e.verdict is not Verdict.WRONG:
             output = probe.outputs.labels.index(e.output)
             other = float(jacobian[e.position(probe.shape), output])
             allowed = tolerance * max(abs(other), abs(e.analytic)) + float(room[output])
             if abs(e.analytic - other) > allowed:
-                e = replace(e, verdict="WRONG", note=f"reverse mode gives {other:g}")
+                e = replace(e, verdict=Verdict.WRONG, note=f"reverse mode gives {other:g}")
         result.append(e)
     return result
 
@@ -246,7 +248,7 @@ def _cut(
     ends = cuts(graph, leaf, target.outputs.roots)
     if ends:
         where = reason(graph, session.source, ends[0])
-        return "CUT", f"{where} stops the gradient"
+        return Verdict.CUT, f"{where} stops the gradient"
     if gradient is None:
-        return "CUT", f"{', '.join(target.outputs.labels[:3])} does not depend on it"
-    return "OK", ""
+        return Verdict.CUT, f"{', '.join(target.outputs.labels[:3])} does not depend on it"
+    return Verdict.OK, ""

@@ -29,7 +29,8 @@ from gradcli.verify.estimates import STENCIL, along, differences, estimated, ste
 from gradcli.verify.judge import DECISIVE, Judgement, Tolerance, by_remainder, judge
 from gradcli.verify.probe import EPSILON, Probe
 from gradcli.verify.reasons import Line, Reason, lost, not_finite, not_smooth, reason
-from gradcli.verify.report import Element, Verdict
+from gradcli.verify.report import Element
+from gradcli.verify.verdicts import Verdict
 from gradcli.verify.workers import Work, Workers
 
 LOOKED_AT = 500  # elements that may have a ladder of steps each; 90 evaluations
@@ -106,7 +107,7 @@ class Examination:
             place = Place(int(p[0]), int(p[1]))
             value, error = self.estimates.value[place], self.estimates.error[place]
             step = self._step(place.element)
-            judgement = Judgement("OK", float(value), float(error), step)
+            judgement = Judgement(Verdict.OK, float(value), float(error), step)
             result.append(self._element(place, float(jacobian[place]), judgement))
         for k in range(len(self.directions)):
             result += self._directional(k, along[k], tolerances)
@@ -160,7 +161,9 @@ class Examination:
         x = float(self.probe.base[int(self.elements[place.element])])
         if not np.isfinite(x):
             note = f"the parameter itself is {x:g}"
-            return self._element(place, analytic, Judgement("DOMAIN", np.nan, np.inf, 0.0, note))
+            return self._element(
+                place, analytic, Judgement(Verdict.DOMAIN, np.nan, np.inf, 0.0, note)
+            )
         found = self._numeric(place)
         start = float(self.probe.start[place.output])
         dull = NEGLIGIBLE * found.ordinary if np.isfinite(found.ordinary) else 0.0
@@ -170,11 +173,11 @@ class Examination:
             absolute=tolerance.absolute + found.rounded,
         )
         judgement = judge(analytic, start, found, tolerance)
-        if judgement.verdict == "NOISY" and np.isfinite(analytic):
+        if judgement.verdict is Verdict.NOISY and np.isfinite(analytic):
             element = int(self.elements[place.element])
             left = self.remainder(element, place.output, analytic)
             judgement = by_remainder(judgement, analytic, left)
-        if judgement.verdict == "WRONG" and np.isfinite(analytic):
+        if judgement.verdict is Verdict.WRONG and np.isfinite(analytic):
             judgement = self._untied(place, analytic, judgement)
         return self._element(place, analytic, judgement, found)
 
@@ -202,7 +205,7 @@ class Examination:
         if not reached or high - low < 0.1 * largest:
             return judgement
         note = f"values are tied, and close by the derivative is {low:.4g} or {high:.4g}"
-        return judgement._replace(verdict="KINK", note=note)
+        return judgement._replace(verdict=Verdict.KINK, note=note)
 
     def remainder(self, element: int, output: int, analytic: float) -> Remainder:
         """Return the Taylor remainder of a derivative."""
@@ -213,7 +216,7 @@ class Examination:
 
     def _glanced_at(self, place: Place, analytic: float, sharp: bool) -> Element:
         """Judge by the quick differences: there are too many to look at each."""
-        verdict: Verdict = "WRONG" if sharp else "NOISY"
+        verdict = Verdict.WRONG if sharp else Verdict.NOISY
         note = "" if sharp else "not looked at closely"
         value, error = float(self.estimates.value[place]), float(self.estimates.error[place])
         judgement = Judgement(verdict, value, error, self._step(place.element), note)
@@ -229,9 +232,12 @@ class Examination:
         if not np.all(fine):
             return self._along_ladder(k, analytic, tolerances)
         step = TINY if self.exact else QUICK_STEP
+        judgements = [
+            Judgement(Verdict.OK, float(v), float(e), step)
+            for v, e in zip(value, error, strict=True)
+        ]
         return [
-            self._element(Place(-1, j), a, Judgement("OK", float(value[j]), float(error[j]), step))
-            for j, a in enumerate(analytic.tolist())
+            self._element(Place(-1, j), a, judgements[j]) for j, a in enumerate(analytic.tolist())
         ]
 
     def _along_ladder(self, k: int, analytic: Array, tolerances: Tolerances) -> list[Element]:
@@ -286,8 +292,8 @@ class Examination:
     ) -> Element:
         index, part = self._named(place.element)
         cause = None
-        if judgement.verdict in ("KINK", "DOMAIN") or (
-            found is not None and judgement.verdict == "WRONG" and not found.smooth
+        if judgement.verdict in (Verdict.KINK, Verdict.DOMAIN) or (
+            found is not None and judgement.verdict is Verdict.WRONG and not found.smooth
         ):
             cause = self._cause(place, found)
         return Element(
@@ -342,7 +348,7 @@ class Examination:
 def _worded(judgement: Judgement, cause: Reason | None, found: Numeric | None) -> str:
     """Return why, with the operation that is responsible and its convention."""
     note = judgement.note
-    if judgement.verdict == "KINK" and found is not None:
+    if judgement.verdict is Verdict.KINK and found is not None:
         note += f": left {found.left:g}, right {found.right:g}"
         if cause is not None and cause.convention:
             note += f"; PyTorch's convention is {cause.convention}"

@@ -7,7 +7,7 @@ from math import inf, isfinite, isinf, isnan
 from typing import NamedTuple
 
 from gradcli.verify.differences import SAFETY, Numeric, Remainder
-from gradcli.verify.report import Verdict
+from gradcli.verify.verdicts import Verdict
 
 DECISIVE = 0.01  # an error bar of one per cent of the derivative can tell a wrong one
 
@@ -57,7 +57,7 @@ def judge(analytic: float, start: float, found: Numeric, tolerance: Tolerance) -
     undefined = isnan(found.left), isnan(found.right)
     if not isfinite(start) or all(undefined):
         what = "the function is not defined here" if isfinite(start) else f"the value is {start:g}"
-        return Judgement("DOMAIN", float("nan"), float("inf"), found.step, what)
+        return Judgement(Verdict.DOMAIN, float("nan"), float("inf"), found.step, what)
     if any(undefined):
         return _at_edge(analytic, found, tolerance)
     if not found.smooth:
@@ -71,9 +71,9 @@ def by_remainder(judgement: Judgement, analytic: float, left: Remainder) -> Judg
         return judgement
     note = f"no single step decides; the Taylor remainder is of order {left.order:.2f}"
     if left.order > 2 - CLEAR and left.gap <= DECISIVE * abs(analytic):
-        return judgement._replace(verdict="OK", error=left.gap, note=note)
+        return judgement._replace(verdict=Verdict.OK, error=left.gap, note=note)
     if abs(left.order - 1) < CLEAR and left.gap > DECISIVE * abs(analytic):
-        return judgement._replace(verdict="WRONG", error=left.gap, note=note)
+        return judgement._replace(verdict=Verdict.WRONG, error=left.gap, note=note)
     return judgement
 
 
@@ -83,11 +83,11 @@ def _where_smooth(analytic: float, found: Numeric, tolerance: Tolerance) -> Judg
         value, error = found.left, 0.0
     if tolerance.allows(analytic, value, error):
         if tolerance.decides(analytic, value, error):
-            return Judgement("OK", value, error, step)
-        return Judgement("NOISY", value, error, step, "the error bar hides any difference")
+            return Judgement(Verdict.OK, value, error, step)
+        return Judgement(Verdict.NOISY, value, error, step, "the error bar hides any difference")
     if isnan(value) or (abs(analytic - value) <= SAFETY * error):
-        return Judgement("NOISY", value, error, step, "the differences do not settle")
-    return Judgement("WRONG", value, error, step)
+        return Judgement(Verdict.NOISY, value, error, step, "the differences do not settle")
+    return Judgement(Verdict.WRONG, value, error, step)
 
 
 def _at_kink(analytic: float, found: Numeric, tolerance: Tolerance) -> Judgement:
@@ -100,9 +100,9 @@ def _at_kink(analytic: float, found: Numeric, tolerance: Tolerance) -> Judgement
     what = "the function jumps" if found.jump else "the slope jumps"
     inside = low - slack <= analytic <= high + slack
     if not inside and not isfinite(bar):
-        return Judgement("NOISY", middle, bar, found.one_sided_step, "neither side settles")
+        return Judgement(Verdict.NOISY, middle, bar, found.one_sided_step, "neither side settles")
     note = what if inside else f"{what}, and the gradient lies on neither side"
-    verdict: Verdict = "KINK" if inside else "WRONG"
+    verdict = Verdict.KINK if inside else Verdict.WRONG
     return Judgement(verdict, middle, bar, found.one_sided_step, note)
 
 
@@ -113,7 +113,8 @@ def _at_edge(analytic: float, found: Numeric, tolerance: Tolerance) -> Judgement
     note = f"not defined on the {side}"
     step = found.one_sided_step
     if (isinf(value) and isnan(analytic)) or tolerance.allows(analytic, value, SAFETY * error):
-        return Judgement("DOMAIN", value, error, step, note)
+        return Judgement(Verdict.DOMAIN, value, error, step, note)
     if not tolerance.decides(analytic, value, error) and isfinite(analytic):
-        return Judgement("DOMAIN", value, error, step, f"{note}; the other side does not settle")
-    return Judgement("WRONG", value, error, step, note)
+        note += "; the other side does not settle"
+        return Judgement(Verdict.DOMAIN, value, error, step, note)
+    return Judgement(Verdict.WRONG, value, error, step, note)

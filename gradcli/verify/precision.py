@@ -10,6 +10,7 @@ import numpy as np
 from gradcli.rule.dtypes import Array
 from gradcli.rule.meta import Meta
 from gradcli.verify.report import Element
+from gradcli.verify.verdicts import Verdict
 
 LOST = 0.03  # round-off of this much of a derivative makes it useless as evidence
 SMALL = 1e-3  # derivatives below this part of the largest are forgiven
@@ -27,10 +28,10 @@ def noisy(elements: list[Element], own: Array, meta: Meta, labels: Sequence[str]
 def _checked(
     element: Element, own: Array, meta: Meta, labels: Sequence[str], forgiven: float
 ) -> Element:
-    if element.verdict != "OK" or element.index is None:
+    if element.verdict is not Verdict.OK or element.index is None:
         return element
     value = float(own[element.position(meta.shape), labels.index(element.output)])
     if abs(value - element.analytic) <= LOST * abs(element.analytic) + forgiven:
         return element
     note = f"round-off of {meta.dtype.name}: {element.analytic:g} in float64; try --dtype float64"
-    return replace(element, analytic=value, verdict="NOISY", note=note)
+    return replace(element, analytic=value, verdict=Verdict.NOISY, note=note)

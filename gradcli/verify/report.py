@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
 from gradcli.inspection import Claim
+from gradcli.verify.verdicts import FAILURE, FAULT, UNDECIDED, Level, Verdict
 
-Verdict = Literal["OK", "WRONG", "KINK", "DOMAIN", "CUT", "NOISY"]
 Mode = Literal["reverse", "forward"]
 
-# worst first: a parameter's verdict is the worst of its elements'
-SEVERITY: tuple[Verdict, ...] = ("WRONG", "NOISY", "DOMAIN", "KINK", "CUT", "OK")
-MEANINGS: Mapping[Verdict, str] = {
-    "OK": "the gradient agrees with the differences",
-    "WRONG": "it differs by more than the error bar and the tolerance",
-    "NOISY": "round-off of the output hides it; --of NODE, before large terms come in, shows more",
-    "DOMAIN": "the function is not defined here, or on one side only",
-    "KINK": "left and right derivatives differ; the gradient lies between them",
-    "CUT": "no gradient flows, and what is cut off is held at its value",
-}
 
-
-def worst_of(verdicts: list[Verdict]) -> Verdict:
+def worst_of(verdicts: Iterable[Verdict]) -> Verdict:
     """Return the worst of some verdicts, OK where there are none."""
-    return min(verdicts, key=SEVERITY.index, default="OK")
+    return min(verdicts, key=lambda v: v.rank, default=Verdict.OK)
+
+
+def worst_status(statuses: Iterable[int]) -> int:
+    """Return the exit status of several: what is false comes first, then errors, then doubt."""
+    found = set(statuses)
+    return next((s for s in (FAILURE.status, FAULT.status, UNDECIDED.status) if s in found), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +83,8 @@ class Finding:
 
     `elements` counts the parameter's elements (twice where it is complex), `checked` those that
     were compared one by one; `directions` random directions stand for the others. `worst` are
-    the elements that matter, worst first. `method` is where most numeric values come from; what
+    the elements that matter, worst first. `level` is how much it matters: that of its verdict, and
+    FAILURE where the gradient is not finite. `method` is where most numeric values come from; what
     the complex step contradicts is always settled by real differences. `cosine` and `ratio`
     compare the two gradients as vectors, `mean` is the mean absolute error. `slope` is that of
     the Taylor remainder: 2 where the gradient is right, 1 where it is wrong; None where it was
@@ -107,6 +103,7 @@ class Finding:
     directions: int
     counts: Mapping[Verdict, int]
     worst: tuple[Element, ...]
+    level: Level
     note: str = ""
     method: Literal["differences", "complex step"] = "differences"
     mean: float = 0.0
@@ -154,15 +151,16 @@ class Report:
     def verdict(self) -> Verdict:
         """The worst verdict of all; a false claim is WRONG."""
         if not all(claim.holds for claim in self.claims):
-            return "WRONG"
-        return worst_of([finding.verdict for finding in self.findings])
+            return Verdict.WRONG
+        return worst_of(finding.verdict for finding in self.findings)
 
     @property
     def status(self) -> int:
         """The exit status: 1 where something is wrong, 3 where it is undecided, or nothing is."""
         if not self.findings and not self.claims:
-            return 3
-        return {"WRONG": 1, "NOISY": 3}.get(self.verdict, 0)
+            return UNDECIDED.status
+        false = [FAILURE.status for claim in self.claims if not claim.holds]
+        return worst_status([*false, *(finding.level.status for finding in self.findings)])
 
 
 def merged(reports: Sequence[Report], note: str) -> Report:
@@ -173,12 +171,12 @@ def merged(reports: Sequence[Report], note: str) -> Report:
         for f in report.findings:
             key = f.parameter, f.line, f.mode, f.order
             known = findings.get(key)
-            if known is None or SEVERITY.index(f.verdict) < SEVERITY.index(known.verdict):
+            if known is None or f.verdict.rank < known.verdict.rank:
                 where = f"at drawn point {k + 1}"
-                told = k and f.verdict != "OK"
+                told = k and f.verdict is not Verdict.OK
                 note_there = f"{where}: {f.note}" if f.note else where
                 findings[key] = replace(f, note=note_there) if told else f
-    ordered = sorted(findings.values(), key=lambda f: SEVERITY.index(f.verdict))
+    ordered = sorted(findings.values(), key=lambda f: f.verdict.rank)
     claims = tuple(
         _claim_of([report.claims[k] for report in reports]) for k in range(len(first.claims))
     )

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from gradcli.against.sides import Comparisons, against
 from gradcli.errors import GradcliError, InputFault, Source
@@ -14,14 +13,12 @@ from gradcli.session import Request, run
 from gradcli.trace import Options
 from gradcli.verify import drawn
 from gradcli.verify.check import check
-from gradcli.verify.report import SEVERITY, Report, Verdict, merged
+from gradcli.verify.report import Report, merged, worst_of, worst_status
 from gradcli.verify.target import Settings
+from gradcli.verify.verdicts import FAULT, Verdict
 from gradcli.verify.workers import none_lost, processes
 
 SUFFIX = ".expr"
-FileVerdict = Verdict | Literal["ERROR", "SKIPPED"]
-
-ERROR = 2  # exit status of a file that cannot be run
 
 
 @dataclass(frozen=True)
@@ -38,18 +35,18 @@ class Outcome:
     needs: tuple[str, ...] = ()
 
     @property
-    def verdict(self) -> FileVerdict:
+    def verdict(self) -> Verdict:
         """The report's verdict, ERROR or SKIPPED."""
         if self.needs:
-            return "SKIPPED"
-        return "ERROR" if self.report is None else self.report.verdict
+            return Verdict.SKIPPED
+        return Verdict.ERROR if self.report is None else self.report.verdict
 
     @property
     def status(self) -> int:
         """The exit status that this file alone would give."""
         if self.needs:
             return 0
-        return ERROR if self.report is None else self.report.status
+        return FAULT.status if self.report is None else self.report.status
 
 
 class Unbound(InputFault):
@@ -61,15 +58,13 @@ class Unbound(InputFault):
 
 
 def status_of(outcomes: Sequence[Outcome]) -> int:
-    """Return the exit status of several: what is false comes first, then errors, then doubt."""
-    found = {outcome.status for outcome in outcomes}
-    return next((status for status in (1, ERROR, 3) if status in found), 0)
+    """Return the exit status of several files."""
+    return worst_status(outcome.status for outcome in outcomes)
 
 
-def verdict_of(outcomes: Sequence[Outcome]) -> FileVerdict:
+def verdict_of(outcomes: Sequence[Outcome]) -> Verdict:
     """Return the worst verdict of the files that were checked."""
-    order = [SEVERITY[0], "ERROR", *SEVERITY[1:], "SKIPPED"]
-    return min((o.verdict for o in outcomes if not o.needs), key=order.index, default="OK")
+    return worst_of(o.verdict for o in outcomes if not o.needs)
 
 
 def check_source(

@@ -14,6 +14,7 @@ from gradcli.render.check_plot import plot
 from gradcli.render.check_words import differences, headline, numeric_text, points_text, sentence
 from gradcli.verify.report import ClaimFinding, Element, Finding, Report, Trial
 from gradcli.verify.run import Outcome
+from gradcli.verify.verdicts import FAILURE, REMARK, Verdict
 from tests.render.printing import printed
 
 NEEDS = Outcome("n.expr", None, needs=("w", "x"))
@@ -22,14 +23,14 @@ ERROR = Outcome("e.expr", None, "error: e.expr:2: \x1b[2J is wrong\nand more")
 
 def element(**more: object) -> Element:
     given = {"output": "y", "index": (0,), "part": "", "analytic": 1.0, "numeric": 1.0,
-             "error": 1e-9, "step": 1e-3, "verdict": "OK"}  # fmt: skip
+             "error": 1e-9, "step": 1e-3, "verdict": Verdict.OK}  # fmt: skip
     return Element(**given | more)  # type: ignore[arg-type]
 
 
 def finding(**more: object) -> Finding:
     given = {"parameter": "w", "line": 1, "shape": (2,), "dtype": "float64", "mode": "reverse",
-             "order": 1, "verdict": "OK", "elements": 2, "checked": 2, "directions": 0,
-             "counts": {"OK": 2}, "worst": (element(),)}  # fmt: skip
+             "order": 1, "verdict": Verdict.OK, "elements": 2, "checked": 2, "directions": 0,
+             "level": REMARK, "counts": {Verdict.OK: 2}, "worst": (element(),)}  # fmt: skip
     return Finding(**given | more)  # type: ignore[arg-type]
 
 
@@ -92,7 +93,7 @@ def test_files_that_were_left_out_are_counted() -> None:
         ({"numeric": 2.0, "error": 0.0}, "2"),
         ({"numeric": 2.0, "error": inf}, "2 ± ?"),
         ({"numeric": 2.0, "error": 1e-9}, "2 ± 1e-09"),
-        ({"verdict": "KINK", "left": -1.0, "right": 1.0}, "-1 | 1"),
+        ({"verdict": Verdict.KINK, "left": -1.0, "right": 1.0}, "-1 | 1"),
     ],
 )
 def test_a_numeric_derivative_is_shown_with_its_bar(numbers: dict[str, object], text: str) -> None:
@@ -100,7 +101,13 @@ def test_a_numeric_derivative_is_shown_with_its_bar(numbers: dict[str, object], 
 
 
 def test_a_sentence_says_how_many_why_and_the_remainder() -> None:
-    wrong = finding(verdict="WRONG", counts={"WRONG": 1, "OK": 1}, note="why", slope=1.004)
+    wrong = finding(
+        verdict=Verdict.WRONG,
+        level=FAILURE,
+        counts={Verdict.WRONG: 1, Verdict.OK: 1},
+        note="why",
+        slope=1.004,
+    )
     assert sentence(wrong) == (
         "w: 1 of 2 derivatives; why; Taylor remainder of order 1.00 (2 is right, 1 is wrong)"
     )

@@ -11,6 +11,7 @@ from gradcli.api import options_for
 from gradcli.errors import GradcliError, Source
 from gradcli.verify import Report, Settings, check
 from gradcli.verify.run import check_source
+from gradcli.verify.verdicts import Verdict
 from tests.verify.checking import session_of, with_wrong_rule
 
 SQUARE = "w = param([1., 2.])\ny = sum(w**2)\n"
@@ -104,7 +105,7 @@ def test_of_many_wrong_elements_the_later_ones_are_judged_at_a_glance(
     session = session_of("w = param(linspace(1., 2., 9))\ny = sum(exp(w))\n")
     assert with_wrong_rule(session.graph, "exp", lambda body: lambda *a: body(*a) * 1.5) == 1
     (finding,) = check(session, Settings(max_elements=9)).findings
-    assert (finding.verdict, finding.counts["WRONG"]) == ("WRONG", 9)
+    assert (finding.verdict, finding.counts[Verdict.WRONG]) == ("WRONG", 9)
     numbers = sorted(e.numeric for e in finding.worst)
     assert np.all(np.isin(np.round(numbers, 6), np.round(np.exp(np.linspace(1, 2, 9)), 6)))
     assert finding.note.endswith("the gradient is 3/2 times the difference quotient")

@@ -12,6 +12,7 @@ from gradcli.verify.compare import farthest, relation, vectors
 from gradcli.verify.differences import Numeric, Remainder
 from gradcli.verify.judge import Judgement, Tolerance, by_remainder, judge
 from gradcli.verify.report import Element
+from gradcli.verify.verdicts import Verdict
 
 TOLERANCE = Tolerance(1e-6)
 
@@ -75,7 +76,7 @@ def test_a_function_that_has_no_value_is_outside(start: float) -> None:
     ],
 )
 def test_a_taylor_remainder_decides_where_no_step_does(left: Remainder, verdict: str) -> None:
-    noisy = Judgement("NOISY", 1.0, 1.0, 1e-3)
+    noisy = Judgement(Verdict.NOISY, 1.0, 1.0, 1e-3)
     assert by_remainder(noisy, 1.0, left).verdict == verdict
 
 
@@ -131,7 +132,7 @@ def test_the_places_that_differ_most_come_first() -> None:
 
 def test_gradients_are_compared_as_vectors() -> None:
     def element(analytic: float, other: float, index: tuple[int, ...] | None = (0,)) -> Element:
-        return Element("y", index, "", analytic, other, 0.0, 1e-3, "OK")
+        return Element("y", index, "", analytic, other, 0.0, 1e-3, Verdict.OK)
 
     mean, cosine, ratio = vectors([element(3, 4), element(4, 3), element(9, 9, None)])
     assert (mean, cosine, ratio) == pytest.approx((1.0, 24 / 25, 1.0))

@@ -8,6 +8,7 @@ import pytest
 from gradcli.rule.dtypes import Array
 from gradcli.verify.differences import Remainder, falling, remainder
 from gradcli.verify.judge import Judgement, by_remainder
+from gradcli.verify.verdicts import Verdict
 
 Function = Callable[[Array], Array]
 NOISE = 1e-16
@@ -46,7 +47,7 @@ def test_nothing_is_said_of_what_is_below_round_off() -> None:
     assert left(np.exp, 1.0, noise=1.0) == Remainder(None, np.inf)
 
 
-UNDECIDED = Judgement("NOISY", 1.0, 0.1, 1e-3, "the error bar hides any difference")
+UNDECIDED = Judgement(Verdict.NOISY, 1.0, 0.1, 1e-3, "the error bar hides any difference")
 
 
 def test_it_decides_where_no_single_step_does() -> None:
