@@ -130,7 +130,8 @@ class Provenance:
 
     `origins` say whether a node was written in the file, made to check a claim, or made by
     differentiating. `aliases` are the names that a node has in the end besides its own, `calls` the
-    places where the file called the function in whose body a node was made.
+    places where the file called the function in whose body a node was made, `sources` the rows
+    whose values leaves of their own took over.
     """
 
     spans: list[Span] = field(default_factory=list)
@@ -138,6 +139,7 @@ class Provenance:
     names: dict[int, str] = field(default_factory=dict)
     aliases: dict[int, list[str]] = field(default_factory=dict)
     calls: dict[int, Span] = field(default_factory=dict)
+    sources: dict[int, int] = field(default_factory=dict)
     warnings: list[tuple[Span, str]] = field(default_factory=list)
 
 

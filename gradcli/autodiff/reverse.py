@@ -89,11 +89,12 @@ def pull(
     cotangents: dict[int, Any],
     order: Sequence[int],
     read: Callable[[int], Any],
+    passing: Callable[[Any], Any] | None = None,
 ) -> dict[int, Any]:
     """Carry cotangents back along an order of rows; return the cotangent of every row visited.
 
     `read` gives a row's value to the rules: its array, and the result are numbers; its node, and
-    the result is a graph.
+    the result is a graph. `passing` changes each cotangent that goes into a rule.
     """
     inside = set(order)
     for id in order:
@@ -108,6 +109,7 @@ def pull(
         assert derivative is not None, "only differentiable rows are reachable"
         inputs = graph.inputs[id]
         operands = tuple(wide(read(i)) if i >= 0 else graph.scalars[~i] for i in inputs)
+        g = g if passing is None else passing(g)
         g, y, attrs = wide(g), wide(read(id)), graph.attrs[id]
         for slot, i in enumerate(inputs):
             if i not in inside or derivative.body(slot) is None:

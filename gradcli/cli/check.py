@@ -82,6 +82,13 @@ def check(
     junit: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit's XML here too.")
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail where every gradient is 0: nothing was tested.")
+    ] = False,
+    allow_nonfinite: Annotated[
+        bool,
+        typer.Option("--allow-nonfinite", help="Let gradients and roots be nan or infinite."),
+    ] = False,
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", help="Stop at the first file that is not well.")
     ] = False,
@@ -99,8 +106,8 @@ def check(
 ) -> None:
     """Compare every gradient with finite differences, and evaluate the claims.
 
-    Exit status: 0 all well, 1 a gradient is wrong or a claim false, 2 the input is wrong,
-    3 undecided.
+    Exit status: 0 all well, 1 a gradient is wrong or not finite or a claim false, 2 the input is
+    wrong, 3 undecided.
     """
     # products are small and many, and processes share the cores; numpy is imported only now
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -110,6 +117,7 @@ def check(
         of=tuple(name.strip() for name in (of or "").split(",") if name.strip()),
         modes=_modes(mode), order=order, points=points, max_elements=max_elements,
         tolerance=tolerance, through_detach=through_detach, verbose=verbose, seed=run.seed,
+        strict=strict, allow_nonfinite=allow_nonfinite,
     )  # fmt: skip
     kind = "json" if json else "github" if github else format.value
     paths = _paths(files, run.expr)

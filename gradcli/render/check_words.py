@@ -37,11 +37,15 @@ def summary(report: Report) -> str:
             parts.append(f"{plural(total, 'gradient')} right")
         else:
             parts.append(", ".join(f"{counts[v]} {v}" for v in OF_A_DERIVATIVE if counts[v]))
+        if any(f.verdict.level.good and not f.level.good for f in report.findings):
+            parts.append("not finite")
     if report.claims:
         false = sum(not claim.holds for claim in report.claims)
         count = plural(len(report.claims), "claim")
         verb = "holds" if len(report.claims) == 1 else "hold"
         parts.append(f"{false} of {count} false" if false else f"{count} {verb}")
+    if parts and not report.tested:
+        parts.append("0 everywhere: nothing was tested")
     return ", ".join(parts) or "nothing was checked"
 
 
@@ -63,15 +67,22 @@ def error_text(value: float) -> str:
 
 
 def numeric_text(element: Element) -> str:
-    """Return `0.5403 ± 2e-12`; both sides at a kink, as `0 | 1`."""
-    if element.verdict is Verdict.KINK and element.left is not None and element.right is not None:
-        return f"{float_text(element.left)} | {float_text(element.right)}"
+    """Return `0.5403 ± 2e-12`; both sides at a kink, as `0 | 1`; no number for a jump."""
+    if element.limits is not None:
+        return "jumps"
+    left, right, kink = element.left, element.right, element.verdict is Verdict.KINK
+    if left is not None and right is not None and (kink or _wrong_at_kink(element)):
+        return f"{float_text(left)} | {float_text(right)}"
     if isnan(element.numeric):
         return "none"
     if isinf(element.numeric) or not element.error:
         return float_text(element.numeric)
     bar = "?" if isinf(element.error) else f"{element.error:.0e}"
     return f"{float_text(element.numeric)} ± {bar}"
+
+
+def _wrong_at_kink(element: Element) -> bool:
+    return element.verdict is Verdict.WRONG and isnan(element.numeric)
 
 
 def place_text(element: Element) -> str:
@@ -103,16 +114,15 @@ def coverage_note(findings: Sequence[Finding]) -> str | None:
 
 
 def sentence(finding: Finding) -> str | None:
-    """Return what is to be said of a finding that is not OK."""
-    if finding.verdict is Verdict.OK:
-        return None
-    parts = []
-    if finding.verdict in finding.counts and finding.elements > 1:
+    """Return what is to be said of a finding: why it is not OK, or why it is 0."""
+    verdict, parts = finding.verdict, []
+    if verdict is not Verdict.OK and verdict in finding.counts and finding.elements > 1:
         total = sum(finding.counts.values())
-        parts.append(f"{finding.counts[finding.verdict]:,} of {plural(total, 'derivative')}")
+        parts.append(f"{finding.counts[verdict]:,} of {plural(total, 'derivative')}")
     if finding.note:
         parts.append(finding.note)
-    if finding.slope is not None and not finding.level.good:
+    named = bool(finding.worst) and finding.worst[0].op is not None
+    if finding.slope is not None and verdict is Verdict.WRONG and not named:
         parts.append(f"Taylor remainder of order {finding.slope:.2f} (2 is right, 1 is wrong)")
     return f"{finding.parameter}: {'; '.join(parts)}" if parts else None
 

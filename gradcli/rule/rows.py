@@ -57,6 +57,7 @@ def elementwise(
     examples: str = "",
     refuses: str = "",
     alike: str = "",
+    jumps: bool = False,
 ) -> Primitive:
     """Make a row of an elementwise operation: broadcasting, promotion and jvp follow.
 
@@ -78,6 +79,7 @@ def elementwise(
         view=view,
         in_place=in_place,
         saves=tuple(saves.split()),
+        jumps=jumps,
     )
 
 

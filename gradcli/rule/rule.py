@@ -327,6 +327,7 @@ class Primitive(Row):
     promotes: bool = False  # operands are brought to one dtype before `forward`
     numbers: bool = False  # Python numbers may stand in a tensor's place
     outputs: tuple[str, ...] = ()  # names of several results
+    jumps: bool = False  # at every integer, or at every multiple of the second operand
     held: Callable[..., Any] | None = None  # mask of the first operand: what its derivative holds
     view: View = ""
     in_place: str = ""  # its grad_fn in place, where PyTorch has a class of its own for that

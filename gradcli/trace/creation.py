@@ -40,8 +40,10 @@ def _made(text: str, make: Maker) -> Any:
             if signature.name == "zeros" and min(bound["size"], default=0) < 0:
                 raise ArgumentFault("zeros: Dimension size must be non-negative.")
             tracer.afford(bound["size"], dtype or tracer.graph.default_dtype)
-        values = make(tracer, dtype, **bound)
-        return tracer.graph.leaf(values, requires)
+        leaf = tracer.graph.leaf(make(tracer, dtype, **bound), requires)
+        if isinstance(bound.get("data"), Node):
+            tracer.graph.notes.sources[leaf.id] = bound["data"].id
+        return leaf
 
     return run
 

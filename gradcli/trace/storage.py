@@ -244,6 +244,7 @@ class Tensor(Node):
         if storage is None and not used:
             return
         row = graph.leaf(self.value)
+        graph.notes.sources[row.id] = self.row
         if storage is not None and self.steps:
             self.storage = Storage(graph, row.id, storage.memory, storage.version, self.twin())
             self.seen, self.steps, self.made = storage.memory.clock, (), ""

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from gradcli.facts import inspect
 from gradcli.graph import Graph
 from gradcli.inspection import Inspection, NodeFacts
 from gradcli.rule.dtypes import Array
+from gradcli.rule.rule import Multilinear
 from gradcli.session import Request, Session, run
 from gradcli.verify import analytic
 from gradcli.verify.claims import check_claims
@@ -22,14 +24,16 @@ from gradcli.verify.compare import described, vectors
 from gradcli.verify.complex_step import ComplexStep
 from gradcli.verify.estimates import differences
 from gradcli.verify.examine import ROUND_OFF, Examination, counted, examine
-from gradcli.verify.probe import Probe
+from gradcli.verify.places import flat
+from gradcli.verify.probe import Probe, place
 from gradcli.verify.reasons import cuts, reason
 from gradcli.verify.report import Element, Finding, Mode, Report, worst_of
 from gradcli.verify.target import Settings, Target, every_parameter, target_of
 from gradcli.verify.taylor import slope, sweep
-from gradcli.verify.verdicts import Verdict
+from gradcli.verify.verdicts import FAILURE, Verdict
 from gradcli.verify.workers import Rows, Work, Workers
 
+FEW = 3  # operations named where a gradient is 0
 KEPT = 50  # elements of a finding that a report keeps: all that are not OK, up to this many
 
 
@@ -70,6 +74,7 @@ def _checked(
         claims,
         checked.evaluations,
         ("differences and gradients are computed in float64",) if target.own is not None else (),
+        settings.strict,
     )
 
 
@@ -144,12 +149,25 @@ class _Check:
                 along = along.reshape(len(examination.directions), side.shape[1])
             elements = examination.elements_of(side, along)
             if target.own is not None and mode == "reverse":
-                elements = _as_the_file_does(target, leaf, elements)
+                elements = self._as_the_file_does(examination, elements)
             if mode == "forward" and "reverse" in settings.modes:
                 elements = _as_reverse_mode_does(jacobian, probe, elements, settings.tolerance)
             findings.append(self._finding(examination, mode, elements, found))
         self.evaluations += probe.evaluations
         return findings
+
+    def _as_the_file_does(self, examination: Examination, elements: list[Element]) -> list[Element]:
+        """Compare the gradient of float64 with the one in the file's own precision."""
+        from gradcli.verify.precision import as_the_file_does
+
+        own, leaf = self.target.own, examination.probe.leaf
+        assert own is not None, "asked only of files below double precision"
+        jacobian = analytic.reverse(own, self.target.outputs, (leaf,))[leaf]
+        if jacobian is None:
+            return elements
+        changes = self.session.tracer.options.default_dtype == own.metas[leaf].dtype
+        hint = "; try --dtype float64" if changes else ""
+        return as_the_file_does(elements, own, jacobian, examination, hint)
 
     def _finding(
         self, examination: Examination, mode: Mode, elements: list[Element], gradient: Array | None
@@ -161,6 +179,10 @@ class _Check:
         note = described(elements, node.shape) if verdict is Verdict.WRONG else ""
         if verdict is Verdict.OK and not any(e.analytic for e in elements):
             verdict, note = _cut(session, target, node.id, gradient)
+        note = note or next((e.note for e in elements if e.note), "")
+        if verdict is Verdict.OK and not note:
+            note = _where_flat(session, target, node.id, elements)
+        finite = all(map(isfinite, [*target.values, *(e.analytic for e in elements)]))
         facts = vectors(elements)
         doubtful = not verdict.level.good or self.settings.verbose
         odd = [e for e in elements if e.verdict is not Verdict.OK] or elements
@@ -177,14 +199,15 @@ class _Check:
             directions=len(examination.directions),
             counts=counted(elements),
             worst=tuple(odd[:KEPT]),
-            level=verdict.level,
-            note=note or next((e.note for e in elements if e.note), ""),
+            level=verdict.level if finite or self.settings.allow_nonfinite else FAILURE,
+            note=note,
             method="complex step" if examination.exact else "differences",
             mean=facts.mean,
             cosine=facts.cosine,
             ratio=facts.ratio,
             slope=slope(examination, elements) if doubtful and elements else None,
             sweep=sweep(examination, elements) if self.settings.verbose and elements else (),
+            zero=all(e.zero for e in elements),
         )
 
 
@@ -198,17 +221,6 @@ def _chosen(jacobian: Array, most: int, generator: np.random.Generator) -> Array
     rest = np.setdiff1d(np.arange(count), steepest)
     drawn = generator.choice(rest, most - len(steepest), replace=False)
     return np.sort(np.concatenate([steepest, drawn]))
-
-
-def _as_the_file_does(target: Target, leaf: int, elements: list[Element]) -> list[Element]:
-    """Compare the gradient of the file's own precision with the one in float64."""
-    from gradcli.verify.precision import noisy
-
-    assert target.own is not None, "asked only of files below double precision"
-    own = analytic.reverse(target.own, target.outputs, (leaf,))[leaf]
-    if own is None:
-        return elements
-    return noisy(elements, own, target.own.metas[leaf], target.outputs.labels)
 
 
 def _as_reverse_mode_does(
@@ -252,3 +264,23 @@ def _cut(
     if gradient is None:
         return Verdict.CUT, f"{', '.join(target.outputs.labels[:3])} does not depend on it"
     return Verdict.OK, ""
+
+
+def _where_flat(session: Session, target: Target, leaf: int, elements: list[Element]) -> str:
+    """Say which elements have a gradient of 0, and which operations are flat there."""
+    zero = [e for e in elements if not e.analytic and e.index is not None and not e.note]
+    if not zero or target.order != 1:
+        return ""
+    graph, shape = target.graph, target.graph.metas[leaf].shape
+    rows = flat(graph, target.outputs, leaf, zero[0].position(shape))
+    told = dict.fromkeys(_flat_text(graph, session.source, *found) for found in rows.items())
+    where = "" if len(zero) == len(elements) else f" at {place(zero[0].index or ())}"
+    return f"0{where}: {', '.join(list(told)[:FEW])}" if told else ""
+
+
+def _flat_text(graph: Graph, source: Source, row: int, moving: int) -> str:
+    op, cause = graph.ops[row], reason(graph, source, row)
+    if moving > 1:
+        return f"it cancels in {cause}"
+    linear = op is not None and isinstance(op.derivative, Multilinear)
+    return f"{cause} {'leaves nothing of it' if linear else 'is flat here'}"

@@ -22,10 +22,12 @@ Sample = Callable[[Array], Array]  # the outputs, shape (k, m), at k steps from 
 QUICK_STEP = 2.0**-10  # of an element's size: balances round-off and a truncation of order h⁴
 KINK = 1e-5  # one-sided slopes that differ by less are taken for one
 STEPS = 20  # halvings below an element's own size,
-DEEP = 46  # and where a kink or an edge seems near: down to the last digits
+DEEP = 51  # and where a kink or an edge seems near: down to the last digits
 MOST_STEPS = 80  # in one ladder, from an ordinary size down
-GROWTH = 1.07  # by which difference quotients grow at each halving where the slope is infinite
-ROUNDED = 1.95  # growth that is round-off's
+SUBNORMAL = 2.0**-1000  # below it an element counts as 0: halvings of it have no digits left
+FALL = 8  # halvings that must agree that something grows without end:
+GROWTH = 0.9  # its changes hardly shrink; those of a smooth function halve,
+ROUNDED = 1.95  # and round-off's double
 SAFETY = 4.0
 LEAST = 4  # steps from which the order of a Taylor remainder is taken
 
@@ -43,36 +45,54 @@ class Quick(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Side:
+    """One side of a point: what values approach there, and with which slope.
+
+    `slope` ± `error` is infinite where difference quotients grow without end. Both are nan where
+    no value is defined on this side.
+    """
+
+    slope: float
+    error: float
+    step: float
+    limit: float
+
+    @property
+    def defined(self) -> bool:
+        """Whether there are values on this side."""
+        return not np.isnan(self.slope)
+
+
+@dataclass(frozen=True)
 class Numeric:
     """The derivative of one output by one element, from as many steps as it took.
 
-    `value` ± `error` is two-sided. `left`, `right` are one-sided: nan where no value is
-    defined on that side, infinite where difference quotients grow without end. `jump` says that
-    the function is not continuous; its slopes then leave the point itself out.
+    `value` ± `error` is two-sided. `jump` says that the function is not continuous; the slopes of
+    the sides then leave the point itself out.
     """
 
     value: float
     error: float
     step: float
-    left: float
-    left_error: float
-    right: float
-    right_error: float
-    one_sided_step: float
+    left: Side
+    right: Side
     jump: bool
     ordinary: float  # by how much the output changes over an ordinary step, divided by the step
     rounded: float = 0.0  # by how much the slope changes where x is rounded: ε |x f''|
+    telling: bool = True  # whether the function changes more over steps than in its last digits
+    resolved: bool = True  # whether any step is smaller than the element itself
 
     @property
     def smooth(self) -> bool:
         """Whether both sides have the same slope, as far as can be told."""
-        if self.jump or np.isnan(self.left) or np.isnan(self.right):
+        left, right = self.left, self.right
+        if self.jump or not (left.defined and right.defined):
             return False
-        if np.isinf(self.left) or np.isinf(self.right):
-            return self.left == self.right
-        bar = SAFETY * (self.left_error + self.right_error) + self.rounded
-        size = max(abs(self.left), abs(self.right))
-        return abs(self.left - self.right) <= bar + KINK * size
+        if np.isinf(left.slope) or np.isinf(right.slope):
+            return left.slope == right.slope
+        bar = SAFETY * (left.error + right.error) + self.rounded
+        size = max(abs(left.slope), abs(right.slope))
+        return abs(left.slope - right.slope) <= bar + KINK * size
 
 
 def quick(
@@ -124,17 +144,17 @@ def ladders(sample: Sample, x: float, reach: float, depth: int = STEPS) -> list[
 
     Where these are far apart, as for 1e-20 among ones, there is a ladder at each.
     """
-    own = abs(x) if x else reach * 2.0**-24
+    own = abs(x) if abs(x) >= SUBNORMAL else reach * 2.0**-24
     top = max(reach, own) / 4
     count = int(np.ceil(np.log2(top / own))) + depth
     if count <= MOST_STEPS:
-        return [_ladder(sample, top, count)]
-    return [_ladder(sample, own / 4, depth), _ladder(sample, top, 2 * STEPS)]
+        return [_ladder(sample, x, top, count)]
+    return [_ladder(sample, x, own / 4, depth), _ladder(sample, x, top, 2 * STEPS)]
 
 
-def _ladder(sample: Sample, top: float, count: int) -> Ladder:
+def _ladder(sample: Sample, x: float, top: float, count: int) -> Ladder:
     steps = 2.0 ** (np.floor(np.log2(top)) - np.arange(count))
-    steps = steps[steps > 0]
+    steps = steps[steps >= 2 * np.spacing(abs(x))]  # x ± h is exact
     values = sample(np.concatenate([steps, -steps]))
     return Ladder(steps, values[: len(steps)], values[len(steps) :])
 
@@ -158,7 +178,22 @@ def numeric(x: float, start: float, rungs: list[Ladder], output: int, noise: flo
     for other in candidates[1:]:
         if own.smooth and other.smooth and other.error < own.error:
             own = other
-    return replace(own, rounded=_rounded(x, start, rungs[0], output))
+    values = np.concatenate([v[:, output] for r in rungs for v in (r.plus, r.minus)])
+    return replace(
+        own,
+        rounded=_rounded(x, start, rungs[0], output),
+        telling=_telling(start, values, noise),
+        resolved=not x or bool(rungs[0].steps[-1] <= abs(x) / 8),
+    )
+
+
+def _telling(start: float, values: Array, noise: float) -> bool:
+    """Say whether the noise is small beside the function, or beside its changes."""
+    values = values[np.isfinite(values)]
+    if not values.size or not np.isfinite(start):
+        return True
+    changes = float(np.abs(values - start).max())
+    return noise <= max(1e-2 * changes, 1e-6 * max(abs(start), float(np.abs(values).max())))
 
 
 class Remainder(NamedTuple):
@@ -200,19 +235,15 @@ def _rounded(x: float, start: float, rung: Ladder, output: int) -> float:
 
 def _on_ladder(start: float, h: Array, plus: Array, minus: Array, noise: float) -> Numeric:
     with np.errstate(all="ignore"):
-        right, right_error, step = _one_sided(start, h, plus, noise)
-        left, left_error, left_step = _one_sided(start, -h, minus, noise)
-        jumps = _jumps(start, plus, noise), _jumps(start, minus, noise)
-        if any(jumps):
-            right, right_error, step = _beside(h, plus, noise)
-            left, left_error, left_step = _beside(-h, minus, noise)
-        value, error, central_step = _central(start, h, plus, minus, noise)
+        jump = _jumps(start, plus, noise) or _jumps(start, minus, noise)
+        if jump:
+            right, left = _beside(h, plus, noise), _beside(-h, minus, noise)
+        else:
+            right, left = (_one_sided(start, k, y, noise) for k, y in ((h, plus), (-h, minus)))
+        value, error, step = _central(start, h, plus, minus, noise)
         change = np.maximum(np.abs(plus - start), np.abs(minus - start)) / h
         ordinary = float(change[np.argmax(np.isfinite(change))])
-    return Numeric(
-        value, error, central_step, left, left_error, right, right_error,
-        min(step, left_step), any(jumps), ordinary,
-    )  # fmt: skip
+    return Numeric(value, error, step, left, right, jump, ordinary)
 
 
 def _central(
@@ -239,26 +270,41 @@ def _third_order(quotients: Array) -> Array:
     return result
 
 
-def _one_sided(start: float, h: Array, values: Array, noise: float) -> tuple[float, float, float]:
-    """Return value, error and step of the best estimate from one side; `h` has its sign."""
-    if not np.isfinite(start) or not np.isfinite(values[-1]):
-        return np.nan, np.inf, float(abs(h[-1]))
+def _one_sided(start: float, h: Array, values: Array, noise: float) -> Side:
+    """Return the best estimate from one side; `h` has its sign."""
+    last, limit = float(abs(h[-1])), _limit(values)
+    if not np.isfinite(start) or np.isnan(limit):
+        return Side(np.nan, np.inf, last, limit)
     quotients = (values - start) / h
+    if not np.isfinite(limit):
+        return Side(float(np.copysign(np.inf, quotients[-1])), 0.0, last, limit)
     second = 2 * quotients[1:] - quotients[:-1]
     third = (4 * second[1:] - second[:-1]) / 3
     bars = np.abs(third - second[1:])[1:] + np.abs(np.diff(third)) + 8 * noise / np.abs(h[3:])
     value, error, step = _best(third[1:], bars, np.abs(h[3:]))
-    if error > 1e-3 * abs(value) and _diverges(quotients):
-        return float(np.copysign(np.inf, quotients[-1])), 0.0, float(abs(h[-1]))
-    return value, error, step
+    if error > 1e-3 * abs(value):
+        usable = np.abs(np.diff(quotients)) > 16 * noise / np.abs(h[1:])
+        if _diverges(quotients[1:][usable]):
+            return Side(float(np.copysign(np.inf, quotients[-1])), 0.0, last, limit)
+    return Side(value, error, step, limit)
 
 
-def _beside(h: Array, values: Array, noise: float) -> tuple[float, float, float]:
+def _beside(h: Array, values: Array, noise: float) -> Side:
     """Return the slope of one side from points beside a jump, the point itself left out."""
+    limit = _limit(values)
+    if not np.isfinite(limit):
+        return Side(float(limit * np.sign(h[-1])), np.inf, float(abs(h[-1])), limit)
     slopes = np.diff(values) / np.diff(h)
     second = 2 * slopes[1:] - slopes[:-1]
     bars = np.abs(np.diff(second)) + 16 * noise / np.abs(h[3:])
-    return _best(second[1:], bars, np.abs(h[3:]))
+    value, error, step = _best(second[1:], bars, np.abs(h[3:]))
+    return Side(value, error, step, limit)
+
+
+def _limit(values: Array) -> float:
+    """Return what values approach as steps fall: nan where there are none, maybe infinite."""
+    last = float(values[-1])
+    return float(np.copysign(np.inf, last)) if _diverges(values, np.inf) else last
 
 
 def _best(values: Array, bars: Array, steps: Array) -> tuple[float, float, float]:
@@ -274,14 +320,18 @@ def _best(values: Array, bars: Array, steps: Array) -> tuple[float, float, float
     return float(values[k]), float(usable[k]), float(steps[k])
 
 
-def _diverges(quotients: Array) -> bool:
-    """Say whether the difference quotients of the smallest steps grow and grow, as h^-p.
+def _diverges(values: Array, most: float = ROUNDED) -> bool:
+    """Say whether the last values grow and grow as steps halve: as a power of h, or as log h.
 
-    Round-off of the point itself makes them double at every halving; that is no slope.
+    Then their changes do not shrink. Of quotients, what doubles at every halving is a round-off
+    over the step: their changes grow by less than `most`.
     """
-    last = quotients[-8:]
-    growth = last[1:] / last[:-1]
-    return bool(np.all((growth > GROWTH) & (growth < ROUNDED)))
+    last = values[-FALL:]
+    changes = np.diff(last)
+    if len(last) < FALL or not np.all(np.isfinite(changes)) or not changes[-1] * last[-1] > 0:
+        return False
+    growth = changes[1:] / changes[:-1]
+    return bool(np.all((growth > GROWTH) & (growth < most)))
 
 
 def _jumps(start: float, values: Array, noise: float) -> bool:

@@ -20,8 +20,7 @@ AGAIN = 500  # elements for which it is measured
 
 def steps(probe: Probe) -> Array:
     """Return the quick step of every element: a power of two relative to its size."""
-    size = np.where(np.abs(probe.base) > 2.0**-7 * probe.reach, np.abs(probe.base), probe.reach)
-    size = np.where(np.isfinite(size), size, 1.0)
+    size = np.where(np.abs(probe.base) > 2.0**-7 * probe.reach, probe.size, probe.reach)
     result: Array = 2.0 ** np.floor(np.log2(size * QUICK_STEP))
     return result
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
 
 from gradcli.errors import Source
 from gradcli.rule.dtypes import Array
+from gradcli.verify.beside import Terms
+from gradcli.verify.causes import Causes
 from gradcli.verify.complex_step import TINY, ComplexStep
 from gradcli.verify.differences import (
     DEEP,
     QUICK_STEP,
+    SAFETY,
     STEPS,
     Numeric,
     Quick,
@@ -26,15 +29,14 @@ from gradcli.verify.differences import (
     remainder,
 )
 from gradcli.verify.estimates import STENCIL, along, differences, estimated, steps
-from gradcli.verify.judge import DECISIVE, Judgement, Tolerance, by_remainder, judge
+from gradcli.verify.judge import DECISIVE, Judgement, Tolerance, as_cancelled, by_remainder, judge
 from gradcli.verify.probe import EPSILON, Probe
-from gradcli.verify.reasons import Line, Reason, lost, not_finite, not_smooth, reason
 from gradcli.verify.report import Element
+from gradcli.verify.rounding import Rounding
 from gradcli.verify.verdicts import Verdict
 from gradcli.verify.workers import Work, Workers
 
 LOOKED_AT = 500  # elements that may have a ladder of steps each; 90 evaluations
-BESIDE = 64  # points beside one where values may be tied
 DIRECTIONS = 8  # random directions, where not every element is checked
 ROUND_OFF = 1e-13  # of the analytic side, relative to the parameter's largest derivative
 NEGLIGIBLE = 1e-6  # a derivative relative to the largest, and to what ordinary steps change
@@ -66,7 +68,7 @@ class Tolerances(NamedTuple):
         return Tolerance(self.relative, absolute, negligible, float(self.still[place.output]))
 
 
-@dataclass(frozen=True)
+@dataclass
 class Examination:
     """The differences of one parameter, and the verdicts that any analytic side deserves.
 
@@ -84,7 +86,8 @@ class Examination:
     straight: Quick  # estimates along them, shape (k, m)
     exact: bool  # whether the estimates are the complex step's
     usual: Array  # the real step of every element
-    found: dict[tuple[int, int], Numeric] = field(default_factory=dict)
+    rounding: Rounding
+    found: dict[tuple[int, int], list[tuple[Numeric, float]]] = field(default_factory=dict)
 
     # ---- the verdicts ----------------------------------------------------------------------
 
@@ -158,54 +161,46 @@ class Examination:
         return near & sharp, sharp
 
     def _looked_at(self, place: Place, analytic: float, tolerance: Tolerance) -> Element:
-        x = float(self.probe.base[int(self.elements[place.element])])
+        element = int(self.elements[place.element])
+        x = float(self.probe.base[element])
         if not np.isfinite(x):
             note = f"the parameter itself is {x:g}"
             return self._element(
                 place, analytic, Judgement(Verdict.DOMAIN, np.nan, np.inf, 0.0, note)
             )
-        found = self._numeric(place)
+        for depth in (STEPS, DEEP):
+            found, noise = self._numeric(place, depth)
+            judgement = self._judged(place, analytic, found, tolerance)
+            if judgement.verdict is Verdict.OK:
+                break
+        steady = found.telling and found.resolved
+        if judgement.verdict is Verdict.NOISY and np.isfinite(analytic) and steady:
+            left = self.remainder(element, place.output, analytic)
+            judgement = by_remainder(judgement, analytic, left)
+        if judgement.verdict is Verdict.NOISY and np.isfinite(analytic):
+            size = self.terms.of(element, place.output)
+            judgement = as_cancelled(judgement, analytic, size, found)
+        if judgement.verdict in (Verdict.OK, Verdict.NOISY):
+            return self._element(place, analytic, judgement, found)
+        return self.causes.explained(self._element(place, analytic, judgement, found), found, noise)
+
+    def _judged(
+        self, place: Place, analytic: float, found: Numeric, tolerance: Tolerance
+    ) -> Judgement:
         start = float(self.probe.start[place.output])
         dull = NEGLIGIBLE * found.ordinary if np.isfinite(found.ordinary) else 0.0
         tolerance = replace(
             tolerance,
             negligible=max(tolerance.negligible, dull),
-            absolute=tolerance.absolute + found.rounded,
+            absolute=tolerance.absolute + found.rounded + self._wobble(place),
         )
-        judgement = judge(analytic, start, found, tolerance)
-        if judgement.verdict is Verdict.NOISY and np.isfinite(analytic):
-            element = int(self.elements[place.element])
-            left = self.remainder(element, place.output, analytic)
-            judgement = by_remainder(judgement, analytic, left)
-        if judgement.verdict is Verdict.WRONG and np.isfinite(analytic):
-            judgement = self._untied(place, analytic, judgement)
-        return self._element(place, analytic, judgement, found)
+        return judge(analytic, start, found, tolerance)
 
-    def _untied(self, place: Place, analytic: float, judgement: Judgement) -> Judgement:
-        """Look beside the point, where values that are tied here are not, as those of a sort.
-
-        A gradient that the function has there, but not here, is one of several at a kink.
-        """
-        probe, element = self.probe, int(self.elements[place.element])
-        h = 2.0**-34 * probe.size[element]
-        move = np.random.default_rng(0).uniform(-1, 1, (BESIDE, probe.base.size))
-        points = np.repeat(probe.base + 2.0**-20 * probe.size * move, 2, axis=0)
-        points[0::2, element] += h
-        points[1::2, element] -= h
-        values = probe.at_points(points)[:, place.output]
-        slopes = (values[0::2] - values[1::2]) / (2 * h)
-        largest = float(np.abs(slopes).max())
-        noise = (
-            float(self.noise[place.output]) / h + EPSILON * abs(probe.base[element]) / h * largest
-        )
-        if not np.isfinite(largest) or not 100 * noise < largest:
-            return judgement
-        low, high = float(slopes.min()), float(slopes.max())
-        reached = np.abs(slopes - analytic).min() <= 1e-3 * largest
-        if not reached or high - low < 0.1 * largest:
-            return judgement
-        note = f"values are tied, and close by the derivative is {low:.4g} or {high:.4g}"
-        return judgement._replace(verdict=Verdict.KINK, note=note)
+    def _wobble(self, place: Place) -> float:
+        """Return what rounding at the point does to a derivative, in any mode."""
+        element = int(self.elements[place.element])
+        change = float(self.rounding.of_gradient[element, place.output])
+        return SAFETY * change if np.isfinite(change) else 0.0
 
     def remainder(self, element: int, output: int, analytic: float) -> Remainder:
         """Return the Taylor remainder of a derivative."""
@@ -252,28 +247,25 @@ class Examination:
             size, still = float(tolerances.along[j]), float(tolerances.still[j])
             tolerance = Tolerance(1e-4, ROUND_OFF * size, NEGLIGIBLE * size, still)
             judgement = judge(a, start, found, tolerance)
-            result.append(self._element(Place(-1, j), a, judgement, found))
+            element = self._element(Place(-1, j), a, judgement, found)
+            result.append(self.causes.along(element) if not np.isfinite(a) else element)
         return result
 
     # ---- the differences -------------------------------------------------------------------
 
-    def _numeric(self, place: Place) -> Numeric:
-        """Return the derivative from a ladder of steps; a deeper one where it looks odd."""
-        known = self.found.get((place.element, place.output))
-        if known is not None:
-            return known
-        element = int(self.elements[place.element])
-        sample, x = self.sample(element), float(self.probe.base[element])
-        reach = max(self.probe.reach, 1.0)
-        for depth in (STEPS, DEEP):
-            rungs = ladders(sample, x, reach, depth)
-            for j in range(len(self.noise)):
-                start = float(self.probe.start[j])
-                found = numeric(x, start, rungs, j, float(self.noise[j]))
-                self.found[(place.element, j)] = found
-            if self.found[(place.element, place.output)].smooth:
-                break
-        return self.found[(place.element, place.output)]
+    def _numeric(self, place: Place, depth: int) -> tuple[Numeric, float]:
+        """Return the derivative from a ladder of steps, and the noise it was read through."""
+        key = place.element, depth
+        if key not in self.found:
+            element = int(self.elements[place.element])
+            sample, x = self.sample(element), float(self.probe.base[element])
+            rungs = ladders(sample, x, max(self.probe.reach, 1.0), depth)
+            noise = np.maximum(self.probe.noise_of(element), self.rounding.noise_of(element))
+            starts = self.probe.start.tolist()
+            self.found[key] = [
+                (numeric(x, starts[j], rungs, j, bar), bar) for j, bar in enumerate(noise.tolist())
+            ]
+        return self.found[key][place.output]
 
     def sample(self, element: int) -> Sample:
         """Return the outputs as a function of steps of one element."""
@@ -287,15 +279,20 @@ class Examination:
 
     # ---- the facts -------------------------------------------------------------------------
 
+    @cached_property
+    def terms(self) -> Terms:
+        """The size of what adds up to each derivative."""
+        return Terms(self.probe)
+
+    @cached_property
+    def causes(self) -> Causes:
+        """What is responsible for a verdict."""
+        return Causes(self.probe, self.source)
+
     def _element(
         self, place: Place, analytic: float, judgement: Judgement, found: Numeric | None = None
     ) -> Element:
         index, part = self._named(place.element)
-        cause = None
-        if judgement.verdict in (Verdict.KINK, Verdict.DOMAIN) or (
-            found is not None and judgement.verdict is Verdict.WRONG and not found.smooth
-        ):
-            cause = self._cause(place, found)
         return Element(
             output=self.probe.outputs.labels[place.output],
             index=index,
@@ -305,23 +302,11 @@ class Examination:
             error=judgement.error,
             step=judgement.step,
             verdict=judgement.verdict,
-            left=None if found is None else found.left,
-            right=None if found is None else found.right,
-            op=None if cause is None else cause.op,
-            line=None if cause is None else cause.line,
-            note=_worded(judgement, cause, found) or self._lost(analytic, place.output),
+            left=None if found is None else found.left.slope,
+            right=None if found is None else found.right.slope,
+            limits=(found.left.limit, found.right.limit) if found and found.jump else None,
+            note=judgement.note,
         )
-
-    def _lost(self, analytic: float, output: int) -> str:
-        """Say where a gradient that is not finite became so."""
-        if np.isfinite(analytic):
-            return ""
-        row = lost(self.probe.graph, self.probe.outputs, output)
-        where = "" if row is None else f" in the derivative of {self._reason(row)}"
-        return f"the gradient becomes {analytic:g}{where}"
-
-    def _reason(self, row: int) -> Reason:
-        return reason(self.probe.graph, self.source, row)
 
     def _named(self, element: int) -> tuple[tuple[int, ...] | None, str]:
         if element < 0:
@@ -333,27 +318,6 @@ class Examination:
             part = "im" if odd else "re"
         return tuple(int(i) for i in np.unravel_index(position, meta.shape)), part
 
-    def _cause(self, place: Place, found: Numeric | None) -> Reason | None:
-        if place.element < 0 or found is None:
-            return None
-        x = float(self.probe.base[int(self.elements[place.element])])
-        step = min(found.one_sided_step, 2.0**-20 * (abs(x) or 1.0))
-        line = Line(self.probe, int(self.elements[place.element]), step)
-        row = line.first(not_finite)
-        if row is None or not (np.isnan(found.left) or np.isnan(found.right)):
-            row = line.first(not_smooth) if row is None else row
-        return None if row is None else self._reason(row)
-
-
-def _worded(judgement: Judgement, cause: Reason | None, found: Numeric | None) -> str:
-    """Return why, with the operation that is responsible and its convention."""
-    note = judgement.note
-    if judgement.verdict is Verdict.KINK and found is not None:
-        note += f": left {found.left:g}, right {found.right:g}"
-        if cause is not None and cause.convention:
-            note += f"; PyTorch's convention is {cause.convention}"
-    return f"{cause}: {note}" if cause is not None else note
-
 
 def examine(
     probe: Probe,
@@ -364,7 +328,8 @@ def examine(
     workers: Workers,
 ) -> Examination:
     """Return the differences of some elements of a parameter; of all of it along directions."""
-    noise = probe.noise(generator)
+    rounding = Rounding(probe)
+    noise = np.maximum(probe.noise(generator), rounding.noise)
     step = ComplexStep(probe)
     exact = step.serves(generator)
     if not probe.depends:
@@ -377,13 +342,15 @@ def examine(
         # wherever they were made
         probe.evaluations = before + len(elements) * (1 if exact else len(STENCIL))
         estimates = estimated(probe, step if exact else None, elements, rows, noise)
+        wobble = SAFETY * rounding.of_gradient[elements]
+        estimates = estimates._replace(error=estimates.error + wobble)
     directions = np.zeros((0, probe.base.size))
     if len(elements) < probe.base.size:
         directions = generator.standard_normal((DIRECTIONS, probe.base.size)) * probe.size
     straight = along(probe, step if exact else None, directions, noise)
     return Examination(
         probe, source, elements, noise, tolerance, estimates, directions, straight, exact,
-        steps(probe),
+        steps(probe), rounding,
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, isfinite, isinf, isnan
+from math import inf, isfinite, isinf, isnan, nan
 from typing import NamedTuple
 
 from gradcli.verify.differences import SAFETY, Numeric, Remainder
@@ -12,6 +12,13 @@ from gradcli.verify.verdicts import Verdict
 DECISIVE = 0.01  # an error bar of one per cent of the derivative can tell a wrong one
 
 CLEAR = 0.1  # what the order of a Taylor remainder may be off by
+CANCELLED = 1e-10  # of the terms of a derivative, that their round-off leaves when they cancel,
+INVISIBLE = 1e-4  # and that a derivative may have that counts as none
+OUTSIDE = "the gradient lies on neither side"
+UNSTEADY = (
+    "the function changes as much within the last digits of its argument as over any step: it is "
+    "chaotic, oscillates or is steep on that scale"
+)
 
 
 @dataclass(frozen=True)
@@ -54,14 +61,25 @@ class Judgement(NamedTuple):
 
 def judge(analytic: float, start: float, found: Numeric, tolerance: Tolerance) -> Judgement:
     """Return the verdict on an analytic derivative; `start` is the function's own value."""
-    undefined = isnan(found.left), isnan(found.right)
-    if not isfinite(start) or all(undefined):
-        what = "the function is not defined here" if isfinite(start) else f"the value is {start:g}"
-        return Judgement(Verdict.DOMAIN, float("nan"), float("inf"), found.step, what)
-    if any(undefined):
-        return _at_edge(analytic, found, tolerance)
+    left, right = found.left.defined, found.right.defined
+    if not isfinite(start):
+        return Judgement(Verdict.DOMAIN, nan, inf, found.step, f"the value is {start:g}")
+    if not left and not right:
+        return Judgement(Verdict.DOMAIN, nan, inf, found.step, "defined on neither side")
+    judgement = _decided(analytic, start, found, tolerance)
+    if not found.resolved and judgement.verdict is not Verdict.OK:
+        note = "the element is so small that no step is smaller"
+        return Judgement(Verdict.NOISY, nan, inf, found.step, note)
+    if not found.telling and judgement.verdict is not Verdict.DOMAIN:
+        return Judgement(Verdict.NOISY, nan, inf, found.step, UNSTEADY)
+    return judgement
+
+
+def _decided(analytic: float, start: float, found: Numeric, tolerance: Tolerance) -> Judgement:
+    if not (found.left.defined and found.right.defined):
+        return _at_edge(analytic, start, found, tolerance)
     if not found.smooth:
-        return _at_kink(analytic, found, tolerance)
+        return _at_kink(analytic, start, found, tolerance)
     return _where_smooth(analytic, found, tolerance)
 
 
@@ -77,10 +95,23 @@ def by_remainder(judgement: Judgement, analytic: float, left: Remainder) -> Judg
     return judgement
 
 
+def as_cancelled(judgement: Judgement, analytic: float, size: float, found: Numeric) -> Judgement:
+    """Return OK where both derivatives are 0 beside the `size` of the terms that cancel in them."""
+    error = SAFETY * found.error
+    if not found.smooth or not isfinite(error) or abs(found.value) > error:
+        return judgement
+    if abs(analytic) <= CANCELLED * size and error <= INVISIBLE * size:
+        note = f"0: terms of size {size:.1g} cancel"
+        return judgement._replace(verdict=Verdict.OK, note=note)
+    return judgement
+
+
 def _where_smooth(analytic: float, found: Numeric, tolerance: Tolerance) -> Judgement:
     value, error, step = found.value, found.error, found.step
-    if isinf(found.left):  # an infinite slope on both sides, as of a cube root
-        value, error = found.left, 0.0
+    if isinf(found.left.slope):  # on both sides, as of a cube root
+        value, error = found.left.slope, 0.0
+        if analytic == value:
+            return Judgement(Verdict.DOMAIN, value, error, step, "the slope is infinite")
     if tolerance.allows(analytic, value, error):
         if tolerance.decides(analytic, value, error):
             return Judgement(Verdict.OK, value, error, step)
@@ -90,31 +121,54 @@ def _where_smooth(analytic: float, found: Numeric, tolerance: Tolerance) -> Judg
     return Judgement(Verdict.WRONG, value, error, step)
 
 
-def _at_kink(analytic: float, found: Numeric, tolerance: Tolerance) -> Judgement:
-    low, high = sorted((found.left, found.right))
-    bar = SAFETY * max(found.left_error, found.right_error)
+def _at_kink(analytic: float, start: float, found: Numeric, tolerance: Tolerance) -> Judgement:
+    left, right = found.left, found.right
+    low, high = sorted((left.slope, right.slope))
+    bar = SAFETY * max(left.error, right.error)
     slack = bar + tolerance.absolute + tolerance.relative * max(
         (abs(x) for x in (low, high, analytic) if isfinite(x)), default=0.0
     )  # fmt: skip
-    middle = found.left if found.jump else (found.left + found.right) / 2
-    what = "the function jumps" if found.jump else "the slope jumps"
-    inside = low - slack <= analytic <= high + slack
-    if not inside and not isfinite(bar):
-        return Judgement(Verdict.NOISY, middle, bar, found.one_sided_step, "neither side settles")
-    note = what if inside else f"{what}, and the gradient lies on neither side"
-    verdict = Verdict.KINK if inside else Verdict.WRONG
-    return Judgement(verdict, middle, bar, found.one_sided_step, note)
+    step = min(left.step, right.step)
+    what = jump_text(start, found) if found.jump else slopes_text(found)
+    # a jump has no slope, and of two slopes the mean says nothing
+    middle = nan if found.jump or isnan(analytic) else (left.slope + right.slope) / 2
+    bar = inf if isnan(middle) else bar
+    if low - slack <= analytic <= high + slack:
+        return Judgement(Verdict.KINK, middle, bar, step, what)
+    if not isfinite(analytic) and (found.jump or isinf(left.slope) or isinf(right.slope)):
+        return Judgement(Verdict.DOMAIN, middle, bar, step, what)
+    if not found.jump and not isfinite(bar) and isfinite(analytic):
+        return Judgement(Verdict.NOISY, middle, bar, step, "neither side settles")
+    return Judgement(Verdict.WRONG, middle, bar, step, f"{what}, and {OUTSIDE}")
 
 
-def _at_edge(analytic: float, found: Numeric, tolerance: Tolerance) -> Judgement:
-    side, value, error = ("left", found.right, found.right_error)
-    if isnan(found.right):
-        side, value, error = ("right", found.left, found.left_error)
-    note = f"not defined on the {side}"
-    step = found.one_sided_step
+def slopes_text(found: Numeric) -> str:
+    """Return both slopes of a kink in words."""
+    left, right = found.left.slope, found.right.slope
+    return f"the slope jumps: left {left:.6g}, right {right:.6g}"
+
+
+def jump_text(start: float, found: Numeric) -> str:
+    """Return the values of a jump in words: on both sides, and here where it is another."""
+    left, right = found.left.limit, found.right.limit
+    near = 1e-6 * max((abs(x) for x in (left, right, start) if isfinite(x)), default=0.0)
+    same = left == right or abs(left - right) <= near
+    text = f"is {left:.6g} on both sides" if same else f"jumps from {left:.6g} to {right:.6g}"
+    here = same or not min(abs(start - left), abs(start - right)) <= near
+    return f"the function {text}" + (f", and is {start:.6g} here" if here else "")
+
+
+def _at_edge(analytic: float, start: float, found: Numeric, tolerance: Tolerance) -> Judgement:
+    missing, side = ("right", found.left) if found.left.defined else ("left", found.right)
+    value, error = side.slope, side.error
+    note = f"not defined on the {missing}"
+    if found.jump:
+        other = "left" if missing == "right" else "right"
+        note += f", and jumps from {start:.6g} to {side.limit:.6g} on the {other}"
+        return Judgement(Verdict.DOMAIN, nan, inf, side.step, note)
     if (isinf(value) and isnan(analytic)) or tolerance.allows(analytic, value, SAFETY * error):
-        return Judgement(Verdict.DOMAIN, value, error, step, note)
+        return Judgement(Verdict.DOMAIN, value, error, side.step, note)
     if not tolerance.decides(analytic, value, error) and isfinite(analytic):
         note += "; the other side does not settle"
-        return Judgement(Verdict.DOMAIN, value, error, step, note)
-    return Judgement(Verdict.WRONG, value, error, step, note)
+        return Judgement(Verdict.DOMAIN, value, error, side.step, note)
+    return Judgement(Verdict.WRONG, value, error, side.step, note)

@@ -1,37 +1,71 @@
-"""Files below double precision: a gradient that drowns in their round-off is told apart."""
+"""Files below double precision: what their own round-off and range do to a gradient."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from gradcli.graph import Graph
 from gradcli.rule.dtypes import Array
-from gradcli.rule.meta import Meta
+from gradcli.verify.beside import Terms
+from gradcli.verify.examine import Examination
+from gradcli.verify.places import lost, lost_text, origin_text
 from gradcli.verify.report import Element
 from gradcli.verify.verdicts import Verdict
 
 LOST = 0.03  # round-off of this much of a derivative makes it useless as evidence
-SMALL = 1e-3  # derivatives below this part of the largest are forgiven
+SMALL = 1e-3  # derivatives below this part of the largest are forgiven,
+CANCELLED = 1e-4  # and below this part of the terms that cancel in them
 
 
-def noisy(elements: list[Element], own: Array, meta: Meta, labels: Sequence[str]) -> list[Element]:
-    """Return the elements, those NOISY whose gradient drowns in the file's own round-off.
+def as_the_file_does(
+    elements: list[Element], own: Graph, jacobian: Array, examination: Examination, hint: str
+) -> list[Element]:
+    """Compare the gradient of float64, that of the elements, with that of the file's own tape.
 
-    `own` is the Jacobian in the file's precision; the elements hold that of float64.
+    `jacobian`, shape (n, m), is its gradient. NOISY is one that drowns in its round-off, WRONG one
+    that is not finite. `hint` says what to do.
     """
-    largest = max((abs(e.analytic) for e in elements if np.isfinite(e.analytic)), default=0.0)
-    return [_checked(e, own, meta, labels, SMALL * largest) for e in elements]
+    finite = [abs(e.analytic) for e in elements if np.isfinite(e.analytic)]
+    forgiven = SMALL * max(finite, default=0.0)
+    compared = _Compared(own, jacobian, examination, forgiven, hint)
+    return [e if e.index is None else compared(e) for e in elements]
 
 
-def _checked(
-    element: Element, own: Array, meta: Meta, labels: Sequence[str], forgiven: float
-) -> Element:
-    if element.verdict is not Verdict.OK or element.index is None:
-        return element
-    value = float(own[element.position(meta.shape), labels.index(element.output)])
-    if abs(value - element.analytic) <= LOST * abs(element.analytic) + forgiven:
-        return element
-    note = f"round-off of {meta.dtype.name}: {element.analytic:g} in float64; try --dtype float64"
-    return replace(element, analytic=value, verdict=Verdict.NOISY, note=note)
+class _Compared:
+    """Compares elements with the file's own gradient."""
+
+    def __init__(
+        self, own: Graph, jacobian: Array, examination: Examination, forgiven: float, hint: str
+    ) -> None:
+        self.own, self.jacobian, self.examination = own, jacobian, examination
+        self.probe, self.forgiven, self.hint = examination.probe, forgiven, hint
+        self.dtype = own.metas[self.probe.leaf].dtype.name
+        self.terms: Terms = examination.terms
+
+    def __call__(self, element: Element) -> Element:
+        position = element.position(self.probe.shape)
+        output = self.probe.outputs.labels.index(element.output)
+        value = float(self.jacobian[position, output])
+        if np.isfinite(element.analytic) and not np.isfinite(value):
+            return self._not_finite(element, value, output)
+        if element.verdict is not Verdict.OK:
+            return element
+        allowed = LOST * abs(element.analytic) + self.forgiven
+        if abs(value - element.analytic) <= allowed:
+            return element
+        if abs(value - element.analytic) <= CANCELLED * self.terms.of(position, output):
+            return element
+        note = f"round-off of {self.dtype}: {element.analytic:g} in float64{self.hint}"
+        return replace(element, analytic=value, verdict=Verdict.NOISY, note=note)
+
+    def _not_finite(self, element: Element, value: float, output: int) -> Element:
+        own, source = self.own, self.examination.source
+        text = origin_text(own, source, self.probe.outputs.root_of(own, output))
+        if not text:
+            index = element.index or ()
+            at = lost(own, self.probe.outputs, output, self.probe.leaf, index)
+            text = lost_text(own, source, value, at)
+        note = f"in {self.dtype} {text}; in float64 it is {element.analytic:g}{self.hint}"
+        return replace(element, analytic=value, verdict=Verdict.WRONG, note=note)

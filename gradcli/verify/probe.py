@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from math import prod
@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from gradcli.errors import GradcliError
 from gradcli.execute import Replay, apply
 from gradcli.execute.stack import Stack
 from gradcli.graph import Graph
 from gradcli.rule.dtypes import Array, is_differentiable
+from gradcli.verify.differences import SUBNORMAL
 
 FULL = 256  # a root with more elements is projected on random directions,
 PROJECTIONS = 4  # so many of them,
@@ -42,6 +44,15 @@ class Outputs:
         """
         parts = [_rows(m, y) for m, y in zip(self.matrices, values, strict=True)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+    def root_of(self, graph: Graph, output: int) -> int:
+        """Return the row that one of the outputs is read from."""
+        first = 0
+        for root, matrix in zip(self.roots, self.matrices, strict=True):
+            first += prod(graph.metas[root].shape) if matrix is None else len(matrix)
+            if output < first:
+                return root
+        raise AssertionError("there are as many outputs as labels")
 
     def cotangents(self, graph: Graph) -> Iterable[dict[int, Array]]:
         """Yield the cotangent of every output, in order, by root."""
@@ -145,6 +156,24 @@ def _as_differentiated(graph: Graph, id: int, operands: list[Any], attrs: dict[s
     return apply(graph, id, *as_taken(graph, id, operands, attrs))
 
 
+Evaluate = Callable[[Graph, int, list[Any], dict[str, Any]], Any]
+
+
+def _or_undefined(
+    evaluate: Evaluate, graph: Graph, id: int, operands: list[Any], attrs: dict[str, Any]
+) -> Any:
+    """Return the value of a row, nan where it refuses its operands: a step left its domain."""
+    try:
+        return evaluate(graph, id, operands, attrs)
+    except GradcliError:
+        results = range(id + 1, id + 1 + graph.widths[id]) if graph.is_tuple(id) else [id]
+        metas = [graph.metas[i] for i in results]
+        nothing = tuple(
+            np.full(m.shape, np.nan if m.dtype.kind in "fc" else 0, m.dtype) for m in metas
+        )
+        return nothing if graph.is_tuple(id) else nothing[0]
+
+
 class Probe:
     """The outputs as a function of one parameter; only what depends on it is computed again.
 
@@ -160,7 +189,7 @@ class Probe:
         self.outputs = outputs
         self.through_detach = through_detach
         self.held = held = frozenset[int]() if through_detach else _held_rows(graph, leaf)
-        evaluate = apply if through_detach else _as_differentiated
+        evaluate = partial(_or_undefined, apply if through_detach else _as_differentiated)
         self.replay = Replay(graph, (leaf,), outputs.roots, held)
         self.evaluations = 0
         value = np.array(graph.values[leaf], order="C")
@@ -190,6 +219,17 @@ class Probe:
             points[rows, moved] = self.base[moved]
         return np.concatenate(found) if found else np.zeros((0, len(self.outputs.labels)))
 
+    def rows_at(self, element: int, steps: Array) -> dict[int, Any]:
+        """Return the values of all rows that move, a leading axis for the steps of one element."""
+        points = np.tile(self.base, (len(steps), 1))
+        points[:, element] += steps
+        return self.rows_of(points)
+
+    def rows_of(self, points: Array) -> dict[int, Any]:
+        """Return the values of all rows that move, at k points, shape (k, n)."""
+        self.evaluations += len(points)
+        return self.stack.run(self._shaped(points))
+
     def at_points(self, points: Array) -> Array:
         """Return the outputs, shape (k, m), at k points, shape (k, n)."""
         width = self.stack.width
@@ -197,8 +237,7 @@ class Probe:
         return np.concatenate(parts)
 
     def _outputs(self, points: Array) -> Array:
-        self.evaluations += len(points)
-        found = self.stack.run(self._shaped(points))
+        found = self.rows_of(points)
         return self.outputs.read([self._root(i, found, len(points)) for i in self.outputs.roots])
 
     def _root(self, id: int, found: Mapping[int, Array], count: int) -> Array:
@@ -219,22 +258,35 @@ class Probe:
     @property
     def reach(self) -> float:
         """What counts as an ordinary size of an element: the median magnitude, 1 for zeros."""
-        sizes = np.sort(np.abs(self.base[np.isfinite(self.base) & (self.base != 0)]))
+        usual = np.isfinite(self.base) & (np.abs(self.base) >= SUBNORMAL)
+        sizes = np.sort(np.abs(self.base[usual]))
         return float(sizes[sizes.size // 2]) if sizes.size else 1.0  # the mean of two may overflow
 
     @cached_property
     def size(self) -> Array:
         """The natural unit of every element: its magnitude, an ordinary one for zeros."""
-        size = np.where(self.base == 0, self.reach, np.abs(self.base))
+        size = np.where(np.abs(self.base) < SUBNORMAL, self.reach, np.abs(self.base))
         return np.where(np.isfinite(size), size, 1.0)
 
     def noise(self, generator: np.random.Generator) -> Array:
-        """Return the round-off of the outputs, shape (m,).
+        """Return the round-off of the outputs, shape (m,), where every element moves."""
+        return self._noise(self.size * generator.uniform(0.5, 1.5, self.base.shape) * 2.0**-47)
+
+    def noise_of(self, element: int) -> Array:
+        """Return the round-off of the outputs, shape (m,), where one element moves.
+
+        What is not finite or jumps elsewhere in the tensor does not enter.
+        """
+        x, move = self.base[element], np.zeros(self.base.shape)
+        move[element] = 4 * np.spacing(abs(x)) if abs(x) >= SUBNORMAL else 2.0**-47 * self.reach
+        return self._noise(move)
+
+    def _noise(self, direction: Array) -> Array:
+        """Return the round-off of the outputs along a direction.
 
         Source: Moré and Wild, Estimating Computational Noise (2011): the higher differences of
         values at neighbouring points are noise. The point itself is left out: a jump may be there.
         """
-        direction = self.size * generator.uniform(0.5, 1.5, self.base.shape) * 2.0**-47
         table = self.at_points(self.base + np.arange(9)[:, None] * direction)
         with np.errstate(all="ignore"):
             # sums of many points at once may add up in another order

@@ -32,7 +32,8 @@ class Element:
     `index` is the element's place, None for a random direction; `part` is `re` or `im` where the
     parameter is complex. `numeric` ± `error` is the difference quotient at `step`. `left` and
     `right` are the one-sided derivatives where they were needed; nan is a side that is not
-    defined. `op` and `line` name what is responsible, `note` says it in words.
+    defined. `limits` are the values on both sides of a jump. `op` and `line` name what is
+    responsible, `note` says it in words.
     """
 
     output: str
@@ -45,6 +46,7 @@ class Element:
     verdict: Verdict
     left: float | None = None
     right: float | None = None
+    limits: tuple[float, float] | None = None
     op: str | None = None
     line: int | None = None
     note: str = ""
@@ -54,6 +56,11 @@ class Element:
         assert self.index is not None, "a direction is no element"
         flat = int(np.ravel_multi_index(self.index, shape)) if shape else 0
         return 2 * flat + (self.part == "im") if self.part else flat
+
+    @property
+    def zero(self) -> bool:
+        """Whether it is 0 on both sides."""
+        return not self.analytic and abs(self.numeric) <= self.error
 
     @property
     def absolute(self) -> float:
@@ -111,6 +118,7 @@ class Finding:
     ratio: float | None = None
     slope: float | None = None
     sweep: tuple[Trial, ...] = ()
+    zero: bool = False  # on both sides, in every derivative: nothing was tested
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +146,10 @@ class ClaimFinding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that a check found. `outputs` are the labels of what was differentiated."""
+    """Everything that a check found. `outputs` are the labels of what was differentiated.
+
+    `strict` makes a failure of a check that tested nothing.
+    """
 
     file: str
     outputs: tuple[str, ...]
@@ -146,6 +157,7 @@ class Report:
     claims: tuple[ClaimFinding, ...]
     evaluations: int = 0
     notes: tuple[str, ...] = field(default=())
+    strict: bool = False
 
     @property
     def verdict(self) -> Verdict:
@@ -155,11 +167,18 @@ class Report:
         return worst_of(finding.verdict for finding in self.findings)
 
     @property
+    def tested(self) -> bool:
+        """Whether any derivative or claim was tested: 0 on both sides tests nothing."""
+        return bool(self.claims) or not all(finding.zero for finding in self.findings)
+
+    @property
     def status(self) -> int:
         """The exit status: 1 where something is wrong, 3 where it is undecided, or nothing is."""
         if not self.findings and not self.claims:
             return UNDECIDED.status
         false = [FAILURE.status for claim in self.claims if not claim.holds]
+        if self.strict and not self.tested:
+            false.append(FAILURE.status)
         return worst_status([*false, *(finding.level.status for finding in self.findings)])
 
 

@@ -8,6 +8,7 @@ from math import prod
 
 import numpy as np
 
+from gradcli.execute import compute
 from gradcli.graph import Graph
 from gradcli.session import Session, leaves, named
 from gradcli.verify import analytic
@@ -27,7 +28,9 @@ class Settings:
     `of` names what is differentiated (None: the run's root). `order` 2 checks the gradients'
     gradients. `points` is the number of random points for claims. Above `max_elements` elements
     a parameter is sampled; None is as many as take seconds. `tolerance` is relative, beside the
-    error bar of the differences. `jobs` processes share what takes long.
+    error bar of the differences. `jobs` processes share what takes long. A gradient or a root that
+    is nan or infinite is a failure, unless `allow_nonfinite`; one that is 0 everywhere is none,
+    unless `strict`.
     """
 
     of: tuple[str, ...] = ()
@@ -40,6 +43,8 @@ class Settings:
     verbose: bool = False
     seed: int = 0
     jobs: int = 1
+    strict: bool = False
+    allow_nonfinite: bool = False
 
     def most(self, work: int) -> int:
         """Return how many elements are compared, where each takes `work` numbers to compute."""
@@ -60,6 +65,16 @@ class Target:
     outputs: Outputs
     parameters: tuple[int, ...]
     order: int
+
+    @property
+    def values(self) -> list[float]:
+        """The outputs as the file computes them."""
+        graph = self.own or self.graph
+        compute(graph, self.outputs.roots)
+        values = [np.asarray(graph.values[i])[None] for i in self.outputs.roots]
+        with np.errstate(all="ignore"):
+            found: list[float] = self.outputs.read(values)[0].tolist() if values else []
+        return found
 
 
 def target_of(session: Session, settings: Settings, generator: np.random.Generator) -> Target:

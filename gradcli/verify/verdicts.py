@@ -67,7 +67,7 @@ class Verdict(StrEnum):
     )  # fmt: skip
     NOISY = "NOISY", Row(
         "?", "?", "magenta", UNDECIDED,
-        "no step of the differences serves: round-off or the function itself changes too fast",
+        "undecided: every step is too large for the function or too small for round-off",
         "Large terms cancel, or the function changes within the last digits of its argument: "
         "double precision does not tell. The note says which; a function before large terms come "
         "in (`--of NODE`) and a point of ordinary size show more.",
@@ -84,9 +84,11 @@ class Verdict(StrEnum):
     )  # fmt: skip
     KINK = "KINK", Row(
         "∧", "^", "yellow", REMARK,
-        "left and right derivatives differ; the gradient lies between them",
-        "An operation has a corner, a tie or a jump just here, and PyTorch's convention picks a "
-        "number: the note names operation and convention.",
+        "an operation has a corner, a tie or a jump here, and a convention picks the gradient",
+        "The derivatives of the two sides differ and the gradient lies between them, or several "
+        "operations have their corners here and what their conventions add up to is no slope of "
+        "either side. The note names the operations and PyTorch's conventions; close by the "
+        "gradient is right.",
         "w = param(0.)\ny = relu(w)",
         "w = param(0.5)\ny = relu(w)",
     )  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gradcli.verify.compare import farthest, relation, vectors
-from gradcli.verify.differences import Numeric, Remainder
+from gradcli.verify.differences import Numeric, Remainder, Side
 from gradcli.verify.judge import Judgement, Tolerance, by_remainder, judge
 from gradcli.verify.report import Element
 from gradcli.verify.verdicts import Verdict
@@ -18,12 +18,13 @@ TOLERANCE = Tolerance(1e-6)
 
 
 def numeric(value: float, error: float = 1e-9, **more: Any) -> Numeric:
-    """Return what a smooth function has, but for what is said."""
-    given: dict[str, Any] = {
-        "step": 1e-3, "left": value, "left_error": 1e-8, "right": value, "right_error": 1e-8,
-        "one_sided_step": 1e-5, "jump": False, "ordinary": abs(value),
-    }  # fmt: skip
-    return Numeric(value, error, **given | more)
+    """Return what a smooth function has, but for what is said; `left` and `right` are slopes."""
+    bar = more.pop("bar", 1e-8)
+    limits = more.pop("limits", (1.0, 1.0))
+    slopes = more.pop("left", value), more.pop("right", value)
+    left, right = (Side(slope, bar, 1e-5, at) for slope, at in zip(slopes, limits, strict=True))
+    jump = more.pop("jump", False)
+    return Numeric(value, error, 1e-3, left, right, jump, abs(value), **more)
 
 
 # the analytic derivative, what differences find, and the verdict
@@ -33,21 +34,37 @@ JUDGED = {
     "a wide bar that it lies in": (2.0, numeric(2.0, 1.0), "NOISY", "hides any difference"),
     "beside a wide bar": (3.2, numeric(2.0, 1.0, left=2, right=2), "NOISY", "do not settle"),
     "no number": (2.0, numeric(nan, left=2.0, right=2.0), "NOISY", "do not settle"),
-    "a cube root at 0": (inf, numeric(1e5, left=inf, right=inf), "OK", ""),
+    "a cube root at 0": (inf, numeric(1e5, left=inf, right=inf), "DOMAIN", "infinite"),
     "a cube root at 0, finite": (3.0, numeric(1e5, left=inf, right=inf), "WRONG", ""),
-    "a root of |x| at 0": (0.0, numeric(0.0, left=-inf, right=inf), "KINK", "the slope jumps"),
-    "a kink": (0.0, numeric(0.0, left=-1.0, right=1.0), "KINK", "the slope jumps"),
+    "a root of |x| at 0": (0.0, numeric(0.0, left=-inf, right=inf), "KINK", "left -inf, right inf"),
+    "a root of |x| at 0, nan": (nan, numeric(0.0, left=-inf, right=inf), "DOMAIN", "right inf"),
+    "a kink": (0.0, numeric(0.0, left=-1.0, right=1.0), "KINK", "left -1, right 1"),
+    "a kink, nan": (nan, numeric(0.0, left=-1.0, right=1.0), "WRONG", "left -1, right 1"),
     "beside a kink": (3.0, numeric(0.0, left=-1.0, right=1.0), "WRONG", "on neither side"),
-    "a jump": (1.0, numeric(0.0, left=1.0, right=1.0, jump=True), "KINK", "function jumps"),
+    "a jump": (
+        1.0, numeric(0.0, left=1.0, right=1.0, limits=(1.0, 4.0), jump=True), "KINK",
+        "the function jumps from 1 to 4"),
+    "a hole": (
+        0.0, numeric(0.0, left=0.0, right=0.0, limits=(4.0, 4.0), jump=True), "KINK",
+        "the function is 4 on both sides, and is 1 here"),
+    "a sign": (
+        0.0, numeric(0.0, left=0.0, right=0.0, limits=(-1.0, 3.0), jump=True), "KINK",
+        "the function jumps from -1 to 3, and is 1 here"),
     "no side that settles": (
-        9.0, numeric(0.0, left=-1.0, right=1.0, left_error=inf, jump=True), "KINK", "jumps"),
+        9.0, numeric(0.0, left=-1.0, right=1.0, bar=inf, jump=True), "KINK", "on both sides"),
     "an edge": (2.0, numeric(nan, left=nan, right=2.0), "DOMAIN", "not defined on the left"),
     "the other edge": (2.0, numeric(nan, right=nan, left=2.0), "DOMAIN", "on the right"),
     "an edge with another slope": (5.0, numeric(nan, left=nan, right=2.0), "WRONG", "on the left"),
     "an edge of infinite slope": (nan, numeric(nan, left=nan, right=inf), "DOMAIN", "on the left"),
     "an edge that does not settle": (
-        9.0, numeric(nan, left=nan, right=2.0, right_error=1.0), "DOMAIN", "does not settle"),
-    "outside": (2.0, numeric(nan, left=nan, right=nan), "DOMAIN", "not defined here"),
+        9.0, numeric(nan, left=nan, right=2.0, bar=1.0), "DOMAIN", "does not settle"),
+    "an edge with a jump": (
+        nan, numeric(nan, left=nan, right=2.0, limits=(nan, 3.0), jump=True), "DOMAIN",
+        "not defined on the left, and jumps from 1 to 3 on the right"),
+    "outside": (2.0, numeric(nan, left=nan, right=nan), "DOMAIN", "defined on neither side"),
+    "digits that say nothing": (2.1, numeric(2.0, telling=False), "NOISY", "chaotic"),
+    "the same, by chance": (2.0, numeric(2.0, telling=False), "NOISY", "chaotic"),
+    "a tiny element": (2.1, numeric(2.0, resolved=False), "NOISY", "so small"),
 }  # fmt: skip
 
 

@@ -34,6 +34,7 @@ REDUCTIONS = ("none", "mean", "sum")
 UNIT = (0.0, 1.0)
 BCE_FLOOR = -100.0  # PyTorch's least logarithm in binary_cross_entropy
 BCE_EPSILON = 1e-12  # and its least variance
+LEAST = f"p·(1 - p) counts as at least {BCE_EPSILON:g}"
 
 
 def check_reduction(reduction: str) -> None:
@@ -119,7 +120,13 @@ def collected(losses: Any, reduction: str) -> Any:
 
 
 def _loss(
-    signature: str, grad_fn: str, losses: Any, *slopes: Any, doc: str, named: int = 2
+    signature: str,
+    grad_fn: str,
+    losses: Any,
+    *slopes: Any,
+    doc: str,
+    named: int = 2,
+    kink: str = "",
 ) -> Primitive:
     """Make the row of a loss from each element's loss and its slopes.
 
@@ -139,7 +146,8 @@ def _loss(
         return collected(losses(*operands, **attrs), reduction)
 
     bodies = (body(slot, slope) for slot, slope in enumerate(slopes))
-    return primitive(Loss, signature, grad_fn, forward, _loss_meta, *bodies, promotes=True, doc=doc)
+    return primitive(Loss, signature, grad_fn, forward, _loss_meta, *bodies, promotes=True, doc=doc,
+                     kink=kink)  # fmt: skip
 
 
 def _smooth(a: Any, b: Any, beta: float) -> Any:
@@ -211,7 +219,7 @@ huber = _loss(
 bce = _loss(
     "_binary_cross_entropy(input, target, weight = None, reduction: str = 'mean')",
     "BinaryCrossEntropyBackward0", _bce,
-    _bce_slope, _bce_target_slope, named=1, doc="Cross entropy of probabilities")
+    _bce_slope, _bce_target_slope, named=1, doc="Cross entropy of probabilities", kink=LEAST)
 bce_logits = _loss(
     "_binary_cross_entropy_with_logits(input, target, weight = None, pos_weight = None, "
     "reduction: str = 'mean')", "BinaryCrossEntropyWithLogitsBackward0", _bce_logits,
@@ -368,7 +376,7 @@ binary_cross_entropy = composite(
     _binary_cross_entropy, domain=(UNIT, UNIT),
     refuses="input target: integer complex", alike="input target",
     doc="Cross entropy of probabilities; logarithms are at least -100",
-    kink="at probabilities of 0 and 1, the variance counts as 1e-12",
+    kink=LEAST,
     examples="F.binary_cross_entropy(sigmoid(v), sigmoid(2*v))")
 binary_cross_entropy_with_logits = composite(
     "binary_cross_entropy_with_logits(input, target, weight = None, reduction: str = 'mean', "

@@ -130,25 +130,27 @@ rad2deg = floating("rad2deg(input)", "Rad2DegBackward0", np.rad2deg,
 # rounding and remainders
 ceil = elementwise("ceil(input)", "CeilBackward0", np.ceil,
     lambda g, y, a: zeros_like(g),
-    refuses="bool", doc="Smallest integer above", kink="0 everywhere")
+    refuses="bool", doc="Smallest integer above", kink="0 everywhere", jumps=True)
 trunc = elementwise("trunc(input)", "TruncBackward0", np.trunc,
     lambda g, y, a: zeros_like(g),
-    refuses="bool", doc="Integer towards 0", aliases="fix", kink="0 everywhere")
+    refuses="bool", doc="Integer towards 0", aliases="fix", kink="0 everywhere",
+    jumps=True)
 round_ = elementwise("round(input, decimals: int = None)",
     lambda a, decimals: "RoundBackward0" if decimals is None else "RoundBackward1",
     _round,
     lambda g, y, a, decimals: zeros_like(g),
     refuses="bool complex", doc="Nearest integer, ties to even",
-    kink="0 everywhere", examples="v.round(); v.round(decimals=-1)")
+    kink="0 everywhere", examples="v.round(); v.round(decimals=-1)", jumps=True)
 frac = inexact("frac(input)", "FracBackward0", lambda a: a - np.trunc(a),
-    lambda g, y, a: g, doc="Part after the point", kink="1 everywhere")
+    lambda g, y, a: g, doc="Part after the point", kink="1 everywhere", jumps=True)
 fmod_number = elementwise(
     "fmod.Scalar(input, other: scalar)", "FmodBackward0", lambda a, other: np.fmod(a, other),
-    lambda g, y, a, other: g, doc="Remainder with the dividend's sign")
+    lambda g, y, a, other: g, doc="Remainder with the dividend's sign",
+    kink="jumps at multiples of the divisor", jumps=True)
 fmod_tensor = elementwise("fmod.Tensor(input, other)", "FmodBackward1", np.fmod,
     lambda g, y, a, b: g,
     lambda g, y, a, b: -g * trunc(a / b), doc="Remainder with the dividend's sign",
-    domain=(REAL, POSITIVE))
+    domain=(REAL, POSITIVE), kink="jumps at multiples of the divisor", jumps=True)
 gcd = elementwise("gcd(input, other)", "", np.gcd, doc="Greatest common divisor")
 lcm = elementwise("lcm(input, other)", "", np.lcm, doc="Least common multiple")
 

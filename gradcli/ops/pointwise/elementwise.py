@@ -213,7 +213,8 @@ atanh = floating("atanh(input)", "AtanhBackward0", np.arctanh,
 atan2 = floating("atan2(input, other)", "Atan2Backward0", np.arctan2,
     lambda g, y, a, b: g * where(logical_and(eq(a, 0), eq(b, 0)), 0.0, b / (a * a + b * b)),
     lambda g, y, a, b: g * where(logical_and(eq(a, 0), eq(b, 0)), -0.0, -a / (a * a + b * b)),
-    doc="Angle of the point (b, a)", aliases="arctan2")
+    doc="Angle of the point (b, a)", aliases="arctan2",
+    kink="0 at (0, 0); it jumps where a is 0 and b negative")
 
 # pieces: kinks and ties
 abs_ = elementwise("abs(input)", "AbsBackward0", np.abs,
@@ -226,7 +227,8 @@ sgn = primitive(Derivative, "sgn(input)", "SgnBackward0", _sign, _like,
 sign = elementwise("sign(input)", "SignBackward0", _sign,
     lambda g, y, a: zeros_like(g), refuses="complex", doc="Sign", kink="0 everywhere")
 floor = elementwise("floor(input)", "FloorBackward0", np.floor,
-    lambda g, y, a: zeros_like(g), refuses="bool", doc="Largest integer below", kink="0 everywhere")
+    lambda g, y, a: zeros_like(g), refuses="bool", doc="Largest integer below", kink="0 everywhere",
+    jumps=True)
 relu = elementwise("relu(input)", "ReluBackward0", lambda a: np.maximum(a, 0),
     lambda g, y, a: threshold_backward(g, y, threshold=0),
     refuses="bool complex", doc="max(a, 0)", kink="0 at 0")
@@ -308,16 +310,17 @@ threshold_backward = pullback("_threshold_backward(grad, input, threshold: numbe
 remainder_number = elementwise(
     "remainder.Scalar(input, other: scalar)",
     "RemainderBackward0", lambda a, other: np.mod(a, other),
-    lambda g, y, a, other: g, doc="Remainder with the divisor's sign")
+    lambda g, y, a, other: g, doc="Remainder with the divisor's sign",
+    kink="jumps at multiples of the divisor", jumps=True)
 remainder_tensor = elementwise("remainder.Tensor(input, other)", "RemainderBackward1", np.mod,
     lambda g, y, a, b: g,
     lambda g, y, a, b: -g * floor(a / b), doc="Remainder with the divisor's sign",
-    domain=(REAL, POSITIVE))
+    domain=(REAL, POSITIVE), kink="jumps at multiples of the divisor", jumps=True)
 div_rounded = elementwise("div.Tensor_mode(input, other, rounding_mode: str)", "DivBackward2",
     lambda a, b, rounding_mode: _ROUND[rounding_mode](a, b),
     lambda g, y, a, b, rounding_mode: zeros_like(g),
     lambda g, y, a, b, rounding_mode: zeros_like(g), doc="a / b, rounded", kink="0 everywhere",
-    domain=(REAL, POSITIVE))
+    domain=(REAL, POSITIVE), jumps=True)
 floor_divide_tensor = elementwise(
     "floor_divide.Tensor(input, other)", "NotImplemented", _floor_divide,
     Undefined("floor_divide"), Undefined("floor_divide"), wraps=False, doc="a // b")

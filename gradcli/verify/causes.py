@@ -1,0 +1,138 @@
+"""What is responsible for a verdict: a kink and its convention, an edge, a nan, a wrong rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from math import isfinite, isnan
+
+import numpy as np
+
+from gradcli.errors import Source
+from gradcli.verify.beside import Beside
+from gradcli.verify.differences import SUBNORMAL, Numeric
+from gradcli.verify.line import Line, culprit
+from gradcli.verify.places import lost, lost_text, origin, origin_text
+from gradcli.verify.probe import Probe
+from gradcli.verify.reasons import Reason, reason
+from gradcli.verify.report import Element
+from gradcli.verify.verdicts import Verdict
+
+NAMED = 64  # elements whose cause is looked for: the others of a parameter will have the same
+NEAR = 2.0**-20  # the step, relative to the element, at which rows are looked at
+
+
+class Causes:
+    """Names what is responsible for the verdicts on the elements of one parameter."""
+
+    def __init__(self, probe: Probe, source: Source) -> None:
+        self.probe, self.source, self.graph = probe, source, probe.graph
+        self.left = NAMED
+
+    @cached_property
+    def beside(self) -> Beside:
+        """The gradient at points around."""
+        return Beside(self.probe)
+
+    def explained(self, element: Element, found: Numeric, noise: float) -> Element:
+        """Return an element that is not OK with its reason; at a convention it is a KINK."""
+        output = self.probe.outputs.labels.index(element.output)
+        position = element.position(self.probe.shape)
+        if not isfinite(self.probe.start[output]):
+            return self._undefined(element, output)
+        if not isfinite(element.analytic):
+            return self._lost(element, output)
+        wrong = element.verdict is Verdict.WRONG
+        convention = wrong and self.beside.right(position, output, noise)
+        if self.left <= 0:
+            return replace(element, verdict=Verdict.KINK) if convention else element
+        self.left -= 1
+        size = abs(float(self.probe.base[position]))
+        step = min(found.left.step, found.right.step, NEAR * (size if size >= SUBNORMAL else 1.0))
+        line = Line(self.probe, position, step)
+        if not (found.left.defined and found.right.defined) and (convention or not wrong):
+            return self._edge(replace(element, verdict=Verdict.DOMAIN), line, found)
+        rows = [self._reason(i) for i in line.kinks()]
+        if convention and rows:
+            told = "the rule is right close by, but not where these kinks meet"
+            note = told if found.smooth else element.note
+            return _with(replace(element, verdict=Verdict.KINK), rows, note)
+        if not wrong:
+            return _with(element, rows, element.note)
+        jumping = next(line.between_jumps(), None)
+        if jumping is not None:
+            apart = float(np.spacing(abs(self.probe.base[position])))
+            note = f"neighbouring numbers are {apart:g} apart here, and it jumps between them"
+            return _with(replace(element, verdict=Verdict.NOISY), [self._reason(jumping)], note)
+        return self._wrong(element, line, step)
+
+    def along(self, element: Element) -> Element:
+        """Return a directional derivative that is not finite with its reason."""
+        return self._lost(element, self.probe.outputs.labels.index(element.output))
+
+    # ---- each kind of reason -----------------------------------------------------------------
+
+    def _undefined(self, element: Element, output: int) -> Element:
+        """Say where a value that is not finite begins."""
+        root = self.probe.outputs.root_of(self.graph, output)
+        path = origin(self.graph, self.graph.values.__getitem__, root)
+        if not path or self.graph.ops[path[0].row] is None:
+            cause = None
+        else:
+            cause = self._reason(path[0].row)
+        note = origin_text(self.graph, self.source, root) or element.note
+        return _named(replace(element, note=note), cause)
+
+    def _lost(self, element: Element, output: int) -> Element:
+        """Say where a gradient that is not finite became so, beside what the differences say."""
+        index = element.index or ()
+        at = lost(self.graph, self.probe.outputs, output, self.probe.leaf, index)
+        note = lost_text(self.graph, self.source, element.analytic, at)
+        told = element.note.removesuffix(", and the gradient lies on neither side")
+        cause = None if at is None else self._reason(at.row)
+        return _named(replace(element, note=f"{note}; {told}" if told else note), cause)
+
+    def _edge(self, element: Element, line: Line, found: Numeric) -> Element:
+        """Name the operation that is not defined on one side."""
+        output = self.probe.outputs.labels.index(element.output)
+        root = self.probe.outputs.root_of(self.graph, output)
+        side = line.at(2 if isnan(found.left.slope) else 1)
+        here = self.graph.values
+        path = origin(self.graph, lambda i: side[i] if i in side else here[i], root)
+        row = next((spot.row for spot in path if self.graph.ops[spot.row] is not None), None)
+        return element if row is None else _with(element, [self._reason(row)], element.note)
+
+    def _wrong(self, element: Element, line: Line, step: float) -> Element:
+        """Name the operation whose rule is wrong, or does as a convention says."""
+        row = culprit(line, step)
+        if row is None:
+            return element
+        cause = self._reason(row)
+        note = f"the rule of {cause} is not the derivative of its values here"
+        if cause.convention:
+            note += f"; PyTorch's convention is {cause.convention}"
+        told = f"; {element.note}" if element.note else ""
+        return _named(replace(element, note=note + told), cause)
+
+    def _reason(self, row: int) -> Reason:
+        return reason(self.graph, self.source, row)
+
+
+def _named(element: Element, cause: Reason | None) -> Element:
+    return element if cause is None else replace(element, op=cause.op, line=cause.line)
+
+
+def _with(element: Element, causes: Sequence[Reason], note: str) -> Element:
+    """Return an element with all operations at a kink before its note, conventions after it."""
+    if not causes:
+        return replace(element, note=note)
+    unique = list(dict.fromkeys(causes))
+    text = f"{', '.join(map(str, unique))}: {note}"
+    if element.verdict in (Verdict.KINK, Verdict.DOMAIN):
+        stated = list(dict.fromkeys((c.op, c.convention) for c in unique if c.convention))
+        if len(stated) == 1:
+            text += f"; PyTorch's convention is {stated[0][1]}"
+        elif stated:
+            text += f"; PyTorch's conventions are {', '.join(f'{op}: {c}' for op, c in stated)}"
+    return _named(replace(element, note=text), unique[0])

@@ -1,0 +1,103 @@
+"""What rounding does on the way: to the outputs, and to derivatives at a point.
+
+Differences of neighbouring values do not show all of it: `(x + 1e12) - 1e12` is a staircase whose
+steps are wider than neighbours are apart. To first order every number v on the way is off by ε v,
+and an output by g ε v, where g is the gradient that arrives there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from gradcli import autodiff
+from gradcli.execute import compute
+from gradcli.rule.dtypes import Array
+from gradcli.verify.beside import at_point, gradient
+from gradcli.verify.probe import EPSILON, Probe
+
+LAST = 2.0**-50  # a move within the last digits, relative to each element
+TRIALS = 2
+FEW = 8  # outputs: of more, one trial each
+
+
+class Rounding:
+    """The round-off of the outputs of a probe and of their derivatives."""
+
+    def __init__(self, probe: Probe) -> None:
+        self.probe = probe
+
+    @cached_property
+    def parts(self) -> list[dict[int, Array]]:
+        """What each number on the way contributes, by output and row: its square."""
+        return [self._parts(output) for output in range(len(self.probe.outputs.labels))]
+
+    def _parts(self, output: int) -> dict[int, Array]:
+        probe, graph = self.probe, self.probe.graph
+        seed = next(islice(probe.outputs.cotangents(graph), output, None))
+        moving = set(probe.replay.plan)
+        compute(graph, seed)
+        with np.errstate(all="ignore"):
+            order = autodiff.reachable(graph, seed)
+            found = autodiff.pull(graph, dict(seed), order, graph.values.__getitem__)
+            return {
+                id: np.nan_to_num(np.abs(g * graph.values[id]) ** 2, nan=0.0, posinf=0.0)
+                for id, g in found.items()
+                if id in moving and isinstance(g, np.ndarray | np.generic)
+            }
+
+    @cached_property
+    def noise(self) -> Array:
+        """The round-off of the outputs, shape (m,), where every element moves."""
+        return np.array([_size(parts) for parts in self.parts])
+
+    def noise_of(self, element: int) -> Array:
+        """Return the round-off of the outputs, shape (m,), of what moves with one element."""
+        probe, values = self.probe, self.probe.graph.values
+        step = max(float(probe.size[element]), probe.reach, 1.0) / 8  # no staircase hides it
+        rows = probe.rows_at(element, np.array([step]))
+        moved = {
+            id: at_point(row, 0) != values[id]
+            for id, row in rows.items()
+            if not isinstance(row, tuple)
+        }
+        return np.array([_size(parts, moved) for parts in self.parts])
+
+    @cached_property
+    def of_gradient(self) -> Array:
+        """By how much each derivative changes within the last digits of the point, (n, m)."""
+        probe = self.probe
+        count = len(probe.outputs.labels)
+        generator, values = np.random.default_rng(0), probe.graph.values
+        result = np.zeros((probe.base.size, count))
+        before = [gradient(probe, j, values.__getitem__) for j in range(count)]
+        for _ in range(TRIALS if count <= FEW else 1):
+            move = LAST * generator.choice([-1.0, 1.0], probe.base.shape)
+            rows = probe.rows_of((probe.base * (1 + move))[None])
+            here = {id: at_point(row, 0) for id, row in rows.items()}
+            for j in range(count):
+                after = gradient(probe, j, _Overlay(values, here).__getitem__)
+                change = np.nan_to_num(np.abs(after - before[j]), nan=np.inf)
+                result[:, j] = np.maximum(result[:, j], change)
+        return result
+
+
+class _Overlay:
+    """Values of rows, some of them replaced."""
+
+    def __init__(self, values: list[Any], changed: Mapping[int, Any]) -> None:
+        self.values, self.changed = values, changed
+
+    def __getitem__(self, row: int) -> Any:
+        return self.changed[row] if row in self.changed else self.values[row]
+
+
+def _size(parts: Mapping[int, Array], moved: Mapping[int, Array] | None = None) -> float:
+    total = 0.0
+    for id, part in parts.items():
+        total += float(part.sum() if moved is None else part[moved[id]].sum())
+    return EPSILON * float(np.sqrt(total))
