@@ -131,7 +131,7 @@ class Provenance:
     `origins` say whether a node was written in the file, made to check a claim, or made by
     differentiating. `aliases` are the names that a node has in the end besides its own, `calls` the
     places where the file called the function in whose body a node was made, `sources` the rows
-    whose values leaves of their own took over.
+    whose values leaves of their own took over, `numbers` those that the file read as numbers.
     """
 
     spans: list[Span] = field(default_factory=list)
@@ -140,6 +140,7 @@ class Provenance:
     aliases: dict[int, list[str]] = field(default_factory=dict)
     calls: dict[int, Span] = field(default_factory=dict)
     sources: dict[int, int] = field(default_factory=dict)
+    numbers: list[int] = field(default_factory=list)
     warnings: list[tuple[Span, str]] = field(default_factory=list)
 
 

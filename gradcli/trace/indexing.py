@@ -121,6 +121,7 @@ def _shortened(value: Any, target: Shape) -> Any:
 
 def _normal(x: Node, key: Any) -> Any:
     if isinstance(key, Node) and not key.shape and key.dtype.kind in "iu":
+        key.graph.notes.numbers.append(key.id)
         return int(key.value)
     if is_numeric_list(key) or isinstance(key, range):
         return x.constant(to_array(key))

@@ -161,6 +161,7 @@ def item(tracer: Tracer, x: Node) -> Any:
     count = int(np.prod(x.shape))
     if count != 1:
         raise ArgumentFault(f"a Tensor with {count} elements cannot be converted to Scalar")
+    x.graph.notes.numbers.append(x.id)
     return x.value.item()
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from gradcli.errors import Source
 from gradcli.verify.beside import Beside
 from gradcli.verify.differences import SUBNORMAL, Numeric
+from gradcli.verify.judge import OUTSIDE
 from gradcli.verify.line import Line, culprit
 from gradcli.verify.places import lost, lost_text, origin, origin_text
 from gradcli.verify.probe import Probe
@@ -56,7 +57,7 @@ class Causes:
         rows = [self._reason(i) for i in line.kinks()]
         if convention and rows:
             told = "the rule is right close by, but not where these kinks meet"
-            note = told if found.smooth else element.note
+            note = told if found.smooth else element.note.removesuffix(f", and {OUTSIDE}")
             return _with(replace(element, verdict=Verdict.KINK), rows, note)
         if not wrong:
             return _with(element, rows, element.note)
@@ -89,7 +90,7 @@ class Causes:
         index = element.index or ()
         at = lost(self.graph, self.probe.outputs, output, self.probe.leaf, index)
         note = lost_text(self.graph, self.source, element.analytic, at)
-        told = element.note.removesuffix(", and the gradient lies on neither side")
+        told = element.note.removesuffix(f", and {OUTSIDE}")
         cause = None if at is None else self._reason(at.row)
         return _named(replace(element, note=f"{note}; {told}" if told else note), cause)
 

@@ -15,7 +15,7 @@ from gradcli.errors import Source
 from gradcli.facts import inspect
 from gradcli.graph import Graph
 from gradcli.inspection import Inspection, NodeFacts
-from gradcli.rule.dtypes import Array
+from gradcli.rule.dtypes import Array, is_differentiable
 from gradcli.rule.rule import Multilinear
 from gradcli.session import Request, Session, run
 from gradcli.verify import analytic
@@ -26,7 +26,7 @@ from gradcli.verify.estimates import differences
 from gradcli.verify.examine import ROUND_OFF, Examination, counted, examine
 from gradcli.verify.places import flat
 from gradcli.verify.probe import Probe, place
-from gradcli.verify.reasons import cuts, reason
+from gradcli.verify.reasons import cuts, numbers, reason
 from gradcli.verify.report import Element, Finding, Mode, Report, worst_of
 from gradcli.verify.target import Settings, Target, every_parameter, target_of
 from gradcli.verify.taylor import slope, sweep
@@ -176,7 +176,10 @@ class _Check:
         node = self.inspection.node(examination.probe.leaf)
         elements.sort(key=lambda e: (e.verdict.rank, -_weight(e)))
         verdict = worst_of(e.verdict for e in elements)
-        note = described(elements, node.shape) if verdict is Verdict.WRONG else ""
+        note = ""
+        if verdict is Verdict.WRONG:
+            told = [elements[0].note, described(elements, node.shape)]
+            note = "; ".join(filter(None, told))
         if verdict is Verdict.OK and not any(e.analytic for e in elements):
             verdict, note = _cut(session, target, node.id, gradient)
         note = note or next((e.note for e in elements if e.note), "")
@@ -258,11 +261,18 @@ def _cut(
     """Return the verdict on a gradient of zeros, and where its way ends."""
     graph = target.graph
     ends = cuts(graph, leaf, target.outputs.roots)
+    if gradient is not None:  # differences see what comparisons and indices do
+        ends = [i for i in ends if is_differentiable(graph.metas[i].dtype)]
     if ends:
         where = reason(graph, session.source, ends[0])
         return Verdict.CUT, f"{where} stops the gradient"
     if gradient is None:
-        return Verdict.CUT, f"{', '.join(target.outputs.labels[:3])} does not depend on it"
+        text = f"{', '.join(target.outputs.labels[:3])} does not depend on it"
+        read = numbers(graph, leaf)
+        if read:
+            names = ", ".join(str(reason(graph, session.source, i)) for i in read[:FEW])
+            text += f", unless through a number that is read from {names}"
+        return Verdict.CUT, text
     return Verdict.OK, ""
 
 

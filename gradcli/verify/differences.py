@@ -159,11 +159,14 @@ def _ladder(sample: Sample, x: float, top: float, count: int) -> Ladder:
     return Ladder(steps, values[: len(steps)], values[len(steps) :])
 
 
-def numeric(x: float, start: float, rungs: list[Ladder], output: int, noise: float) -> Numeric:
+def numeric(
+    x: float, start: float, rungs: list[Ladder], output: int, noise: float, seen: float
+) -> Numeric:
     """Return the derivative of one output at `x`, where it is `start`, from ladders of values.
 
-    The steps are powers of two, but the function rounds what it makes of x ± h as it does x: a
-    slope D turns that into a noise of ε |x D|.
+    `noise` is the round-off of the values, `seen` what of it shows at neighbouring points. The
+    steps are powers of two, but the function rounds what it makes of x ± h as it does x: a slope D
+    turns that into a noise of ε |x D|.
     """
     candidates = []
     for r in rungs:
@@ -182,7 +185,7 @@ def numeric(x: float, start: float, rungs: list[Ladder], output: int, noise: flo
     return replace(
         own,
         rounded=_rounded(x, start, rungs[0], output),
-        telling=_telling(start, values, noise),
+        telling=_telling(start, values, seen),
         resolved=not x or bool(rungs[0].steps[-1] <= abs(x) / 8),
     )
 
@@ -285,7 +288,8 @@ def _one_sided(start: float, h: Array, values: Array, noise: float) -> Side:
     if error > 1e-3 * abs(value):
         usable = np.abs(np.diff(quotients)) > 16 * noise / np.abs(h[1:])
         if _diverges(quotients[1:][usable]):
-            return Side(float(np.copysign(np.inf, quotients[-1])), 0.0, last, limit)
+            way = quotients[1:][usable][-1]
+            return Side(float(np.copysign(np.inf, way)), 0.0, last, limit)
     return Side(value, error, step, limit)
 
 
@@ -304,7 +308,9 @@ def _beside(h: Array, values: Array, noise: float) -> Side:
 def _limit(values: Array) -> float:
     """Return what values approach as steps fall: nan where there are none, maybe infinite."""
     last = float(values[-1])
-    return float(np.copysign(np.inf, last)) if _diverges(values, np.inf) else last
+    if _diverges(values, np.inf):
+        return float(np.copysign(np.inf, last))
+    return float(2 * values[-1] - values[-2]) if np.isfinite(values[-2:]).all() else last
 
 
 def _best(values: Array, bars: Array, steps: Array) -> tuple[float, float, float]:

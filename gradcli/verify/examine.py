@@ -192,15 +192,15 @@ class Examination:
         tolerance = replace(
             tolerance,
             negligible=max(tolerance.negligible, dull),
-            absolute=tolerance.absolute + found.rounded + self._wobble(place),
+            absolute=tolerance.absolute + found.rounded + self._wobble(place, analytic),
         )
         return judge(analytic, start, found, tolerance)
 
-    def _wobble(self, place: Place) -> float:
-        """Return what rounding at the point does to a derivative, in any mode."""
+    def _wobble(self, place: Place, analytic: float) -> float:
+        """Return what rounding does to the analytic side, where that is little."""
         element = int(self.elements[place.element])
-        change = float(self.rounding.of_gradient[element, place.output])
-        return SAFETY * change if np.isfinite(change) else 0.0
+        change = SAFETY * float(self.rounding.of_gradient[element, place.output])
+        return change if change <= DECISIVE * abs(analytic) else 0.0
 
     def remainder(self, element: int, output: int, analytic: float) -> Remainder:
         """Return the Taylor remainder of a derivative."""
@@ -242,7 +242,8 @@ class Examination:
         rungs, result = ladders(sample, 2.0**-4, 2.0**-4, STEPS), []
         for j, a in enumerate(analytic.tolist()):
             start = float(self.probe.start[j])
-            found = numeric(1.0, start, rungs, j, float(self.noise[j]))
+            noise = float(self.noise[j])
+            found = numeric(1.0, start, rungs, j, noise, noise)
             # in a large tensor some kink is always near
             size, still = float(tolerances.along[j]), float(tolerances.still[j])
             tolerance = Tolerance(1e-4, ROUND_OFF * size, NEGLIGIBLE * size, still)
@@ -260,10 +261,12 @@ class Examination:
             element = int(self.elements[place.element])
             sample, x = self.sample(element), float(self.probe.base[element])
             rungs = ladders(sample, x, max(self.probe.reach, 1.0), depth)
-            noise = np.maximum(self.probe.noise_of(element), self.rounding.noise_of(element))
-            starts = self.probe.start.tolist()
+            seen = self.probe.noise_of(element)
+            noise = np.maximum(seen, self.rounding.noise_of(element))
+            bars = zip(self.probe.start.tolist(), noise.tolist(), seen.tolist(), strict=True)
             self.found[key] = [
-                (numeric(x, starts[j], rungs, j, bar), bar) for j, bar in enumerate(noise.tolist())
+                (numeric(x, start, rungs, j, bar, last), bar)
+                for j, (start, bar, last) in enumerate(bars)
             ]
         return self.found[key][place.output]
 
@@ -304,7 +307,7 @@ class Examination:
             verdict=judgement.verdict,
             left=None if found is None else found.left.slope,
             right=None if found is None else found.right.slope,
-            limits=(found.left.limit, found.right.limit) if found and found.jump else None,
+            limits=_limits(judgement.verdict, found),
             note=judgement.note,
         )
 
@@ -317,6 +320,13 @@ class Examination:
             position, odd = divmod(position, 2)
             part = "im" if odd else "re"
         return tuple(int(i) for i in np.unravel_index(position, meta.shape)), part
+
+
+def _limits(verdict: Verdict, found: Numeric | None) -> tuple[float, float] | None:
+    """Return the values on both sides of a jump, None where none is told."""
+    if found is None or not found.jump or verdict is Verdict.NOISY:
+        return None
+    return found.left.limit, found.right.limit
 
 
 def examine(

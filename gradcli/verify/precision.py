@@ -48,7 +48,9 @@ class _Compared:
         position = element.position(self.probe.shape)
         output = self.probe.outputs.labels.index(element.output)
         value = float(self.jacobian[position, output])
-        if np.isfinite(element.analytic) and not np.isfinite(value):
+        root = self.own.values[self.probe.outputs.root_of(self.own, output)]
+        lost = not np.isfinite(value) or not np.all(np.isfinite(root))
+        if lost and np.isfinite(element.analytic) and np.isfinite(self.probe.start[output]):
             return self._not_finite(element, value, output)
         if element.verdict is not Verdict.OK:
             return element

@@ -195,7 +195,8 @@ class Probe:
         value = np.array(graph.values[leaf], order="C")
         self.dtype, self.shape = value.dtype, value.shape
         self.base: Array = value.reshape(-1).view(np.float64)
-        self.stack = Stack(graph, leaf, self.replay.plan, partial(evaluate, graph), self._trial())
+        self.evaluate = partial(evaluate, graph)  # a row's value from operands and attributes
+        self.stack = Stack(graph, leaf, self.replay.plan, self.evaluate, self._trial())
         self.start: Array = self.at_points(self.base[None])[0]
 
     @property

@@ -53,24 +53,35 @@ def reason(graph: Graph, source: Source, id: int) -> Reason:
     return Reason(op.label, source.line_of(span), op.kink, called, result)
 
 
+def behind(graph: Graph, leaf: int) -> set[int]:
+    """Return the rows that depend on a leaf, those that took over a value among them."""
+    sources, moved = graph.notes.sources, {leaf}
+    for id in range(leaf + 1, len(graph)):
+        if sources.get(id) in moved or any(i in moved for i in graph.inputs[id]):
+            moved.add(id)
+    return moved
+
+
+def numbers(graph: Graph, leaf: int) -> list[int]:
+    """Return the rows behind a leaf whose values the file has read as Python numbers."""
+    moved = behind(graph, leaf)
+    return [i for i in dict.fromkeys(graph.notes.numbers) if i in moved and i != leaf]
+
+
 def cuts(graph: Graph, leaf: int, roots: tuple[int, ...]) -> list[int]:
     """Return the rows at which the gradient's way to a leaf ends, though values depend on it.
 
     These carry no gradient (`detach`, `no_grad`, comparisons) or have a derivative of zero.
     """
-    sources = graph.notes.sources
-    moved = {leaf}
-    for id in range(leaf + 1, max(roots) + 1):
-        if sources.get(id) in moved or any(i in moved for i in graph.inputs[id]):
-            moved.add(id)
+    moved = behind(graph, leaf)
     found, seen, stack = [], set(), [i for i in roots if i in moved]
     while stack:
         id = stack.pop()
         if id in seen or id == leaf:
             continue
         seen.add(id)
-        if id in sources:
-            stack.append(sources[id])
+        if id in graph.notes.sources:
+            stack.append(graph.notes.sources[id])
         elif _stops(graph, id, moved):
             found.append(id)
         else:

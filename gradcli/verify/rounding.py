@@ -1,4 +1,4 @@
-"""What rounding does on the way: to the outputs, and to derivatives at a point.
+"""What rounding does on the way: to the outputs, and to their derivatives.
 
 Differences of neighbouring values do not show all of it: `(x + 1e12) - 1e12` is a staircase whose
 steps are wider than neighbours are apart. To first order every number v on the way is off by ε v,
@@ -20,7 +20,6 @@ from gradcli.rule.dtypes import Array
 from gradcli.verify.beside import at_point, gradient
 from gradcli.verify.probe import EPSILON, Probe
 
-LAST = 2.0**-50  # a move within the last digits, relative to each element
 TRIALS = 2
 FEW = 8  # outputs: of more, one trial each
 
@@ -69,21 +68,38 @@ class Rounding:
 
     @cached_property
     def of_gradient(self) -> Array:
-        """By how much each derivative changes within the last digits of the point, (n, m)."""
-        probe = self.probe
+        """By how much each derivative changes with the last digits of what is computed, (n, m)."""
+        probe, values = self.probe, self.probe.graph.values
         count = len(probe.outputs.labels)
-        generator, values = np.random.default_rng(0), probe.graph.values
         result = np.zeros((probe.base.size, count))
         before = [gradient(probe, j, values.__getitem__) for j in range(count)]
-        for _ in range(TRIALS if count <= FEW else 1):
-            move = LAST * generator.choice([-1.0, 1.0], probe.base.shape)
-            rows = probe.rows_of((probe.base * (1 + move))[None])
-            here = {id: at_point(row, 0) for id, row in rows.items()}
+        for seed in range(TRIALS if count <= FEW else 1):
+            rows = _Overlay(values, self._rounded(np.random.default_rng(seed)))
             for j in range(count):
-                after = gradient(probe, j, _Overlay(values, here).__getitem__)
-                change = np.nan_to_num(np.abs(after - before[j]), nan=np.inf)
-                result[:, j] = np.maximum(result[:, j], change)
+                change = np.abs(gradient(probe, j, rows.__getitem__) - before[j])
+                result[:, j] = np.maximum(result[:, j], np.nan_to_num(change, nan=np.inf))
         return result
+
+    def _rounded(self, generator: np.random.Generator) -> dict[int, Any]:
+        """Return the rows as they are where each rounds another way."""
+        probe, graph = self.probe, self.probe.graph
+        rows: dict[int, Any] = {}
+        with np.errstate(all="ignore"):
+            for id in probe.replay.plan:
+                operands = [
+                    (rows[i] if i in rows else graph.values[i]) if i >= 0 else graph.scalars[~i]
+                    for i in graph.inputs[id]
+                ]
+                rows[id] = _rounded(generator, probe.evaluate(id, operands, graph.attrs[id]))
+        return rows
+
+
+def _rounded(generator: np.random.Generator, value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return tuple(_rounded(generator, part) for part in value)
+    if value.dtype.kind not in "fc":
+        return value
+    return value * (1 + EPSILON * generator.choice([-1.0, 1.0], np.shape(value)))
 
 
 class _Overlay:
@@ -100,4 +116,4 @@ def _size(parts: Mapping[int, Array], moved: Mapping[int, Array] | None = None) 
     total = 0.0
     for id, part in parts.items():
         total += float(part.sum() if moved is None else part[moved[id]].sum())
-    return EPSILON * float(np.sqrt(total))
+    return 0.5 * EPSILON * float(np.sqrt(total))

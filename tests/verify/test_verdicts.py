@@ -162,7 +162,9 @@ def test_the_report_says_how_a_wrong_gradient_differs() -> None:
     session = session_of("w = param([0.3, -0.5])\ny = sum(tanh(w))")
     with_wrong_rule(session.graph, "tanh", lambda body: lambda *a: body(*a) * 2)
     finding = check(session).findings[0]
-    assert finding.note == "the gradient is 2 times the difference quotient"
+    rule, factor = finding.note.split("; ")
+    assert rule == "the rule of tanh (line 2) is not the derivative of its values here"
+    assert factor == "the gradient is 2 times the difference quotient"
     assert finding.slope == pytest.approx(1, abs=0.05)
 
 
