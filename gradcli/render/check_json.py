@@ -17,14 +17,16 @@ numbers the parameter has, `checked` how many of them were compared one by one, 
 many random directions stand for the rest; `counts`, verdicts of elements; `method`, `"complex
 step"` or `"differences"`; `mean` absolute error, `cosine` and `ratio` of norms of the analytic
 gradient and the numeric one (null where one of them is zero); `slope` of the Taylor remainder (2
-right, 1 wrong, null where not needed); `note`; `worst`, the elements that matter, worst first;
+right, 1 wrong, null where not needed); `zero`, whether every derivative is 0 on both sides, so that
+nothing was tested; `status`, the exit status that it alone would give; `note`; `worst`, the elements that matter, worst first;
 `sweep` (with `--verbose`), central differences of the first of them as `step`, `estimate`,
 `difference`, `roundoff`.
 
 An element: `output`; `index`, a list, null for a random direction; `part`, `"re"`, `"im"` or
 `""`; `analytic`, `numeric`, `error` (the error bar), `step`, `absolute` and `relative` distance;
 `left`, `right`, one-sided derivatives, null where they were not needed, `"nan"` where the
-function is not defined on that side; `op` and `line` of what is responsible, or null; `verdict`,
+function is not defined on that side; `limits`, the values on both sides of a jump, null where there
+is none; `op` and `line` of what is responsible, or null; `verdict`,
 `note`.
 
 A claim: `line`, `source`, `holds` (at the file's point and at every other), `here` (at the
@@ -76,6 +78,7 @@ def _file(outcome: Outcome) -> dict[str, Any]:
 
 def _finding(finding: Finding) -> dict[str, Any]:
     record = asdict(finding)
+    record["status"] = record.pop("level")["status"]
     record["worst"] = [_element(e) for e in finding.worst]
     return record
 
