@@ -18,9 +18,9 @@ many random directions stand for the rest; `counts`, verdicts of elements; `meth
 step"` or `"differences"`; `mean` absolute error, `cosine` and `ratio` of norms of the analytic
 gradient and the numeric one (null where one of them is zero); `slope` of the Taylor remainder (2
 right, 1 wrong, null where not needed); `zero`, whether every derivative is 0 on both sides, so that
-nothing was tested; `status`, the exit status that it alone would give; `note`; `worst`, the elements that matter, worst first;
-`sweep` (with `--verbose`), central differences of the first of them as `step`, `estimate`,
-`difference`, `roundoff`.
+nothing was tested; `status`, the exit status that it alone would give; `note`; `worst`, the
+elements that matter, worst first; `sweep` (with `--verbose`), central differences of the first of
+them as `step`, `estimate`, `difference`, `roundoff`.
 
 An element: `output`; `index`, a list, null for a random direction; `part`, `"re"`, `"im"` or
 `""`; `analytic`, `numeric`, `error` (the error bar), `step`, `absolute` and `relative` distance;

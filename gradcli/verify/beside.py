@@ -17,7 +17,8 @@ from gradcli import autodiff
 from gradcli.execute import compute
 from gradcli.rule.dtypes import Array
 from gradcli.verify.analytic import real
-from gradcli.verify.probe import EPSILON, Probe
+from gradcli.verify.differences import EPSILON
+from gradcli.verify.probe import Probe
 
 AWAY = 2.0**-20  # how far the points beside are, relative to the size of every element
 STEP = 2.0**-24  # of the differences there: smaller, so that no kink lies within
@@ -103,10 +104,18 @@ class Terms:
 
     def of(self, element: int, output: int) -> float:
         """Return the size of the terms of one derivative, 0 where it cannot be told."""
+        return float(self._sizes(output)[element])
+
+    def largest(self) -> float:
+        """Return the size of the largest terms of any derivative of the parameter."""
+        count = len(self.probe.outputs.labels)
+        return max(float(self._sizes(j).max(initial=0.0)) for j in range(count))
+
+    def _sizes(self, output: int) -> Array:
         if output not in self.found:
-            self.found[output] = self._shaken(output)
-        size = float(self.found[output][element]) / SHAKE
-        return size if np.isfinite(size) else 0.0
+            sizes = self._shaken(output) / SHAKE
+            self.found[output] = np.where(np.isfinite(sizes), sizes, 0.0)
+        return self.found[output]
 
     def _shaken(self, output: int) -> Array:
         """Return by how much a gradient changes where every number on the way is shaken."""

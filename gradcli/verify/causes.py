@@ -54,13 +54,14 @@ class Causes:
         line = Line(self.probe, position, step)
         if not (found.left.defined and found.right.defined) and (convention or not wrong):
             return self._edge(replace(element, verdict=Verdict.DOMAIN), line, found)
-        rows = [self._reason(i) for i in line.kinks()]
-        if convention and rows:
+        rows = line.kinks() or (line.kinks(anywhere=True) if found.jump else [])
+        causes = [self._reason(i) for i in rows]
+        if convention and causes:
             told = "the rule is right close by, but not where these kinks meet"
             note = told if found.smooth else element.note.removesuffix(f", and {OUTSIDE}")
-            return _with(replace(element, verdict=Verdict.KINK), rows, note)
+            return _with(replace(element, verdict=Verdict.KINK), causes, note)
         if not wrong:
-            return _with(element, rows, element.note)
+            return _with(element, causes, element.note)
         jumping = next(line.between_jumps(), None)
         if jumping is not None:
             apart = float(np.spacing(abs(self.probe.base[position])))

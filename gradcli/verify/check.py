@@ -136,7 +136,13 @@ class _Check:
         jacobian = np.zeros((probe.base.size, len(outputs.labels))) if found is None else found
         chosen = _chosen(jacobian, settings.most(probe.stack.size), self.generator)
         examination = examine(
-            probe, self.session.source, chosen, settings.tolerance, self.generator, self.workers
+            probe,
+            self.session.source,
+            chosen,
+            np.all(np.isfinite(jacobian), axis=1),
+            settings.tolerance,
+            self.generator,
+            self.workers,
         )
         findings = []
         for mode in settings.modes:

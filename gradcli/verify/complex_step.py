@@ -18,7 +18,8 @@ from gradcli.execute import Replay
 from gradcli.execute.stack import Stack
 from gradcli.rule.dtypes import Array
 from gradcli.rule.rule import Elementwise, Multilinear, Primitive
-from gradcli.verify.probe import EPSILON, TRIALS, Probe, as_taken, held_elements
+from gradcli.verify.differences import EPSILON
+from gradcli.verify.probe import TRIALS, Probe, as_taken, held_elements
 
 TINY = 2.0**-70  # the imaginary step, relative to an element's size
 ANOTHER = 1.37 * TINY  # no power of two apart: its round-off is another

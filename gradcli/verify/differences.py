@@ -19,12 +19,14 @@ from gradcli.rule.dtypes import Array
 
 Sample = Callable[[Array], Array]  # the outputs, shape (k, m), at k steps from the point
 
+EPSILON = float(np.finfo(np.float64).eps)
 QUICK_STEP = 2.0**-10  # of an element's size: balances round-off and a truncation of order h⁴
 KINK = 1e-5  # one-sided slopes that differ by less are taken for one
 STEPS = 20  # halvings below an element's own size,
 DEEP = 51  # and where a kink or an edge seems near: down to the last digits
 MOST_STEPS = 80  # in one ladder, from an ordinary size down
 SUBNORMAL = 2.0**-1000  # below it an element counts as 0: halvings of it have no digits left
+LARGE = 2.0**960  # values above are divided by it
 FALL = 8  # halvings that must agree that something grows without end:
 GROWTH = 0.9  # its changes hardly shrink; those of a smooth function halve,
 ROUNDED = 1.95  # and round-off's double
@@ -62,6 +64,10 @@ class Side:
         """Whether there are values on this side."""
         return not np.isnan(self.slope)
 
+    def scaled(self, factor: float) -> Side:
+        """Return the same of a function that is `factor` times as large."""
+        return Side(self.slope * factor, self.error * factor, self.step, self.limit * factor)
+
 
 @dataclass(frozen=True)
 class Numeric:
@@ -94,6 +100,18 @@ class Numeric:
         size = max(abs(left.slope), abs(right.slope))
         return abs(left.slope - right.slope) <= bar + KINK * size
 
+    def scaled(self, factor: float) -> Numeric:
+        """Return the same of a function that is `factor` times as large."""
+        return replace(
+            self,
+            value=self.value * factor,
+            error=self.error * factor,
+            left=self.left.scaled(factor),
+            right=self.right.scaled(factor),
+            ordinary=self.ordinary * factor,
+            rounded=self.rounded * factor,
+        )
+
 
 def quick(
     start: Array, stencil: Array, steps: Array, relative_position: Array, noise: Array
@@ -113,7 +131,7 @@ def quick(
         # successive terms of the series fall by about the same factor
         factor = np.minimum(1.0, 10 * gap / np.abs(value))
         roundoff = 2 * noise / h
-        rounding = np.finfo(np.float64).eps * relative_position[:, None] * np.abs(value)
+        rounding = EPSILON * relative_position[:, None] * np.abs(value)
         error = gap * np.where(np.isnan(factor), 1.0, factor) + roundoff + rounding
         right = (4 * plus - 3 * start - plus2) / (2 * h)
         left = (3 * start - 4 * minus + minus2) / (2 * h)
@@ -168,20 +186,25 @@ def numeric(
     steps are powers of two, but the function rounds what it makes of x ± h as it does x: a slope D
     turns that into a noise of ε |x D|.
     """
+    values = np.concatenate([v[:, output] for r in rungs for v in (r.plus, r.minus)])
+    largest = np.abs(values[np.isfinite(values)]).max(initial=0.0)
+    if largest > LARGE:  # extrapolation would overflow
+        rungs = [Ladder(r.steps, r.plus / LARGE, r.minus / LARGE) for r in rungs]
+        small = numeric(x, start / LARGE, rungs, output, noise / LARGE, seen / LARGE)
+        return small.scaled(LARGE)
     candidates = []
     for r in rungs:
         plus, minus = r.plus[:, output], r.minus[:, output]
         with np.errstate(all="ignore"):
             slopes = np.abs(plus - minus) / (2 * r.steps)
         slope = float(np.median(slopes[np.isfinite(slopes)])) if np.isfinite(slopes).any() else 0.0
-        bar = noise + np.finfo(np.float64).eps * abs(x) * slope
-        candidates.append(_on_ladder(start, r.steps, plus, minus, bar))
+        bar = noise + EPSILON * abs(x) * slope
+        candidates.append(_on_ladder(x, start, r.steps, plus, minus, bar))
     # the ladder at the element's own size speaks of what happens here; others are for round-off
     own = candidates[0]
     for other in candidates[1:]:
         if own.smooth and other.smooth and other.error < own.error:
             own = other
-    values = np.concatenate([v[:, output] for r in rungs for v in (r.plus, r.minus)])
     return replace(
         own,
         rounded=_rounded(x, start, rungs[0], output),
@@ -196,7 +219,8 @@ def _telling(start: float, values: Array, noise: float) -> bool:
     if not values.size or not np.isfinite(start):
         return True
     changes = float(np.abs(values - start).max())
-    return noise <= max(1e-2 * changes, 1e-6 * max(abs(start), float(np.abs(values).max())))
+    largest = max(abs(start), float(np.abs(values).max()))
+    return noise <= max(1e-2 * changes, 1e-6 * largest, SUBNORMAL)
 
 
 class Remainder(NamedTuple):
@@ -233,24 +257,28 @@ def _rounded(x: float, start: float, rung: Ladder, output: int) -> float:
     k, h = near[0], rung.steps[near[0]]
     with np.errstate(all="ignore"):
         bend = float(abs(rung.plus[k, output] - 2 * start + rung.minus[k, output]) / h)
-    return 16 * float(np.finfo(np.float64).eps) * bend if np.isfinite(bend) else 0.0
+    return 16 * EPSILON * bend if np.isfinite(bend) else 0.0
 
 
-def _on_ladder(start: float, h: Array, plus: Array, minus: Array, noise: float) -> Numeric:
+def _on_ladder(
+    x: float, start: float, h: Array, plus: Array, minus: Array, noise: float
+) -> Numeric:
     with np.errstate(all="ignore"):
         jump = _jumps(start, plus, noise) or _jumps(start, minus, noise)
         if jump:
             right, left = _beside(h, plus, noise), _beside(-h, minus, noise)
         else:
             right, left = (_one_sided(start, k, y, noise) for k, y in ((h, plus), (-h, minus)))
-        value, error, step = _central(start, h, plus, minus, noise)
+        # where a step is larger than the element, x ± h is rounded to the step's last digit
+        moved = EPSILON * (np.abs(plus - start) + np.abs(minus - start)) * (h > abs(x))
+        value, error, step = _central(start, h, plus, minus, noise + moved)
         change = np.maximum(np.abs(plus - start), np.abs(minus - start)) / h
         ordinary = float(change[np.argmax(np.isfinite(change))])
     return Numeric(value, error, step, left, right, jump, ordinary)
 
 
 def _central(
-    start: float, h: Array, plus: Array, minus: Array, noise: float
+    start: float, h: Array, plus: Array, minus: Array, noise: Array
 ) -> tuple[float, float, float]:
     """Return value, error and step of the best two-sided estimate.
 
@@ -263,7 +291,7 @@ def _central(
     lower = np.abs(second - first[1:])[2:] + np.abs(np.diff(second))[1:]
     upper = np.abs(third - second[1:])[1:] + np.abs(np.diff(third))
     values = np.concatenate([second[2:], third[1:]])
-    bars = np.concatenate([lower, upper]) + np.tile(0.1 * sides[1:] + 2 * noise / h[3:], 2)
+    bars = np.concatenate([lower, upper]) + np.tile(0.1 * sides[1:] + 2 * noise[3:] / h[3:], 2)
     return _best(values, bars, np.tile(h[3:], 2))
 
 
@@ -310,7 +338,8 @@ def _limit(values: Array) -> float:
     last = float(values[-1])
     if _diverges(values, np.inf):
         return float(np.copysign(np.inf, last))
-    return float(2 * values[-1] - values[-2]) if np.isfinite(values[-2:]).all() else last
+    further = float(2 * values[-1] - values[-2])
+    return further if np.isfinite(further) else last
 
 
 def _best(values: Array, bars: Array, steps: Array) -> tuple[float, float, float]:

@@ -16,6 +16,7 @@ from gradcli.verify.causes import Causes
 from gradcli.verify.complex_step import TINY, ComplexStep
 from gradcli.verify.differences import (
     DEEP,
+    EPSILON,
     QUICK_STEP,
     SAFETY,
     STEPS,
@@ -29,14 +30,22 @@ from gradcli.verify.differences import (
     remainder,
 )
 from gradcli.verify.estimates import STENCIL, along, differences, estimated, steps
-from gradcli.verify.judge import DECISIVE, Judgement, Tolerance, as_cancelled, by_remainder, judge
-from gradcli.verify.probe import EPSILON, Probe
+from gradcli.verify.judge import (
+    DECISIVE,
+    Judgement,
+    Tolerance,
+    as_cancelled,
+    by_remainder,
+    judge,
+)
+from gradcli.verify.probe import Probe
 from gradcli.verify.report import Element
 from gradcli.verify.rounding import Rounding
 from gradcli.verify.verdicts import Verdict
 from gradcli.verify.workers import Work, Workers
 
-LOOKED_AT = 500  # elements that may have a ladder of steps each; 90 evaluations
+LOOKED_AT = 500  # elements that may have a ladder of steps each; more in a small graph:
+LADDERS = 1 << 21  # numbers computed at one step of all of them; some 150 steps each
 DIRECTIONS = 8  # random directions, where not every element is checked
 ROUND_OFF = 1e-13  # of the analytic side, relative to the parameter's largest derivative
 NEGLIGIBLE = 1e-6  # a derivative relative to the largest, and to what ordinary steps change
@@ -102,7 +111,7 @@ class Examination:
         places = [Place(int(i), int(j)) for i, j in np.argwhere(~fine)]
         result = [
             self._looked_at(p, float(jacobian[p]), tolerances.at(p))
-            if n < LOOKED_AT
+            if n < max(LOOKED_AT, LADDERS // max(self.probe.stack.size, 1))
             else self._glanced_at(p, float(jacobian[p]), bool(quick_ok[p]))
             for n, p in enumerate(places)
         ]
@@ -178,7 +187,8 @@ class Examination:
             left = self.remainder(element, place.output, analytic)
             judgement = by_remainder(judgement, analytic, left)
         if judgement.verdict is Verdict.NOISY and np.isfinite(analytic):
-            size = self.terms.of(element, place.output)
+            size, largest = self.terms.of(element, place.output), self.terms.largest()
+            size = largest if abs(analytic) <= EPSILON * largest else size
             judgement = as_cancelled(judgement, analytic, size, found)
         if judgement.verdict in (Verdict.OK, Verdict.NOISY):
             return self._element(place, analytic, judgement, found)
@@ -333,13 +343,17 @@ def examine(
     probe: Probe,
     source: Source,
     elements: Array,
+    tame: Array,
     tolerance: float,
     generator: np.random.Generator,
     workers: Workers,
 ) -> Examination:
-    """Return the differences of some elements of a parameter; of all of it along directions."""
+    """Return the differences of some elements of a parameter; of all of it along directions.
+
+    `tame` is the mask of the elements at which nothing stops being finite.
+    """
     rounding = Rounding(probe)
-    noise = np.maximum(probe.noise(generator), rounding.noise)
+    noise = np.maximum(probe.noise(generator, tame), rounding.noise)
     step = ComplexStep(probe)
     exact = step.serves(generator)
     if not probe.depends:

@@ -100,7 +100,7 @@ def as_cancelled(judgement: Judgement, analytic: float, size: float, found: Nume
     error = SAFETY * found.error
     if not found.smooth or not isfinite(error) or abs(found.value) > error:
         return judgement
-    if abs(analytic) <= CANCELLED * size and error <= INVISIBLE * size:
+    if size and abs(analytic) <= CANCELLED * size and error <= INVISIBLE * size:
         note = f"0: terms of size {size:.1g} cancel"
         return judgement._replace(verdict=Verdict.OK, note=note)
     return judgement

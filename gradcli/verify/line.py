@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcli import autodiff
-from gradcli.graph import OUTPUT, Graph
+from gradcli.graph import OUTPUT
 from gradcli.rule.dtypes import Array
 from gradcli.verify.probe import Probe
 
@@ -36,12 +36,14 @@ class Line:
         _, plus, minus, plus2, minus2 = self.values[id][: len(POINTS)]
         return np.asarray((8 * (plus - minus) - (plus2 - minus2)) / (12 * step))
 
-    def kinks(self) -> Iterator[int]:
-        """Yield the rows that have a kink or a jump here, where their operands have none."""
+    def kinks(self, *, anywhere: bool = False) -> list[int]:
+        """Return the rows that have a kink or a jump here, where their operands have none.
+
+        Those whose row of the table knows of one; `anywhere`: all.
+        """
         bent = {i for i in self.rows if self._bends(i)}
-        for id in self.rows:
-            if id in bent and not bent.intersection(_operands(self.graph, id)) and self._may(id):
-                yield id
+        first = [i for i in self.rows if i in bent and not bent.intersection(self._operands(i))]
+        return [i for i in first if anywhere or self._may(i)]
 
     def between_jumps(self) -> Iterator[int]:
         """Yield the rows that jump more often than the numbers at their operand can show."""
@@ -58,13 +60,16 @@ class Line:
             if np.spacing(sizes[0]) >= APART * unit:
                 yield id
 
+    def _operands(self, id: int) -> list[int]:
+        return [i for i in self.graph.inputs[self.graph.producer(id)] if i >= 0]
+
     def _value(self, id: int) -> Any:
         return self.values[id][0] if id in self.values else self.graph.values[id]
 
     def _may(self, id: int) -> bool:
         """Say whether a row can have a kink: its own, a branch cut, or one of what it is told."""
         op = self.graph.ops[self.graph.producer(id)]
-        operands = _operands(self.graph, id)
+        operands = self._operands(id)
         chosen = any(
             i in self.values and self.graph.metas[i].dtype.kind not in "fc" for i in operands
         )
@@ -77,11 +82,6 @@ class Line:
             return False  # a comparison may change: what is chosen by it is to be named
         count = len(POINTS)
         return _bends(values[:count]) and _bends(values[count:])
-
-
-def _operands(graph: Graph, id: int) -> list[int]:
-    row = graph.producer(id) if graph.ops[id] is OUTPUT else id
-    return [i for i in graph.inputs[row] if i >= 0]
 
 
 def _bends(values: Array) -> bool:

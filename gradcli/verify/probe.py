@@ -15,12 +15,11 @@ from gradcli.execute import Replay, apply
 from gradcli.execute.stack import Stack
 from gradcli.graph import Graph
 from gradcli.rule.dtypes import Array, is_differentiable
-from gradcli.verify.differences import SUBNORMAL
+from gradcli.verify.differences import EPSILON, SUBNORMAL
 
 FULL = 256  # a root with more elements is projected on random directions,
 PROJECTIONS = 4  # so many of them,
 DERIVATIVES = 1 << 16  # and so is one with more derivatives than this by one parameter
-EPSILON = float(np.finfo(np.float64).eps)
 TRIALS, NEAR = 3, 2.0**-30  # points at which a stack is tried, and how far they are, relatively
 
 
@@ -269,9 +268,10 @@ class Probe:
         size = np.where(np.abs(self.base) < SUBNORMAL, self.reach, np.abs(self.base))
         return np.where(np.isfinite(size), size, 1.0)
 
-    def noise(self, generator: np.random.Generator) -> Array:
-        """Return the round-off of the outputs, shape (m,), where every element moves."""
-        return self._noise(self.size * generator.uniform(0.5, 1.5, self.base.shape) * 2.0**-47)
+    def noise(self, generator: np.random.Generator, tame: Array) -> Array:
+        """Return the round-off of the outputs, shape (m,), where every `tame` element moves."""
+        move = self.size * generator.uniform(0.5, 1.5, self.base.shape) * 2.0**-47
+        return self._noise(np.where(tame, move, 0.0))
 
     def noise_of(self, element: int) -> Array:
         """Return the round-off of the outputs, shape (m,), where one element moves.
@@ -299,4 +299,5 @@ class Probe:
                 factor *= j / (2 * (2 * j - 1))  # (j!)² / (2j)!
                 if j >= 4:
                     levels.append(np.sqrt(factor * np.mean(table**2, axis=0)))
+            levels.append(np.full(len(self.start), np.finfo(np.float64).smallest_subnormal))
             return np.asarray(np.nanmax(np.nan_to_num(levels, posinf=0.0), axis=0))

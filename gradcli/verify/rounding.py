@@ -18,9 +18,11 @@ from gradcli import autodiff
 from gradcli.execute import compute
 from gradcli.rule.dtypes import Array
 from gradcli.verify.beside import at_point, gradient
-from gradcli.verify.probe import EPSILON, Probe
+from gradcli.verify.differences import EPSILON
+from gradcli.verify.probe import Probe
 
 TRIALS = 2
+LEAST = 5e-324  # the least number above 0
 FEW = 8  # outputs: of more, one trial each
 
 
@@ -44,7 +46,7 @@ class Rounding:
             order = autodiff.reachable(graph, seed)
             found = autodiff.pull(graph, dict(seed), order, graph.values.__getitem__)
             return {
-                id: np.nan_to_num(np.abs(g * graph.values[id]) ** 2, nan=0.0, posinf=0.0)
+                id: _square(g, graph.values[id])
                 for id, g in found.items()
                 if id in moving and isinstance(g, np.ndarray | np.generic)
             }
@@ -110,6 +112,15 @@ class _Overlay:
 
     def __getitem__(self, row: int) -> Any:
         return self.changed[row] if row in self.changed else self.values[row]
+
+
+def _square(g: Any, value: Any) -> Array:
+    """Return the square of what the round-off of a number does, in units of ε/2.
+
+    A number that has underflown is off by the least there is.
+    """
+    part = np.abs(g * value) + np.abs(g) * (LEAST / (0.5 * EPSILON))
+    return np.asarray(np.nan_to_num(part**2, nan=0.0, posinf=0.0))
 
 
 def _size(parts: Mapping[int, Array], moved: Mapping[int, Array] | None = None) -> float:
