@@ -88,6 +88,10 @@ class Numeric:
     telling: bool = True  # whether the function changes more over steps than in its last digits
     resolved: bool = True  # whether any step is smaller than the element itself
 
+    def widened(self, more: float) -> Numeric:
+        """Return the same with a wider bar."""
+        return replace(self, error=self.error + more)
+
     @property
     def smooth(self) -> bool:
         """Whether both sides have the same slope, as far as can be told."""
@@ -205,12 +209,22 @@ def numeric(
     for other in candidates[1:]:
         if own.smooth and other.smooth and other.error < own.error:
             own = other
+    last = _last(own, rungs[0], output, start)
     return replace(
         own,
         rounded=_rounded(x, start, rungs[0], output),
-        telling=_telling(start, values, seen),
+        telling=all(_telling(start, values, y) for y in (seen, last)),
         resolved=not x or bool(rungs[0].steps[-1] <= abs(x) / 8),
     )
+
+
+def _last(found: Numeric, rung: Ladder, output: int, start: float) -> float:
+    """Return by how much the function changes over the smallest step, but for jumps and poles."""
+    if found.jump or np.isinf(found.left.slope) or np.isinf(found.right.slope):
+        return 0.0
+    with np.errstate(all="ignore"):
+        changes = np.abs([rung.plus[-1, output] - start, rung.minus[-1, output] - start])
+    return float(np.nan_to_num(changes, posinf=0.0).max())
 
 
 def _telling(start: float, values: Array, noise: float) -> bool:
@@ -272,6 +286,9 @@ def _on_ladder(
         # where a step is larger than the element, x ± h is rounded to the step's last digit
         moved = EPSILON * (np.abs(plus - start) + np.abs(minus - start)) * (h > abs(x))
         value, error, step = _central(start, h, plus, minus, noise + moved)
+        apart = abs(value - (left.slope + right.slope) / 2)
+        if apart > SAFETY * max(error, left.error, right.error):
+            error = apart  # what the sides contradict
         change = np.maximum(np.abs(plus - start), np.abs(minus - start)) / h
         ordinary = float(change[np.argmax(np.isfinite(change))])
     return Numeric(value, error, step, left, right, jump, ordinary)
@@ -343,6 +360,8 @@ def _limit(values: Array) -> float:
 
 
 def _best(values: Array, bars: Array, steps: Array) -> tuple[float, float, float]:
+    # a bar beside much wider ones is narrow by chance: round-off doubles at a halving
+    bars = np.fmax(bars, np.append(bars[1:], 0.0) * (np.append(steps[1:], np.inf) < steps) / 4)
     usable = np.where(np.isfinite(values) & np.isfinite(bars), bars, np.inf)
     with np.errstate(all="ignore"):
         apart = np.abs(values[:, None] - values) > SAFETY * (usable[:, None] + usable)

@@ -177,14 +177,19 @@ class Examination:
             return self._element(
                 place, analytic, Judgement(Verdict.DOMAIN, np.nan, np.inf, 0.0, note)
             )
+        rounding = self._rounding_of(place)
         for depth in (STEPS, DEEP):
             found, noise = self._numeric(place, depth)
-            judgement = self._judged(place, analytic, found, tolerance)
+            judgement = self._judged(place, analytic, found.widened(rounding), tolerance)
             if judgement.verdict is Verdict.OK:
                 break
+        if judgement.verdict is Verdict.NOISY and rounding > DECISIVE * abs(analytic):
+            kink = self._at_kink(place, analytic, found, noise, tolerance)
+            if kink is not None:
+                return kink
         steady = found.telling and found.resolved
         if judgement.verdict is Verdict.NOISY and np.isfinite(analytic) and steady:
-            left = self.remainder(element, place.output, analytic)
+            left = self.remainder(element, place.output, analytic, noise)
             judgement = by_remainder(judgement, analytic, left)
         if judgement.verdict is Verdict.NOISY and np.isfinite(analytic):
             size, largest = self.terms.of(element, place.output), self.terms.largest()
@@ -194,6 +199,17 @@ class Examination:
             return self._element(place, analytic, judgement, found)
         return self.causes.explained(self._element(place, analytic, judgement, found), found, noise)
 
+    def _at_kink(
+        self, place: Place, analytic: float, found: Numeric, noise: float, tolerance: Tolerance
+    ) -> Element | None:
+        """Return a KINK, None where it is none: rounding chooses a side of it."""
+        judgement = self._judged(place, analytic, found, tolerance)
+        if judgement.verdict not in (Verdict.KINK, Verdict.WRONG):
+            return None
+        element = self._element(place, analytic, judgement, found)
+        element = self.causes.explained(element, found, noise)
+        return element if element.verdict is Verdict.KINK and element.op is not None else None
+
     def _judged(
         self, place: Place, analytic: float, found: Numeric, tolerance: Tolerance
     ) -> Judgement:
@@ -202,21 +218,23 @@ class Examination:
         tolerance = replace(
             tolerance,
             negligible=max(tolerance.negligible, dull),
-            absolute=tolerance.absolute + found.rounded + self._wobble(place, analytic),
+            absolute=tolerance.absolute + found.rounded,
         )
         return judge(analytic, start, found, tolerance)
 
-    def _wobble(self, place: Place, analytic: float) -> float:
-        """Return what rounding does to the analytic side, where that is little."""
+    def _rounding_of(self, place: Place) -> float:
+        """Return what rounding on the way does to a derivative, from either side."""
         element = int(self.elements[place.element])
         change = SAFETY * float(self.rounding.of_gradient[element, place.output])
-        return change if change <= DECISIVE * abs(analytic) else 0.0
+        return change if np.isfinite(change) else 0.0
 
-    def remainder(self, element: int, output: int, analytic: float) -> Remainder:
-        """Return the Taylor remainder of a derivative."""
+    def remainder(
+        self, element: int, output: int, analytic: float, noise: float = 0.0
+    ) -> Remainder:
+        """Return the Taylor remainder of a derivative; `noise` is a bar of its own."""
         x, start = float(self.probe.base[element]), float(self.probe.start[output])
         h = falling(x, self.probe.reach)
-        bar = float(self.noise[output]) + EPSILON * abs(x * analytic)
+        bar = max(float(self.noise[output]), noise) + EPSILON * abs(x * analytic)
         return remainder(start, analytic, h, self.probe.at(element, h)[:, output], bar)
 
     def _glanced_at(self, place: Place, analytic: float, sharp: bool) -> Element:

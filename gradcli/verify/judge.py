@@ -12,6 +12,7 @@ from gradcli.verify.verdicts import Verdict
 DECISIVE = 0.01  # an error bar of one per cent of the derivative can tell a wrong one
 
 CLEAR = 0.1  # what the order of a Taylor remainder may be off by
+VAGUE = 0.1  # an error bar, relative to the derivative, that shows no gradient wrong
 CANCELLED = 1e-10  # of the terms of a derivative, that their round-off leaves when they cancel,
 INVISIBLE = 1e-4  # and that a derivative may have that counts as none
 OUTSIDE = "the gradient lies on neither side"
@@ -90,7 +91,7 @@ def by_remainder(judgement: Judgement, analytic: float, left: Remainder) -> Judg
     note = f"no single step decides; the Taylor remainder is of order {left.order:.2f}"
     if left.order > 2 - CLEAR and left.gap <= DECISIVE * abs(analytic):
         return judgement._replace(verdict=Verdict.OK, error=left.gap, note=note)
-    if abs(left.order - 1) < CLEAR and left.gap > DECISIVE * abs(analytic):
+    if abs(left.order - 1) < CLEAR / 2 and left.gap > DECISIVE * abs(analytic):
         return judgement._replace(verdict=Verdict.WRONG, error=left.gap, note=note)
     return judgement
 
@@ -116,8 +117,9 @@ def _where_smooth(analytic: float, found: Numeric, tolerance: Tolerance) -> Judg
         if tolerance.decides(analytic, value, error):
             return Judgement(Verdict.OK, value, error, step)
         return Judgement(Verdict.NOISY, value, error, step, "the error bar hides any difference")
-    if isnan(value) or (abs(analytic - value) <= SAFETY * error):
-        return Judgement(Verdict.NOISY, value, error, step, "the differences do not settle")
+    vague = isfinite(analytic) and error > VAGUE * max(abs(analytic), abs(value))
+    if isnan(value) or vague or abs(analytic - value) <= SAFETY * error:
+        return Judgement(Verdict.NOISY, nan, inf, step, "the differences do not settle")
     return Judgement(Verdict.WRONG, value, error, step)
 
 

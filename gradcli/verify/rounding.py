@@ -8,7 +8,7 @@ and an output by g ε v, where g is the gradient that arrives there.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from typing import Any
 
@@ -76,9 +76,11 @@ class Rounding:
         result = np.zeros((probe.base.size, count))
         before = [gradient(probe, j, values.__getitem__) for j in range(count)]
         for seed in range(TRIALS if count <= FEW else 1):
-            rows = _Overlay(values, self._rounded(np.random.default_rng(seed)))
+            generator = np.random.default_rng(seed)
+            rows = _Overlay(values, self._rounded(generator))
             for j in range(count):
-                change = np.abs(gradient(probe, j, rows.__getitem__) - before[j])
+                after = gradient(probe, j, rows.__getitem__, partial(_rounded, generator))
+                change = np.abs(after - before[j])
                 result[:, j] = np.maximum(result[:, j], np.nan_to_num(change, nan=np.inf))
         return result
 
@@ -98,7 +100,7 @@ class Rounding:
 
 def _rounded(generator: np.random.Generator, value: Any) -> Any:
     if isinstance(value, tuple | list):
-        return tuple(_rounded(generator, part) for part in value)
+        return type(value)(None if x is None else _rounded(generator, x) for x in value)
     if value.dtype.kind not in "fc":
         return value
     return value * (1 + EPSILON * generator.choice([-1.0, 1.0], np.shape(value)))
