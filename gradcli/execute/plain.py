@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,7 @@ def compute(graph: Graph, ids: Iterable[int]) -> None:
     """
     values = graph.values
     with np.errstate(all="ignore"):
-        for id in _missing(graph, ids):
+        for id in missing(graph, ids, values.__getitem__):
             try:
                 values[id] = evaluate(graph, id, values)
             except GradcliError as error:  # what only the values show: an index, a singular matrix
@@ -95,15 +95,18 @@ def _promoted(operands: list[Any], result: DType, default: DType) -> list[Any]:
     ]
 
 
-def _missing(graph: Graph, ids: Iterable[int]) -> list[int]:
-    """Return the rows that must be computed for some nodes, parents first."""
-    values, inputs = graph.values, graph.inputs
+def missing(graph: Graph, ids: Iterable[int], known: Callable[[int], Any]) -> list[int]:
+    """Return the rows that must be computed for some nodes, parents first.
+
+    `known` gives the value of a row, None where there is none yet.
+    """
+    inputs = graph.inputs
     found: set[int] = set()
-    stack = [i for i in ids if values[i] is None]
+    stack = [i for i in ids if known(i) is None]
     while stack:
         id = stack.pop()
         if id in found:
             continue
         found.add(id)
-        stack.extend(i for i in inputs[id] if i >= 0 and values[i] is None)
+        stack.extend(i for i in inputs[id] if i >= 0 and known(i) is None)
     return sorted(found)

@@ -10,7 +10,7 @@ import numpy as np
 from gradcli.ops.nn.separable import separable
 from gradcli.ops.shape.indexing import gather, gather_backward
 from gradcli.ops.shape.shapes import reshape
-from gradcli.rule.dtypes import INT64, is_floating
+from gradcli.rule.dtypes import INT64
 from gradcli.rule.meta import Meta, Shape, of_operand
 from gradcli.rule.rows import primitive, pullback
 from gradcli.rule.rule import Derivative
@@ -99,7 +99,7 @@ def _maxima(a: Any, parts: list[tuple[Any, Any]]) -> tuple[Any, Any]:
         shape[d], shape[rank + d] = index.shape
         places.append(index.reshape(shape))
         there = there & valid.reshape(shape)
-    least = -np.inf if is_floating(a.dtype) else np.iinfo(a.dtype).min
+    least = np.iinfo(a.dtype).min if a.dtype.kind in "iu" else -np.inf
     taken = np.where(there, a[(..., *places)], np.asarray(least, a.dtype))
     counts = there.shape[:rank]
     inside = prod(there.shape[rank:])

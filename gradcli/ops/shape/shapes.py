@@ -314,7 +314,7 @@ stack = primitive(Variadic,
 
 to_copy = primitive(Multilinear,
     "_to_copy(input, dtype: dtype)", "ToCopyBackward0",
-    lambda a, dtype: np.asarray(a).astype(dtype), lambda a, dtype: Meta(a.shape, dtype, a.strides),
+    lambda a, dtype: a.astype(dtype), lambda a, dtype: Meta(a.shape, dtype, a.strides),
     lambda g, y, a, dtype: g,
     doc="Copy in another dtype", examples="v.to(float32)")
 
