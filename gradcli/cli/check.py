@@ -73,6 +73,16 @@ def check(
     tolerance: Annotated[
         float, typer.Option("--tolerance", min=0, help="Relative, beside the error bar.")
     ] = 1e-6,
+    digits: Annotated[
+        int | None,
+        typer.Option(
+            "--digits",
+            min=15,
+            max=1000,
+            metavar="N",
+            help="Decide with N digits of every derivative (needs mpmath).",
+        ),
+    ] = None,
     through_detach: Annotated[
         bool, typer.Option("--through-detach", help="Let differences see through detach, no_grad.")
     ] = False,
@@ -118,6 +128,7 @@ def check(
         modes=_modes(mode), order=order, points=points, max_elements=max_elements,
         tolerance=tolerance, through_detach=through_detach, verbose=verbose, seed=run.seed,
         strict=strict, allow_nonfinite=allow_nonfinite,
+        digits=digits,
     )  # fmt: skip
     kind = "json" if json else "github" if github else format.value
     paths = _paths(files, run.expr)

@@ -26,8 +26,8 @@ An element: `output`; `index`, a list, null for a random direction; `part`, `"re
 `""`; `analytic`, `numeric`, `error` (the error bar), `step`, `absolute` and `relative` distance;
 `left`, `right`, one-sided derivatives, null where they were not needed, `"nan"` where the
 function is not defined on that side; `limits`, the values on both sides of a jump, null where there
-is none; `op` and `line` of what is responsible, or null; `verdict`,
-`note`.
+is none; `op` and `line` of what is responsible, or null; `verdict`, `note`; `exact`, a string of
+the digits asked for with `--digits`, or null.
 
 A claim: `line`, `source`, `holds` (at the file's point and at every other), `here` (at the
 file's point), `points` and `held`, how many random points were tried and at how many it held,

@@ -114,8 +114,10 @@ def coverage_note(findings: Sequence[Finding]) -> str | None:
 
 
 def sentence(finding: Finding) -> str | None:
-    """Return what is to be said of a finding: why it is not OK, or why it is 0."""
+    """Return what is to be said of a finding: why it is not OK, why it is 0, exact digits."""
     verdict, parts = finding.verdict, []
+    if verdict is Verdict.OK and (exact := [e for e in finding.worst if e.exact is not None]):
+        return f"{finding.parameter}{place_text(exact[0])}: {exact[0].note}"
     if verdict is not Verdict.OK and verdict in finding.counts and finding.elements > 1:
         total = sum(finding.counts.values())
         parts.append(f"{finding.counts[verdict]:,} of {plural(total, 'derivative')}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any
 
@@ -22,6 +22,7 @@ from gradcli.verify import analytic
 from gradcli.verify.claims import check_claims
 from gradcli.verify.compare import described, vectors
 from gradcli.verify.complex_step import ComplexStep
+from gradcli.verify.digits import decided_elements
 from gradcli.verify.estimates import differences
 from gradcli.verify.examine import ROUND_OFF, Examination, counted, examine
 from gradcli.verify.places import flat
@@ -64,6 +65,8 @@ def _checked(
         if progress is not None:
             workers.advance = _counting(progress, target, settings.most(1))
         checked = _Check(session, inspection, target, settings, generator, workers)
+        if target.own is not None:
+            checked.notes.append("differences and gradients are computed in float64")
         findings = [f for leaf in target.parameters for f in checked.parameter(leaf)]
     findings.sort(key=lambda f: f.verdict.rank)
     claims = check_claims(session, inspection, every_parameter(session), settings.points, generator)
@@ -73,7 +76,7 @@ def _checked(
         tuple(findings),
         claims,
         checked.evaluations,
-        ("differences and gradients are computed in float64",) if target.own is not None else (),
+        tuple(dict.fromkeys(checked.notes)),
         settings.strict,
     )
 
@@ -125,6 +128,7 @@ class _Check:
     generator: np.random.Generator
     workers: Workers
     evaluations: int = 0
+    notes: list[str] = field(default_factory=list)
 
     def parameter(self, leaf: int) -> list[Finding]:
         """Return a finding for each mode."""
@@ -154,6 +158,10 @@ class _Check:
                     along = np.array([push(d) for d in examination.directions])
                 along = along.reshape(len(examination.directions), side.shape[1])
             elements = examination.elements_of(side, along)
+            if settings.digits is not None:
+                with self.session.tracer.placed():
+                    elements, note = decided_elements(target, leaf, mode, elements, settings)
+                self.notes.append(note)
             if target.own is not None and mode == "reverse":
                 elements = self._as_the_file_does(examination, elements)
             if mode == "forward" and "reverse" in settings.modes:
@@ -182,9 +190,9 @@ class _Check:
         node = self.inspection.node(examination.probe.leaf)
         elements.sort(key=lambda e: (e.verdict.rank, -_weight(e)))
         verdict = worst_of(e.verdict for e in elements)
-        note = ""
+        settled, note = self.settings.digits is not None, ""
         if verdict is Verdict.WRONG:
-            told = [elements[0].note, described(elements, node.shape)]
+            told = [elements[0].note, "" if settled else described(elements, node.shape)]
             note = "; ".join(filter(None, told))
         if verdict is Verdict.OK and not any(e.analytic for e in elements):
             verdict, note = _cut(session, target, node.id, gradient)
@@ -193,7 +201,7 @@ class _Check:
             note = _where_flat(session, target, node.id, elements)
         finite = all(map(isfinite, [*target.values, *(e.analytic for e in elements)]))
         facts = vectors(elements)
-        doubtful = not verdict.level.good or self.settings.verbose
+        doubtful = (not verdict.level.good and not settled) or self.settings.verbose
         odd = [e for e in elements if e.verdict is not Verdict.OK] or elements
         return Finding(
             parameter=_label(session.graph, target, node),

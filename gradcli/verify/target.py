@@ -28,9 +28,9 @@ class Settings:
     `of` names what is differentiated (None: the run's root). `order` 2 checks the gradients'
     gradients. `points` is the number of random points for claims. Above `max_elements` elements
     a parameter is sampled; None is as many as take seconds. `tolerance` is relative, beside the
-    error bar of the differences. `jobs` processes share what takes long. A gradient or a root that
-    is nan or infinite is a failure, unless `allow_nonfinite`; one that is 0 everywhere is none,
-    unless `strict`.
+    error bar of the differences. `digits` of every derivative decide, None: differences in double
+    precision. `jobs` processes share what takes long. A gradient or a root that is nan or infinite
+    is a failure, unless `allow_nonfinite`; one that is 0 everywhere is none, unless `strict`.
     """
 
     of: tuple[str, ...] = ()
@@ -45,6 +45,7 @@ class Settings:
     jobs: int = 1
     strict: bool = False
     allow_nonfinite: bool = False
+    digits: int | None = None
 
     def most(self, work: int) -> int:
         """Return how many elements are compared, where each takes `work` numbers to compute."""
