@@ -56,6 +56,7 @@ HOMES: dict[str, str] = {
     "scipy": "ops",
     "torch": "",
     "jax": "against",
+    "mpmath": "execute",
 }
 WITHOUT_NUMPY = {"errors", "syntax", "cli"}
 SLOW = ("numpy", "lark", "scipy", "rich.table")
