@@ -32,8 +32,8 @@ class Element:
     `index` is the element's place, None for a random direction; `part` is `re` or `im` where the
     parameter is complex. `numeric` ± `error` is the difference quotient at `step`. `left` and
     `right` are the one-sided derivatives where they were needed; nan is a side that is not
-    defined. `limits` are the values on both sides of a jump, `exact` as many digits of the derivative
-    as were asked for. `op` and `line` name what is responsible, `note` says it in words.
+    defined. `limits` are the values on both sides of a jump, `exact` as many digits as were
+    asked for. `op` and `line` name what is responsible, `note` says it in words.
     """
 
     output: str
