@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
 from gradcli import autodiff
+from gradcli.errors import GradcliError
 from gradcli.execute import Replay, compute
 from gradcli.graph import Graph, Node
-from gradcli.inspection import Claim, Inspection
+from gradcli.inspection import Claim, Inspection, Place
 from gradcli.rule.dtypes import Array
 from gradcli.session import Session
 from gradcli.trace.claims import ClaimRecord
 from gradcli.verify.compare import Pair, farthest, relation
+from gradcli.verify.explain import Differing, how_they_differ
 from gradcli.verify.report import ClaimFinding
+from gradcli.verify.structure import LABELS, NEEDS, STRUCTURES, Structure
+from gradcli.verify.uses import asked
 from gradcli.verify.wide import is_narrow, widened
 
 SPREAD = 0.25  # of an element's size, by which points differ from the file's
 SHRINK = 5  # how often a point is drawn nearer when a side is not finite there
 EXACT = (1e-9, 0.0)  # what `==` may differ by at other points
 SHOWN = 3  # places where the sides differ most
+TELLING = 3  # random points that the words for a difference have to fit, beside the file's
 
 
 def check_claims(
@@ -33,15 +39,44 @@ def check_claims(
     generator: np.random.Generator,
 ) -> tuple[ClaimFinding, ...]:
     """Return a finding for every claim; those on gradients are replayed at random points."""
-    graph = session.graph
     found = []
     for record, claim in zip(session.tracer.claims, inspection.claims, strict=True):
         formula = _formula(session, record, parameters)
         if formula is None:
-            found.append(ClaimFinding(claim, note=_difference(claim, [], graph)))
-            continue
-        found.append(_tried(formula, claim, points, generator, graph))
+            found.append(_as_it_stands(claim))
+        elif claim.holds:
+            found.append(_tried(formula, claim, points, generator))
+        else:
+            trial = _trial(formula, formula.kept(must=True), points, generator)
+            note, worst = _said(formula, claim)
+            found.append(
+                ClaimFinding(claim, len(trial.points), trial.held, trial.outside, note, worst)
+            )
     return tuple(found)
+
+
+def explained(session: Session, inspection: Inspection, parameters: Sequence[int]) -> Inspection:
+    """Return the facts with the words that `check` has for claims that are false."""
+    claims = list(inspection.claims)
+    for k, (record, claim) in enumerate(zip(session.tracer.claims, claims, strict=True)):
+        if not claim.holds:
+            formula = _formula(session, record, parameters)
+            found = _as_it_stands(claim).note if formula is None else _said(formula, claim)[0]
+            claims[k] = replace(claim, note=found)
+    return replace(inspection, claims=tuple(claims))
+
+
+# ---- a claim as a function of the parameters -----------------------------------------------
+
+
+class Kept(NamedTuple):
+    """A structure that a parameter keeps at random points, and because of what."""
+
+    structure: Structure
+    cause: str = ""
+
+
+Keeping = Mapping[int, Kept]
 
 
 @dataclass(frozen=True)
@@ -49,20 +84,26 @@ class _Formula:
     """Both sides of a claim as functions of the parameters.
 
     `.grad` that backward() left behind is a number on the tape; `grads` gives the node that
-    computes it at any point.
+    computes it at any point. `moving` are the parameters that a side depends on.
     """
 
+    session: Session
     graph: Graph
     sides: tuple[int, int]
-    parameters: tuple[int, ...]
+    moving: tuple[int, ...]
     grads: dict[int, int]
     tolerances: tuple[float, float]
+
+    @property
+    def base(self) -> dict[int, Array]:
+        """The file's own point."""
+        return {i: self.graph.values[i] for i in self.moving}
 
     def at(self, values: dict[int, Array]) -> Pair:
         """Return both sides where the parameters have other values."""
         moved = dict(values)
         if self.grads:
-            replay = Replay(self.graph, self.parameters, self.grads.values())
+            replay = Replay(self.graph, self.moving, self.grads.values())
             moved |= dict(zip(self.grads, replay.run(values), strict=True))
         left, right = Replay(self.graph, moved, self.sides).run(moved)
         return left, right
@@ -74,6 +115,52 @@ class _Formula:
             return bool(np.allclose(pair[0], pair[1], relative, absolute))
         except ValueError:
             return False
+
+    def kept(self, must: bool) -> dict[int, Kept]:
+        """Return what parameters keep because an operation needs it, or (not `must`) may mean it.
+
+        Parameters that the claim does not differentiate by may be labels, which stay labels.
+        """
+        found = {}
+        by = self._differentiated()
+        for leaf in self.moving:
+            value = self.graph.values[leaf]
+            for a in asked(self.session.graph, leaf):
+                has = [s for s in NEEDS[a.structure] if s.has(value)] if a.must or not must else []
+                if has:
+                    line = self.session.source.line_of(a.span)
+                    found[leaf] = Kept(has[0], f"{a.op.name.split('.')[-1]}, line {line}")
+                    break
+            if not must and leaf not in found and leaf not in by:
+                label = next((s for s in LABELS if s.has(value)), None)
+                if label is not None:
+                    found[leaf] = Kept(label)
+        return found
+
+    def accidental(self) -> Iterable[dict[int, Kept]]:
+        """Yield structures of single parameters, one after the other, the weakest first."""
+        for leaf in self.moving:
+            for structure in STRUCTURES:
+                if structure.has(self.graph.values[leaf]):
+                    yield {leaf: Kept(structure)}
+
+    def told(self, keeping: Keeping) -> str:
+        """Return which structure is kept, in words."""
+        return ", ".join(
+            f"`{self.graph.notes.names.get(leaf, 'a tensor')}` stays {kept.structure.name}"
+            + f" ({kept.cause})" * bool(kept.cause)
+            for leaf, kept in keeping.items()
+        )
+
+    def _differentiated(self) -> set[int]:
+        """Return what the gradients in the claim are derivatives by."""
+        behind = upstream(self.graph, [*self.sides, *self.grads.values()])
+        return {
+            x
+            for step in self.graph.autograd.steps
+            for x in (step.wanted if step.mode == "reverse" else step.given)
+            if any(g in behind for g in step.found if g is not None)
+        }
 
 
 def _formula(session: Session, record: ClaimRecord, parameters: Sequence[int]) -> _Formula | None:
@@ -91,14 +178,25 @@ def _formula(session: Session, record: ClaimRecord, parameters: Sequence[int]) -
         graph.notes.origins[i] == "gradient" and graph.ops[i] is not None
         for i in behind[0] | behind[1]
     )
-    if not is_gradient or not all(ids & moving for ids in behind):
+    if not is_gradient or not _is_formula(graph, behind, moving):
         return None
     sides = left.id, right.id
     tape = widened(graph) if is_narrow(graph) else graph
     compute(tape, (*sides, *grads.values()))
     needed = upstream(graph, [*sides, *grads.values()])
     moved = tuple(i for i in parameters if i in needed)
-    return _Formula(tape, sides, moved, grads, record.tolerances or EXACT)
+    return _Formula(session, tape, sides, moved, grads, record.tolerances or EXACT)
+
+
+def _is_formula(graph: Graph, behind: Sequence[set[int]], moving: set[int]) -> bool:
+    """Say whether both sides are formulas of the same tensors, and one moves with the parameters.
+
+    `tensor([2., 4.])` is none; `X.T @ s` is one where the gradient depends on X.
+    """
+    left, right = ({i for i in ids if graph.ops[i] is None} for ids in behind)
+    return bool((left | right) & moving) and bool(
+        left & right or (left & moving and right & moving)
+    )
 
 
 def upstream(graph: Graph, ids: Iterable[int]) -> set[int]:
@@ -129,73 +227,147 @@ def _recomputed(session: Session, ids: set[int]) -> dict[int, int]:
     }
 
 
+# ---- at random points ----------------------------------------------------------------------
+
+
+class _Point(NamedTuple):
+    values: dict[int, Array]
+    sides: Pair
+
+
+class _Trial(NamedTuple):
+    """Random points at which both sides are finite, and at how many of them a claim held."""
+
+    points: list[_Point]
+    held: int
+    outside: int
+
+    @property
+    def passed(self) -> bool:
+        """Whether the claim held at every point, and there was one."""
+        return bool(self.points) and self.held == len(self.points)
+
+
+def _trial(
+    formula: _Formula, keeping: Keeping, count: int, generator: np.random.Generator
+) -> _Trial:
+    drawn = (_random_point(formula, keeping, generator) for _ in range(count))
+    points = [point for point in drawn if point is not None]
+    held = sum(formula.holds(point.sides) for point in points)
+    return _Trial(points, held, count - len(points))
+
+
 def _tried(
-    formula: _Formula,
-    claim: Claim,
-    points: int,
-    generator: np.random.Generator,
-    graph: Graph,
+    formula: _Formula, claim: Claim, count: int, generator: np.random.Generator
 ) -> ClaimFinding:
-    pairs = [
-        pair for _ in range(points) if (pair := _at_random_point(formula, generator)) is not None
-    ]
-    held, outside = sum(map(formula.holds, pairs)), points - len(pairs)
-    if claim.holds and held == len(pairs):
-        return ClaimFinding(claim, len(pairs), held, outside)
-    base = formula.at({i: formula.graph.values[i] for i in formula.parameters})
-    failing = [base] if not claim.holds else [p for p in pairs if not formula.holds(p)]
-    worst = farthest(*failing[0], SHOWN)
-    if claim.holds:
-        note = f"it holds at the file's point, and at {held} of {len(pairs)} random points"
-        further = _difference(claim, pairs, graph)
-        note += f"; {further}" if further else ""
-    else:
-        note = _difference(claim, [base, *pairs], graph)
-    return ClaimFinding(claim, len(pairs), held, outside, note, tuple(worst))
+    """Return what becomes of a claim that holds at the file's point.
+
+    What operations need is kept from the start: a matrix that is factorised stays symmetric. What
+    they may mean (the symmetry of a matrix that is inverted, labels) is kept where the claim does
+    not hold without, and that is said. A claim that holds by any other structure is false.
+    """
+    needed = formula.kept(must=True)
+    trial = _trial(formula, needed, count, generator)
+    finding = ClaimFinding(
+        claim, len(trial.points), trial.held, trial.outside, kept=formula.told(needed)
+    )
+    if trial.passed or not count:
+        return finding
+    meant = formula.kept(must=False)
+    if meant != needed:
+        other = _trial(formula, meant, count, generator)
+        if other.passed:
+            told = formula.told(meant) + "; at others it does not hold" * bool(trial.points)
+            return ClaimFinding(claim, count - other.outside, other.held, other.outside, kept=told)
+    if not trial.points:
+        return finding
+    note = f"it holds at the file's point, and at {trial.held} of {len(trial.points)} random points"
+    for keeping in formula.accidental():
+        if _trial(formula, needed | keeping, count, generator).passed:
+            ((leaf, kept),) = keeping.items()
+            name = formula.graph.notes.names.get(leaf, "a tensor")
+            note += f": only where `{name}` is {kept.structure.name}, which nothing asks for"
+            break
+    failing = [p for p in trial.points if not formula.holds(p.sides)]
+    told = how_they_differ(_differing(formula, claim, [p.values for p in failing[:TELLING]]))
+    worst = tuple(farthest(*failing[0].sides, SHOWN))
+    return replace(finding, note=f"{note}; {told}" if told else note, worst=worst)
 
 
-def _at_random_point(formula: _Formula, generator: np.random.Generator) -> Pair | None:
+def _random_point(
+    formula: _Formula, keeping: Keeping, generator: np.random.Generator
+) -> _Point | None:
     """Return both sides at a point around the file's, nearer where they are not finite."""
     spread = SPREAD
-    for _ in range(SHRINK):
-        values = {i: _moved(formula.graph.values[i], spread, generator) for i in formula.parameters}
-        pair = formula.at(values)
-        if all(np.all(np.isfinite(side)) for side in pair):
-            return pair
+    for attempt in range(SHRINK):
+        move = _move(spread, generator, up=attempt % 2 == 1)
+        values = {}
+        for leaf, value in formula.base.items():
+            kept = keeping.get(leaf)
+            moved = move(value) if kept is None else kept.structure.kept(value, move, generator)
+            values[leaf] = np.asarray(moved, value.dtype)
+        try:
+            sides = formula.at(values)
+        except GradcliError:  # a matrix is singular there, an index out of range
+            sides = None
+        if sides is not None and all(np.all(np.isfinite(side)) for side in sides):
+            return _Point(values, sides)
         spread /= 4
     return None
 
 
-def _moved(value: Array, spread: float, generator: np.random.Generator) -> Array:
-    size = np.abs(value)
-    nonzero = size[(size > 0) & np.isfinite(size)]
-    size = np.where(size > 0, size, np.median(nonzero) if nonzero.size else 1.0)
-    step = generator.uniform(-1, 1, value.shape)
-    if value.dtype.kind == "c":
-        step = step + 1j * generator.uniform(-1, 1, value.shape)
-    return np.asarray(value + spread * size * step, value.dtype)
+def _move(spread: float, generator: np.random.Generator, *, up: bool) -> Callable[[Array], Array]:
+    """Return how elements move: by parts of their size, those that are 0 by a part of the usual.
+
+    `up` moves the latter upwards: they may be at the edge of a domain.
+    """
+
+    def move(value: Array) -> Array:
+        size = np.abs(value)
+        nonzero = size[(size > 0) & np.isfinite(size)]
+        usual = np.median(nonzero) if nonzero.size else 1.0
+        step = generator.uniform(-1, 1, value.shape)
+        if up:
+            step = np.where(size > 0, step, np.abs(step))
+        if value.dtype.kind == "c":
+            step = step + 1j * generator.uniform(-1, 1, value.shape)
+        return np.asarray(value + spread * np.where(size > 0, size, usual) * step)
+
+    return move
 
 
-def _difference(claim: Claim, pairs: Sequence[Pair], graph: Graph) -> str:
-    """Return how the sides of a claim that fails are related."""
-    if claim.left is None or claim.right is None or (claim.holds and not pairs):
-        return ""
-    if not pairs:
-        pairs = [(np.asarray(claim.left[1]), np.asarray(claim.right[1]))]
-    if any(x.dtype.kind not in "fiu" for pair in pairs for x in pair):
-        return ""
-    pairs = [(x.astype(np.float64), y.astype(np.float64)) for x, y in pairs]
-    names = f"`{claim.left[0]}`", f"`{claim.right[0]}`"
-    return relation(pairs, names, _sizes(graph))
+# ---- how the sides differ ------------------------------------------------------------------
 
 
-def _sizes(graph: Graph) -> dict[int, str]:
-    """Return where each size occurs: in a named tensor, its rows, columns or elements."""
-    found: dict[int, str] = {}
-    for id, name in sorted(graph.notes.names.items()):
-        shape = graph.metas[id].shape
-        for d, n in enumerate(shape):
-            found.setdefault(n, f"the size of dimension {d} of `{name}`")
-        if len(shape) > 1:
-            found.setdefault(prod(shape), f"the number of elements of `{name}`")
-    return found
+def _said(formula: _Formula, claim: Claim) -> tuple[str, tuple[Place, ...]]:
+    """Return how the sides of a false claim differ, and where most: the same in every output."""
+    generator = np.random.default_rng(0)
+    trial = _trial(formula, formula.kept(must=False), TELLING, generator)
+    points = [formula.base, *(point.values for point in trial.points)]
+    note = how_they_differ(_differing(formula, claim, points))
+    return note, tuple(farthest(*formula.at(formula.base), SHOWN))
+
+
+def _differing(formula: _Formula, claim: Claim, points: Sequence[dict[int, Array]]) -> Differing:
+    assert claim.left, "a formula has two sides"
+    assert claim.right, "a formula has two sides"
+    return Differing(
+        formula.session.source, formula.graph, formula.sides, formula.grads, points,
+        (f"`{claim.left[0]}`", f"`{claim.right[0]}`"),
+    )  # fmt: skip
+
+
+def _as_it_stands(claim: Claim) -> ClaimFinding:
+    """Return a finding about a claim on numbers, which has no other points."""
+    if (
+        claim.holds
+        or claim.left is None
+        or claim.right is None
+        or claim.relation not in ("≈", "==")
+    ):
+        return ClaimFinding(claim)
+    left, right = claim.left[1], claim.right[1]
+    if left.dtype.kind not in "fiu" or right.dtype.kind not in "fiu":
+        return ClaimFinding(claim)
+    note = relation([(left, right)], (f"`{claim.left[0]}`", f"`{claim.right[0]}`"), {})
+    return ClaimFinding(claim, note=note, worst=tuple(farthest(left, right, SHOWN)))

@@ -16,7 +16,7 @@ loss = mean(r**2)
 """
 FALSE = (
     ("x.T @ r", "`x.T @ r` is 3/2 times `grad(loss, w)` (3 is"),
-    ("2*x.T @ r", "is 3 times `grad(loss, w)` (3 is the size of dimension 0 of `x`)"),
+    ("2*x.T @ r", "is 3 times `grad(loss, w)` (3 is the number of rows of `x`)"),
     ("-2*x.T @ r/3", "is minus `grad(loss, w)`"),
     ("2*x*r[:, None]/3", "lacks a sum over dimension 0"),
 )

@@ -215,7 +215,7 @@ def _svd_some(a: Any, some: bool, compute_uv: bool) -> Any:
 
 eigh = primitive(Derivative, "linalg.eigh(A, UPLO: str = 'L')", "LinalgEighBackward0",
     _eigh, _eigh_meta, _eigh_rule, tangent=_eigh_tangent, outputs="eigenvalues eigenvectors",
-    taken=as_symmetric(lambda attrs: attrs["UPLO"] in "uU"),
+    taken=as_symmetric(lambda attrs: attrs["UPLO"] in "uU"), needs="A: symmetric",
     doc="Eigenvalues and eigenvectors of symmetric matrices",
     kink=f"not unique where eigenvalues are equal; {SYMMETRIC}",
     examples="linalg.eigh(A + A.T).eigenvalues; linalg.eigh(A + A.T).eigenvectors ** 2; "
