@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from gradcli import autodiff
 from gradcli.autodiff.reverse import GRAD_COPY
+from gradcli.errors import GradcliError
 from gradcli.execute import compute
 from gradcli.graph import Graph
 from gradcli.rule.dtypes import Array
@@ -54,6 +55,15 @@ def tape_at(graph: Graph, values: Mapping[int, Array], grads: Mapping[int, int])
     for leaf, id in grads.items():
         tape.values[leaf] = tape.values[id]
     return tape
+
+
+def computed(graph: Graph, ids: Iterable[int]) -> bool:
+    """Compute rows, and say whether that can be done: an operation may refuse its operands."""
+    try:
+        compute(graph, ids)
+    except GradcliError:
+        return False
+    return True
 
 
 def gradient(graph: Graph, of: Of, order: Sequence[int]) -> Array:

@@ -21,7 +21,7 @@ from gradcli.verify.compare import Pair, farthest, relation
 from gradcli.verify.explain import Differing, how_they_differ
 from gradcli.verify.report import ClaimFinding
 from gradcli.verify.structure import LABELS, NEEDS, STRUCTURES, Structure
-from gradcli.verify.uses import asked
+from gradcli.verify.uses import MATRIX, asked
 from gradcli.verify.wide import is_narrow, widened
 
 SPREAD = 0.25  # of an element's size, by which points differ from the file's
@@ -126,7 +126,8 @@ class _Formula:
         for leaf in self.moving:
             value = self.graph.values[leaf]
             for a in asked(self.session.graph, leaf):
-                has = [s for s in NEEDS[a.structure] if s.has(value)] if a.must or not must else []
+                relevant = a.must or (not must and (leaf not in by or a.structure in MATRIX))
+                has = [s for s in NEEDS[a.structure] if relevant and s.has(value)]
                 if has:
                     line = self.session.source.line_of(a.span)
                     found[leaf] = Kept(has[0], f"{a.op.name.split('.')[-1]}, line {line}")

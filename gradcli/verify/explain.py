@@ -21,6 +21,7 @@ from gradcli.symbols import formulas
 from gradcli.verify.altered import (
     Of,
     by_itself,
+    computed,
     gradient,
     gradient_of,
     misread,
@@ -59,7 +60,7 @@ class Differing:
     def pairs(self) -> list[Pair]:
         """Return the values of both sides at every point."""
         for tape in self.tapes:
-            compute(tape, self.sides)
+            compute(tape, self.sides)  # both sides are finite at these points
         return [(t.values[self.sides[0]], t.values[self.sides[1]]) for t in self.tapes]
 
     def label(self, id: int) -> str:
@@ -86,6 +87,8 @@ def how_they_differ(d: Differing) -> str:
             return relation(pairs, d.names, known)
         true = [y if turned else x for x, y in pairs]
         claimed = [x if turned else y for x, y in pairs]
+        if not all(computed(tape, of.order(d.graph)) for tape in d.tapes):
+            return relation(pairs, d.names, known)
         name = d.names[0] if turned else d.names[1]
         comparison = _Comparison(d, of, true, claimed, known)
         found = next(comparison.stopped_paths(), "")
@@ -114,7 +117,10 @@ def _known_numbers(d: Differing, of: Of | None) -> dict[float, list[str]]:
             *(graph.scalars[~i] for i in graph.inputs[id] if i < 0),
             *graph.attrs[id].values(),
         ):
-            if number(value) and not isinstance(value, bool | complex):
+            if not number(value) or isinstance(value, bool | complex):
+                continue
+            # what an operation has within itself does not stand in the file
+            if not float(value).is_integer() or f"{value:.0f}" in text:
                 found.setdefault(float(value), [text])
     used = _upstream(graph, [*d.sides, *([] if of is None else of.given)])
     for id in sorted(used & graph.notes.names.keys()):
@@ -273,6 +279,8 @@ class _Comparison:
         ]  # fmt: skip
         outside.sort(key=lambda row: row not in graph.notes.names)
         for id in outside[: self.most]:
+            if not all(computed(tape, (id,)) for tape in self.d.tapes):
+                continue
             own = [by_itself(tape, id, self.of.leaf) for tape in self.d.tapes]
             factor = constant_factor(list(zip(own, gaps, strict=True)))
             words = None if factor is None else simple(factor, self.known)
@@ -351,8 +359,8 @@ class _Comparison:
         for id, name in graph.notes.names.items():
             if graph.notes.origins[id] != "file" or graph.metas[id].dtype.kind not in "fiu":
                 continue
-            for tape in self.d.tapes:
-                compute(tape, (id,))
+            if not all(computed(tape, (id,)) for tape in self.d.tapes):
+                continue
             values = [tape.values[id] for tape in self.d.tapes]
             for x, y, words in (
                 (self.claimed, self.true, "lacks the factor"),

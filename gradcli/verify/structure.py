@@ -128,10 +128,10 @@ ONE_HOT = Structure(
     lambda a: _probabilities(a) and _of(0, 1)(a),
     lambda value, _, generator: generator.permuted(value, axis=-1),
 )
-PROBABILITIES = Structure("of rows that sum to one", _probabilities, _projected(shares))
-MASK = Structure("of 0 and 1", _of(0, 1), _chosen)
-SIGNS = Structure("of -1 and 1", _of(-1, 1), _chosen)
-WHOLE = Structure("of whole numbers", _whole, _chosen)
+PROBABILITIES = Structure("made of rows that sum to one", _probabilities, _projected(shares))
+MASK = Structure("made of 0 and 1", _of(0, 1), _chosen)
+SIGNS = Structure("made of -1 and 1", _of(-1, 1), _chosen)
+WHOLE = Structure("made of whole numbers", _whole, _chosen)
 UNIT_ROWS = Structure(
     "of norm 1",
     _unit,
@@ -164,6 +164,9 @@ NEEDS: Mapping[str, tuple[Structure, ...]] = {
     "signs": (SIGNS,),
     "counts": (WHOLE,),
 }
+
+
+DISCRETE = ("signs", "counts")  # labels, of which there is no derivative
 
 
 def drawn(need: str, x: Array, generator: Generator) -> Array:

@@ -7,18 +7,31 @@ from typing import NamedTuple
 
 from gradcli.errors import Span
 from gradcli.graph import Graph
+from gradcli.ops.pointwise.elementwise import log, mul
+from gradcli.ops.reduce.reductions import log_softmax_
 from gradcli.rule.rule import Elementwise, Interval, Row
 
 MATRIX = ("positive definite", "symmetric", "triangular")  # what elementwise operations leave
+LOGARITHMS = (log, log_softmax_)  # what is multiplied with these are probabilities, or counts
 
 
 class Asked(NamedTuple):
-    """A structure that an operation's argument has to have, or often has; the row of the tape."""
+    """A structure that an operation's argument has to have, or often has; and where it is used."""
 
     structure: str
     must: bool
     op: Row
     span: Span
+
+
+class _Used(NamedTuple):
+    """A row of the table that takes a node as one of its arguments; its row on a tape, if any."""
+
+    op: Row
+    slot: int
+    node: int
+    span: Span
+    id: int | None
 
 
 def asked(graph: Graph, leaf: int) -> list[Asked]:
@@ -29,32 +42,48 @@ def asked(graph: Graph, leaf: int) -> list[Asked]:
     """
     direct, changed = _carriers(graph, leaf)
     found = []
-    for row, slot, node, span in _used(graph, direct | changed):
-        for must, fact in ((True, row.needs), (False, row.often)):
-            named = row.structured(fact)
-            if named is not None and named[0] == slot and (node in direct or named[1] in MATRIX):
-                found.append(Asked(named[1], must, row, span))
+    for use in _used(graph, direct | changed):
+        for must, fact in ((True, use.op.needs), (False, use.op.often)):
+            slot, structure = use.op.structured(fact) or (None, "")
+            if slot == use.slot and (use.node in direct or structure in MATRIX):
+                found.append(Asked(structure, must, use.op, use.span))
+        if use.node in direct and (structure := _meant(graph, use)):
+            found.append(Asked(structure, False, use.op, use.span))
     return sorted(found, key=lambda a: not a.must)
 
 
 def intervals(graph: Graph, leaf: int) -> Iterator[Interval]:
     """Yield the intervals on which the operations that take a tensor are defined."""
-    for row, slot, _, _ in _used(graph, {leaf}):
-        if slot < len(row.domain):
-            yield row.domain[slot]
+    for use in _used(graph, {leaf}):
+        if use.slot < len(use.op.domain):
+            yield use.op.domain[use.slot]
 
 
-def _used(graph: Graph, nodes: set[int]) -> Iterator[tuple[Row, int, int, Span]]:
-    """Yield the rows of the table that take some nodes: slot, node, and place in the file."""
+def _meant(graph: Graph, use: _Used) -> str:
+    """Return what a tensor is taken for: weights of logarithms, or numbers of things."""
+    if use.id is None:
+        return ""
+    if use.op is mul:
+        other = graph.inputs[use.id][1 - use.slot]
+        while other >= 0 and graph.ops[other] not in LOGARITHMS and len(graph.inputs[other]) == 1:
+            other = graph.inputs[other][0]
+        return "probabilities" if other >= 0 and graph.ops[other] in LOGARITHMS else ""
+    to_integers = graph.metas[use.id].dtype.kind in "iu"
+    same = graph.metas[use.id].shape == graph.metas[use.node].shape
+    return "counts" if to_integers and same and graph.metas[use.node].dtype.kind == "f" else ""
+
+
+def _used(graph: Graph, nodes: set[int]) -> Iterator[_Used]:
+    """Yield the uses of some nodes in the file."""
     for id in range(min(nodes) + 1, len(graph)):
         op = graph.ops[id]
         if op is not None and graph.notes.origins[id] == "file":
             for slot, i in enumerate(graph.inputs[id]):
                 if i in nodes:
-                    yield op, slot, i, graph.notes.spans[id]
+                    yield _Used(op, slot, i, graph.notes.spans[id], id)
     for use in graph.notes.uses:
         if use.node in nodes:
-            yield use.op, use.slot, use.node, use.span
+            yield _Used(use.op, use.slot, use.node, use.span, None)
 
 
 def _carriers(graph: Graph, leaf: int) -> tuple[set[int], set[int]]:
