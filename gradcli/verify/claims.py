@@ -21,7 +21,7 @@ from gradcli.verify.compare import Pair, farthest, relation
 from gradcli.verify.explain import Differing, how_they_differ
 from gradcli.verify.report import ClaimFinding
 from gradcli.verify.structure import LABELS, NEEDS, STRUCTURES, Structure
-from gradcli.verify.uses import MATRIX, asked
+from gradcli.verify.uses import MATRIX, asked, needing
 from gradcli.verify.wide import is_narrow, widened
 
 SPREAD = 0.25  # of an element's size, by which points differ from the file's
@@ -121,7 +121,9 @@ class _Formula:
 
         Parameters that the claim does not differentiate by may be labels, which stay labels.
         """
-        found = {}
+        found: dict[int, Kept] = {}
+        if must and not needing(self.session.graph):
+            return found
         by = self._differentiated()
         for leaf in self.moving:
             value = self.graph.values[leaf]

@@ -94,7 +94,11 @@ def pattern(
         times = "" if words is None or words[0] == "1 times" else f"{words[0]} "
         where = "" if words is None else words[1]
         return f"{second} is {times}the transpose of {first}{where}" if words else ""
-    return _summed(pairs, first, second) or _summed([(y, x) for x, y in pairs], second, first)
+    return (
+        _summed(pairs, first, second)
+        or _summed([(y, x) for x, y in pairs], second, first)
+        or _reversed(pairs, first, second)
+    )
 
 
 def close(a: Array, b: Array) -> bool:
@@ -154,6 +158,14 @@ def _summed(pairs: Sequence[Pair], first: str, second: str) -> str:
                     f"{second} lacks a sum over dimension{'s' * (count > 1)} {listed}: summed, "
                     f"it is {first}"
                 )
+    return ""
+
+
+def _reversed(pairs: Sequence[Pair], first: str, second: str) -> str:
+    """Look for a dimension along which the elements are in reverse order."""
+    for axis in range(pairs[0][0].ndim):
+        if all(x.size and close(np.flip(x, axis), y) for x, y in pairs):
+            return f"{second} is {first} reversed along dimension {axis}"
     return ""
 
 

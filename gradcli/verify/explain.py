@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, islice
 from math import prod
 from typing import Any
 
@@ -33,7 +33,7 @@ from gradcli.verify.compare import Pair, close, constant_factor, pattern, relati
 
 FEW = 12  # named intermediates of which pairs and triples are tried
 TOGETHER = 3  # paths that may be missing at once
-MANY = 200  # rows that are tried one by one,
+MANY, LEAST = 300, 4  # rows, or groups of them, that are tried:
 WORK = 1 << 17  # fewer where a backward pass goes through many rows
 
 
@@ -196,7 +196,7 @@ class _Comparison:
     @cached_property
     def most(self) -> int:
         """How many rows are tried."""
-        return min(MANY, max(FEW, WORK // (1 + len(self.order))))
+        return min(MANY, max(LEAST, WORK // (1 + len(self.order))))
 
     @cached_property
     def named(self) -> list[int]:
@@ -229,12 +229,13 @@ class _Comparison:
             named = [id for id in alone if id in self.named]
             yield self._lacks([(named or alone)[-1]])
             return
-        few = self.named[-FEW:]
-        for count in range(2, TOGETHER + 1):
-            for ids in combinations(few, count):
-                if self.fits(self.without(ids)):
-                    yield self._lacks(ids)
-                    return
+        unnamed = [id for id in self.rows if id not in self.named]
+        few = [*self.named, *unnamed][:FEW]
+        groups = (ids for count in range(2, TOGETHER + 1) for ids in combinations(few, count))
+        for ids in islice(groups, self.most):
+            if self.fits(self.without(ids)):
+                yield self._lacks(sorted(ids))
+                return
 
     def _lacks(self, ids: Sequence[int]) -> str:
         listed = " and ".join(self.d.label(id) for id in ids)
@@ -287,11 +288,23 @@ class _Comparison:
             if words is not None:
                 times = "" if words[0] == "1 times" else f"{words[0]} "
                 yield f"adds {times}the gradient of {self.d.label(id)}, which is not in it"
-        values = [tape.values[self.of.leaf] for tape in self.d.tapes]
-        factor = constant_factor(list(zip(values, gaps, strict=True)))
-        if factor is not None:
-            verb = "adds" if factor > 0 else "lacks"
-            yield f"{verb} {abs(factor):.6g} times {self.d.text(self.of.leaf)}"
+        yield from self._further_tensors(gaps)
+
+    def _further_tensors(self, gaps: list[Array]) -> Iterator[str]:
+        """Yield named tensors of which the claim adds a multiple, or lacks one."""
+        graph = self.d.graph
+        named = [id for id in graph.notes.names if graph.metas[id].dtype.kind in "fiu"]
+        for id in dict.fromkeys([self.of.leaf, *named]):
+            if graph.metas[id].shape == graph.metas[self.of.leaf].shape and all(
+                computed(tape, (id,)) for tape in self.d.tapes
+            ):
+                values = [tape.values[id] for tape in self.d.tapes]
+                factor = constant_factor(list(zip(values, gaps, strict=True)))
+                if factor is not None:
+                    times = (
+                        "" if close(np.abs(factor), np.ones(())) else f"{abs(factor):.6g} times "
+                    )
+                    yield f"{'adds' if factor > 0 else 'lacks'} {times}{self.d.label(id)}"
 
     def stopped_paths(self) -> Iterator[str]:
         """Yield paths that the function stops, as `detach` does, and the claim goes along."""

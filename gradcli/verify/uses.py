@@ -52,6 +52,12 @@ def asked(graph: Graph, leaf: int) -> list[Asked]:
     return sorted(found, key=lambda a: not a.must)
 
 
+def needing(graph: Graph) -> bool:
+    """Say whether any operation of a file needs a structure: most files have none."""
+    ops = (*graph.ops, *(use.op for use in graph.notes.uses))
+    return any(op is not None and op.needs for op in ops)
+
+
 def intervals(graph: Graph, leaf: int) -> Iterator[Interval]:
     """Yield the intervals on which the operations that take a tensor are defined."""
     for use in _used(graph, {leaf}):

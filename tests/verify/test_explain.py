@@ -74,6 +74,9 @@ SAID = {
         "has the path through `t` (line 2), which the file stops",
     ("w = param([1., 2.])\nwith torch.no_grad():\n    s = exp(w)\ny = (w*s).sum()\n", "grad(y, w)",
      "exp(w) + w*exp(w)"): "has the path through `s` (line 3), which the file stops",
+    ("x = param([[1., 2.], [3., 5.], [4., 7.]])\nc = tensor([[1., 2.], [-1., 0.5], [3., -2.]])\n"
+     "y = (c*(x - x.mean(0))/x.std(0)).sum()\n", "grad(y, x)", "c/x.std(0)"):
+        "lacks the paths through `x.mean(0)` (line 3) and `x.std(0)` (line 3)",
     # ---- a term
     (NET, "grad(loss, W1)", "x.T @ ((d @ W2.T)*h*(1 - h))"):
         "lacks 0.3 times `W1`, the gradient of `reg` (line 10)",
@@ -82,7 +85,12 @@ SAID = {
     (NET, "grad(loss, W1)", "2*lam*W1"): "lacks the gradient of `data` (line 9)",
     (NET, "grad(loss, W1)", "x.T @ ((d @ W2.T)*h*(1 - h)) + 2*lam*W1 + 3*W1**2"):
         "adds the gradient of `other` (line 11), which is not in it",
-    (NET, "grad(loss, W2)", "h.T @ d + 2*lam*W2"): "adds 0.3 times `W2`",
+    (NET, "grad(loss, W2)", "h.T @ d + 2*lam*W2"): "adds 0.3 times `W2` (line 4)",
+    ("Z = param([[0.2, -0.4], [0.9, 0.3]])\nY = tensor([[0., 1.], [1., 0.]])\n"
+     "y = -(Y*log_softmax(Z, 1)).sum()\n", "grad(y, Z)", "softmax(Z, 1)"): "adds `Y` (line 2)",
+    ("Z = param([[0.2, -0.4], [0.9, 0.3]])\nY = tensor([[0., 1.], [1., 0.]])\n"
+     "y = -(Y*log_softmax(Z, 1)).sum()\n", "grad(y, Z)", "softmax(Z, 1) - 2*Y"):
+        "lacks `Y` (line 2)",
     ("w = param([1., 2.])\nreg = abs(w).sum()\ny = exp(w).sum() + 0.7*reg\n", "grad(y, w)",
      "exp(w)"): "lacks the gradient of `reg` (line 2)",
     # ---- a rule
@@ -108,6 +116,10 @@ SAID = {
     "is `grad(loss, w)`",
     ("X = tensor([[1., 2.], [3., 4.]])\nb = param(0.5)\ny = exp(X/4 + b).sum()\n", "grad(y, b)",
      "exp(X/4 + b)"): "lacks a sum over dimensions 0, 1: summed, it is `grad(y, b)`",
+    ("w = param([0.5, -1., 2.])\nx = tensor([1., 3., -2., 0.5, 4.])\ng = tensor([1., -0.5, 2.])\n"
+     "y = (g*stack([(w*x[i:i+3]).sum() for i in range(3)])**2).sum()/2\n", "grad(y, w)",
+     "stack([(g*stack([(w*x[i:i+3]).sum() for i in range(3)])*x[2-j:5-j]).sum() "
+     "for j in range(3)])"): "is `grad(y, w)` reversed along dimension 0",
     # ---- nothing that means anything
     (NET, "grad(loss, W2)", "2.46083*(h.T @ d)"): "",
     (NET, "grad(loss, W2)", "exp(h.T @ d)"): "",
