@@ -13,6 +13,7 @@ Move = Callable[[Array], Array]  # to a random point near by
 Generator = np.random.Generator
 
 NEAR = 1e-6  # relative distance from a structure that counts as none: of rounded decimals
+SINGULAR = 1e-12  # of its largest eigenvalue, where one is as good as 0
 
 
 class Structure(NamedTuple):
@@ -43,7 +44,10 @@ def _symmetric(a: Array) -> bool:
 
 
 def _positive_definite(a: Array) -> bool:
-    return _symmetric(a) and bool(np.linalg.eigvalsh(a).min(initial=np.inf) > 0)
+    if not _symmetric(a):
+        return False
+    levels = np.linalg.eigvalsh(a)
+    return bool(np.all(levels[..., 0] > SINGULAR * levels[..., -1]))
 
 
 def symmetrised(a: Array) -> Array:

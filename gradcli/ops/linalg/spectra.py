@@ -243,7 +243,7 @@ svdvals = composite("linalg.svdvals(A)", lambda a: svd(a, full_matrices=False)[1
     examples="linalg.svdvals(M); linalg.svdvals(T)")
 eigvalsh = composite("linalg.eigvalsh(A, UPLO: str = 'L')", lambda a, half: eigh(a, UPLO=half)[0],
     doc="Eigenvalues of symmetric matrices, smallest first",
-    kink=f"not unique where they are equal; {SYMMETRIC}",
+    needs="A: symmetric", kink=f"not unique where they are equal; {SYMMETRIC}",
     examples="linalg.eigvalsh(A + A.T); linalg.eigvalsh(T + T.mT)")
 eigvals = composite("linalg.eigvals(A)", lambda a: eig(a)[0],
     doc="Eigenvalues, complex, of square matrices", kink="not unique where they are equal",
