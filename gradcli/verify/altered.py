@@ -1,9 +1,8 @@
-"""What a gradient would be, were the function another one: at other points, cut, or misread."""
+"""What a gradient would be, were the function another one: at other points, cut, or opened."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +13,6 @@ from gradcli.errors import GradcliError
 from gradcli.execute import compute
 from gradcli.graph import Graph
 from gradcli.rule.dtypes import Array
-from gradcli.rule.rule import Primitive
 
 
 class Of(NamedTuple):
@@ -80,36 +78,6 @@ def by_itself(graph: Graph, id: int, leaf: int) -> Array:
     meta = graph.metas[id]
     (found,) = autodiff.gradient_values(graph, {id: np.ones(meta.shape, meta.dtype)}, [leaf])
     return np.zeros(graph.metas[leaf].shape) if found is None else found
-
-
-def misread(op: Primitive, slot: int, *, unary: bool) -> Iterator[tuple[str, Primitive]]:
-    """Yield what people make of an elementwise rule: a sentence about it, and such a row."""
-    derivative = op.derivative
-    assert derivative is not None, "elementwise rows have a derivative"
-    body: Any = derivative.body(slot)
-
-    def lacking(g: Any, *_: Any, **__: Any) -> Any:
-        return g
-
-    def twice(g: Any, *operands: Any, **attrs: Any) -> Any:
-        return body(body(g, *operands, **attrs), *operands, **attrs)
-
-    def of_operand(g: Any, _: Any, *operands: Any, **attrs: Any) -> Any:
-        return body(g, operands[0], *operands, **attrs)
-
-    def of_result(g: Any, y: Any, _: Any, *operands: Any, **attrs: Any) -> Any:
-        return body(g, y, y, *operands, **attrs)
-
-    rule = "the derivative of {op} in {row}"
-    rules = [(f"lacks {{factor}}{rule}", lacking), (f"has {rule} twice", twice)]
-    if unary:
-        rules += [
-            (f"takes {{operand}} where {rule} takes {{result}}", of_operand),
-            (f"takes {{result}} where {rule} takes {{operand}}", of_result),
-        ]
-    for sentence, rule_ in rules:
-        bodies = tuple(rule_ if k == slot else b for k, b in enumerate(derivative.bodies))
-        yield sentence, replace(op, derivative=replace(derivative, bodies=bodies))
 
 
 def stops(graph: Graph, leaf: int) -> list[int]:

@@ -16,7 +16,8 @@ from gradcli.errors import GradcliError, Source
 from gradcli.execute import compute
 from gradcli.graph import OUTPUT, Graph
 from gradcli.rule.dtypes import Array
-from gradcli.rule.rule import Elementwise, Primitive, number
+from gradcli.rule.meta import Meta
+from gradcli.rule.rule import Primitive, number
 from gradcli.symbols import formulas
 from gradcli.verify.altered import (
     Of,
@@ -24,17 +25,18 @@ from gradcli.verify.altered import (
     computed,
     gradient,
     gradient_of,
-    misread,
     opened,
     stops,
     tape_at,
 )
 from gradcli.verify.compare import Pair, close, constant_factor, pattern, relation, shift, simple
+from gradcli.verify.misread import misread
 
 FEW = 12  # named intermediates of which pairs and triples are tried
 TOGETHER = 3  # paths that may be missing at once
-MANY, LEAST = 300, 4  # rows, or groups of them, that are tried:
-WORK = 1 << 17  # fewer where a backward pass goes through many rows
+MANY, LEAST = 300, 2  # rows, or groups of them, that are tried:
+WORK = 1 << 17  # fewer where a backward pass goes through many rows,
+ELEMENTS = 1 << 10  # of which so many elements count as one more
 
 
 @dataclass(frozen=True)
@@ -196,7 +198,12 @@ class _Comparison:
     @cached_property
     def most(self) -> int:
         """How many rows are tried."""
-        return min(MANY, max(LEAST, WORK // (1 + len(self.order))))
+        elements = sum(prod(m.shape) for m in self._metas())
+        return min(MANY, max(LEAST, WORK // (len(self.order) + elements // ELEMENTS)))
+
+    def _metas(self) -> Iterator[Meta]:
+        graph = self.d.graph
+        return (graph.metas[id] for id in self.order if id not in graph.widths)
 
     @cached_property
     def named(self) -> list[int]:
@@ -320,23 +327,17 @@ class _Comparison:
 
     def _wrong_rules(self) -> Iterator[str]:
         """Yield operations whose own derivative the claim lacks, has twice or takes elsewhere."""
-        graph = self.d.graph
-        inside = set(self.order)
-        for id in sorted(inside, reverse=True)[: self.most]:
-            op = graph.ops[id]
-            if op is None or not isinstance(op.derivative, Elementwise) or (
-                graph.notes.origins[id] != "file"
-            ):  # fmt: skip
-                continue
+        graph, inside = self.d.graph, set(self.order)
+        file = [id for id in self.order if graph.notes.origins[id] == "file"]
+        for id in file[: self.most]:
             for slot, i in enumerate(graph.inputs[id]):
-                if i not in inside or op.derivative.body(slot) is None:
-                    continue
-                alone = len(graph.inputs[id]) == 1 and graph.metas[id].shape == graph.metas[i].shape
-                for sentence, other in misread(op, slot, unary=alone):
-                    if self.fits(self.by_rule(id, other)):
+                for sentence, op in misread(graph, id, slot) if i in inside else ():
+                    if self.fits(self.by_rule(id, op)):
+                        other = graph.inputs[id][1 - slot] if len(graph.inputs[id]) == 2 else id
                         yield sentence.format(
                             factor=self._factor(id, slot), op=op.label, row=self.d.label(id),
                             operand=self.d.text(i), result=self.d.text(id),
+                            other=self.d.text(other) if other >= 0 else "",
                         )  # fmt: skip
 
     def _factor(self, id: int, slot: int) -> str:
@@ -350,7 +351,7 @@ class _Comparison:
             return ""
         argument = op.signature.tensors[min(slot, len(op.signature.tensors) - 1)]
         text = next((f.text for f in found if f.argument == argument), "")
-        factor = text.removeprefix("g * ")
+        factor = re.sub(r"^\(([^()]*)\)$", r"\1", text.removeprefix("g * "))
         if factor == text or re.search(r"\bg\b", factor):
             return ""
         called = {
