@@ -42,27 +42,29 @@ def check_claims(
     found = []
     for record, claim in zip(session.tracer.claims, inspection.claims, strict=True):
         formula = _formula(session, record, parameters)
-        if formula is None:
-            found.append(_as_it_stands(claim))
-        elif claim.holds:
+        tried = formula is not None and formula.general
+        if formula is not None and tried and claim.holds:
             found.append(_tried(formula, claim, points, generator))
-        else:
+            continue
+        note, worst = _said(formula, claim)
+        finding = ClaimFinding(claim, note=note, worst=worst)
+        if formula is not None and tried:
             trial = _trial(formula, formula.kept(must=True), points, generator)
-            note, worst = _said(formula, claim)
-            found.append(
-                ClaimFinding(claim, len(trial.points), trial.held, trial.outside, note, worst)
+            finding = replace(
+                finding, points=len(trial.points), held=trial.held, outside=trial.outside
             )
+        found.append(finding)
     return tuple(found)
 
 
 def explained(session: Session, inspection: Inspection, parameters: Sequence[int]) -> Inspection:
     """Return the facts with the words that `check` has for claims that are false."""
-    claims = list(inspection.claims)
-    for k, (record, claim) in enumerate(zip(session.tracer.claims, claims, strict=True)):
-        if not claim.holds:
-            formula = _formula(session, record, parameters)
-            found = _as_it_stands(claim).note if formula is None else _said(formula, claim)[0]
-            claims[k] = replace(claim, note=found)
+    claims = [
+        claim
+        if claim.holds
+        else replace(claim, note=_said(_formula(session, record, parameters), claim)[0])
+        for record, claim in zip(session.tracer.claims, inspection.claims, strict=True)
+    ]
     return replace(inspection, claims=tuple(claims))
 
 
@@ -84,7 +86,8 @@ class _Formula:
     """Both sides of a claim as functions of the parameters.
 
     `.grad` that backward() left behind is a number on the tape; `grads` gives the node that
-    computes it at any point. `moving` are the parameters that a side depends on.
+    computes it at any point. `moving` are the parameters that a side depends on. A `general` claim
+    is one for every point: its sides are formulas of the same tensors, and not numbers.
     """
 
     session: Session
@@ -93,6 +96,7 @@ class _Formula:
     moving: tuple[int, ...]
     grads: dict[int, int]
     tolerances: tuple[float, float]
+    general: bool
 
     @property
     def base(self) -> dict[int, Array]:
@@ -167,7 +171,7 @@ class _Formula:
 
 
 def _formula(session: Session, record: ClaimRecord, parameters: Sequence[int]) -> _Formula | None:
-    """Return a claim that compares a gradient with a formula of the parameters, or None."""
+    """Return a claim that compares a gradient with something else, or None."""
     if record.relation not in ("≈", "==") or record.left is None or record.right is None:
         return None
     left, right = record.left[1], record.right[1]
@@ -181,25 +185,26 @@ def _formula(session: Session, record: ClaimRecord, parameters: Sequence[int]) -
         graph.notes.origins[i] == "gradient" and graph.ops[i] is not None
         for i in behind[0] | behind[1]
     )
-    if not is_gradient or not _is_formula(graph, behind, moving):
+    if not is_gradient or moving.isdisjoint(behind[0] | behind[1]):
         return None
     sides = left.id, right.id
     tape = widened(graph) if is_narrow(graph) else graph
     compute(tape, (*sides, *grads.values()))
     needed = upstream(graph, [*sides, *grads.values()])
     moved = tuple(i for i in parameters if i in needed)
-    return _Formula(session, tape, sides, moved, grads, record.tolerances or EXACT)
+    tolerances = record.tolerances or EXACT
+    return _Formula(
+        session, tape, sides, moved, grads, tolerances, _is_general(graph, behind, moving)
+    )
 
 
-def _is_formula(graph: Graph, behind: Sequence[set[int]], moving: set[int]) -> bool:
-    """Say whether both sides are formulas of the same tensors, and one moves with the parameters.
+def _is_general(graph: Graph, behind: Sequence[set[int]], moving: set[int]) -> bool:
+    """Say whether both sides are formulas: of parameters, or of the same tensors.
 
     `tensor([2., 4.])` is none; `X.T @ s` is one where the gradient depends on X.
     """
     left, right = ({i for i in ids if graph.ops[i] is None} for ids in behind)
-    return bool((left | right) & moving) and bool(
-        left & right or (left & moving and right & moving)
-    )
+    return bool(left & right) or bool(left & moving and right & moving)
 
 
 def upstream(graph: Graph, ids: Iterable[int]) -> set[int]:
@@ -342,13 +347,21 @@ def _move(spread: float, generator: np.random.Generator, *, up: bool) -> Callabl
 # ---- how the sides differ ------------------------------------------------------------------
 
 
-def _said(formula: _Formula, claim: Claim) -> tuple[str, tuple[Place, ...]]:
+def _said(formula: _Formula | None, claim: Claim) -> tuple[str, tuple[Place, ...]]:
     """Return how the sides of a false claim differ, and where most: the same in every output."""
-    generator = np.random.default_rng(0)
-    trial = _trial(formula, formula.kept(must=False), TELLING, generator)
-    points = [formula.base, *(point.values for point in trial.points)]
-    note = how_they_differ(_differing(formula, claim, points))
-    return note, tuple(farthest(*formula.at(formula.base), SHOWN))
+    if claim.holds or not claim.left or not claim.right or claim.relation not in ("≈", "=="):
+        return "", ()
+    left, right = claim.left[1], claim.right[1]
+    note = ""
+    if formula is not None:
+        generator = np.random.default_rng(0)
+        trial = _trial(formula, formula.kept(must=False), TELLING, generator)
+        points = [formula.base, *(point.values for point in trial.points)]
+        note = how_they_differ(_differing(formula, claim, points))
+    on_numbers = formula is None or not formula.general
+    if on_numbers and not note and left.dtype.kind in "fiu" and right.dtype.kind in "fiu":
+        note = relation([(left, right)], (f"`{claim.left[0]}`", f"`{claim.right[0]}`"), {})
+    return note, tuple(farthest(left, right, SHOWN))
 
 
 def _differing(formula: _Formula, claim: Claim, points: Sequence[dict[int, Array]]) -> Differing:
@@ -358,19 +371,3 @@ def _differing(formula: _Formula, claim: Claim, points: Sequence[dict[int, Array
         formula.session.source, formula.graph, formula.sides, formula.grads, points,
         (f"`{claim.left[0]}`", f"`{claim.right[0]}`"),
     )  # fmt: skip
-
-
-def _as_it_stands(claim: Claim) -> ClaimFinding:
-    """Return a finding about a claim on numbers, which has no other points."""
-    if (
-        claim.holds
-        or claim.left is None
-        or claim.right is None
-        or claim.relation not in ("≈", "==")
-    ):
-        return ClaimFinding(claim)
-    left, right = claim.left[1], claim.right[1]
-    if left.dtype.kind not in "fiu" or right.dtype.kind not in "fiu":
-        return ClaimFinding(claim)
-    note = relation([(left, right)], (f"`{claim.left[0]}`", f"`{claim.right[0]}`"), {})
-    return ClaimFinding(claim, note=note, worst=tuple(farthest(left, right, SHOWN)))

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.errors import GradcliError, Source
+from gradcli.errors import Source
 from gradcli.execute import compute
 from gradcli.graph import OUTPUT, Graph
 from gradcli.rule.dtypes import Array
 from gradcli.rule.meta import Meta
-from gradcli.rule.rule import Primitive, number
+from gradcli.rule.rule import Elementwise, Primitive, number
 from gradcli.symbols import formulas
 from gradcli.verify.altered import (
     Of,
@@ -341,31 +341,21 @@ class _Comparison:
                         )  # fmt: skip
 
     def _factor(self, id: int, slot: int) -> str:
-        """Return what an operation's derivative multiplies with: `(1 - h) * h, `, or nothing."""
+        """Return what an elementwise rule multiplies with, `the factor (1 - h) * h, `, or ""."""
         graph, op = self.d.graph, self.d.graph.ops[id]
-        assert op is not None, "rows that are looked at have operations"
-        scalars = [graph.scalars[~i] if i < 0 else graph.metas[i] for i in graph.inputs[id]]
-        try:
-            found = formulas(op, scalars, **graph.attrs[id])
-        except (GradcliError, AssertionError, TypeError):
+        if op is None or not isinstance(op.derivative, Elementwise):
             return ""
-        argument = op.signature.tensors[min(slot, len(op.signature.tensors) - 1)]
-        text = next((f.text for f in found if f.argument == argument), "")
+        inputs, names = graph.inputs[id], op.signature.tensors
+        operands = [graph.metas[i] if i >= 0 else graph.scalars[~i] for i in inputs]
+        rules = formulas(op, operands, **graph.attrs[id])
+        text = next((f.text for f in rules if f.argument == names[slot]), "")
         factor = re.sub(r"^\(([^()]*)\)$", r"\1", text.removeprefix("g * "))
-        if factor == text or re.search(r"\bg\b", factor):
+        rows = {"y": id} | {n: i for n, i in zip(names, inputs, strict=True) if i >= 0}
+        written = {n: self.d.text(i).strip("`") for n, i in rows.items() if n in _words(factor)}
+        plain = text.startswith("g * ") and "g" not in _words(factor)
+        if not plain or not all(name.isidentifier() for name in written.values()):
             return ""
-        called = {
-            n: i for n, i in zip(op.signature.tensors, graph.inputs[id], strict=False) if i >= 0
-        }
-        names = {"y": self.d.text(id)} | {n: self.d.text(i) for n, i in called.items()}
-        shown = {n: text.strip("`") for n, text in names.items()}
-        if any(
-            not t.replace(".", "_").isidentifier()
-            for n, t in shown.items()
-            if re.search(rf"\b{n}\b", factor)
-        ):
-            return ""
-        return "the factor `" + re.sub(r"\w+", lambda m: shown.get(m[0], m[0]), factor) + "`, "
+        return "the factor `" + re.sub(r"\w+", lambda m: written.get(m[0], m[0]), factor) + "`, "
 
     def _factors(self) -> Iterator[str]:
         """Yield named tensors that the claim lacks as a factor, or has as one too many."""
@@ -386,6 +376,10 @@ class _Comparison:
 
     def _line(self, id: int) -> int:
         return self.d.source.line_of(self.d.graph.notes.spans[id])
+
+
+def _words(formula: str) -> list[str]:
+    return re.findall(r"\w+", formula)
 
 
 def _times_is(x: Array, factor: Array, y: Array) -> bool:

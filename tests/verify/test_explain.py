@@ -93,6 +93,11 @@ SAID = {
         "lacks `Y` (line 2)",
     ("w = param([1., 2.])\nreg = abs(w).sum()\ny = exp(w).sum() + 0.7*reg\n", "grad(y, w)",
      "exp(w)"): "lacks the gradient of `reg` (line 2)",
+    ("w = param([1., 2.])\nreg = (w**2).sum()\ny = w.sum() + 0.25*reg\n", "grad(y, w)", "ones(2)"):
+        "lacks 0.5 times `w`, the gradient of `reg` (line 2)",
+    ("w = param([1., 2.])\ny = exp(w).sum()\n", "grad(y, w)", "tensor([1., 2.])"): "",
+    ("w = param([1., 2.])\ny = (w**2).sum()\n", "grad(y, w)", "tensor([4., 8.])"):
+        "is 2 times `grad(y, w)`",
     # ---- a rule
     (NET, "grad(loss, W1)", "x.T @ (d @ W2.T) + 2*lam*W1"):
         "lacks the factor `(1 - h) * h`, the derivative of sigmoid in `h` (line 6)",
