@@ -36,6 +36,17 @@ def gradient_of(graph: Graph, id: int) -> Of | None:
     return None
 
 
+def upstream(graph: Graph, ids: Iterable[int]) -> set[int]:
+    """Return some rows and all that they depend on."""
+    found, stack = set(), list(ids)
+    while stack:
+        i = stack.pop()
+        if i not in found:
+            found.add(i)
+            stack.extend(k for k in graph.inputs[i] if k >= 0)
+    return found
+
+
 def tape_at(graph: Graph, values: Mapping[int, Array], grads: Mapping[int, int]) -> Graph:
     """Return the tape with other values of some leaves; what depends on them is computed anew.
 

@@ -17,6 +17,7 @@ from gradcli.inspection import Claim, Inspection, Place
 from gradcli.rule.dtypes import Array
 from gradcli.session import Session
 from gradcli.trace.claims import ClaimRecord
+from gradcli.verify.altered import upstream
 from gradcli.verify.compare import Pair, farthest, relation
 from gradcli.verify.explain import Differing, how_they_differ
 from gradcli.verify.report import ClaimFinding
@@ -205,17 +206,6 @@ def _is_general(graph: Graph, behind: Sequence[set[int]], moving: set[int]) -> b
     """
     left, right = ({i for i in ids if graph.ops[i] is None} for ids in behind)
     return bool(left & right) or bool(left & moving and right & moving)
-
-
-def upstream(graph: Graph, ids: Iterable[int]) -> set[int]:
-    """Return some rows and all that they depend on."""
-    found, stack = set(), list(ids)
-    while stack:
-        i = stack.pop()
-        if i not in found:
-            found.add(i)
-            stack.extend(k for k in graph.inputs[i] if k >= 0)
-    return found
 
 
 def _recomputed(session: Session, ids: set[int]) -> dict[int, int]:

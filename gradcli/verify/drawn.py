@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gradcli.errors import GradcliError, InputFault, Source
-from gradcli.graph import Node
+from gradcli.graph import Graph
 from gradcli.rule.dtypes import DTYPES, Array, DType, is_differentiable
 from gradcli.rule.rule import REAL, Interval
 from gradcli.session import Request, Session, run
@@ -233,9 +233,8 @@ def _asked(source: Source, options: Options, inputs: Declared) -> dict[str, _Ask
 
 def _asks(tracer: Tracer, name: str) -> _Asks:
     """Return what the operations on the tape ask of an input."""
-    graph = tracer.graph
-    leaf = next((id for id, known in graph.notes.names.items() if known == name), None)
-    if leaf is None or graph.ops[leaf] is not None:
+    graph, leaf = tracer.graph, _leaf(tracer.graph, name)
+    if leaf is None:
         return _Asks()
     low, high = REAL
     for interval in intervals(graph, leaf):
@@ -253,11 +252,17 @@ def told(session: Session, inputs: Declared) -> str:
 
 
 def _structure(session: Session, name: str) -> str:
-    asks, value = _asks(session.tracer, name), session.tracer.scope[name]
-    if not asks.structure or not isinstance(value, Node):
+    asks, leaf = _asks(session.tracer, name), _leaf(session.graph, name)
+    if not asks.structure or leaf is None:
         return ""
-    known = [s.name for s in NEEDS[asks.structure] if s.has(value.value)]
+    known = [s.name for s in NEEDS[asks.structure] if s.has(session.graph.values[leaf])]
     return f" {known[0]}" if known else ""
+
+
+def _leaf(graph: Graph, name: str) -> int | None:
+    """Return the row of an input."""
+    named = (id for id, known in graph.notes.names.items() if known == name)
+    return next((id for id in named if graph.ops[id] is None), None)
 
 
 def _finite(session: Session) -> bool:

@@ -28,6 +28,7 @@ from gradcli.verify.altered import (
     opened,
     stops,
     tape_at,
+    upstream,
 )
 from gradcli.verify.compare import Pair, close, constant_factor, pattern, relation, shift, simple
 from gradcli.verify.misread import misread
@@ -89,7 +90,7 @@ def how_they_differ(d: Differing) -> str:
             return relation(pairs, d.names, known)
         true = [y if turned else x for x, y in pairs]
         claimed = [x if turned else y for x, y in pairs]
-        if not all(computed(tape, of.order(d.graph)) for tape in d.tapes):
+        if not _is_as_recorded(d, of, true):
             return relation(pairs, d.names, known)
         name = d.names[0] if turned else d.names[1]
         comparison = _Comparison(d, of, true, claimed, known)
@@ -98,6 +99,15 @@ def how_they_differ(d: Differing) -> str:
             return said
         found = found or next(comparison.found(), "")
         return f"{name} {found}" if found else shift(pairs, d.names)
+
+
+def _is_as_recorded(d: Differing, of: Of, true: Sequence[Array]) -> bool:
+    """Say whether the tapes give the gradient: not where values were changed behind autograd."""
+    order = of.order(d.graph)
+    return all(
+        computed(tape, order) and close(gradient(tape, of, order), x)
+        for tape, x in zip(d.tapes, true, strict=True)
+    )
 
 
 def _known_numbers(d: Differing, of: Of | None) -> dict[float, list[str]]:
@@ -124,7 +134,7 @@ def _known_numbers(d: Differing, of: Of | None) -> dict[float, list[str]]:
             # what an operation has within itself does not stand in the file
             if not float(value).is_integer() or f"{value:.0f}" in text:
                 found.setdefault(float(value), [text])
-    used = _upstream(graph, [*d.sides, *([] if of is None else of.given)])
+    used = upstream(graph, [*d.sides, *([] if of is None else of.given)])
     for id in sorted(used & graph.notes.names.keys()):
         name = graph.notes.names[id]
         shape = graph.metas[id].shape
@@ -134,16 +144,6 @@ def _known_numbers(d: Differing, of: Of | None) -> dict[float, list[str]]:
             keep(n, f"is the number of {_counted(shape, dim)} of `{name}`")
         if len(shape) > 1:
             keep(prod(shape), f"is the number of elements of `{name}`")
-    return found
-
-
-def _upstream(graph: Graph, ids: Iterable[int]) -> set[int]:
-    found, stack = set[int](), list(ids)
-    while stack:
-        id = stack.pop()
-        if id >= 0 and id not in found:
-            found.add(id)
-            stack.extend(graph.inputs[id])
     return found
 
 
@@ -215,18 +215,19 @@ class _Comparison:
         order = [id for id in self.order if id not in ids]
         return (gradient(tape, self.of, order) for tape in self.d.tapes)
 
-    def by_rule(self, id: int, op: Primitive) -> Iterator[Array]:
-        """Yield the gradient at each point where a row has another rule."""
-        for tape in self.d.tapes:
-            own, tape.ops[id] = tape.ops[id], op
-            try:
-                yield gradient(tape, self.of, self.order)
-            finally:
-                tape.ops[id] = own
-
     def fits(self, found: Iterable[Array]) -> bool:
         """Say whether a gradient is what is claimed, at every point."""
         return all(close(x, y) for x, y in zip(found, self.claimed, strict=True))
+
+    def fits_with(self, id: int, op: Primitive) -> bool:
+        """Say whether the gradient is what is claimed where a row has another rule."""
+        for tape, claimed in zip(self.d.tapes, self.claimed, strict=True):
+            own, tape.ops[id] = tape.ops[id], op
+            found = gradient(tape, self.of, self.order)
+            tape.ops[id] = own
+            if not close(found, claimed):
+                return False
+        return True
 
     # ---- paths and terms -------------------------------------------------------------------
 
@@ -332,7 +333,7 @@ class _Comparison:
         for id in file[: self.most]:
             for slot, i in enumerate(graph.inputs[id]):
                 for sentence, op in misread(graph, id, slot) if i in inside else ():
-                    if self.fits(self.by_rule(id, op)):
+                    if self.fits_with(id, op):
                         other = graph.inputs[id][1 - slot] if len(graph.inputs[id]) == 2 else id
                         yield sentence.format(
                             factor=self._factor(id, slot), op=op.label, row=self.d.label(id),
