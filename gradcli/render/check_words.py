@@ -122,7 +122,7 @@ def points_text(claim: ClaimFinding) -> str:
     outside = f"{claim.outside} more lie outside the domain, and decide nothing"
     if not claim.points:
         count = plural(claim.outside, "random point")
-        return f"undecided at {count}: outside the domain" if claim.outside else ""
+        return f"undecided at {count}: outside the domain" if claim.outside else claim.kept
     if claim.held == claim.points:
         text = f"and at {plural(claim.points, 'random point')}"
     else:

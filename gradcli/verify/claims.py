@@ -88,7 +88,8 @@ class _Formula:
 
     `.grad` that backward() left behind is a number on the tape; `grads` gives the node that
     computes it at any point. `moving` are the parameters that a side depends on. A `general` claim
-    is one for every point: its sides are formulas of the same tensors, and not numbers.
+    is one for every point: its sides are formulas of the same tensors, and not numbers. `moves`
+    says of each side whether it depends on a parameter.
     """
 
     session: Session
@@ -98,6 +99,7 @@ class _Formula:
     grads: dict[int, int]
     tolerances: tuple[float, float]
     general: bool
+    moves: tuple[bool, bool]
 
     @property
     def base(self) -> dict[int, Array]:
@@ -193,19 +195,12 @@ def _formula(session: Session, record: ClaimRecord, parameters: Sequence[int]) -
     compute(tape, (*sides, *grads.values()))
     needed = upstream(graph, [*sides, *grads.values()])
     moved = tuple(i for i in parameters if i in needed)
+    leaves = [{i for i in ids if graph.ops[i] is None} for ids in behind]
+    moves = bool(leaves[0] & moving), bool(leaves[1] & moving)
+    # `tensor([2., 4.])` is no formula; `X.T @ s` is one where the gradient depends on X
+    general = all(moves) or bool(leaves[0] & leaves[1])
     tolerances = record.tolerances or EXACT
-    return _Formula(
-        session, tape, sides, moved, grads, tolerances, _is_general(graph, behind, moving)
-    )
-
-
-def _is_general(graph: Graph, behind: Sequence[set[int]], moving: set[int]) -> bool:
-    """Say whether both sides are formulas: of parameters, or of the same tensors.
-
-    `tensor([2., 4.])` is none; `X.T @ s` is one where the gradient depends on X.
-    """
-    left, right = ({i for i in ids if graph.ops[i] is None} for ids in behind)
-    return bool(left & right) or bool(left & moving and right & moving)
+    return _Formula(session, tape, sides, moved, grads, tolerances, general, moves)
 
 
 def _recomputed(session: Session, ids: set[int]) -> dict[int, int]:
@@ -279,6 +274,11 @@ def _tried(
             return ClaimFinding(claim, count - other.outside, other.held, other.outside, kept=told)
     if not trial.points:
         return finding
+    if not all(formula.moves):  # numbers may stand in it for what a parameter is here
+        side = claim.left if formula.moves[1] else claim.right
+        assert side is not None, "a formula has two sides"
+        fixed = f"`{side[0]}` depends on no parameter: at other points it does not hold"
+        return ClaimFinding(claim, kept=fixed)
     note = f"it holds at the file's point, and at {trial.held} of {len(trial.points)} random points"
     for keeping in formula.accidental():
         if _trial(formula, needed | keeping, count, generator).passed:

@@ -121,7 +121,7 @@ class ClaimFinding:
     claim held; both are 0 for claims that are no formula of the parameters. `outside` points more
     say nothing: a side was not finite there, however near they were drawn. `worst` are places
     where the sides differ most, with both values. `kept` is which structure of which parameters the
-    points have kept, and why.
+    points have kept, and why; or why there are none.
     """
 
     claim: Claim

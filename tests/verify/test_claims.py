@@ -97,3 +97,19 @@ def test_points_outside_the_domain_are_undecided_and_said() -> None:
     assert (found.points, found.held, found.outside) == (0, 0, 8)
     text = printed(CHECK["table"](checked(text + "assert allclose(grad(y, w), 1/sqrt(1 - w**2))")))
     assert "undecided at 8 random points: outside the domain" in text
+
+
+FIXED = "w = param(ones(2))\nx = tensor([3., 5.])\ny = (x*w**2).sum()\n"
+
+
+@pytest.mark.parametrize(
+    ("formula", "points"), [("2*x", 0), ("2*1.0*x", 0), ("2*x*w", 8), ("tensor([6., 10.])", 0)]
+)
+def test_a_formula_of_the_data_alone_may_have_numbers_for_parameters(
+    formula: str, points: int
+) -> None:
+    report = checked(f"{FIXED}assert allclose(grad(y, w), {formula})\n")
+    found = report.claims[0]
+    assert (found.holds, found.points) == (True, points)
+    said = f"`{formula}` depends on no parameter: at other points it does not hold"
+    assert (said in printed(CHECK["table"](report), 120)) == ("x" in formula and not points)
