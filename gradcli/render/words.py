@@ -155,6 +155,7 @@ def differing(claim: Claim, note: str, worst: Sequence[Place] = ()) -> Iterator[
         from gradcli.verify.compare import farthest
 
         worst = farthest(claim.left[1], claim.right[1], 1)
+    # where the sides agree at the file's point, the places are those of another
     few = claim.left is not None and claim.left[1].size <= _FEW
     for k, (index, left, right) in enumerate(worst[:1] if few else worst):
         digits = 6 if number(left, 6) != number(right, 6) else EXACT_DIGITS
@@ -167,6 +168,7 @@ def differing(claim: Claim, note: str, worst: Sequence[Place] = ()) -> Iterator[
         gap, size = abs(left - right), max(abs(left), abs(right))
         relative = f" (relative {gap / size:.2g})" if gap <= 2 * size < float("inf") else ""
         amount = f"difference {number(gap, 6)}{relative}"
-        yield f"largest {amount} at {place}" if index else amount
+        where = "at a random point: " if claim.holds else ""
+        yield f"{where}largest {amount} at {place}" if index else where + amount
     if claim.message:
         yield claim.message

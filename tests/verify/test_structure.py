@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from gradcli.render import CHECK
 from gradcli.verify.structure import (
     LOWER,
     MASK,
@@ -17,6 +18,7 @@ from gradcli.verify.structure import (
     WHOLE,
     Structure,
 )
+from tests.render.printing import printed
 from tests.verify.checking import checked
 
 S = "S = param([[2., 0.6, 0.1], [0.6, 1.5, -0.3], [0.1, -0.3, 1.2]])\nd = tensor([1., -2., 0.5])\n"
@@ -140,6 +142,13 @@ def test_what_nothing_asks_for_is_no_excuse(name: str) -> None:
     assert found.claim.holds
     assert not found.holds
     assert f" is {name.strip()}, which nothing asks for" in found.note
+
+
+def test_a_difference_at_a_random_point_is_said_to_be_there() -> None:
+    report = checked(ACCIDENTS["symmetric"])
+    text = " ".join(printed(CHECK["table"](report), 200).split())
+    assert "only where `A` is symmetric, which nothing asks for" in text
+    assert "at a random point: largest difference" in text
 
 
 def test_a_claim_that_holds_in_general_keeps_nothing() -> None:
