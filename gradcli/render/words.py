@@ -159,16 +159,17 @@ def differing(claim: Claim, note: str, worst: Sequence[Place] = ()) -> Iterator[
     few = claim.left is not None and claim.left[1].size <= _FEW
     for k, (index, left, right) in enumerate(worst[:1] if few else worst):
         digits = 6 if number(left, 6) != number(right, 6) else EXACT_DIGITS
-        place = (
-            f"[{', '.join(map(str, index))}]: {number(left, digits)} and {number(right, digits)}"
-        )
+        values = f": {number(left, digits)} and {number(right, digits)}"
+        place = f" at [{', '.join(map(str, index))}]" if index else ""
         if k:
-            yield f"then at {place}"
+            yield f"then{place}{values}"
             continue
         gap, size = abs(left - right), max(abs(left), abs(right))
         relative = f" (relative {gap / size:.2g})" if gap <= 2 * size < float("inf") else ""
-        amount = f"difference {number(gap, 6)}{relative}"
-        where = "at a random point: " if claim.holds else ""
-        yield f"{where}largest {amount} at {place}" if index else where + amount
+        text = f"{'largest ' if index else ''}difference {number(gap, 6)}{relative}{place}"
+        if claim.holds:
+            yield f"at a random point: {text}{values}"
+        else:  # numbers are both shown already
+            yield f"{text}{values}" if index else text
     if claim.message:
         yield claim.message
