@@ -14,7 +14,7 @@ from gradcli.facts import inspect
 from gradcli.graph import Limits
 from gradcli.inspection import Inspection
 from gradcli.rule.dtypes import DTYPES, FLOAT64, INT64, Array
-from gradcli.session import Request, run
+from gradcli.session import Request, Session, run
 from gradcli.syntax import parse_expression
 from gradcli.syntax.tree import Program
 from gradcli.syntax.words import spelled
@@ -291,4 +291,15 @@ def _inspected(
     if isinstance(grad_output, str):
         grad_output = value_of("--grad-output", grad_output, made)
     cotangent = None if grad_output is None else _array("grad_output", grad_output, made)
-    return inspect(run(source, made, Request(of, cotangent, backward)))
+    return inspected(run(source, made, Request(of, cotangent, backward)))
+
+
+def inspected(session: Session) -> Inspection:
+    """Return all that is known of a run; of claims that are false, how their sides differ too."""
+    inspection = inspect(session)
+    if all(claim.holds for claim in inspection.claims):
+        return inspection
+    from gradcli.verify.claims import explained
+    from gradcli.verify.target import every_parameter
+
+    return explained(session, inspection, every_parameter(session))

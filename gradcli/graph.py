@@ -21,7 +21,7 @@ from gradcli.rule.dtypes import FLOAT64, Array, DType, is_differentiable
 from gradcli.rule.meta import Meta, Shape
 from gradcli.rule.operators import Operators
 from gradcli.rule.rows import primitive
-from gradcli.rule.rule import Derivative, Primitive, number
+from gradcli.rule.rule import Derivative, Primitive, Row, number
 
 NOWHERE = Span(0, 0)
 NO_GRADIENT = "Only Tensors of floating point and complex dtype can require gradients"
@@ -124,6 +124,15 @@ class Autograd:
     steps: list[Step] = field(default_factory=list)
 
 
+class Use(NamedTuple):
+    """A tensor that a composite operation took: the row of the table, which argument, where."""
+
+    op: Row
+    slot: int
+    node: int
+    span: Span
+
+
 @dataclass
 class Provenance:
     """Where rows come from: their places in the file, and what it calls them.
@@ -132,6 +141,7 @@ class Provenance:
     differentiating. `aliases` are the names that a node has in the end besides its own, `calls` the
     places where the file called the function in whose body a node was made, `sources` the rows
     whose values leaves of their own took over, `numbers` those that the file read as numbers.
+    `uses` are those of composite operations that say what their arguments are.
     """
 
     spans: list[Span] = field(default_factory=list)
@@ -142,6 +152,7 @@ class Provenance:
     sources: dict[int, int] = field(default_factory=dict)
     numbers: list[int] = field(default_factory=list)
     warnings: list[tuple[Span, str]] = field(default_factory=list)
+    uses: list[Use] = field(default_factory=list)
 
 
 class Graph:

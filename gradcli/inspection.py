@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+Place = tuple[tuple[int, ...], complex, complex]  # an index, and the values of two sides there
 Kind = Literal["parameter", "data", "intermediate", "root"]
 
 
@@ -65,7 +66,10 @@ class FunctionFacts:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """An `assert`: whether it holds, and both sides of it where it has two."""
+    """An `assert`: whether it holds, and both sides of it where it has two.
+
+    `note` says how the sides of a false one differ, "" where nobody looked or nothing fits.
+    """
 
     line: int
     source: str
@@ -74,6 +78,7 @@ class Claim:
     relation: str | None
     left: tuple[str, Array] | None
     right: tuple[str, Array] | None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

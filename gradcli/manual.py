@@ -53,6 +53,8 @@ def _section(entry: Entry) -> str:
         lines.append(f"- at a kink: {entry.kink}")
     if entry.domain:
         lines.append(f"- domain: {', '.join(f'({a:g}, {b:g})' for a, b in entry.domain)}")
+    if entry.needs:
+        lines.append(f"- needs {entry.needs}")
     if entry.aliases:
         lines.append(f"- also {', '.join(f'`{a}`' for a in entry.aliases)}")
     if entry.examples:

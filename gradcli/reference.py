@@ -35,7 +35,8 @@ class Entry:
     """An operation as the reference shows it.
 
     `steps` are the grad_fn classes of the nodes that an operation written with others makes;
-    `domain` are intervals from which an argument is drawn where not every number will do.
+    `domain` are intervals from which an argument is drawn where not every number will do, `needs`
+    is an argument and the structure that its value needs.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Entry:
     kink: str
     domain: tuple[tuple[float, float], ...]
     examples: tuple[str, ...]
+    needs: str
 
 
 @cache
@@ -91,6 +93,7 @@ def _entry(row: Row, family: str) -> Entry:
     steps = () if own else tuple(dict.fromkeys(name for _, name, _, _ in primitives if name))
     kinks = [row.kink, *(p[0].kink for p in own)]
     domains = [row.domain, *(p[0].domain for p in own)]
+    needs = [row.needs, *(p[0].needs for p in own)]
     return Entry(
         row.name,
         family,
@@ -102,6 +105,7 @@ def _entry(row: Row, family: str) -> Entry:
         next((k for k in kinks if k), ""),
         next((d for d in domains if d), ()),
         row.examples,
+        next((n for n in needs if n), ""),
     )
 
 

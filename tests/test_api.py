@@ -62,6 +62,6 @@ def test_where_sides_of_other_shapes_differ_is_not_said() -> None:
     assert outcome.status == 1
     assert "largest difference" not in outcome.output
     assert (
-        "largest difference 1 at [1]"
+        "largest difference 1 (relative 0.5) at [1]: 1 and 2"
         in run("eval", "-e", "x = ones(2)\nassert equal(x, tensor([1., 2.]))").output
     )

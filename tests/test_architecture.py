@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, str] = {
     "symbols": CORE,
     "reference": f"{RUN} symbols",
     "against": RUN,
-    "verify": f"{RUN} against",
+    "verify": f"{RUN} symbols against",
     "diagnose": f"{RUN} verify",
     "explain": f"{RUN} symbols verify diagnose",
     "manual": "errors syntax reference verify",

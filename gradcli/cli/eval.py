@@ -46,10 +46,10 @@ def evaluate(
     source, folder = o.source_and_folder(file, run.expr)
     options = run.options(folder, retain_grad=retain_grad)
     request = o.made_request(options, of, grad_output, backward=backward)
-    from gradcli.facts import inspect
+    from gradcli.api import inspected
     from gradcli.render import EVAL
 
-    inspection = inspect(o.session(source, options, request))
+    inspection = inspected(o.session(source, options, request))
     kind = "json" if json else format.value
     rendered = EVAL[kind](inspection, named=named, full=full, precision=precision)
     if isinstance(rendered, str):

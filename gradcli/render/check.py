@@ -20,7 +20,6 @@ from gradcli.render.check_plot import plot
 from gradcli.render.check_words import (
     coverage,
     coverage_note,
-    differences,
     distance_text,
     error_text,
     float_text,
@@ -32,8 +31,9 @@ from gradcli.render.check_words import (
     sentence,
     summary,
 )
+from gradcli.render.claims import indented
 from gradcli.render.numbers import align, filled
-from gradcli.render.words import harmless, one_line, sides
+from gradcli.render.words import differing, harmless, one_line, sides
 from gradcli.verify.report import ClaimFinding, Element, Finding, Report
 from gradcli.verify.verdicts import Verdict
 
@@ -232,17 +232,12 @@ def _claim(finding: ClaimFinding, margin: int, options: ConsoleOptions) -> Itera
     for line in rest:
         yield Text(" " * (margin + 2) + line)
     if finding.holds:
-        if finding.outside:
-            yield from _indented(points_text(finding), margin, options, "dim")
+        if finding.outside or finding.kept:
+            yield from indented(points_text(finding), margin, options, "dim")
         return
     yield from _sides(finding, margin, options)
-    for text in [finding.note, *differences(finding), claim.message or ""]:
-        yield from _indented(text, margin, options, "yellow" if text == finding.note else "")
-
-
-def _indented(text: str, margin: int, options: ConsoleOptions, style: str) -> Iterator[Text]:
-    for line in wrap(one_line(text, ascii_only=options.ascii_only), options.max_width - margin):
-        yield Text(" " * margin + line, style)
+    for text in differing(claim, finding.note, finding.worst):
+        yield from indented(text, margin, options, "yellow" if text == finding.note else "")
 
 
 def _sides(finding: ClaimFinding, margin: int, options: ConsoleOptions) -> Iterator[Text]:

@@ -16,8 +16,10 @@ from gradcli.render.check_words import (
     summary,
 )
 from gradcli.render.numbers import filled
-from gradcli.render.words import one_line
+from gradcli.render.words import differing, one_line, sides
 from gradcli.verify.run import Outcome
+
+WIDTH = 96  # of the values of a claim's sides
 
 
 def render(outcomes: Sequence[Outcome], *, column: int, left_out: int = 0) -> RenderableType:
@@ -76,6 +78,9 @@ def remarks(outcome: Outcome) -> Iterator[str]:
         if not claim.holds:
             note = f": {claim.note}" if claim.note else ""
             yield f"line {claim.claim.line}: {claim.claim.source} is false{note}"
+            for source, value in sides(claim.claim, WIDTH):
+                yield f"  {source} = {' '.join(value)}"
+            yield from (f"  {text}" for text in differing(claim.claim, "", claim.worst))
 
 
 def total(outcomes: Sequence[Outcome], left_out: int = 0) -> str:

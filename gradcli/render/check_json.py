@@ -31,8 +31,9 @@ the digits asked for with `--digits`, or null.
 
 A claim: `line`, `source`, `holds` (at the file's point and at every other), `here` (at the
 file's point), `points` and `held`, how many random points were tried and at how many it held,
-`outside`, how many more decide nothing because a side is not finite there, `note`, `worst` (places
-of the largest differences: `index`, `left`, `right`).
+`outside`, how many more decide nothing because a side is not finite there, `kept`, which
+structure the points have kept, `note`, how the sides differ, `worst` (places of the largest
+differences: `index`, `left`, `right`, a complex number as `{"re", "im"}`).
 
 NaN and infinities are the strings `"nan"`, `"inf"`, `"-inf"`.
 """
@@ -97,6 +98,7 @@ def _claim(finding: ClaimFinding) -> dict[str, Any]:
         "held": finding.held,
         "outside": finding.outside,
         "note": finding.note,
+        "kept": finding.kept,
         "worst": [{"index": i, "left": a, "right": b} for i, a, b in finding.worst],
     }
 
@@ -107,6 +109,8 @@ def _strict(value: Any) -> Any:
         return {key: _strict(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_strict(item) for item in value]
+    if isinstance(value, complex):
+        return {"re": _strict(value.real), "im": _strict(value.imag)}
     if isinstance(value, float) and value - value != 0:
         return repr(value)
     return value

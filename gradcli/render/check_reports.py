@@ -7,12 +7,12 @@ from xml.sax.saxutils import quoteattr
 
 from gradcli.render.check_files import remarks, total
 from gradcli.render.check_words import (
+    claim_text,
     coverage,
     distance_text,
     float_text,
     numeric_text,
     place_text,
-    points_text,
     sentence,
 )
 from gradcli.render.markdown import code, escape
@@ -56,7 +56,7 @@ def _section(outcome: Outcome) -> Iterator[str]:
             yield f"- {escape(text)}"
     for claim in outcome.report.claims:
         mark = "✓" if claim.holds else "✗"
-        more = claim.note or points_text(claim)
+        more = claim_text(claim)
         text = f"- {mark} line {claim.claim.line}: {code(claim.claim.source)} {escape(more)}"
         yield text.rstrip()
 
@@ -116,7 +116,7 @@ def _finding_case(finding: Finding, classname: str) -> str:
 
 
 def _claim_case(claim: ClaimFinding, classname: str) -> str:
-    message = claim.note or points_text(claim) or "the claim is false"
+    message = claim_text(claim) or "the claim is false"
     label = f"line {claim.claim.line}: {claim.claim.source}"
     return _case(label, classname, None if claim.holds else "failure", message)
 
@@ -154,7 +154,7 @@ def _annotations(outcome: Outcome) -> Iterator[str]:
             yield _command(kind, outcome.file, finding.line, f"gradient {finding.verdict}", text)
     for claim in outcome.report.claims:
         if not claim.holds:
-            text = "; ".join(t for t in (claim.claim.source, claim.note) if t)
+            text = "; ".join(t for t in (claim.claim.source, claim_text(claim)) if t)
             yield _command("error", outcome.file, claim.claim.line, "claim is false", text)
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from math import isinf, isnan
 
 from gradcli.render.numbers import number
+from gradcli.render.words import differing
 from gradcli.verify.report import ClaimFinding, Element, Finding, Report
 from gradcli.verify.verdicts import OF_A_DERIVATIVE, Verdict
 
 DIGITS = 6
-FEW = 8  # a claim's sides are shown in full up to so many elements
 
 
 def plural(count: int, noun: str) -> str:
@@ -134,17 +134,18 @@ def points_text(claim: ClaimFinding) -> str:
     outside = f"{claim.outside} more lie outside the domain, and decide nothing"
     if not claim.points:
         count = plural(claim.outside, "random point")
-        return f"undecided at {count}: outside the domain" if claim.outside else ""
+        return f"undecided at {count}: outside the domain" if claim.outside else claim.kept
     if claim.held == claim.points:
         text = f"and at {plural(claim.points, 'random point')}"
     else:
         text = f"it holds at {claim.held} of {plural(claim.points, 'random point')}"
+    if claim.kept:
+        text = f"{text}, where {claim.kept}"
     return f"{text}; {outside}" if claim.outside else text
 
 
-def differences(claim: ClaimFinding) -> Iterator[str]:
-    """Yield the places where the sides of a claim differ most."""
-    if claim.holds or claim.claim.left is None or claim.claim.left[1].size <= FEW:
-        return
-    for index, left, right in claim.worst:
-        yield f"[{', '.join(map(str, index))}]: {float_text(left)} and {float_text(right)}"
+def claim_text(claim: ClaimFinding) -> str:
+    """Return what is to be said of a claim, in one line."""
+    if claim.holds:
+        return points_text(claim)
+    return "; ".join(differing(claim.claim, claim.note, claim.worst))

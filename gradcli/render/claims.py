@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from textwrap import wrap
 
 from rich.cells import cell_len
 from rich.console import ConsoleOptions
@@ -10,7 +11,7 @@ from rich.text import Text
 
 from gradcli.inspection import Claim, Inspection
 from gradcli.render.cells import numbers_text, shorten
-from gradcli.render.words import claims_headline, largest_difference, one_line, sides
+from gradcli.render.words import claims_headline, differing, one_line, sides
 
 
 def claims(
@@ -44,11 +45,16 @@ def _claim(
     head = Text(f"{mark:2} line {claim.line}".ljust(margin), "green" if claim.holds else "bold red")
     yield head.append(one_line(claim.source, ascii_only=ascii_only), "default")
     details = list(_sides(claim, options.max_width - margin, precision, ascii_only))
-    details += largest_difference(claim)
-    if claim.message and not claim.holds:
-        details.append(one_line(claim.message, ascii_only=ascii_only))
     for line in details:
         yield numbers_text([" " * margin + line])
+    for text in [] if claim.holds else differing(claim, claim.note):
+        yield from indented(text, margin, options, "yellow" if text == claim.note else "")
+
+
+def indented(text: str, margin: int, options: ConsoleOptions, style: str) -> Iterator[Text]:
+    """Yield the lines of a sentence about a claim."""
+    for line in wrap(one_line(text, ascii_only=options.ascii_only), options.max_width - margin):
+        yield Text(" " * margin + line, style)
 
 
 def _sides(claim: Claim, width: int, precision: int | None, ascii_only: bool) -> Iterator[str]:

@@ -43,7 +43,8 @@ belongs to; for AccumulateGrad, the leaf) and `next`, PyTorch's `next_functions`
 functions that receive its gradients, null where an operand needs none.
 
 A claim: `line`, `source`, `holds`, `message` (or null), `relation` (for instance `"=="` or
-`"allclose"`, or null), `left` and `right`: each null or `{"source", "value"}`.
+`"allclose"`, or null), `left` and `right`: each null or `{"source", "value"}`;
+`note`: how the sides of a false claim differ, in words, "" where nothing fits.
 
 Numbers: integers are exact, booleans are true and false, NaN and infinities are the strings
 `"nan"`, `"inf"`, `"-inf"`, a complex number is `{"re", "im"}`. Floats read back exactly in their
@@ -145,6 +146,7 @@ def _claim(claim: Claim, precision: int | None) -> dict[str, Any]:
         "relation": claim.relation,
         "left": side(claim.left),
         "right": side(claim.right),
+        "note": claim.note,
     }
 
 

@@ -11,9 +11,9 @@ from gradcli.render.values import COLUMNS, cells
 from gradcli.render.words import (
     MARKS,
     claims_headline,
+    differing,
     harmless,
     headline,
-    largest_difference,
     legend,
     notes,
     one_line,
@@ -123,6 +123,6 @@ def _claims(inspection: Inspection, precision: int | None) -> Iterator[str]:
         parts = [f"- {mark} line {claim.line}: {code(claim.source)}"]
         for source, value in sides(claim, _WIDTH, precision):
             parts.append(f"({code(source)} = {escape(' '.join(value))})")
-        if claim.message and not claim.holds:
-            parts.append(escape(claim.message))
-        yield " ".join([*parts, *map(escape, largest_difference(claim))])
+        if not claim.holds:
+            parts += map(escape, differing(claim, claim.note))
+        yield " ".join(parts)

@@ -90,6 +90,8 @@ def _facts(entry: Entry) -> Iterator[tuple[str, str]]:
         yield "kink", entry.kink
     if entry.domain:
         yield "domain", ", ".join(f"({_end(a)}, {_end(b)})" for a, b in entry.domain)
+    if entry.needs:
+        yield "needs", entry.needs
     if entry.aliases:
         yield "also", ", ".join(entry.aliases)
     if entry.examples:
@@ -109,7 +111,8 @@ def _end(x: float) -> str:
 def record(entry: Entry) -> dict[str, Any]:
     """Return an operation as data, in the schema `gradcli.ops/1`.
 
-    Keys: `name`, `family`, `signature`, `doc`, `aliases`, `kink` (or ""), `examples`; `domain`, a
+    Keys: `name`, `family`, `signature`, `doc`, `aliases`, `kink` (or ""), `needs` (an
+    argument and the structure that it needs: `L: triangular`, or ""), `examples`; `domain`, a
     pair of ends for each argument, infinities as strings; `derivatives`, each with `grad_fn` and
     `formulas` from argument to text, where `g` is the result's cotangent and `y` the result;
     `steps`, the grad_fn classes of an operation that is written with others.
@@ -127,6 +130,7 @@ def record(entry: Entry) -> dict[str, Any]:
         "steps": entry.steps,
         "kink": entry.kink,
         "domain": [[_number(end) for end in pair] for pair in entry.domain],
+        "needs": entry.needs,
         "examples": entry.examples,
     }
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-import numpy as np
-
-from gradcli.inspection import Claim, Inspection, Kind, NodeFacts, ValueFacts
+from gradcli.inspection import Claim, Inspection, Kind, NodeFacts, Place, ValueFacts
 from gradcli.render.numbers import EXACT_DIGITS, lines, number
 
 MARKS: Mapping[Kind, str] = {"parameter": "●", "data": "□", "intermediate": "○", "root": "★"}
@@ -15,6 +13,8 @@ ASCII_MARKS: Mapping[Kind, str] = {"parameter": "P", "data": "D", "intermediate"
 
 # so many of the parameters that a note is about are named in it
 _NAMED = 5
+
+_FEW = 8  # a claim's sides are shown in full up to so many elements
 
 _MEANINGS: Mapping[Kind, str] = {
     "parameter": "parameter: leaf, requires grad",
@@ -144,17 +144,32 @@ def sides(claim: Claim, width: int, digits: int | None = None) -> list[tuple[str
     return [(source, value) for (source, _), value in named if value != [source]]
 
 
-def largest_difference(claim: Claim) -> Iterator[str]:
-    """Yield where two tensors differ most, for what is shown of them may be the same."""
-    if claim.holds or not claim.left or not claim.right:
-        return
-    try:
-        with np.errstate(all="ignore"):
-            left, right = (side[1].astype(np.complex128) for side in (claim.left, claim.right))
-            difference = np.abs(left - right)
-    except ValueError:  # their shapes do not match, which is seen already
-        return
-    if difference.ndim and difference.size:
-        place = np.unravel_index(np.argmax(difference), difference.shape)
-        index = ", ".join(str(int(i)) for i in place)
-        yield f"largest difference {number(float(difference[place]), 6)} at [{index}]"
+def differing(claim: Claim, note: str, worst: Sequence[Place] = ()) -> Iterator[str]:
+    """Yield what is to be said of a false claim: how its sides differ, where most, its message.
+
+    `worst` are the places where they differ most: those of the claim's own values where not given.
+    """
+    if note:
+        yield note
+    if not worst and not claim.holds and claim.left and claim.right:
+        from gradcli.verify.compare import farthest
+
+        worst = farthest(claim.left[1], claim.right[1], 1)
+    # where the sides agree at the file's point, the places are those of another
+    few = claim.left is not None and claim.left[1].size <= _FEW
+    for k, (index, left, right) in enumerate(worst[:1] if few else worst):
+        digits = 6 if number(left, 6) != number(right, 6) else EXACT_DIGITS
+        values = f": {number(left, digits)} and {number(right, digits)}"
+        place = f" at [{', '.join(map(str, index))}]" if index else ""
+        if k:
+            yield f"then{place}{values}"
+            continue
+        gap, size = abs(left - right), max(abs(left), abs(right))
+        relative = f" (relative {gap / size:.2g})" if gap <= 2 * size < float("inf") else ""
+        text = f"{'largest ' if index else ''}difference {number(gap, 6)}{relative}{place}"
+        if claim.holds:
+            yield f"at a random point: {text}{values}"
+        else:  # numbers are both shown already
+            yield f"{text}{values}" if index else text
+    if claim.message:
+        yield claim.message

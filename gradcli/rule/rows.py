@@ -28,6 +28,8 @@ def _facts(
     examples: str,
     refuses: str,
     alike: str,
+    needs: str = "",
+    often: str = "",
 ) -> dict[str, Any]:
     return {
         "doc": doc,
@@ -37,6 +39,8 @@ def _facts(
         "examples": tuple(e.strip() for e in examples.split(";") if e.strip()),
         "refuses": refuses,
         "alike": alike,
+        "needs": needs,
+        "often": often,
     }
 
 
@@ -114,11 +118,13 @@ def primitive(
     examples: str = "",
     refuses: str = "",
     alike: str = "",
+    needs: str = "",
+    often: str = "",
 ) -> Primitive:
     """Make a row of any other operation that has a derivative of a given kind."""
     return Primitive(
         Signature(signature),
-        **_facts(doc, aliases, kink, domain, examples, refuses, alike),
+        **_facts(doc, aliases, kink, domain, examples, refuses, alike, needs, often),
         grad_fn=grad_fn,
         forward=forward,
         meta=meta,
@@ -169,10 +175,11 @@ def composite(
     examples: str = "",
     refuses: str = "",
     alike: str = "",
+    needs: str = "",
 ) -> Composite:
     """Make a row of an operation that is written with others."""
     return Composite(
         Signature(signature),
-        **_facts(doc, aliases, kink, domain, examples, refuses, alike),
+        **_facts(doc, aliases, kink, domain, examples, refuses, alike, needs),
         expand=expand,
     )

@@ -26,6 +26,7 @@ INF = float("inf")
 REAL: Interval = (-INF, INF)
 POSITIVE: Interval = (0.0, INF)
 UNIT: Interval = (-1.0, 1.0)
+FRACTION: Interval = (0.0, 1.0)
 ABOVE_ONE: Interval = (1.0, INF)
 
 KINDS_OF_NUMBER = {"bool": "b", "integer": "iu", "complex": "c"}  # the letters of NumPy's kinds
@@ -238,6 +239,8 @@ class Row:
     which tests and checks draw each tensor argument; `examples` are calls in the language.
     `refuses` are the kinds of number that PyTorch has no kernel for, of the arguments before the
     colon (`input other: bool complex`) or else of the first; `alike` are arguments of one dtype.
+    `needs` is an argument and what structure its value must have for the operation to mean what
+    it says (`L: triangular`); `often` is one that it often has, though it need not.
     """
 
     signature: Signature
@@ -248,11 +251,18 @@ class Row:
     examples: tuple[str, ...]
     refuses: str
     alike: str
+    needs: str
+    often: str
 
     @property
     def name(self) -> str:
         """The name before the bracket of the signature."""
         return self.signature.name
+
+    def structured(self, fact: str) -> tuple[int, str] | None:
+        """Return the slot and the structure that `needs` or `often` name, if they do."""
+        name, _, structure = fact.partition(": ")
+        return (self.signature.tensors.index(name), structure) if structure else None
 
     def call(
         self, arguments: tuple[Any, ...], keywords: dict[str, Any], *, lenient: bool = False

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault
-from gradcli.graph import Node
+from gradcli.graph import Node, Use
 from gradcli.ops import Row
-from gradcli.rule.rule import number
+from gradcli.rule.rule import Composite, number
 from gradcli.trace.in_place import WITH_KEYWORD, into, method
 from gradcli.trace.values import (
     Function,
@@ -43,6 +43,8 @@ def row_function(
         try:
             if not any_node(args) and not any_node(tuple(keywords.values())):
                 return _on_numbers(row, name, tracer, args, keywords, lenient)
+            if isinstance(row, Composite) and (row.needs or row.domain):
+                _note(row, tracer, args, keywords)
             given = {row.signature.word(word) for word in keywords}
             unset = {k: v for k, v in (preset or {}).items() if k not in given}
             return results_of(row.call(args, unset | keywords, lenient=lenient), name)
@@ -51,6 +53,18 @@ def row_function(
             raise
 
     return Function(name, run)
+
+
+def _note(row: Composite, tracer: Tracer, args: Args, keywords: Keywords) -> None:
+    """Keep which tensors a row was called with that says of them what they are: it makes no node.
+
+    What the call is refused for, the row itself says.
+    """
+    given = dict(zip((p.name for p in row.signature.parameters), args, strict=False)) | keywords
+    for slot, name in enumerate(row.signature.tensors):
+        node = given.get(name)
+        if isinstance(node, Node):
+            tracer.graph.notes.uses.append(Use(row, slot, node.id, tracer.graph.span))
 
 
 def _with_tensors(

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gradcli.inspection import Place
 from gradcli.rule.dtypes import Array
 from gradcli.verify.report import Element
 
@@ -17,6 +18,7 @@ Pair = tuple[Array, Array]
 
 SAME = 1e-6  # relative distance below which a pattern counts as found
 SIMPLE = 12  # numerators and denominators of factors that need no explanation
+REASONS = 2  # places named that a number may come from
 
 
 class Vectors(NamedTuple):
@@ -56,31 +58,46 @@ def described(elements: Sequence[Element], shape: tuple[int, ...]) -> str:
     analytic, numeric = np.array([(e.analytic, e.numeric) for e in own]).reshape(-1, 2).T
     if len(own) == prod(shape):
         analytic, numeric = analytic.reshape(shape), numeric.reshape(shape)
-    return relation([(numeric, analytic)], ("the difference quotient", "the gradient"), {})
+    pairs, names = [(numeric, analytic)], ("the difference quotient", "the gradient")
+    factor = constant_factor(pairs) if np.all(np.isfinite(pairs)) else None
+    if factor is not None and simple(factor, {}) is None:  # here it is exact, whatever it means
+        return f"{names[1]} is {factor:.6g} times {names[0]}"
+    return relation(pairs, names, {})
 
 
-def relation(pairs: Sequence[Pair], names: tuple[str, str], sizes: Mapping[int, str]) -> str:
+def relation(
+    pairs: Sequence[Pair], names: tuple[str, str], known: Mapping[float, Sequence[str]]
+) -> str:
+    """Return a pattern of two arrays, or the constant that separates them at every point."""
+    return pattern(pairs, names, known) or shift(pairs, names)
+
+
+def pattern(
+    pairs: Sequence[Pair], names: tuple[str, str], known: Mapping[float, Sequence[str]]
+) -> str:
     """Return how the second of each pair follows from the first, "" where no pattern fits.
 
-    `names` are what to call the two; `sizes` say where sizes occur that a factor may come from.
+    `names` are what to call the two; `known` says where numbers stand that a factor may come from.
     """
     if not all(np.all(np.isfinite(x)) for pair in pairs for x in pair):
         return ""
     first, second = names
-    factor = _factor(pairs)
-    if factor is not None and np.isclose(factor, 1, rtol=SAME):
-        return ""  # they are the same
+    factor = constant_factor(pairs)
     if factor is not None:
-        times, where = _times(factor, sizes)
-        return f"{second} is {times} {first}{where}"
+        if np.isclose(factor, 1, rtol=SAME):
+            return ""  # they are the same
+        words = simple(factor, known)
+        return "" if words is None else f"{second} is {words[0]} {first}{words[1]}"
     turned = [(np.swapaxes(x, -1, -2), y) for x, y in pairs if x.ndim >= 2]
-    if len(turned) == len(pairs) and (factor := _factor(turned)) is not None:
-        times, where = _times(factor, sizes)
-        return f"{second} is {times} the transpose of {first}{where}".replace(" 1 times", "")
+    if len(turned) == len(pairs) and (factor := constant_factor(turned)) is not None:
+        words = simple(factor, known)
+        times = "" if words is None or words[0] == "1 times" else f"{words[0]} "
+        where = "" if words is None else words[1]
+        return f"{second} is {times}the transpose of {first}{where}" if words else ""
     return (
         _summed(pairs, first, second)
         or _summed([(y, x) for x, y in pairs], second, first)
-        or _shifted(pairs, first, second)
+        or _reversed(pairs, first, second)
     )
 
 
@@ -92,7 +109,7 @@ def close(a: Array, b: Array) -> bool:
     return bool(np.all(np.abs(a - b) <= SAME * size))
 
 
-def _factor(pairs: Sequence[Pair]) -> float | None:
+def constant_factor(pairs: Sequence[Pair]) -> float | None:
     """Return the constant c with y = c x for every pair, None where there is none."""
     if any(x.shape != y.shape or not x.size or x.dtype.kind == "c" for x, y in pairs):
         return None
@@ -105,15 +122,29 @@ def _factor(pairs: Sequence[Pair]) -> float | None:
     return c if close(c * x, y) else None
 
 
-def _times(factor: float, sizes: Mapping[int, str]) -> tuple[str, str]:
-    """Return a factor in words, `minus` or `1/6 times`, and where its 6 may come from."""
+def simple(factor: float, known: Mapping[float, Sequence[str]]) -> tuple[str, str] | None:
+    """Return a factor in words, `minus` or `1/6 times`, and where its 6 may come from.
+
+    None where it is neither a simple fraction nor one of the numbers that are known.
+    """
     if np.isclose(factor, -1, rtol=SAME):
         return "minus", ""
-    simple = Fraction(factor).limit_denominator(10**6)
-    n = max(abs(simple.numerator), simple.denominator)
-    if not np.isclose(float(simple), factor, rtol=SAME) or (n > SIMPLE and n not in sizes):
-        return f"{factor:.6g} times", ""
-    return f"{simple} times", f" ({n} is {sizes[n]})" if n > 2 and n in sizes else ""
+    for value in (v for v in known if not v.is_integer()):
+        if np.isclose(abs(factor), abs(value), rtol=SAME, atol=0):
+            return f"{factor:.6g} times", _reasons(f"{value:.6g}", known[value])
+    fraction = Fraction(factor).limit_denominator(10**6)
+    n = max(abs(fraction.numerator), fraction.denominator)
+    if np.isclose(float(fraction), factor, rtol=SAME, atol=0) and (n <= SIMPLE or n in known):
+        return f"{fraction} times", _reasons(str(n), known.get(n, ()) if n > 1 else ())
+    for value in (v for v in known if not v.is_integer()):
+        if np.isclose(abs(factor * value), 1, rtol=SAME, atol=0):
+            sign = "-" if factor * value < 0 else ""
+            return f"{sign}1/{value:.6g} times", _reasons(f"{value:.6g}", known[value])
+    return None
+
+
+def _reasons(value: str, words: Sequence[str]) -> str:
+    return f" ({value} {' or '.join(words[:REASONS])})" if words else ""
 
 
 def _summed(pairs: Sequence[Pair], first: str, second: str) -> str:
@@ -130,22 +161,32 @@ def _summed(pairs: Sequence[Pair], first: str, second: str) -> str:
     return ""
 
 
+def _reversed(pairs: Sequence[Pair], first: str, second: str) -> str:
+    """Look for a dimension along which the elements are in reverse order."""
+    for axis in range(pairs[0][0].ndim):
+        if all(x.size and close(np.flip(x, axis), y) for x, y in pairs):
+            return f"{second} is {first} reversed along dimension {axis}"
+    return ""
+
+
 def _sums_to(x: Array, y: Array, axes: tuple[int, ...]) -> bool:
     total = y.sum(axis=axes, keepdims=True)
     return total.size == x.size and close(total.reshape(x.shape), x)
 
 
-def _shifted(pairs: Sequence[Pair], first: str, second: str) -> str:
-    """Look for a constant that separates the two at every point."""
-    if len(pairs) < 2 or any(x.shape != y.shape for x, y in pairs):
+def shift(pairs: Sequence[Pair], names: tuple[str, str]) -> str:
+    """Return the constant that separates the two at every point, in words, "" if none does."""
+    if len(pairs) < 2 or any(x.shape != y.shape or x.size != 1 for x, y in pairs):
         return ""
     gaps = [y - x for x, y in pairs]
-    if all(close(gap, gaps[0]) for gap in gaps[1:]) and gaps[0].size == 1:
-        return f"{second} is {first} plus {float(gaps[0].reshape(())):.6g} at every point"
+    if not np.all(np.isfinite(gaps)) or not gaps[0].any():
+        return ""
+    if all(close(gap, gaps[0]) for gap in gaps[1:]):
+        return f"{names[1]} is {names[0]} plus {float(gaps[0].reshape(())):.6g} at every point"
     return ""
 
 
-def farthest(x: Array, y: Array, count: int) -> list[tuple[tuple[int, ...], float, float]]:
+def farthest(x: Array, y: Array, count: int) -> list[Place]:
     """Return the places where two arrays differ most, with both values."""
     try:
         x, y = np.broadcast_arrays(x, y)
@@ -159,5 +200,5 @@ def farthest(x: Array, y: Array, count: int) -> list[tuple[tuple[int, ...], floa
     return [(p, _number(x[p]), _number(y[p])) for p in places]
 
 
-def _number(value: Array) -> float:
-    return float(value.real)
+def _number(value: Array) -> complex:
+    return complex(value) if value.dtype.kind == "c" else float(value)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from gradcli.errors import GradcliError, InputFault, Source
-from gradcli.graph import Graph, Node
+from gradcli.graph import Graph
 from gradcli.rule.dtypes import DTYPES, Array, DType, is_differentiable
 from gradcli.rule.rule import REAL, Interval
 from gradcli.session import Request, Session, run
@@ -18,8 +18,12 @@ from gradcli.trace import Binding, Options, Tracer
 from gradcli.trace.builtins import DTYPE_NAMES, lookup
 from gradcli.trace.inputs import free_names
 from gradcli.trace.mistakes import unbound
+from gradcli.verify.structure import DISCRETE, NEEDS
+from gradcli.verify.structure import drawn as structured
+from gradcli.verify.uses import asked, intervals
 
 SIZES = (3, 4, 5, 2, 6, 7)  # of named dimensions: different ones, so that a transpose shows
+TURNS = 4  # runs that find out what the operations of a file ask of its inputs
 ATTEMPTS = 16  # draws until every value of the run is finite
 MARGIN = 0.02  # of an interval, that is kept from its ends
 
@@ -75,13 +79,13 @@ def runs(
     Raises: GradcliError where the file does not run.
     """
     generator = np.random.default_rng(options.seed)
-    intervals: dict[str, Interval] = {}
-    for point in range(points):
+    asks = _asked(source, options, inputs)
+    for _ in range(points):
         for attempt in range(ATTEMPTS):
             # what no operation says may want it: log(2*x) positive numbers, asin(2*x) small ones
             positive, spread = attempt % 2 == 1, 0.8**attempt
             drawn = {
-                name: _draw(generator, shape, dtype, intervals.get(name), positive, spread)
+                name: _draw(generator, shape, dtype, asks[name], positive, spread)
                 for name, (shape, dtype) in inputs.items()
             }
             bound = replace(options, bindings={**options.bindings, **drawn})
@@ -91,10 +95,6 @@ def runs(
                 if attempt == ATTEMPTS - 1:
                     raise
                 continue
-            if not point and not attempt:
-                intervals = {name: _interval(session, name) for name in inputs}
-                if any(interval != REAL for interval in intervals.values()):
-                    continue
             if _finite(session) or attempt == ATTEMPTS - 1:
                 yield session
                 break
@@ -170,45 +170,99 @@ def _dtype(annotation: tree.Expression, options: Options) -> DType:
 # ---- values --------------------------------------------------------------------------------
 
 
+class _Asks(NamedTuple):
+    """What the operations that use an input ask of it: an interval, and a structure if any."""
+
+    interval: Interval = REAL
+    structure: str = ""
+    must: bool = False
+
+
 def _draw(
     generator: np.random.Generator,
     shape: tuple[int, ...],
     dtype: DType,
-    interval: Interval | None,
+    asks: _Asks,
     positive: bool,
     spread: float,
 ) -> Binding:
     if dtype.kind in "iub":
         return Binding(generator.integers(0, 2, shape).astype(dtype))
-    low, high = interval or REAL
+    low, high = asks.interval
     x: Array = spread * generator.standard_normal(shape)
-    if np.isfinite(low) and np.isfinite(high):
+    if dtype.kind == "c":
+        x = x + 1j * generator.standard_normal(shape)
+    if asks.structure:
+        # what only often is symmetric is positive definite then, as a covariance
+        definite = asks.structure == "symmetric" and (positive or not asks.must)
+        x = structured("positive definite" if definite else asks.structure, x, generator)
+    elif np.isfinite(low) and np.isfinite(high):
         x = low + (high - low) * generator.uniform(MARGIN, 1 - MARGIN, shape)
     elif np.isfinite(low) or positive:
         x = (low if np.isfinite(low) else 0.0) + np.abs(x) + MARGIN
     else:
         assert not np.isfinite(high), "no row is bounded above alone"
-    if dtype.kind == "c":
-        x = x + 1j * generator.standard_normal(shape)
-    return Binding(np.asarray(x).astype(dtype), parameter=True)
+    return Binding(np.asarray(x).astype(dtype), parameter=asks.structure not in DISCRETE)
 
 
-def _interval(session: Session, name: str) -> Interval:
-    """Return where the operations that use an input directly are all defined."""
-    value = session.tracer.scope[name]
-    assert isinstance(value, Node), "an input is not assigned to"
+def _asked(source: Source, options: Options, inputs: Declared) -> dict[str, _Asks]:
+    """Return what a file asks of its inputs.
+
+    It is run to see, as far as it goes: where an operation refuses what was drawn, it is run
+    again with what is known by then.
+    """
+    found = dict.fromkeys(inputs, _Asks())
+    for turn in range(TURNS):
+        generator = np.random.default_rng(turn)
+        drawn = {
+            name: _draw(generator, shape, dtype, found[name], turn % 2 == 1, 1.0)
+            for name, (shape, dtype) in inputs.items()
+        }
+        tracer = Tracer(parse(source), replace(options, bindings={**options.bindings, **drawn}))
+        complete = True
+        try:
+            tracer.run()
+        except GradcliError:
+            complete = False
+        before = found
+        found = {name: _asks(tracer, name) for name in inputs}
+        if complete and found == before:
+            break
+    return found
+
+
+def _asks(tracer: Tracer, name: str) -> _Asks:
+    """Return what the operations on the tape ask of an input."""
+    graph, leaf = tracer.graph, _leaf(tracer.graph, name)
+    if leaf is None:
+        return _Asks()
     low, high = REAL
-    for op, slot in _uses(session.graph, value.id):
-        if op is not None and slot < len(op.domain):
-            low, high = max(low, op.domain[slot][0]), min(high, op.domain[slot][1])
-    return (low, high) if low < high else REAL
+    for interval in intervals(graph, leaf):
+        low, high = max(low, interval[0]), min(high, interval[1])
+    needs = asked(graph, leaf)
+    structure, must = (needs[0].structure, needs[0].must) if needs else ("", False)
+    return _Asks((low, high) if low < high else REAL, structure, must)
 
 
-def _uses(graph: Graph, leaf: int) -> Iterator[tuple[Any, int]]:
-    for id, inputs in enumerate(graph.inputs):
-        for slot, i in enumerate(inputs):
-            if i == leaf and graph.notes.origins[id] == "file":
-                yield graph.ops[id], slot
+def told(session: Session, inputs: Declared) -> str:
+    """Return the inputs with their shapes, and what structure they were drawn with, in words."""
+    return ", ".join(
+        f"{name} {list(shape)}{_structure(session, name)}" for name, (shape, _) in inputs.items()
+    )
+
+
+def _structure(session: Session, name: str) -> str:
+    asks, leaf = _asks(session.tracer, name), _leaf(session.graph, name)
+    if not asks.structure or leaf is None:
+        return ""
+    known = [s.name for s in NEEDS[asks.structure] if s.has(session.graph.values[leaf])]
+    return f" {known[0]}" if known else ""
+
+
+def _leaf(graph: Graph, name: str) -> int | None:
+    """Return the row of an input."""
+    named = (id for id, known in graph.notes.names.items() if known == name)
+    return next((id for id in named if graph.ops[id] is None), None)
 
 
 def _finite(session: Session) -> bool:

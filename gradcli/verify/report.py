@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from gradcli.inspection import Claim
+from gradcli.inspection import Claim, Place
 from gradcli.verify.verdicts import FAILURE, FAULT, UNDECIDED, Level, Verdict
 
 Mode = Literal["reverse", "forward"]
@@ -129,7 +129,8 @@ class ClaimFinding:
     `points` is how many points were tried beside the file's own, `held` at how many of them the
     claim held; both are 0 for claims that are no formula of the parameters. `outside` points more
     say nothing: a side was not finite there, however near they were drawn. `worst` are places
-    where the sides differ most, with both values.
+    where the sides differ most, with both values. `kept` is which structure of which parameters the
+    points have kept, and why; or why there are none.
     """
 
     claim: Claim
@@ -137,7 +138,8 @@ class ClaimFinding:
     held: int = 0
     outside: int = 0
     note: str = ""
-    worst: tuple[tuple[tuple[int, ...], float, float], ...] = ()
+    worst: tuple[Place, ...] = ()
+    kept: str = ""
 
     @property
     def holds(self) -> bool:

@@ -85,13 +85,14 @@ def check_source(
     if not inputs:
         return check(run(source, options, Request(backward=False)), settings, progress)
     reports: list[Report] = []
+    shapes = ""
     points = max(settings.points, 1)
     for session in drawn.runs(source, options, inputs, points):
         own = replace(settings, points=0) if reports else settings
+        shapes = shapes or drawn.told(session, inputs)
         reports.append(check(session, own))
         if progress is not None:
             progress(len(reports), points)
-    shapes = ", ".join(f"{name} {list(shape)}" for name, (shape, _) in inputs.items())
     note = f"inputs drawn at {points} point{'s' * (points > 1)} (seed {options.seed}): {shapes}"
     return merged(reports, note)
 

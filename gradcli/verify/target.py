@@ -12,7 +12,7 @@ from gradcli.execute import compute
 from gradcli.graph import Graph
 from gradcli.session import Session, leaves, named
 from gradcli.verify import analytic
-from gradcli.verify.claims import upstream
+from gradcli.verify.altered import upstream
 from gradcli.verify.probe import Outputs, outputs_of
 from gradcli.verify.report import Mode
 from gradcli.verify.wide import is_narrow, widened

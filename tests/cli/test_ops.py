@@ -72,7 +72,7 @@ def test_data_is_strict_json_with_the_documented_keys() -> None:
     assert len(record["operations"]) == len({row.name for row in FUNCTIONS.values()})
     assert {frozenset(entry) for entry in record["operations"]} == {
         frozenset(("name", "family", "signature", "doc", "aliases", "derivatives", "steps",
-                   "kink", "domain", "examples"))
+                   "kink", "domain", "needs", "examples"))
     }  # fmt: skip
     found = {entry["name"]: entry for entry in record["operations"]}
     assert found["log"]["domain"] == [[0.0, "inf"]]
@@ -81,6 +81,9 @@ def test_data_is_strict_json_with_the_documented_keys() -> None:
     ]
     assert found["addcdiv"]["domain"][0] == ["-inf", "inf"]
     assert "absolute" in found["abs"]["aliases"]
+    assert found["cholesky_solve"]["needs"] == "L: triangular"
+    assert found["exp"]["needs"] == ""
+    assert "needs     A: symmetric" in run("ops", "linalg.eigh").output
 
 
 def test_a_name_that_is_none_has_a_guess_or_says_where_they_are() -> None:

@@ -11,7 +11,7 @@ import pytest
 from gradcli.inspection import Claim
 from gradcli.render import CHECK
 from gradcli.render.check_plot import plot
-from gradcli.render.check_words import differences, headline, numeric_text, points_text, sentence
+from gradcli.render.check_words import headline, numeric_text, points_text, sentence
 from gradcli.verify.report import ClaimFinding, Element, Finding, Report, Trial
 from gradcli.verify.run import Outcome
 from gradcli.verify.verdicts import FAILURE, REMARK, Verdict
@@ -35,8 +35,8 @@ def finding(**more: object) -> Finding:
 
 
 def claim(**more: object) -> ClaimFinding:
-    sides = [("a", np.arange(9.0)), ("b", np.arange(9.0) * 2)]
-    stated = Claim(3, "allclose(a, b)", bool(more.pop("holds", False)), None, "≈", *sides)
+    left, right = ("a", np.arange(9.0)), ("b", np.arange(9.0) * 2)
+    stated = Claim(3, "allclose(a, b)", bool(more.pop("holds", False)), None, "≈", left, right)
     return ClaimFinding(stated, **more)  # type: ignore[arg-type]
 
 
@@ -133,10 +133,12 @@ def test_the_points_of_a_claim_are_counted(counts: tuple[int, int, int], text: s
 
 def test_where_large_sides_of_a_claim_differ_is_listed() -> None:
     worst = (((8,), 8.0, 16.0), ((7,), 7.0, 14.0))
-    assert list(differences(claim(worst=worst))) == ["[8]: 8 and 16", "[7]: 7 and 14"]
-    assert list(differences(claim(holds=True, worst=worst))) == []
     shown = printed(CHECK["table"](report(claims=(claim(worst=worst, note="n"),))), 80)
-    assert "[8]: 8 and 16\n" in shown
+    assert "largest difference 8 (relative 0.5) at [8]: 8 and 16\n" in shown
+    assert "then at [7]: 7 and 14\n" in shown
+    assert "largest difference" not in printed(
+        CHECK["table"](report(claims=(claim(holds=True),))), 80
+    )
     assert "line 3: allclose(a, b) is false: n" in " ".join(
         printed(CHECK["files"]([Outcome("f", report(claims=(claim(note="n"),)))], column=6)).split()
     )

@@ -99,7 +99,7 @@ def test_claims_show_both_sides_in_enough_digits(odd: Inspection) -> None:
     text = printed(table(odd))
     assert "✗  line 4    0.1 + 0.2 == 0.3" in text
     assert "0.1 + 0.2 = 0.30000000000000004" in text
-    assert "largest difference 1 at [500]" in text
+    assert "largest difference 1 (relative 0.002) at [500]: 500 and 501" in text
     assert "3 of 4 claims are false" in text
 
 

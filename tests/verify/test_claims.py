@@ -16,7 +16,7 @@ loss = mean(r**2)
 """
 FALSE = (
     ("x.T @ r", "`x.T @ r` is 3/2 times `grad(loss, w)` (3 is"),
-    ("2*x.T @ r", "is 3 times `grad(loss, w)` (3 is the size of dimension 0 of `x`)"),
+    ("2*x.T @ r", "is 3 times `grad(loss, w)` (3 is the number of rows of `x`)"),
     ("-2*x.T @ r/3", "is minus `grad(loss, w)`"),
     ("2*x*r[:, None]/3", "lacks a sum over dimension 0"),
 )
@@ -97,3 +97,19 @@ def test_points_outside_the_domain_are_undecided_and_said() -> None:
     assert (found.points, found.held, found.outside) == (0, 0, 8)
     text = printed(CHECK["table"](checked(text + "assert allclose(grad(y, w), 1/sqrt(1 - w**2))")))
     assert "undecided at 8 random points: outside the domain" in text
+
+
+FIXED = "w = param(ones(2))\nx = tensor([3., 5.])\ny = (x*w**2).sum()\n"
+
+
+@pytest.mark.parametrize(
+    ("formula", "points"), [("2*x", 0), ("2*1.0*x", 0), ("2*x*w", 8), ("tensor([6., 10.])", 0)]
+)
+def test_a_formula_of_the_data_alone_may_have_numbers_for_parameters(
+    formula: str, points: int
+) -> None:
+    report = checked(f"{FIXED}assert allclose(grad(y, w), {formula})\n")
+    found = report.claims[0]
+    assert (found.holds, found.points) == (True, points)
+    said = f"`{formula}` depends on no parameter: at other points it does not hold"
+    assert (said in printed(CHECK["table"](report), 120)) == ("x" in formula and not points)

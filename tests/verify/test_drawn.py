@@ -101,3 +101,86 @@ def test_a_misspelled_name_in_a_folder_is_an_error_and_not_an_input(tmp_path: Pa
     (tmp_path / "a.expr").write_text("weights = param(1.)\nloss = weigths**2\n")
     (tmp_path / "b.expr").write_text("w = param(1.)\nloss = sofmax(w)\n")
     assert run(tmp_path)[0] == 2
+
+
+# what a file with inputs declared by shape asks of them, and a claim on it that is true or false
+ASKED = {
+    "S: float64[n, n]\ny = 2*log(diag(linalg.cholesky(S))).sum()\n": (
+        "S [3, 3] symmetric positive definite", "grad(y, S)", "inverse(S)", "2*inverse(S)"),
+    "S: float64[n, n]\ny = linalg.cholesky(S + 0.1*eye(3)).sum()*0 + logdet(S)\n": (
+        "S [3, 3] symmetric positive definite", "grad(y, S)", "inverse(S)", "eye(3)"),
+    "S: float64[n, n]\ny = (linalg.eigh(S)[0]**3).sum()\n": (
+        "S [3, 3] symmetric", "grad(y, S)", "3*S @ S", "3*S*S"),
+    "S: float64[n, n]\ny = log(linalg.eigvalsh(S)).sum()\n": (
+        "S [3, 3] symmetric positive definite", "grad(y, S)", "inverse(S)", "S"),
+    "S: float64[n, n]\ny = logdet(S)\n": (
+        "S [3, 3] symmetric positive definite", "grad(y, S)", "inverse(S).T", "inverse(S) + S"),
+    "S: float64[n, n]\nd: float64[n]\ny = 0.5*logdet(S) + 0.5*d @ linalg.solve(S, d)\n": (
+        "S [3, 3] symmetric positive definite, d [3]", "grad(y, S)",
+        "0.5*inverse(S) - 0.5*outer(inverse(S) @ d, inverse(S) @ d)",
+        "0.5*inverse(S) - outer(inverse(S) @ d, inverse(S) @ d)"),
+    "L: float64[n, n]\nb: float64[n, k]\ny = linalg.solve_triangular(L, b, upper=False).sum()\n": (
+        "L [3, 3] lower triangular, b [3, 4]", "grad(y, b)",
+        "outer(inverse(L).T @ ones(3), ones(4))", "outer(inverse(L) @ ones(3), ones(4))"),
+    "Z: float64[n, k]\nY: float64[n, k]\ny = -(Y*log_softmax(Z, 1)).sum()\n": (
+        "Z [3, 4], Y [3, 4] made of rows that sum to one", "grad(y, Z)", "softmax(Z, 1) - Y",
+        "Y - softmax(Z, 1)"),
+    "Z: float64[n, k]\nY: float64[n, k]\ny = F.cross_entropy(Z, Y)\n": (
+        "Z [3, 4], Y [3, 4] made of rows that sum to one", "grad(y, Z)", "(softmax(Z, 1) - Y)/3",
+        "(softmax(Z, 1) - Y)/4"),
+    "Z: float64[n, k]\nY: float64[n, k]\ny = -(Y*log(softmax(Z, 1))).mean()\n": (
+        "Z [3, 4], Y [3, 4] made of rows that sum to one", "grad(y, Z)", "(softmax(Z, 1) - Y)/12",
+        "softmax(Z, 1) - Y"),
+    "z: float64[n, k]\np: float64[n, k]\n"
+    "y = F.kl_div(log_softmax(z, 1), p, reduction='sum')\n": (
+        "z [3, 4], p [3, 4] made of rows that sum to one", "grad(y, z)", "softmax(z, 1) - p", "p"),
+    "p: float64[n]\nt: float64[n]\ny = F.binary_cross_entropy(p, t)\n": (
+        "p [3], t [3]", "grad(y, p)", "(p - t)/(p*(1 - p))/3", "(p - t)/3"),
+    "z: float64[n]\nt: float64[n]\ny = F.binary_cross_entropy_with_logits(z, t)\n": (
+        "z [3], t [3]", "grad(y, z)", "(sigmoid(z) - t)/3", "sigmoid(z) - t"),
+    "z: float64[n]\nt: float64[n]\ny = F.soft_margin_loss(z, t, reduction='sum')\n": (
+        "z [3], t [3]", "grad(y, z)", "-t*sigmoid(-t*z)", "-sigmoid(-t*z)*2*t"),
+    "z: float64[n]\nk: float64[n]\ny = F.poisson_nll_loss(z, k, reduction='sum')\n": (
+        "z [3], k [3]", "grad(y, z)", "exp(z) - k", "exp(z)*(1 - k)"),
+    "m: float64[n]\nt: float64[n]\nv: float64[n]\n"
+    "y = F.gaussian_nll_loss(m, t, v, reduction='sum')\n": (
+        "m [3], t [3], v [3]", "grad(y, m)", "(m - t)/v", "(t - m)/v"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ASKED)
+def test_inputs_are_drawn_with_the_structure_that_operations_ask_for(text: str) -> None:
+    words, side, right, wrong = ASKED[text]
+    report = drawn(f"{text}assert allclose({side}, {right})\n")
+    assert report.notes[0].split(": ")[1].startswith(words)
+    assert report.verdict == "OK"
+    assert drawn(f"{text}assert allclose({side}, {wrong})\n").verdict == "WRONG"
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("z: float64[n]\nt: float64[n]\ny = F.soft_margin_loss(z, t)\n", {-1, 1}),
+        ("z: float64[n]\nt: float64[n]\ny = F.hinge_embedding_loss(z, t)\n", {-1, 1}),
+        ("z: float64[n]\nu: float64[n]\nt: float64[n]\ny = F.margin_ranking_loss(z, u, t)\n",
+         {-1, 1}),
+        ("z: float64[n]\nt: float64[n]\ny = F.poisson_nll_loss(z, t)\n", set(range(12))),
+        ("z: float64[n]\nt: float64[n]\ny = (z[t.long() % 3]**2).sum()\n", set(range(12))),
+    ],
+)  # fmt: skip
+def test_labels_and_counts_are_drawn_whole_and_are_no_parameters(
+    text: str, whole: set[int]
+) -> None:
+    source, options = Source("<test>", text), options_for()
+    for session in runs(source, options, declared(source, options), 3):
+        t = session.tracer.scope["t"]
+        assert not t.requires_grad
+        assert set(t.value.tolist()) <= whole
+    assert drawn(text).verdict in ("OK", "KINK")
+
+
+def test_what_an_operation_refuses_is_drawn_again_with_what_it_asks_for() -> None:
+    text = "S: float64[n, n]\np: float64[n]\nL = linalg.cholesky(S)\nlevel = float(L.sum())\n"
+    report = drawn(text + "y = F.binary_cross_entropy(p, p) + (L**2).sum()\n")
+    assert report.verdict == "OK"
+    assert "S [3, 3] symmetric positive definite, p [3]" in report.notes[0]

@@ -22,8 +22,8 @@ CLAIMS = {  # a claim, and what its finding says: how it differs, and where most
     "allclose(grad(y, w), 2*w + 3)": ("", [((0,), 2.0, 5.0), ((1,), 4.0, 7.0)]),
     "allclose(grad(y, w)[0], 2*w[0] + 3)":
         ("`2*w[0] + 3` is `grad(y, w)[0]` plus 3 at every point", [((), 2.0, 5.0)]),
-    "grad(y, w)[0].item() == 3": ("`3` is 3/2 times `grad(y, w)[0].item()`", []),
-    "grad(y, w)[0] > 100": ("`100` is 50 times `grad(y, w)[0]`", []),
+    "grad(y, w)[0].item() == 3": ("`3` is 3/2 times `grad(y, w)[0].item()`", [((), 2.0, 3.0)]),
+    "grad(y, w)[0] > 100": ("", []),
     "allclose(grad(y, w), -w.flip(0))": ("", [((1,), 4.0, -1.0), ((0,), 2.0, -2.0)]),
 }  # fmt: skip
 DRAWN: dict[str, tuple[dict[str, Any], str, tuple[int, ...]]] = {  # inputs, verdict, shape of x

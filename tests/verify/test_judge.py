@@ -105,8 +105,7 @@ RELATED = {
     "`b` is minus `a`": [(A, -A)],
     "`b` is 3/2 times `a`": [(A, 1.5 * A)],
     "`b` is 1/20 times `a` (20 is the batch)": [(A, A / 20)],
-    "`b` is 0.05 times `a`": [(A[:, :1], A[:, :1] / 20)],
-    "`b` is 3.14159 times `a`": [(A, np.pi * A)],
+    "`b` is 0.15 times `a` (0.15 is `lam`)": [(A, 0.15 * A)],
     "`b` is the transpose of `a`": [(A, A.T)],
     "`b` is 2 times the transpose of `a`": [(A, 2 * A.T)],
     "`b` lacks a sum over dimension 0: summed, it is `a`": [(A.sum(0), A)],
@@ -119,14 +118,16 @@ RELATED = {
 
 @pytest.mark.parametrize("said", RELATED)
 def test_a_pattern_between_two_arrays_is_said(said: str) -> None:
-    sizes = {20: "the batch"} if "batch" in said or not said else {}
-    assert relation(RELATED[said], NAMES, sizes) == said
+    known = {20.0: ["is the batch"], 0.15: ["is `lam`"]} if "is " in said[10:] or not said else {}
+    assert relation(RELATED[said], NAMES, known) == said
 
 
 @pytest.mark.parametrize(
     "pairs",
     [
         [(A, A)],
+        [(A, np.pi * A)],
+        [(A[:, :1], A[:, :1] / 20)],
         [(A, np.full((2, 2), nan))],
         [(A, np.zeros((2, 2)))],
         [(A[0], A[0] + 2)],

@@ -215,7 +215,7 @@ def _svd_some(a: Any, some: bool, compute_uv: bool) -> Any:
 
 eigh = primitive(Derivative, "linalg.eigh(A, UPLO: str = 'L')", "LinalgEighBackward0",
     _eigh, _eigh_meta, _eigh_rule, tangent=_eigh_tangent, outputs="eigenvalues eigenvectors",
-    taken=as_symmetric(lambda attrs: attrs["UPLO"] in "uU"),
+    taken=as_symmetric(lambda attrs: attrs["UPLO"] in "uU"), needs="A: symmetric",
     doc="Eigenvalues and eigenvectors of symmetric matrices",
     kink=f"not unique where eigenvalues are equal; {SYMMETRIC}",
     examples="linalg.eigh(A + A.T).eigenvalues; linalg.eigh(A + A.T).eigenvectors ** 2; "
@@ -243,7 +243,7 @@ svdvals = composite("linalg.svdvals(A)", lambda a: svd(a, full_matrices=False)[1
     examples="linalg.svdvals(M); linalg.svdvals(T)")
 eigvalsh = composite("linalg.eigvalsh(A, UPLO: str = 'L')", lambda a, half: eigh(a, UPLO=half)[0],
     doc="Eigenvalues of symmetric matrices, smallest first",
-    kink=f"not unique where they are equal; {SYMMETRIC}",
+    needs="A: symmetric", kink=f"not unique where they are equal; {SYMMETRIC}",
     examples="linalg.eigvalsh(A + A.T); linalg.eigvalsh(T + T.mT)")
 eigvals = composite("linalg.eigvals(A)", lambda a: eig(a)[0],
     doc="Eigenvalues, complex, of square matrices", kink="not unique where they are equal",

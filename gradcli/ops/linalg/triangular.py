@@ -156,11 +156,13 @@ cholesky = primitive(Derivative, "linalg.cholesky(input, upper: bool = False)",
     _cholesky_rule, tangent=_cholesky_tangent,
     doc="Triangular L for which L Lᴴ is the matrix",
     taken=as_symmetric(lambda attrs: attrs["upper"]), kink=SYMMETRIC,
+    needs="input: positive definite",
     examples="linalg.cholesky(A @ A.T + eye(3)); linalg.cholesky(T @ T.mT + eye(3), upper=True)")
 cholesky_ = primitive(Derivative, "cholesky(input, upper: bool = False)", "CholeskyBackward0",
     _cholesky("cholesky"), square_meta("cholesky"), _cholesky_rule, tangent=_cholesky_tangent,
     doc="Triangular L for which L Lᴴ is the matrix",
     taken=as_symmetric(lambda attrs: attrs["upper"]), kink=SYMMETRIC,
+    needs="input: positive definite",
     examples="cholesky(A @ A.T + eye(3), upper=True); cholesky(T @ T.mT + eye(3))")
 cholesky_ex = primitive(Derivative,
     "linalg.cholesky_ex(input, upper: bool = False, check_errors: bool = False)",
@@ -168,6 +170,7 @@ cholesky_ex = primitive(Derivative,
     lambda g, y, a, upper, check_errors: _cholesky_rule(g[0], y[0], a, upper),
     tangent=lambda ts, y, a, upper, check_errors: (_cholesky_tangent(ts, y[0], a, upper), None),
     outputs="L info", taken=as_symmetric(lambda attrs: attrs["upper"]),
+    needs="input: positive definite",
     doc="The same, and at which leading minor it failed: 0 where it did not", kink=SYMMETRIC,
     examples="linalg.cholesky_ex(A @ A.T + eye(3)).L")
 cholesky_solve = primitive(Derivative, "cholesky_solve(B, L, upper: bool = False)",
@@ -177,7 +180,7 @@ cholesky_solve = primitive(Derivative, "cholesky_solve(B, L, upper: bool = False
     _cholesky_solve_a, tangent=_cholesky_solve_tangent,
     saves="B L result",
     alike="B L", doc="X in L Lᴴ X = B",
-    taken=as_factor(1), kink=WHOLE_FACTOR,
+    taken=as_factor(1), kink=WHOLE_FACTOR, needs="L: triangular",
     examples="cholesky_solve(M.T, tril(A)); cholesky_solve(M.T, triu(A), upper=True); "
     "cholesky_solve(A, tril(T))")
 cholesky_inverse = primitive(Derivative, "cholesky_inverse(L, upper: bool = False)",
@@ -188,7 +191,7 @@ cholesky_inverse = primitive(Derivative, "cholesky_inverse(L, upper: bool = Fals
     lambda g, y, a, upper: -_product_rule(matmul(y, matmul(g, y)), a, upper),
     tangent=lambda ts, y, a, upper: -matmul(y, matmul(_product_tangent(ts[0], a, upper), y)),
     doc="Inverses of L Lᴴ",
-    taken=as_factor(0), kink=WHOLE_FACTOR,
+    taken=as_factor(0), kink=WHOLE_FACTOR, needs="L: triangular",
     examples="cholesky_inverse(tril(A)); cholesky_inverse(triu(T), upper=True)")
 # fmt: on
 

@@ -353,7 +353,7 @@ nll_loss = composite(
 cross_entropy = composite(
     "cross_entropy(input, target, weight = None, ignore_index: int = -100, "
     "reduction: str = 'mean', label_smoothing: real = 0.0)", _cross_entropy,
-    refuses="integer complex", alike="input weight",
+    refuses="integer complex", alike="input weight", needs="target: probabilities",
     doc="nll_loss of log_softmax: classification from logits",
     examples="F.cross_entropy(M, tensor([0, 2])); F.cross_entropy(M, softmax(2*M, 1)); "
     "F.cross_entropy(M, tensor([0, 2]), label_smoothing=0.1)")

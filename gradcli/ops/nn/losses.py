@@ -28,10 +28,18 @@ from gradcli.ops.shape.shapes import expand, mean, ones_like, sum_, unsqueeze
 from gradcli.rule.dtypes import promote
 from gradcli.rule.meta import Meta, Shape, broadcast, shown
 from gradcli.rule.rows import composite, primitive, pullback
-from gradcli.rule.rule import Derivative, Primitive, concrete, number, warn
+from gradcli.rule.rule import (
+    FRACTION,
+    POSITIVE,
+    REAL,
+    Derivative,
+    Primitive,
+    concrete,
+    number,
+    warn,
+)
 
 REDUCTIONS = ("none", "mean", "sum")
-UNIT = (0.0, 1.0)
 BCE_FLOOR = -100.0  # PyTorch's least logarithm in binary_cross_entropy
 BCE_EPSILON = 1e-12  # and its least variance
 LEAST = f"p·(1 - p) counts as at least {BCE_EPSILON:g}"
@@ -373,35 +381,35 @@ huber_loss = composite(
     examples="F.huber_loss(v, v**2); F.huber_loss(3*M, M, reduction='sum', delta=0.5)")
 binary_cross_entropy = composite(
     "binary_cross_entropy(input, target, weight = None, reduction: str = 'mean')",
-    _binary_cross_entropy, domain=(UNIT, UNIT),
+    _binary_cross_entropy, domain=(FRACTION, FRACTION),
     refuses="input target: integer complex", alike="input target",
     doc="Cross entropy of probabilities; logarithms are at least -100",
     kink=LEAST,
     examples="F.binary_cross_entropy(sigmoid(v), sigmoid(2*v))")
 binary_cross_entropy_with_logits = composite(
     "binary_cross_entropy_with_logits(input, target, weight = None, reduction: str = 'mean', "
-    "pos_weight = None)", _with_logits,
+    "pos_weight = None)", _with_logits, domain=(REAL, FRACTION),
     refuses="integer complex",
     doc="Cross entropy of the sigmoid of logits, without overflow",
     examples="F.binary_cross_entropy_with_logits(v, v**2)")
 kl_div = composite(
     "kl_div(input, target, reduction: str = 'mean', log_target: bool = False)", _kl_div,
-    refuses="input target: bool integer complex",
+    refuses="input target: bool integer complex", needs="target: probabilities",
     doc="Kullback-Leibler divergence of log-probabilities from probabilities",
     examples="F.kl_div(v, exp(v)); F.kl_div(M, 2*M, reduction='batchmean', log_target=True)")
 poisson_nll_loss = composite(
     "poisson_nll_loss(input, target, log_input: bool = True, full: bool = False, "
     "eps: real = 1e-8, reduction: str = 'mean')", _poisson,
-    doc="Negative log-likelihood of counts of a Poisson distribution",
+    needs="target: counts", doc="Negative log-likelihood of counts of a Poisson distribution",
     examples="F.poisson_nll_loss(v, v*v); F.poisson_nll_loss(exp(v), v*v+2, False, True)")
 gaussian_nll_loss = composite(
     "gaussian_nll_loss(input, target, var, full: bool = False, eps: real = 1e-6, "
-    "reduction: str = 'mean')", _gaussian,
+    "reduction: str = 'mean')", _gaussian, domain=(REAL, REAL, POSITIVE),
     refuses="var: complex",
     doc="Negative log-likelihood of a normal distribution", kink="a variance below eps is eps",
     examples="F.gaussian_nll_loss(v, 2*v, v*v+1); F.gaussian_nll_loss(v, 2*v, 0.5, full=True)")
 soft_margin_loss = composite("soft_margin_loss(input, target, reduction: str = 'mean')",
     lambda a, b, reduction: soft_margin(a, b, reduction=reduction),
-    refuses="integer", doc="Mean of log(1 + exp(-target·input))",
+    refuses="integer", needs="target: signs", doc="Mean of log(1 + exp(-target·input))",
     examples="F.soft_margin_loss(v, tensor([1., -1., 1.]))")
 # fmt: on

@@ -21,6 +21,7 @@ from gradcli.ops.pointwise.scalars import add_number, plus, sub_number
 from gradcli.ops.shape.shapes import sum_, zeros_like
 from gradcli.rule.meta import shown
 from gradcli.rule.rows import composite
+from gradcli.rule.rule import FRACTION, REAL
 
 
 def _hinge_embedding(a: Any, b: Any, margin: float, reduction: str) -> Any:
@@ -90,19 +91,19 @@ def _cosine_embedding(a: Any, b: Any, target: Any, margin: float, reduction: str
 hinge_embedding_loss = composite(
     "hinge_embedding_loss(input, target, margin: real = 1.0, reduction: str = 'mean')",
     _hinge_embedding,
-    refuses="bool integer complex",
+    refuses="bool integer complex", needs="target: signs",
     doc="input where the target is 1, max(0, margin - input) where it is -1",
     kink="-1 at the margin", examples="F.hinge_embedding_loss(v, tensor([1., -1., 1.]))")
 margin_ranking_loss = composite(
     "margin_ranking_loss(input1, input2, target, margin: real = 0.0, reduction: str = 'mean')",
     _margin_ranking,
-    refuses="input1 input2 target: complex",
+    refuses="input1 input2 target: complex", needs="target: signs",
     doc="max(0, -target·(input1 - input2) + margin)", kink="1 at the margin",
     examples="F.margin_ranking_loss(v, v**2, tensor([1., -1., 1.]), margin=0.2)")
 multilabel_soft_margin_loss = composite(
     "multilabel_soft_margin_loss(input, target, weight = None, reduction: str = 'mean')",
     _multilabel_soft,
-    refuses="complex",
+    refuses="complex", domain=(REAL, FRACTION),
     doc="Cross entropy of the sigmoids of logits, each class by itself",
     examples="F.multilabel_soft_margin_loss(M, tensor([[1., 0., 1.], [0., 0., 1.]]))")
 triplet_margin_loss = composite(
@@ -114,7 +115,7 @@ triplet_margin_loss = composite(
 cosine_embedding_loss = composite(
     "cosine_embedding_loss(input1, input2, target, margin: real = 0.0, "
     "reduction: str = 'mean')", _cosine_embedding,
-    refuses="input1 input2: complex",
+    refuses="input1 input2: complex", needs="target: signs",
     doc="1 - cosine where the target is 1, max(0, cosine - margin) where it is -1",
     kink="1 at the margin",
     examples="F.cosine_embedding_loss(M, M*M, tensor([1., -1.]), margin=-0.9)")
