@@ -22,7 +22,8 @@ def files(incomplete: str) -> Iterator[str]:
     except OSError:
         return
     for path in paths:
-        if str(path).startswith(incomplete) and not path.name.startswith("."):
+        hidden = path.name.startswith(".") or not path.name.isprintable()
+        if str(path).startswith(incomplete) and not hidden:
             if path.is_dir():
                 yield f"{path}/"
             elif path.suffix == ".expr":
