@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from typing import Any, TypeVar
+from typing import Any
 
 from gradcli.errors import LimitFault
-from gradcli.verify.workers import Processes
+from gradcli.verify.workers import Processes, T
 
 ROOM = 2 << 30  # bytes for the libraries themselves and their threads
-
-T = TypeVar("T")
 
 
 def limited(
@@ -30,7 +29,7 @@ def limited(
     Raises: LimitFault where time or memory are not enough, or the process ends otherwise; what
     the function raises.
     """
-    future = pool.submit(_within, seconds, memory, function, arguments)
+    future: Future[T] = pool.submit(_within, seconds, memory, function, arguments)
     try:
         return future.result(seconds)
     except TimeoutError:

@@ -6,14 +6,14 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from threading import Thread
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -31,6 +31,7 @@ class Work(NamedTuple):
     exact: bool
 
 
+T = TypeVar("T")
 Rows = Callable[[Array], Array]  # from elements, shape (k,), to a row for each
 Prepare = Callable[..., Callable[[Work], Rows]]
 
@@ -104,16 +105,39 @@ class Processes(ProcessPoolExecutor):
             count, context, initializer=_begin, initargs=(self._theirs, initializer, arguments)
         )
 
+    def submit(self, call: Callable[..., T], /, *arguments: Any, **keywords: Any) -> Future[T]:
+        """Give them a call to do; it may start one of them."""
+        with _uninterrupted():
+            return super().submit(call, *arguments, **keywords)
+
     def end(self) -> None:
         """End them at once; what they had to do is lost."""
         self._ours.close()
+        for process in dict(self._processes or {}).values():
+            process.kill()  # whatever C code keeps it from hearing
         self.shutdown(cancel_futures=True)
 
     def __exit__(self, kind: type[BaseException] | None, *more: Any) -> None:
         """Wait for what they do, unless an error or a signal came meanwhile."""
         if kind is not None:
-            self._ours.close()
-        self.shutdown(cancel_futures=True)
+            self.end()
+        self.shutdown()
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Put Ctrl-C off, here and for good in processes that are started meanwhile.
+
+    A terminal sends it to all of them, Python answers with a traceback, and the parent ends them.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

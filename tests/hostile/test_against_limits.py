@@ -93,6 +93,10 @@ def forever() -> None:
         pass
 
 
+def deaf() -> int:
+    return len(str(7 ** (7**9)))  # in C, and nothing else of Python runs meanwhile
+
+
 def hungry() -> int:
     return len(bytearray(2 * ROOM))
 
@@ -109,6 +113,7 @@ def refused() -> None:
     ("function", "seconds", "said", "hint"),
     [
         (forever, 0.5, "the run did not end within 0.5 s", "--max-seconds N gives it more"),
+        (deaf, 0.5, "the run did not end within 0.5 s", "--max-seconds N gives it more"),
         (hungry, 60.0, "the run takes too much memory", "--max-memory SIZE gives it more"),
         (killed, 60.0, "the process of the run was ended from outside", "--max-memory"),
         (refused, 60.0, "a fault of the file", ""),

@@ -66,8 +66,10 @@ def workers(session: int) -> list[int]:
 
 
 @contextmanager
-def running(folder: Path, files: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
-    """Start a check, and wait until both of its workers are at it."""
+def running(
+    folder: Path, files: Sequence[str], ready: Callable[[int], bool]
+) -> Iterator[subprocess.Popen[str]]:
+    """Start a check, and wait until its session is ready."""
     for name in files:
         (folder / name).write_text(SLOW)
     command = [sys.executable, "-m", "gradcli", "check", "-j", "2", *files]
@@ -78,7 +80,7 @@ def running(folder: Path, files: Sequence[str]) -> Iterator[subprocess.Popen[str
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     try:
-        until(lambda: len(workers(started.pid)) == 2)
+        until(lambda: ready(started.pid))
         yield started
     finally:
         for process in processes(started.pid):
@@ -98,12 +100,19 @@ def until(true: Callable[[], bool]) -> None:
 def test_a_signal_to_the_parent_alone_ends_all(
     files: Sequence[str], number: int, status: int, tmp_path: Path
 ) -> None:
-    with running(tmp_path, files) as check:
+    with running(tmp_path, files, lambda session: len(workers(session)) == 2) as check:
         check.send_signal(number)
         assert check.wait(PATIENCE) == status
         until(lambda: processes(check.pid) == [])
         if number == signal.SIGINT:
             assert check.communicate() == ("", "")
+
+
+def test_ctrl_c_while_processes_start_shows_no_traceback(tmp_path: Path) -> None:
+    with running(tmp_path, SEVERAL, lambda session: len(processes(session)) > 2) as check:
+        os.killpg(check.pid, signal.SIGINT)  # as a terminal does
+        assert (*check.communicate(), check.returncode) == ("", "", 130)
+        until(lambda: processes(check.pid) == [])
 
 
 # ---- a worker is killed --------------------------------------------------------------------
