@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from gradcli.errors import visible
+
 
 class CheckFailure(Exception):
     """A gradient is wrong, a claim false, or a file does not run: the report's own words."""
@@ -77,4 +79,4 @@ class ExpressionItem(pytest.Item):
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
-        return self.path, None, f"gradcli check {self.path.name}"
+        return self.path, None, f"gradcli check {visible(self.path.name)}"

@@ -7,6 +7,7 @@ import json
 from io import StringIO
 from pathlib import Path
 from xml.etree import ElementTree
+from zipfile import ZipFile
 
 import pytest
 
@@ -15,6 +16,8 @@ from gradcli.cli import eval as evaluation
 from gradcli.errors import visible
 from gradcli.render.words import harmless, json_text
 from tests.cli.runner import Outcome, run
+
+pytest_plugins = ["pytester"]
 
 # colours, a bell, C1 controls, a deletion, a turn of direction, what is not seen, ends of lines of
 # Unicode, a byte that is not UTF-8, and markup of rich, HTML, Markdown, XML, workflow commands
@@ -46,6 +49,10 @@ WRONG = (
     f'd = {{}}\ny = d["{WRITTEN}"]\n',
     f'y = zeros(2, dtype="{WRITTEN}")\n',
     f'y = einsum("{WRITTEN}", ones(2))\n',
+    'y = load("text.json")\n',
+    'y = load("text.csv")\n',
+    'y = load("text.toml")\n',
+    'y = load("names.npz")\n',
     f'y = "{{:{WRITTEN}}}".format(1.0)\n',
     f'assert 1, "{WRITTEN}"\ny = exp("{WRITTEN}")\n',
 )
@@ -76,6 +83,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, text in texts.items():
         (found / f"{name}{HOSTILE}.expr").write_text(text)
     (found / "data.json").write_text(json.dumps({"x" + UNSEEN[:3]: [1.0, 2.0], UNSEEN: [3.0]}))
+    (found / "text.json").write_text(json.dumps({UNSEEN: UNSEEN}))
+    (found / "text.csv").write_text(f"1,2\n{UNSEEN}\n")
+    (found / "text.toml").write_text(UNSEEN)
+    with ZipFile(found / "names.npz", "w") as archive:
+        archive.writestr(UNSEEN, b"1")
     return found
 
 
@@ -182,6 +194,18 @@ def test_the_shell_is_offered_no_name_that_it_would_show_raw(
     (folder / f"{NAME}.expr").write_text("x = 1.")
     assert list(complete.files("")) == [f"{NAME}.expr"]
     (folder / f"{NAME}.expr").unlink()
+
+
+def test_pytest_shows_so_what_it_is_told(pytester: pytest.Pytester) -> None:
+    false = f'w = param(1.)\ny = w*w\nassert "{UNSEEN}" == "a"\n'
+    for number, text in enumerate((false, WRONG[0], WRONG[4])):
+        (pytester.path / f"f{number}.expr").write_text(text)
+    plugin = ("-p", "no:gradcli", "-p", "gradcli.pytest_plugin", "--gradcli", "-rA")
+    result = pytester.runpytest_inprocess(*plugin)
+    result.assert_outcomes(failed=3)
+    shown = result.stdout.str()
+    assert {c for c in shown if not c.isprintable() and c != "\n"} == set()
+    assert "::error::" in shown
 
 
 def test_every_character_of_unicode_is_visible() -> None:
