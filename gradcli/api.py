@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gradcli.data import unchanged
 from gradcli.errors import GradcliError, InputFault, Source
 from gradcli.facts import inspect
 from gradcli.graph import Limits
@@ -30,15 +31,18 @@ MAX_FILE = 64 << 20  # bytes of an expression file
 def read_source(path: Path) -> Source:
     """Read an expression file.
 
-    Raises: InputFault where it is missing, unreadable, too large or not UTF-8.
+    Raises: InputFault where it is missing, unreadable, too large, not UTF-8, or written to
+    while it is read.
     """
     try:
         with path.open("rb") as file:
-            data = file.read(MAX_FILE + 1)
+            data = unchanged(file, MAX_FILE + 1)
     except FileNotFoundError:
         raise InputFault(f"{path}: there is no such file", hint=_nearby(path)) from None
     except OSError as error:
         raise InputFault(f"{path}: {(error.strerror or str(error)).lower()}") from None
+    except InputFault as fault:
+        raise InputFault(f"{path} {fault.message}", hint=fault.hint) from None
     return decoded(str(path), data)
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import io
 import math
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from reprlib import repr as shortened
 from stat import S_ISREG
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -118,13 +119,28 @@ def _bytes(path: Path, limit: int) -> bytes:
             raise InputFault("is a folder" if path.is_dir() else "is not a regular file")
         _check_size(status.st_size, limit)
         with path.open("rb") as file:
-            return file.read(status.st_size)
+            return unchanged(file, status.st_size)
     except FileNotFoundError as error:
         raise InputFault("does not exist", hint=_nearest(path)) from error
     except OSError as error:
         raise InputFault(f"cannot be read: {error.strerror}") from error
     except ValueError as error:  # a zero byte in the path
         raise InputFault(f"cannot be read: {error}") from error
+
+
+def unchanged(file: BinaryIO, limit: int) -> bytes:
+    """Return what an open file holds, at most `limit` bytes.
+
+    Raises: InputFault where another process writes to it meanwhile: half of the one and half of
+    the other would be what nobody has written.
+    """
+    before = os.fstat(file.fileno())
+    data = file.read(limit)
+    after = os.fstat(file.fileno())
+    same = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
+    if S_ISREG(before.st_mode) and not same:
+        raise InputFault("was written to while it was read", hint="run it again")
+    return data
 
 
 def _nearest(path: Path) -> str | None:

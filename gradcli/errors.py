@@ -11,15 +11,18 @@ from unicodedata import combining, east_asian_width
 
 EXCERPT_WIDTH = 100  # characters of a source line shown around an error; longer lines are cropped
 _LINE_END = re.compile(r"\r\n?|\n")
-# what would move a terminal's cursor, clear its screen or turn the order of a text around
-_CONTROLS = {code: 0x2400 + code for code in range(0x20)} | {0x7F: "␡"}
-_CONTROLS |= dict.fromkeys([*range(0x80, 0xA0), 0x200E, 0x200F, 0x2028, 0x2029], "·")
-_CONTROLS |= dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)], "·")
+_PICTURES = {chr(code): chr(0x2400 + code) for code in range(0x20)} | {"\x7f": "␡"}
 
 
 def visible(text: str) -> str:
-    """Return a text that is safe to print: a character for each control character."""
-    return text.translate(_CONTROLS)
+    """Return a text that is safe to print: a character for each that is not printable.
+
+    Those would move a terminal's cursor, clear its screen, turn the order of a text around or
+    not be seen at all.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else _PICTURES.get(c, "·") for c in text)
 
 
 class Span(NamedTuple):
@@ -101,7 +104,7 @@ class GradcliError(Exception):
             report += self._excerpt(span, f" {words}")
         if self.hint:
             report.append(f"hint: {self.hint}")
-        return "\n".join(visible(line) for part in report for line in part.split("\n"))
+        return "\n".join(map(visible, report))
 
     def _place(self) -> str:
         if self.source is None:

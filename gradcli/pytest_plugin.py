@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from gradcli.errors import visible
+
 
 class CheckFailure(Exception):
     """A gradient is wrong, a claim false, or a file does not run: the report's own words."""
@@ -54,6 +56,7 @@ class ExpressionItem(pytest.Item):
     def runtest(self) -> None:
         from gradcli.api import options_for, read_source
         from gradcli.render.check_files import remarks
+        from gradcli.render.words import harmless_lines
         from gradcli.verify.run import attempted, check_source
 
         options = options_for(folder=self.path.parent)
@@ -64,7 +67,7 @@ class ExpressionItem(pytest.Item):
             pytest.skip(f"needs inputs: {', '.join(outcome.needs)}")
         if outcome.report is None:
             raise CheckFailure(outcome.error)
-        told = "\n".join(remarks(outcome))
+        told = harmless_lines("\n".join(remarks(outcome)))
         if outcome.status == 1:
             raise CheckFailure(told)
         if outcome.status:
@@ -76,4 +79,4 @@ class ExpressionItem(pytest.Item):
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
-        return self.path, None, f"gradcli check {self.path.name}"
+        return self.path, None, f"gradcli check {visible(self.path.name)}"

@@ -127,11 +127,21 @@ def _refused_import(node: ast.ImportFrom) -> str | None:
 
 # ---- what is left out, and what is written otherwise ---------------------------------------
 
-BIND = "__bound__"  # the function that imports become calls of: a file cannot write its name
+# functions that a file cannot name: what imports become calls of, and what lets tensors through
+BIND, TENSOR = "__bound__", "__tensor__"
 
 
 class _Bound(ast.NodeTransformer):
-    """Leaves out claims and annotations, and makes imports calls that name what is built in."""
+    """Leaves out claims and annotations, and makes imports calls that name what is built in.
+
+    Attributes are set of tensors alone: those of a function would be there for all that follows.
+    """
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.Attribute:
+        self.generic_visit(node)
+        if isinstance(node.ctx, ast.Store):
+            node.value = ast.Call(ast.Name(TENSOR, ast.Load()), [node.value], [])
+        return node
 
     def visit_Assert(self, node: ast.Assert) -> ast.Pass:
         return ast.copy_location(ast.Pass(), node)
@@ -140,7 +150,7 @@ class _Bound(ast.NodeTransformer):
         """Leave out annotations: sizes in them need not be names of Python."""
         if node.value is None:
             return ast.copy_location(ast.Pass(), node)
-        made = ast.Assign([node.target], self.visit(node.value))
+        made = ast.Assign([self.visit(node.target)], self.visit(node.value))
         return ast.copy_location(made, node)
 
     def visit_arg(self, node: ast.arg) -> ast.arg:

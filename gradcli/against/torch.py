@@ -5,10 +5,10 @@ Its claims are left out, which are the check's.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import warnings
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from dataclasses import replace
 from typing import Any
 
@@ -72,7 +72,8 @@ def _executed(session: Session, torch: Any) -> dict[str, Any]:
     before = torch.get_default_dtype()
     torch.set_default_dtype(default)
     try:
-        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        # whatever mode the file sets is gone after it
+        with torch.enable_grad(), redirect_stdout(io.StringIO()), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # gradcli's own run warns of the same
             exec(compile(tree, session.source.name, "exec", dont_inherit=True), scope)
     except Exception as error:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.against.admitted import BIND, CONTEXTS, MODULES, REFUSED
+from gradcli.against.admitted import BIND, CONTEXTS, MODULES, REFUSED, TENSOR
 from gradcli.random import Generator
 from gradcli.session import Session
 from gradcli.trace.builtins import CONSTANTS, member, names
@@ -36,6 +36,7 @@ def names_for(session: Session, torch: Any) -> Names:
     scope = _python() | {
         "load": lambda name: _loaded(session, name, torch),
         BIND: lambda path, name=None: _bound(torch, own, path, name),
+        TENSOR: lambda value: _tensor(value, torch),
     }
     if "torch" in session.tracer.libraries:
         # the language takes Python's own for the tensor's operation: one node, not one an element
@@ -43,6 +44,13 @@ def names_for(session: Session, torch: Any) -> Names:
     return _beside_python(scope, _bare(torch), torch) | own["torch"] | {
         short: _Module(torch, own, path) for short, path in SHORT.items()
     }  # fmt: skip
+
+
+def _tensor(value: Any, torch: Any) -> Any:
+    """Return a value that attributes may be set of."""
+    if not isinstance(value, torch.Tensor):
+        raise AttributeError("attributes are set of tensors alone")
+    return value
 
 
 # ---- modules -------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import closing
 from dataclasses import replace
 from enum import StrEnum
 from functools import partial
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gradcli.cli import options as o
-from gradcli.cli.output import show, write
+from gradcli.cli.output import complain, show, write
+from gradcli.errors import visible
 
 if TYPE_CHECKING:
     from gradcli.verify import Report, Settings
@@ -109,6 +111,10 @@ def check(
             "--against", metavar="torch|jax", help="Compare with this library's own run instead."
         ),
     ] = None,
+    max_seconds: Annotated[
+        float,
+        typer.Option("--max-seconds", min=0, metavar="N", help="Most seconds of a run --against."),
+    ] = 300.0,
     verbose: Annotated[
         bool, typer.Option("--verbose", help="List elements, and show the sweep over steps.")
     ] = False,
@@ -136,7 +142,7 @@ def check(
     if len(paths) == 1:
         settings = replace(settings, jobs=jobs)  # several files are shared out whole
     if against is not None:
-        raise typer.Exit(_against(against, paths, run, named, kind, output))
+        raise typer.Exit(_against(against, paths, run, named, kind, output, max_seconds))
     if len(paths) == 1 and kind == "table" and (not files or paths[0] in files):
         found = [_one(paths[0], run, settings, output)]
     else:
@@ -209,8 +215,9 @@ def _several(
 
     found: list[Outcome] = []
     names = [path or "<expr>" for path in paths]
-    with _progress("files") as advance:
-        for outcome in outcomes(paths, one, jobs, fail_fast):  # type: ignore[arg-type]
+    made = outcomes(paths, one, jobs, fail_fast, complain)  # type: ignore[arg-type]
+    with _progress("files") as advance, closing(made):
+        for outcome in made:
             found.append(outcome)
             advance(len(found), len(paths))
     if kind == "table":
@@ -237,21 +244,30 @@ def _against(
     named: frozenset[str | None],
     kind: str,
     output: Path | None,
+    seconds: float,
 ) -> int:
     """Compare each file with a library's run of it; return the exit status."""
     from gradcli.render.check_against import render, render_json
+    from gradcli.verify.limited import limited
     from gradcli.verify.run import Unbound, compare_source
+    from gradcli.verify.workers import Processes
 
     found = []
-    for path in paths:
-        source, folder = o.source_and_folder(path, run.expr)
-        options = run.options(folder)
-        try:
-            comparisons = compare_source(source, options, library, walked=path not in named)
-        except Unbound as error:
-            typer.echo(f"{source.name} is left out: it {error.message}", err=True)
-            continue
-        found.append((source.name, comparisons))
+    with Processes(1) as pool:
+        for path in paths:
+            source, folder = o.source_and_folder(path, run.expr)
+            options = run.options(folder)
+            what = f"the run of {source.name} in {library}"
+            walked = path not in named
+            try:
+                comparisons = limited(
+                    pool, what, seconds, options.limits.memory,
+                    compare_source, source, options, library, walked,
+                )  # fmt: skip
+            except Unbound as error:
+                complain(visible(f"{source.name} is left out: it {error.message}"))
+                continue
+            found.append((source.name, comparisons))
     if kind == "json":
         write(render_json(library, found), output)
     else:

@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 # names that are bound at the start of a statement; reading text keeps numpy and lark out
@@ -22,8 +23,9 @@ def files(incomplete: str) -> Iterator[str]:
     except OSError:
         return
     for path in paths:
-        if str(path).startswith(incomplete) and not path.name.startswith("."):
-            if path.is_dir():
+        hidden = path.name.startswith(".") or not path.name.isprintable()
+        if str(path).startswith(incomplete) and not hidden:
+            if os.path.isdir(path):
                 yield f"{path}/"
             elif path.suffix == ".expr":
                 yield str(path)
@@ -33,8 +35,9 @@ def nodes(incomplete: str) -> list[str]:
     """Return the names that the command's files bind, and begin so."""
     text = ""
     for word in _words():
-        if word.endswith(".expr") and Path(word).is_file():
-            text += Path(word).read_text(encoding="utf-8", errors="replace") + "\n"
+        if word.endswith(".expr") and os.path.isfile(word):
+            with suppress(OSError):
+                text += Path(word).read_text(encoding="utf-8", errors="replace") + "\n"
     found = {
         name.strip()
         for target in _TARGET.findall(text)

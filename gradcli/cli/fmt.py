@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from gradcli.cli.options import standard_input
 from gradcli.cli.output import FALSE, WRONG_INPUT, complain, write
 from gradcli.errors import GradcliError, InputFault, Source, visible
 
@@ -32,7 +34,7 @@ def fmt(
 
 def _found(name: str) -> Iterator[str]:
     """Yield a file, or those of a folder and the folders in it."""
-    if name == "-" or not Path(name).is_dir():
+    if name == "-" or not os.path.isdir(name):
         yield name
         return
     paths = sorted(str(path) for path in Path(name).rglob("*.expr") if path.is_file())
@@ -43,6 +45,7 @@ def _found(name: str) -> Iterator[str]:
 
 def _format(name: str, *, check: bool, diff: bool) -> int:
     """Format one file; return the exit status on its account."""
+    from gradcli.render.words import harmless_lines
     from gradcli.syntax.format import formatted
 
     try:
@@ -51,9 +54,9 @@ def _format(name: str, *, check: bool, diff: bool) -> int:
         if diff:
             write(_difference(source, text), None)
         elif name == "-" and not check:
-            write(text, None)
+            write(harmless_lines(text) if sys.stdout.isatty() else text, None)
         elif text != source.text and not check:
-            write(text, Path(name))
+            _put(source, text)
     except GradcliError as error:
         complain(str(error))
         return WRONG_INPUT
@@ -65,20 +68,36 @@ def _format(name: str, *, check: bool, diff: bool) -> int:
 
 
 def _read(name: str) -> Source:
-    from gradcli.api import decoded, read_source
+    from gradcli.api import read_source
 
-    return decoded("<stdin>", sys.stdin.buffer.read()) if name == "-" else read_source(Path(name))
+    return standard_input() if name == "-" else read_source(Path(name))
+
+
+def _put(source: Source, text: str) -> None:
+    """Write a text in place of a file's own, which is still what was formatted.
+
+    Raises: InputFault where it is not, or the file is a pipe or a device.
+    """
+    if not os.path.isfile(source.name):
+        raise InputFault(
+            f"{source.name}: not a regular file, and not written to",
+            hint="gradcli fmt - formats standard input",
+        )
+    if _read(source.name) != source:
+        raise InputFault(
+            f"{source.name}: was written to while it was formatted", hint="run it again"
+        )
+    write(text, Path(source.name))
 
 
 def _difference(source: Source, text: str) -> str:
     from difflib import unified_diff
 
-    lines = unified_diff(
-        source.text.splitlines(keepends=True),
-        text.splitlines(keepends=True),
-        source.name,
-        f"{source.name} (formatted)",
-    )
+    from gradcli.render.words import harmless_lines
+
+    name = visible(source.name)
+    old, new = (harmless_lines(t).splitlines(keepends=True) for t in (source.text, text))
+    lines = unified_diff(old, new, name, f"{name} (formatted)")
     return "".join(
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
     )

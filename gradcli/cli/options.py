@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -152,7 +153,7 @@ def source_and_folder(file: str | None, text: str | None) -> tuple[Source, Path]
 
     Raises: InputFault where there is no text, or two.
     """
-    from gradcli.api import decoded, read_source
+    from gradcli.api import read_source
 
     if text is not None:
         if file is not None:
@@ -164,8 +165,23 @@ def source_and_folder(file: str | None, text: str | None) -> tuple[Source, Path]
             hint="gradcli eval FILE, gradcli eval -e 'loss = …', or - for standard input",
         )
     if file == "-":
-        return decoded("<stdin>", sys.stdin.buffer.read()), Path()
+        return standard_input(), Path()
     return read_source(Path(file)), Path(file).parent
+
+
+def standard_input() -> Source:
+    """Return the text of standard input.
+
+    Raises: InputFault where it is closed, too large or not UTF-8.
+    """
+    from gradcli.api import MAX_FILE, decoded
+
+    try:
+        return decoded("<stdin>", sys.stdin.buffer.read(MAX_FILE + 1))
+    except OSError as error:
+        closed = error.errno == errno.EBADF
+        what = "is closed" if closed else (error.strerror or str(error)).lower()
+        raise InputFault(f"standard input {what}") from None
 
 
 def pairs(given: list[str] | None, option: str) -> dict[str, str]:

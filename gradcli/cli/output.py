@@ -5,21 +5,24 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from io import StringIO, TextIOWrapper
 from pathlib import Path
+from stat import S_IMODE, S_ISREG
 from tempfile import NamedTemporaryFile
 from typing import Any
 
 from gradcli.cli import INTERRUPTED
-from gradcli.errors import GradcliError, InputFault
+from gradcli.errors import GradcliError, InputFault, visible
 
 OK, FALSE, WRONG_INPUT, UNDECIDED, INTERNAL = 0, 1, 2, 3, 70
+_NARROWEST = 20  # columns: a terminal of fewer breaks the lines itself
 
 
 def guarded(app: Callable[..., Any]) -> int:
     """Run a command and return its exit status; no traceback reaches a person."""
+    _stand_in_for_closed_streams()
     try:
         app()
     except SystemExit as exit:
@@ -37,9 +40,7 @@ def guarded(app: Callable[..., Any]) -> int:
         _discard_output()
         return OK
     except OSError as error:
-        complain(f"error: cannot write: {(error.strerror or str(error)).lower()}")
-        _discard_output()
-        return WRONG_INPUT
+        return _unwritten(error)
     except MemoryError:
         complain("error: out of memory")
         return WRONG_INPUT
@@ -47,7 +48,7 @@ def guarded(app: Callable[..., Any]) -> int:
         if os.environ.get("GRADCLI_TRACEBACK"):
             raise
         complain(
-            f"internal error: {type(error).__name__}: {error}\n"
+            f"internal error: {type(error).__name__}: {visible(str(error))}\n"
             "hint: this is a fault of gradcli, please report it; GRADCLI_TRACEBACK=1 shows where"
         )
         return INTERNAL
@@ -61,10 +62,35 @@ def _flushed(status: int) -> int:
     except BrokenPipeError:
         _discard_output()
     except OSError as error:
-        complain(f"error: cannot write: {(error.strerror or str(error)).lower()}")
-        _discard_output()
-        return WRONG_INPUT
+        return _unwritten(error)
     return status
+
+
+def _unwritten(error: OSError) -> int:
+    """Say that standard output takes nothing; return the exit status."""
+    said = (error.strerror or str(error)).lower()
+    what = "standard output is closed" if error.errno == errno.EBADF else said
+    complain(f"error: cannot write: {what}")
+    _discard_output()
+    return WRONG_INPUT
+
+
+# a stream that nobody reads may be written to; using another that is closed is an error
+_STREAMS = (("stdin", os.O_WRONLY, "r"), ("stdout", os.O_RDONLY, "w"), ("stderr", os.O_WRONLY, "w"))
+
+
+def _stand_in_for_closed_streams() -> None:
+    """Open what a shell has closed (`>&-`): no file of ours may come to stand in its place."""
+    for number, (name, access, mode) in enumerate(_STREAMS):
+        if getattr(sys, name) is None:
+            opened = os.open(os.devnull, access)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            stream = os.fdopen(
+                number, mode, encoding="utf-8", errors="backslashreplace", closefd=False
+            )
+            setattr(sys, name, stream)
 
 
 def _discard_output() -> None:
@@ -83,10 +109,12 @@ def write(text: str, path: Path | None) -> None:
 
     Raises: InputFault where the file cannot be written.
     """
-    data = text.encode("utf-8", "surrogateescape")
+    data = text.encode("utf-8", "backslashreplace")
     if path is None:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(data)
+        with _reader_may_leave():
+            sys.stdout.flush()
+            sys.stdout.buffer.write(data)
+            sys.stdout.flush()
         return
     try:
         _replace(path, data)
@@ -96,23 +124,53 @@ def write(text: str, path: Path | None) -> None:
         ) from None
 
 
+@contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    """Go on where nobody reads any more: there is still an exit status to find."""
+    try:
+        yield
+    except BrokenPipeError:
+        _discard_output()
+    except SystemExit as exit:  # rich's way to say so
+        if not isinstance(exit.__context__, BrokenPipeError):
+            raise
+        _discard_output()
+
+
 def _replace(path: Path, data: bytes) -> None:
-    if path.exists() and not path.is_file():  # a device or a pipe
+    """Put data in the place of a file, which keeps its owner and permissions; links stay."""
+    try:
+        before = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        before = None
+    if before is not None and not S_ISREG(before.st_mode):  # a device or a pipe
         path.write_bytes(data)
         return
     if not path.parent.is_dir():
         raise OSError(errno.ENOENT, f"there is no folder {path.parent}")
+    if before is not None and not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     target = path.resolve()
-    with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
+    with NamedTemporaryFile(dir=target.parent, prefix=".gradcli.", delete=False) as file:
         try:
             file.write(data)
             file.flush()
-            os.fchmod(file.fileno(), 0o666 & ~_umask())
+            _give(file.fileno(), before)
             Path(file.name).replace(target)
         except BaseException:
             with suppress(OSError):
                 Path(file.name).unlink()
             raise
+
+
+def _give(file: int, before: os.stat_result | None) -> None:
+    """Give a new file the owner and the permissions of the one it replaces, or the usual ones."""
+    mode = 0o666 & ~_umask()
+    if before is not None:
+        mode, new = S_IMODE(before.st_mode), os.fstat(file)
+        if (before.st_uid, before.st_gid) != (new.st_uid, new.st_gid):
+            os.fchown(file, before.st_uid, before.st_gid)
+    os.fchmod(file, mode)
 
 
 def _umask() -> int:
@@ -128,8 +186,11 @@ def show(renderable: Any, path: Path | None = None) -> None:
     if path is None:
         if isinstance(sys.stdout, TextIOWrapper):  # no character is beyond any terminal
             sys.stdout.reconfigure(errors="backslashreplace")
-        Console(highlight=False).print(renderable, crop=False)
-        return
-    console = Console(file=StringIO(), highlight=False, no_color=True, force_terminal=False)
-    console.print(renderable, crop=False)
-    write(console.file.getvalue(), path)  # type: ignore[attr-defined]
+        console = Console(highlight=False)
+    else:
+        console = Console(file=StringIO(), highlight=False, no_color=True, force_terminal=False)
+    console.width = max(console.width, _NARROWEST)
+    with _reader_may_leave():
+        console.print(renderable, crop=False)
+    if path is not None:
+        write(console.file.getvalue(), path)  # type: ignore[attr-defined]

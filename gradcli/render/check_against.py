@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
@@ -15,7 +14,7 @@ from gradcli.against.sides import LIBRARIES, Comparison, Comparisons, furthest
 from gradcli.inspection import Array
 from gradcli.render.cells import shorten
 from gradcli.render.check_words import error_text, plural
-from gradcli.render.words import one_line
+from gradcli.render.words import json_text, one_line
 from gradcli.verify.verdicts import Verdict
 
 SCHEMA = "gradcli.against/1"
@@ -56,7 +55,7 @@ def render_json(library: str, files: Sequence[tuple[str, Comparisons]]) -> str:
             for file, found in files
         ],
     }
-    return json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(record, indent=2) + "\n"
 
 
 def _record(c: Comparison) -> dict[str, object]:

@@ -40,11 +40,11 @@ NaN and infinities are the strings `"nan"`, `"inf"`, `"-inf"`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from gradcli.render.words import json_text
 from gradcli.verify.report import ClaimFinding, Element, Finding, Report
 from gradcli.verify.run import Outcome, status_of, verdict_of
 
@@ -59,7 +59,7 @@ def render(outcomes: Sequence[Outcome]) -> str:
         "status": status_of(outcomes),
         "files": [_file(outcome) for outcome in outcomes],
     }
-    return json.dumps(_strict(record), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(_strict(record), indent=2) + "\n"
 
 
 def _file(outcome: Outcome) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from gradcli.render.check_words import (
     place_text,
     sentence,
 )
-from gradcli.render.markdown import code, escape
+from gradcli.render.markdown import block, code, escape
 from gradcli.render.words import harmless
 from gradcli.verify.report import ClaimFinding, Finding
 from gradcli.verify.run import Outcome
@@ -43,7 +43,7 @@ def _section(outcome: Outcome) -> Iterator[str]:
         yield f"Skipped: needs inputs {', '.join(map(code, outcome.needs))}"
         return
     if outcome.report is None:
-        yield from ("```", harmless_lines(outcome.error or ""), "```")
+        yield block(outcome.error or "")
         return
     if outcome.report.findings:
         yield "| " + " | ".join(_COLUMNS) + " |"
@@ -73,11 +73,6 @@ def _row(finding: Finding) -> str:
         ]  # fmt: skip
     cells.append(finding.verdict)
     return "| " + " | ".join(c if c.startswith("`") else escape(c) for c in cells) + " |"
-
-
-def harmless_lines(text: str) -> str:
-    """Return text of several lines with what is unprintable escaped."""
-    return "\n".join(map(harmless, text.splitlines()))
 
 
 # ---- JUnit ---------------------------------------------------------------------------------

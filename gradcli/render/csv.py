@@ -1,19 +1,21 @@
 """`--format csv`: RFC 4180, a header and then one record a node, in the order of creation.
 
 The columns are the keys of a node in `gradcli.eval/1` (see `gradcli.render.json`). A cell that
-holds a list (`inputs`, `shape`, the value of a tensor) is JSON; a cell of nothing is empty.
+holds a list (`inputs`, `shape`, the value of a tensor) is JSON; a cell of nothing is empty. A text
+that a spreadsheet would take for a formula, as the source `-w`, has `'` before it.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 from typing import Any
 
 from gradcli.inspection import Inspection
 from gradcli.render.json import NODE_KEYS, node_record
-from gradcli.render.words import shown
+from gradcli.render.words import harmless_lines, json_text, shown
+
+_FORMULA = ("=", "+", "-", "@")
 
 
 def render(
@@ -36,4 +38,7 @@ def render(
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, allow_nan=False)
+    if not isinstance(value, str):
+        return json_text(value)
+    text = harmless_lines(value)
+    return f"'{text}" if text.startswith(_FORMULA) and text != "-inf" else text

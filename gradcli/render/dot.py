@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from gradcli.inspection import Array, Inspection, Kind, NodeFacts
 from gradcli.render.numbers import lines
-from gradcli.render.words import one_line
+from gradcli.render.words import harmless_lines, one_line
 
 # Tints of the colour-blind safe palette of Okabe and Ito, with dark text and dark borders: they
 # stand on a light and on a dark page. Shapes say the same for those who see no colours.
@@ -47,7 +47,7 @@ def render(
     font = 'fontname="Helvetica,Arial,sans-serif"'
     return "\n".join(
         [
-            f"digraph {quote(inspection.file)} {{",
+            f"digraph {quote(one_line(inspection.file))} {{",
             # operands stand from left to right in their order
             '  graph [bgcolor="transparent", ordering=in, ranksep=0.35, nodesep=0.3];',
             f'  node [{font}, fontsize=12, fontcolor="#1a1a1a", style=filled, height=0.35];',
@@ -63,7 +63,8 @@ def quote(text: str, end: str = r"\n") -> str:
 
     Backslashes would begin an escape (`\N` is the node's name), `&lt;` would become `<`.
     """
-    text = re.sub(r"&(?=#?\w+;)", "&amp;", text.replace("\\", "\\\\").replace('"', r"\""))
+    text = harmless_lines(text).replace("\\", "\\\\").replace('"', r"\"")
+    text = re.sub(r"&(?=#?\w+;)", "&amp;", text)
     return '"' + text.replace("\n", end) + '"'
 
 

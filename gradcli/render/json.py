@@ -53,7 +53,6 @@ dtype: `float32` and `float16` are written with the decimals of their own precis
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, fields
 from typing import Any
@@ -62,7 +61,7 @@ import numpy as np
 
 from gradcli.inspection import Array, Claim, Inspection, NodeFacts, ValueFacts
 from gradcli.render.numbers import shortest
-from gradcli.render.words import shown
+from gradcli.render.words import json_text, shown
 
 SCHEMA = "gradcli.eval/1"
 NODE_KEYS = tuple(field.name for field in fields(NodeFacts))
@@ -84,10 +83,10 @@ def render(
     nodes = [node_record(node, precision) for node in shown(inspection, named)]
     claims = [_claim(claim, precision) for claim in inspection.claims]
     parts = [
-        f'"schema": {_dumps(SCHEMA)}',
-        f'"file": {_dumps(inspection.file)}',
-        f'"root": {_dumps(inspection.root)}',
-        f'"ran_backward": {_dumps(inspection.ran_backward)}',
+        f'"schema": {json_text(SCHEMA)}',
+        f'"file": {json_text(inspection.file)}',
+        f'"root": {json_text(inspection.root)}',
+        f'"ran_backward": {json_text(inspection.ran_backward)}',
         f'"nodes": {_list(nodes)}',
         f'"functions": {_list(map(asdict, inspection.functions))}',
         f'"claims": {_list(claims)}',
@@ -162,9 +161,5 @@ def _value(value: ValueFacts, precision: int | None) -> dict[str, Any]:
 
 def _list(items: Iterable[Any]) -> str:
     """Return a JSON list with one line an item: readable, and fast."""
-    texts = [_dumps(item) for item in items]
+    texts = [json_text(item) for item in items]
     return "[\n    " + ",\n    ".join(texts) + "\n  ]" if texts else "[]"
-
-
-def _dumps(value: Any) -> str:
-    return json.dumps(value, allow_nan=False, ensure_ascii=False)

@@ -12,7 +12,7 @@ from gradcli.render.words import (
     MARKS,
     claims_headline,
     differing,
-    harmless,
+    harmless_lines,
     headline,
     legend,
     notes,
@@ -79,6 +79,13 @@ def code(text: str) -> str:
     return f"{fence}{pad}{text}{pad}{fence}"
 
 
+def block(text: str) -> str:
+    """Return text of several lines as a block of code."""
+    text = harmless_lines(text)
+    fence = _fence(text, at_least=3)
+    return f"{fence}\n{text}\n{fence}"
+
+
 def _fence(text: str, at_least: int = 1) -> str:
     """Return more backticks than the text has in a row."""
     longest = max(map(len, re.findall("`+", text)), default=0)
@@ -109,10 +116,9 @@ def _array(array: Array | None, full: bool, precision: int | None) -> str:
 
 
 def _printed(inspection: Inspection) -> Iterator[str]:
-    text = "\n".join(map(harmless, "\n".join(inspection.printed).splitlines()))
+    text = "\n".join(inspection.printed)
     if text:
-        fence = _fence(text, at_least=3)
-        yield from (fence, text, fence, "")
+        yield from (block(text), "")
 
 
 def _claims(inspection: Inspection, precision: int | None) -> Iterator[str]:

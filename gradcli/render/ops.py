@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gradcli.reference import Entry
-from gradcli.render.words import harmless
+from gradcli.render.words import harmless, json_text
 
 SCHEMA = "gradcli.ops/1"
 PAGE = 3  # so many operations or fewer are shown whole
@@ -141,5 +140,5 @@ def _number(x: float) -> float | str:
 
 def to_json(entries: Sequence[Entry]) -> str:
     """Return operations as JSON, a line each."""
-    lines = ",\n    ".join(json.dumps(record(e), ensure_ascii=False) for e in entries)
+    lines = ",\n    ".join(json_text(record(e)) for e in entries)
     return f'{{\n  "schema": "{SCHEMA}",\n  "operations": [\n    {lines}\n  ]\n}}\n'

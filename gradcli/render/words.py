@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from gradcli.inspection import Claim, Inspection, Kind, NodeFacts, Place, ValueFacts
@@ -15,6 +17,7 @@ ASCII_MARKS: Mapping[Kind, str] = {"parameter": "P", "data": "D", "intermediate"
 _NAMED = 5
 
 _FEW = 8  # a claim's sides are shown in full up to so many elements
+_NOT_ASCII = re.compile(r"[^\n -~]+")
 
 _MEANINGS: Mapping[Kind, str] = {
     "parameter": "parameter: leaf, requires grad",
@@ -34,6 +37,28 @@ def harmless(text: str, *, ascii_only: bool = False) -> str:
 def one_line(text: str, *, ascii_only: bool = False) -> str:
     """Return harmless text in one line, its runs of white space as single spaces."""
     return harmless(" ".join(text.split()), ascii_only=ascii_only)
+
+
+def harmless_lines(text: str) -> str:
+    """Return text with what is unprintable escaped, ends of lines excepted."""
+    return "\n".join(map(harmless, text.split("\n")))
+
+
+def json_text(value: object, indent: int | None = None) -> str:
+    """Return a value as strict JSON, with what is unprintable in strings as JSON's own escapes.
+
+    A lone surrogate, of a file name that is not UTF-8, is no character of JSON and becomes the
+    text that `harmless` makes of it.
+    """
+    text = json.dumps(value, allow_nan=False, ensure_ascii=False, indent=indent)
+    return _NOT_ASCII.sub(lambda found: "".join(map(_in_json, found.group())), text)
+
+
+def _in_json(character: str) -> str:
+    if character.isprintable():
+        return character
+    lone = "\ud800" <= character <= "\udfff"
+    return json.dumps(harmless(character) if lone else character)[1:-1]
 
 
 def shown(inspection: Inspection, named: bool, *, derived: bool = True) -> list[NodeFacts]:

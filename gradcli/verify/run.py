@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, as_completed
+import os
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gradcli.against.sides import Comparisons, against
-from gradcli.errors import GradcliError, InputFault, Source
+from gradcli.errors import GradcliError, InputFault, LimitFault, Source
 from gradcli.session import Request, run
 from gradcli.trace import Options
 from gradcli.verify import drawn
@@ -16,7 +19,7 @@ from gradcli.verify.check import check
 from gradcli.verify.report import Report, merged, worst_of, worst_status
 from gradcli.verify.target import Settings
 from gradcli.verify.verdicts import FAULT, Verdict
-from gradcli.verify.workers import none_lost, processes
+from gradcli.verify.workers import Processes, none_lost
 
 SUFFIX = ".expr"
 
@@ -98,7 +101,7 @@ def check_source(
 
 
 def compare_source(
-    source: Source, options: Options, library: str, *, walked: bool = False
+    source: Source, options: Options, library: str, walked: bool = False
 ) -> Comparisons:
     """Run a text here and in another library, at one drawn point where it declares inputs.
 
@@ -125,7 +128,7 @@ def files_in(paths: Sequence[str]) -> list[str]:
     """
     found: list[str] = []
     for path in paths:
-        if path == "-" or not Path(path).is_dir():
+        if path == "-" or not os.path.isdir(path):  # Path.is_dir does not know every name
             found.append(path)
             continue
         inside = sorted(str(p) for p in Path(path).rglob(f"*{SUFFIX}") if p.is_file())
@@ -136,31 +139,61 @@ def files_in(paths: Sequence[str]) -> list[str]:
 
 
 def outcomes(
-    files: Sequence[str], one: Callable[[str], Outcome], jobs: int, fail_fast: bool
-) -> Iterator[Outcome]:
+    files: Sequence[str],
+    one: Callable[[str], Outcome],
+    jobs: int,
+    fail_fast: bool,
+    tell: Callable[[str], object] = id,  # which does nothing
+) -> Generator[Outcome, None, None]:
     """Yield the outcome of each file in the order of the files; stop early where asked to.
 
     `one` checks a file; with several jobs it runs in other processes, and must be picklable.
+    `tell` is told where one of these was killed.
     """
-    if jobs == 1 or len(files) == 1:
-        for file in files:
-            outcome = one(file)
-            yield outcome
-            if fail_fast and outcome.status:
-                return
-        return
-    with processes(min(jobs, len(files))) as pool, none_lost():
-        pending: dict[Future[Outcome], str] = {pool.submit(one, file): file for file in files}
-        done: dict[str, Outcome] = {}
-        waiting = list(files)
-        for future in as_completed(pending):
-            done[pending[future]] = future.result()
+    apart = jobs > 1 and len(files) > 1
+    made = _apart(files, one, jobs, tell) if apart else ((file, one(file)) for file in files)
+    done: dict[str, Outcome] = {}
+    waiting = list(files)
+    with closing(made):
+        for file, outcome in made:
+            done[file] = outcome
             while waiting and waiting[0] in done:
                 outcome = done[waiting.pop(0)]
                 yield outcome
                 if fail_fast and outcome.status:
-                    pool.shutdown(wait=False, cancel_futures=True)
                     return
+
+
+def _apart(
+    files: Sequence[str],
+    one: Callable[[str], Outcome],
+    jobs: int,
+    tell: Callable[[str], object],
+) -> Generator[tuple[str, Outcome], None, None]:
+    """Yield files and outcomes as other processes find them.
+
+    Where one is killed, what it and the others had to do is done again, one file at a time in a
+    process of its own: it may have been the memory of all of them that ran out.
+    """
+    undone = list(files)
+    with Processes(min(jobs, len(files))) as pool, suppress(BrokenProcessPool):
+        pending = {pool.submit(one, file): file for file in files}
+        for future in as_completed(pending):
+            if not isinstance(future.exception(), BrokenProcessPool):
+                undone.remove(pending[future])
+                yield pending[future], future.result()
+    if undone:
+        tell("a process ended before its work was done: the rest is done again, file by file")
+    for file in undone:
+        yield file, _alone(file, one)
+
+
+def _alone(file: str, one: Callable[[str], Outcome]) -> Outcome:
+    try:
+        with Processes(1) as pool, none_lost():
+            return pool.submit(one, file).result()
+    except LimitFault as fault:
+        return Outcome(file, None, str(fault))
 
 
 def attempted(file: str, make: Callable[[], Report]) -> Outcome:

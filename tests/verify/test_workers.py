@@ -2,7 +2,6 @@
 
 import os
 import signal
-from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import pytest
 from gradcli.errors import LimitFault
 from gradcli.execute import stack
 from gradcli.verify import workers
-from gradcli.verify.workers import Rows, Work, Workers, processes
+from gradcli.verify.workers import Processes, Rows, Work, Workers
 from tests.verify.checking import checked
 
 NETWORK = """
@@ -26,13 +25,13 @@ loss = sum({activation}(x @ W + b)**2)
 def test_several_processes_find_the_same(activation: str, monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
 
-    def counted(*args: Any) -> ProcessPoolExecutor:
+    def counted(*args: Any) -> Processes:
         made.append(args[0])
-        return processes(*args)
+        return Processes(*args)
 
     monkeypatch.setattr(stack, "MOST", 2)
     monkeypatch.setattr(workers, "PAYS", 0.0)
-    monkeypatch.setattr(workers, "processes", counted)
+    monkeypatch.setattr(workers, "Processes", counted)
     text = NETWORK.format(activation=activation)
     assert checked(text, jobs=2) == checked(text, jobs=1)
     assert made == [2], "one pool serves all parameters"

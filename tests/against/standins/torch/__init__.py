@@ -40,13 +40,21 @@ def set_default_dtype(d: dtype) -> None:
     _state["default"] = d
 
 
+def set_grad_enabled(mode: Any) -> None:
+    _state["recording"] = mode
+
+
 @contextmanager
-def no_grad() -> Iterator[None]:
-    before, _state["recording"] = _state["recording"], False
+def no_grad(mode: Any = False) -> Iterator[None]:
+    before, _state["recording"] = _state["recording"], mode
     try:
         yield
     finally:
         _state["recording"] = before
+
+
+def enable_grad() -> Any:
+    return no_grad(True)
 
 
 class Function:
