@@ -42,9 +42,9 @@ Change = Callable[[Any], Any]
 
 
 def _missing(g: Any) -> Any:
-    g = g + 0 * g
-    g.reshape(-1)[0] = 0
-    return g
+    flat = 1 * g.reshape(-1)  # a copy, whatever the order of its memory
+    flat[0] = 0
+    return flat.reshape(g.shape)
 
 
 CHANGES: dict[str, Change] = {
