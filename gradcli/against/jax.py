@@ -168,7 +168,7 @@ def _what(session: Session) -> str:
     """Say of what the gradients are, and which numbers are gradcli's on both sides."""
     if session.root is None:
         return "no gradients: nothing was differentiated"
-    passes = len(session.tracer.roots)
+    passes = len(session.tracer.passes.made)
     text = f"gradients of {root_of(session)}"
     if passes > 1:
         text += f", the last of {passes} backward passes"

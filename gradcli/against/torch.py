@@ -37,7 +37,7 @@ def comparisons(session: Session, torch: Any) -> Comparisons:
 
 def _differentiated(session: Session, scope: dict[str, Any]) -> tuple[str, str]:
     """Run backward where the file did not; return what gradients are of, or why there are none."""
-    passes, root = len(session.tracer.roots), session.root
+    passes, root = len(session.tracer.passes.made), session.root
     if root is None:
         return "", "nothing was differentiated"
     if passes:

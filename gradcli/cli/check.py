@@ -47,7 +47,9 @@ def check(
     of: Annotated[
         str | None,
         typer.Option(
-            "--of", metavar="NODE,...", help="What to differentiate (default: the last scalar)."
+            "--of",
+            metavar="NODE,...",
+            help="What to differentiate (default: see docs/language.md).",
         ),
     ] = None,
     mode: Annotated[

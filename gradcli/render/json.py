@@ -5,6 +5,9 @@ Top level:
 - `schema`: `"gradcli.eval/1"`. Keys may be added within a version; none changes its meaning.
 - `file`: the expression file as it was named, `"-"` for standard input.
 - `root`: the id of the node that backward started from, or null.
+- `why`: why it is this root, `""` where no other could be meant. `sum`: what the gradients are of
+  where several `backward()` calls have gathered them, else `""`. `elsewhere`: what the file's own
+  `backward()` ran from where that is not the root, else `""`.
 - `ran_backward`: whether gradients were computed.
 - `nodes`: the nodes in the order of their creation (with `--named`, those with a name and the
   root; `inputs` then may name ids that are left out).
@@ -86,6 +89,7 @@ def render(
         f'"schema": {_dumps(SCHEMA)}',
         f'"file": {_dumps(inspection.file)}',
         f'"root": {_dumps(inspection.root)}',
+        *(f'"{key}": {_dumps(getattr(inspection, key))}' for key in ("why", "sum", "elsewhere")),
         f'"ran_backward": {_dumps(inspection.ran_backward)}',
         f'"nodes": {_list(nodes)}',
         f'"functions": {_list(map(asdict, inspection.functions))}',

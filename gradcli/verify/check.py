@@ -70,6 +70,7 @@ def _checked(
         claims,
         checked.evaluations,
         ("differences and gradients are computed in float64",) if target.own is not None else (),
+        "" if settings.of else session.choice.why,
     )
 
 

@@ -138,7 +138,10 @@ class ClaimFinding:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that a check found. `outputs` are the labels of what was differentiated."""
+    """Everything that a check found. `outputs` are the labels of what was differentiated.
+
+    `why` says why it is that, "" where no other could be meant.
+    """
 
     file: str
     outputs: tuple[str, ...]
@@ -146,6 +149,7 @@ class Report:
     claims: tuple[ClaimFinding, ...]
     evaluations: int = 0
     notes: tuple[str, ...] = field(default=())
+    why: str = ""
 
     @property
     def verdict(self) -> Verdict:
