@@ -78,6 +78,7 @@ def _file(outcome: Outcome) -> dict[str, Any]:
 
 def _finding(finding: Finding) -> dict[str, Any]:
     record = asdict(finding)
+    del record["seconds"]  # the same file gives the same text
     record["worst"] = [_element(e) for e in finding.worst]
     return record
 

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,7 @@ def _checked(
         checked = _Check(session, inspection, target, settings, generator, workers)
         findings = [f for leaf in target.parameters for f in checked.parameter(leaf)]
     findings.sort(key=lambda f: f.verdict.rank)
+    began = monotonic()
     claims = check_claims(session, inspection, every_parameter(session), settings.points, generator)
     return Report(
         session.source.name,
@@ -71,6 +73,7 @@ def _checked(
         checked.evaluations,
         ("differences and gradients are computed in float64",) if target.own is not None else (),
         "" if settings.of else session.choice.why,
+        monotonic() - began,
     )
 
 
@@ -124,6 +127,7 @@ class _Check:
 
     def parameter(self, leaf: int) -> list[Finding]:
         """Return a finding for each mode."""
+        began = monotonic()
         target, settings = self.target, self.settings
         graph, outputs = target.graph, target.outputs
         probe = _probe(target, leaf, settings)
@@ -150,7 +154,8 @@ class _Check:
                 elements = _as_reverse_mode_does(jacobian, probe, elements, settings.tolerance)
             findings.append(self._finding(examination, mode, elements, found))
         self.evaluations += probe.evaluations
-        return findings
+        seconds = (monotonic() - began) / len(findings)
+        return [replace(finding, seconds=seconds) for finding in findings]
 
     def _finding(
         self, examination: Examination, mode: Mode, elements: list[Element], gradient: Array | None
@@ -164,7 +169,7 @@ class _Check:
             verdict, note = _cut(session, target, node.id, gradient)
         facts = vectors(elements)
         doubtful = not verdict.level.good or self.settings.verbose
-        odd = [e for e in elements if e.verdict is not Verdict.OK] or elements
+        odd = [e for e in elements if e.verdict is not Verdict.OK and not self.settings.verbose]
         return Finding(
             parameter=_label(session.graph, target, node),
             line=node.line,
@@ -177,7 +182,7 @@ class _Check:
             checked=len(examination.elements),
             directions=len(examination.directions),
             counts=counted(elements),
-            worst=tuple(odd[:KEPT]),
+            worst=tuple((odd or elements)[:KEPT]),
             level=verdict.level,
             note=note or next((e.note for e in elements if e.note), ""),
             method="complex step" if examination.exact else "differences",
