@@ -82,7 +82,11 @@ def _executed(session: Session, torch: Any) -> dict[str, Any]:
     before = torch.get_default_dtype()
     torch.set_default_dtype(default)
     try:
-        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        with (
+            torch.enable_grad(),  # and as it was: a file may switch it off for good
+            contextlib.redirect_stdout(io.StringIO()),
+            warnings.catch_warnings(),
+        ):
             warnings.simplefilter("ignore")  # gradcli's own run warns of the same
             exec(compile(tree, session.source.name, "exec", dont_inherit=True), scope)
     except Exception as error:

@@ -56,9 +56,13 @@ def names_for(session: Session, torch: Any) -> Names:
 
 
 def _is_of_arrays(session: Session) -> bool:
-    """Say whether a file computes with NumPy's arrays alone, and differentiates nothing."""
-    graph = session.graph
-    return session.tracer.libraries <= {"numpy", "math", "scipy"} and not any(graph.requires_grad)
+    """Say whether what NumPy makes stays an array: beside PyTorch, and where nothing is a tensor.
+
+    Otherwise the file's arrays are differentiated, as JAX's are.
+    """
+    libraries = session.tracer.libraries
+    plain = libraries <= {"numpy", "math", "scipy"} and not any(session.graph.requires_grad)
+    return plain or "torch" in libraries
 
 
 # ---- modules -------------------------------------------------------------------------------
@@ -195,11 +199,14 @@ def _derivatives(torch: Any) -> Names:
 
         return run
 
+    def later(path: str, name: str) -> Callable[..., Any]:
+        return lambda *args, **more: getattr(_real(torch, path), name)(*args, **more)
+
     func = ("vmap", "jacfwd", "jacrev", "grad_and_value")
     return {
-        **{name: getattr(torch.func, name) for name in func},
+        **{name: later("torch.func", name) for name in func},
         **{name: product(name) for name in ("vjp", "jvp")},
-        **{name: getattr(torch.autograd.functional, name) for name in ("hvp", "vhp")},
+        **{name: later("torch.autograd.functional", name) for name in ("hvp", "vhp")},
         "value_and_grad": TRANSFORMS["value_and_grad"](torch),
         "grad": grad,
         "jacobian": jacobian,

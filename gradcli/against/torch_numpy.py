@@ -1,7 +1,8 @@
 """NumPy's, SciPy's and JAX's functions of PyTorch's tensors, in PyTorch's own.
 
 Most have PyTorch's name, with `axis` and `keepdims` for `dim` and `keepdim`. What differs stands
-in a table; a name that is neither is refused. Functions of numbers and arrays alone are NumPy's.
+in a table; a name that is neither is refused, and so are `lstsq`, `cov` of two arrays and `pad` in
+other modes. Functions of numbers and arrays alone are NumPy's.
 """
 
 from __future__ import annotations
@@ -135,6 +136,17 @@ def numpy_names(torch: Any) -> Names:
 
         return run
 
+    def cov(
+        m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: Any = None
+    ) -> Any:
+        rows = m if rowvar or m.dim() < 2 else m.T
+        if y is not None:
+            raise AttributeError("`cov` of two arrays is not stated in PyTorch's functions")
+        return torch.cov(rows, correction=int(not bias) if ddof is None else ddof)
+
+    def lstsq(*_: Any, **__: Any) -> Any:
+        raise AttributeError("`linalg.lstsq` gives other results in PyTorch: use torch.linalg's")
+
     def logsumexp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
         return torch.logsumexp(floats(a), dims(a, axis), keepdim=keepdims)
 
@@ -185,6 +197,11 @@ def numpy_names(torch: Any) -> Names:
         "take_along_axis": lambda arr, indices, axis=-1: torch.take_along_dim(
             arr, indices, dim=axis
         ),
+        "cov": cov,
+        "corrcoef": lambda x, rowvar=True: torch.corrcoef(x if rowvar or x.dim() < 2 else x.T),
+        "array_equal": lambda a1, a2: torch.equal(torch.as_tensor(a1), torch.as_tensor(a2)),
+        "linalg.trace": lambda x, offset=0: trace(x, offset, -2, -1),
+        "linalg.lstsq": lstsq,
         "linalg.norm": norm, "linalg.svd": svd, "linalg.inv": torch.linalg.inv,
         "linalg.qr": lambda a, mode="reduced": (
             torch.linalg.qr(a).R if mode == "r" else torch.linalg.qr(a, mode)

@@ -463,6 +463,11 @@ NUMPY = (
     "np.count_nonzero(w)*w",
     "np.argmax(w)*w",
     "np.cross(w, 2*w+1)",
+    "np.cov(A, rowvar=False, bias=True)",
+    "np.corrcoef(A @ A)",
+    "np.linalg.trace(A)",
+    "np.diff(A, axis=0)",
+    "np.any(w > 2)*w",
 )
 
 
@@ -517,5 +522,18 @@ def test_a_gradient_that_vanishes_may_differ_by_rounding() -> None:
         "x = tensor([1., 2., 3., 4.]); y = tensor([1.1, 1.9, 3.2, 3.9])\n"
         "A = stack([ones(4), x], 1)\nbeta = linalg.solve(A.T @ A, A.T @ y)\n"
         "beta.requires_grad_()\nloss = ((y - A @ beta)**2).sum()"
+    )
+    assert differing(compared(text)) == {}
+
+
+def test_a_file_that_switches_gradients_off_does_so_for_itself_alone() -> None:
+    compared(f"{TORCH}{W}loss = (w**2).sum()\ntorch.set_grad_enabled(False)")
+    assert differing(compared(f"{TORCH}{W}loss = (w**2).sum()\nloss.backward()")) == {}
+
+
+def test_numpys_arrays_stay_arrays_beside_pytorch() -> None:
+    text = (
+        "import numpy as np\nimport torch\na = np.array([1.0, 2.0])\nx = torch.from_numpy(a)\n"
+        "w = torch.ones(2, dtype=torch.float64, requires_grad=True)\nloss = (w*x).sum()"
     )
     assert differing(compared(text)) == {}

@@ -40,13 +40,19 @@ def set_default_dtype(d: dtype) -> None:
     _state["default"] = d
 
 
-@contextmanager
-def no_grad() -> Iterator[None]:
-    before, _state["recording"] = _state["recording"], False
-    try:
-        yield
-    finally:
-        _state["recording"] = before
+def _recording(on: Any) -> Any:
+    @contextmanager
+    def mode() -> Iterator[None]:
+        before, _state["recording"] = _state["recording"], on
+        try:
+            yield
+        finally:
+            _state["recording"] = before
+
+    return mode
+
+
+no_grad, enable_grad = _recording(False), _recording(True)
 
 
 class Function:
