@@ -16,7 +16,7 @@ from math import prod
 from typing import NamedTuple
 
 from gradcli.graph import Graph, Node
-from gradcli.roots.by_hand import explained
+from gradcli.roots.by_hand import explained, lines
 from gradcli.roots.sums import accumulated, name_of, sum_text
 from gradcli.rule.dtypes import is_floating
 from gradcli.rule.meta import Shape
@@ -49,7 +49,7 @@ def chosen(tracer: Tracer, shape: Shape | None) -> Root:
     if shape is not None and not calls:
         return Root(_last_of(tracer, shape))
     scalars = _scalars(tracer)
-    several = len(_lines(graph, [*scalars, *(call.root for call in calls)])) > 1
+    several = len(lines(graph, [*scalars, *(call.root for call in calls)])) > 1
     claimed = [i for i in _claimed(tracer, scalars) if _is_candidate(graph, i)]
     if claimed:
         root = _foremost(graph, claimed)
@@ -112,13 +112,8 @@ def _scalars(tracer: Tracer) -> list[int]:
     for ids in (results, given):
         found = [i for i in ids if graph.notes.origins[i] != "claim" and _is_candidate(graph, i)]
         if found:
-            return _lines(graph, sorted(found))
+            return lines(graph, sorted(found))
     return []
-
-
-def _lines(graph: Graph, ids: Iterable[int]) -> list[int]:
-    """Return the last row of each line's name: in a loop it is computed many times."""
-    return sorted({(graph.notes.names.get(i), graph.notes.spans[i]): i for i in ids}.values())
 
 
 def _foremost(graph: Graph, ids: Sequence[int]) -> int:
