@@ -31,7 +31,7 @@ from gradcli.verify.taylor import slope, sweep
 from gradcli.verify.verdicts import Verdict
 from gradcli.verify.workers import Rows, Work, Workers
 
-KEPT = 50  # elements of a finding that a report keeps: all that are not OK, up to this many
+KEPT = 50  # elements of a finding that a report keeps: those that are not OK; when verbose, any
 
 
 def check(
