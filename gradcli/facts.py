@@ -47,6 +47,9 @@ def inspect(session: Session) -> Inspection:
         notices=tuple(Notice(session.source.line_of(s), m) for s, m in graph.notes.warnings),
         printed=tracer.printed,
         values=tuple(_values(tracer)),
+        why=session.choice.why,
+        sum=session.choice.sum,
+        elsewhere=session.choice.elsewhere,
     )
 
 

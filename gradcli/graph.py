@@ -344,6 +344,11 @@ class Graph:
         else:
             self.autograd.live[id] = grad
 
+    def forget_grads(self) -> None:
+        """Leave every node without a `.grad`; what a file has read of them keeps its values."""
+        self.autograd.grads.clear()
+        self.autograd.live.clear()
+
     def current(self, id: int) -> int:
         """Return the row that holds a parameter's value now, after updates in place."""
         while id in self.autograd.successors:

@@ -114,6 +114,9 @@ class Inspection:
     `root` is the id of the node that backward started from (None where nothing requires grad or
     the file has no result). `ran_backward` says whether gradients were computed; `functions`
     is the backward graph reachable from the root, in the order in which backward visits it.
+    `why` says why it is this root, "" where no other could be meant; `sum` what the gradients are
+    of where several `backward()` calls have gathered them; `elsewhere` what the file's own
+    `backward()` ran from where that is not the root.
     """
 
     file: str
@@ -125,6 +128,9 @@ class Inspection:
     notices: tuple[Notice, ...]
     printed: tuple[str, ...]
     values: tuple[ValueFacts, ...] = ()
+    why: str = ""
+    sum: str = ""
+    elsewhere: str = ""
 
     def node(self, id: int) -> NodeFacts:
         """Return the node with an id.

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
-
 from gradcli import autodiff
 from gradcli.errors import AutogradFault, InputFault, Source
 from gradcli.graph import Graph, Node
 from gradcli.inspection import Array
-from gradcli.rule.dtypes import is_floating
+from gradcli.roots import Root, chosen
 from gradcli.rule.rule import number
 from gradcli.syntax import parse
 from gradcli.syntax.words import spelled
@@ -32,12 +30,17 @@ class Request:
 
 @dataclass(frozen=True)
 class Session:
-    """A file that has been run. `root` is the id of the node that backward starts from."""
+    """A file that has been run: what it differentiates, and whether gradients were computed."""
 
     source: Source
     tracer: Tracer
-    root: int | None
+    choice: Root
     ran_backward: bool
+
+    @property
+    def root(self) -> int | None:
+        """The id of the node that backward starts from."""
+        return self.choice.id
 
     @property
     def graph(self) -> Graph:
@@ -54,12 +57,18 @@ def run(source: Source, options: Options | None = None, request: Request | None 
     tracer = Tracer(parse(source), options)
     tracer.run()
     _check_names(tracer)
-    root = _root(tracer, request)
+    if request.of is None:
+        shape = None if request.grad_output is None else request.grad_output.shape
+        choice = chosen(tracer, shape)
+    else:
+        choice = Root(named(tracer, request.of))
+    root = choice.id
     if root is None and request.backward:
         _say_why(tracer)
-    ran = bool(tracer.roots)
+    graph, ran = tracer.graph, bool(tracer.passes.made)
     if root is not None and request.backward and (not ran or request.of):
-        graph = tracer.graph
+        if request.of:  # what is shown is of this node alone, whatever the file's passes have left
+            graph.forget_grads()
         graph.span = graph.notes.spans[root]
         graph.autograd.freed.clear()  # what the file's own passes used is still here
         if options.retain_all:
@@ -67,7 +76,7 @@ def run(source: Source, options: Options | None = None, request: Request | None 
         with tracer.placed():
             autodiff.backward(graph, root, request.grad_output)
         ran = True
-    return Session(source, tracer, root, ran)
+    return Session(source, tracer, choice, ran)
 
 
 def _check_names(tracer: Tracer) -> None:
@@ -81,23 +90,6 @@ def _check_names(tracer: Tracer) -> None:
             f"{tracer.source.name} has no name `{name}`",
             hint=f"its tensors are {', '.join(f'`{n}`' for n in known[:20])}" if known else None,
         )
-
-
-def _root(tracer: Tracer, request: Request) -> int | None:
-    """Choose what to differentiate: what is asked for, what the file did, or its last scalar."""
-    if request.of is not None:
-        return named(tracer, request.of)
-    if tracer.roots:
-        return tracer.roots[-1]
-    shape = None if request.grad_output is None else request.grad_output.shape
-    for node in reversed(tracer.results):
-        if not node.requires_grad or tracer.graph.ops[node.id] is None:
-            continue
-        if shape is None and np.prod(node.shape) == 1 and is_floating(node.dtype):
-            return node.id
-        if shape is not None and node.shape == shape:
-            return node.id
-    return None
 
 
 def _say_why(tracer: Tracer) -> None:

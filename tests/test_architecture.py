@@ -17,7 +17,7 @@ HOUSE = Path(__file__).parent.parent / "gradcli"
 CORE = "errors rule ops"
 ENGINE = f"{CORE} graph execute autodiff"
 LANGUAGE = f"{ENGINE} syntax random tensor_text data"
-RUN = f"{LANGUAGE} inspection trace session facts"
+RUN = f"{LANGUAGE} inspection trace roots session facts"
 
 # a room, and the rooms that it may import besides itself; the lowest floor first
 MAY_IMPORT: dict[str, str] = {
@@ -33,8 +33,9 @@ MAY_IMPORT: dict[str, str] = {
     "execute": f"{CORE} graph",
     "autodiff": f"{CORE} graph execute",
     "trace": LANGUAGE,
-    "session": f"{LANGUAGE} inspection trace",
-    "facts": f"{LANGUAGE} inspection trace session",
+    "roots": f"{LANGUAGE} trace",
+    "session": f"{LANGUAGE} inspection trace roots",
+    "facts": f"{LANGUAGE} inspection trace roots session",
     "symbols": CORE,
     "reference": f"{RUN} symbols",
     "against": RUN,

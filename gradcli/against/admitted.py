@@ -9,6 +9,8 @@ limited (`gradcli.against.torch_names`).
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Collection
 from functools import cache
 from typing import Any
 
@@ -16,33 +18,37 @@ from gradcli.errors import InputFault, Source
 from gradcli.ops import ROWS, Primitive
 from gradcli.trace.attributes import ATTRIBUTES, METHODS
 from gradcli.trace.builtins import member, names
+from gradcli.trace.containers import METHODS as CONTAINERS
 from gradcli.trace.imports import IGNORED
 from gradcli.trace.values import Namespace
 
 STATEMENTS = (
     ast.Module, ast.Expr, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.For, ast.If, ast.With,
     ast.withitem, ast.Assert, ast.Import, ast.ImportFrom, ast.alias, ast.FunctionDef, ast.Return,
-    ast.Pass, ast.Break, ast.Continue,
+    ast.Pass, ast.Break, ast.Continue, ast.Delete,
 )  # fmt: skip
 EXPRESSIONS = (
     ast.BoolOp, ast.boolop, ast.BinOp, ast.operator, ast.UnaryOp, ast.unaryop, ast.Compare,
     ast.cmpop, ast.IfExp, ast.Lambda, ast.arguments, ast.arg, ast.Call, ast.keyword,
     ast.Attribute, ast.Subscript, ast.Slice, ast.Starred, ast.Name, ast.Load, ast.Store,
     ast.Constant, ast.Tuple, ast.List, ast.ListComp, ast.GeneratorExp, ast.comprehension,
-    ast.JoinedStr, ast.FormattedValue,
+    ast.JoinedStr, ast.FormattedValue, ast.Dict, ast.Set, ast.DictComp, ast.SetComp, ast.Del,
 )  # fmt: skip
 ADMITTED = STATEMENTS + EXPRESSIONS
 
 MODULES = frozenset((
     "torch", "torch.nn", "torch.nn.functional", "torch.autograd", "torch.autograd.functional",
     "torch.func", "torch.linalg", "torch.special", "torch.fft", "torch.random", "numpy",
-    "numpy.linalg", "numpy.fft", "numpy.random", "math",
+    "numpy.linalg", "numpy.fft", "numpy.random", "math", "jax", "jax.numpy", "jax.numpy.linalg",
+    "jax.nn", "jax.scipy", "jax.scipy.special", "scipy", "scipy.special", "autograd",
+    "autograd.numpy", "autograd.numpy.linalg", "autograd.scipy", "autograd.scipy.special",
 ))  # fmt: skip
+FIELD = re.compile(r"\{[^{}]*__")  # of a format, that reaches into a value
 REFUSED = frozenset({"load", "save", "open", "exec", "eval", "compile", "getattr"})
 ASSIGNED = frozenset({"grad", "data", "requires_grad"})  # attributes that a file may set
 CONTEXTS = ("no_grad", "enable_grad", "inference_mode")
-# of what is no tensor: lists, tables of tensors, sizes, numbers, and a tensor's grad_fn
-OTHERS = frozenset({"append", "extend", "keys", "values", "items", "numel", "name", "Tensor"})
+# of what is no tensor: lists, texts, tables, sizes, numbers, and a tensor's grad_fn
+OTHERS = frozenset({"numel", "name", "Tensor"}).union(*CONTAINERS.values())
 
 
 @cache
@@ -90,6 +96,12 @@ def _refused(node: ast.AST) -> str | None:
                 return text
     if isinstance(node, ast.Attribute):
         return _refused_attribute(node)
+    if isinstance(node, ast.Constant) and FIELD.search(str(node.value)):
+        return f"{node.value!r}.format"
+    if isinstance(node, ast.Delete) and any(isinstance(x, ast.Attribute) for x in node.targets):
+        return "Delete"  # of names and items alone
+    if isinstance(node, ast.Dict) and None in node.keys:
+        return "Dict with **"
     if isinstance(node, ast.Name) and node.id in REFUSED - {"load"}:
         return node.id
     if isinstance(node, ast.Import):
@@ -127,8 +139,9 @@ def _refused_import(node: ast.ImportFrom) -> str | None:
 
 # ---- what is left out, and what is written otherwise ---------------------------------------
 
-# functions that a file cannot name: what imports become calls of, and what lets tensors through
-BIND, TENSOR = "__bound__", "__tensor__"
+# functions that a file cannot name: imports become calls of the first, TENSOR lets tensors through
+BIND, TENSOR, METHOD = "__bound__", "__tensor__", "__method__"
+GIVEN, NUMBERS = "__given__", "__numbers__"
 
 
 class _Bound(ast.NodeTransformer):
@@ -172,6 +185,61 @@ class _Bound(ast.NodeTransformer):
         return [_binding(node, a.asname or a.name, module, a.name) for a in node.names]
 
 
+def fitted(tree: ast.Module, methods: Collection[str], given: Collection[str]) -> ast.Module:
+    """Return a file in which what PyTorch has not, or otherwise, is a call of a function.
+
+    Some `methods` are looked up by METHOD, what is assigned to the names `given` goes through
+    GIVEN, and lists of numbers through NUMBERS.
+    """
+    made: ast.Module = _Fitted(methods, given).visit(tree)
+    return ast.fix_missing_locations(made)
+
+
+class _Fitted(ast.NodeTransformer):
+    def __init__(self, methods: Collection[str], given: Collection[str]) -> None:
+        self.methods, self.given = methods, given
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        """Look up some methods by a function: `x.astype` is `__method__(x, "astype")`."""
+        self.generic_visit(node)
+        if not isinstance(node.ctx, ast.Load) or node.attr not in self.methods:
+            return node
+        return _call(node, METHOD, node.value, ast.Constant(node.attr))
+
+    def visit_List(self, node: ast.List) -> ast.AST:
+        self.generic_visit(node)
+        numbers = isinstance(node.ctx, ast.Load) and node.elts and all(map(_is_number, node.elts))
+        return _call(node, NUMBERS, node) if numbers else node
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        self.generic_visit(node)
+        first = node.targets[0]
+        if isinstance(first, ast.Name) and first.id in self.given:
+            node.value = _call(node, GIVEN, ast.Constant(first.id), node.value)
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        """Leave the names of a function's own alone."""
+        before, self.given = self.given, ()
+        self.generic_visit(node)
+        self.given = before
+        return node
+
+
+def _is_number(node: ast.AST) -> bool:
+    """Say whether an item of a list is written as a number, or as a list of numbers."""
+    if isinstance(node, ast.UnaryOp):
+        return _is_number(node.operand)
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name) and node.func.id == NUMBERS
+    return isinstance(node, ast.Constant) and isinstance(node.value, int | float)
+
+
+def _call(at: ast.AST, name: str, *arguments: ast.expr) -> ast.expr:
+    call = ast.Call(ast.Name(name, ast.Load()), list(arguments), [])
+    return ast.copy_location(call, at)
+
+
 def _binding(node: ast.AST, name: str, *path: str) -> ast.Assign:
-    call = ast.Call(ast.Name(BIND, ast.Load()), [ast.Constant(part) for part in path], [])
+    call = _call(node, BIND, *map(ast.Constant, path))
     return ast.copy_location(ast.Assign([ast.Name(name, ast.Store())], call), node)

@@ -15,7 +15,15 @@ from typing import Any
 import numpy as np
 
 from gradcli import autodiff
-from gradcli.against.sides import Comparison, Comparisons, Side, Unstated, compared, root_of
+from gradcli.against.sides import (
+    ROUNDING,
+    Comparison,
+    Comparisons,
+    Side,
+    Unstated,
+    compared,
+    root_of,
+)
 from gradcli.errors import InputFault
 from gradcli.graph import Graph, Node
 from gradcli.rule.dtypes import Array
@@ -139,7 +147,7 @@ def _explained(reasons: Any, node: Node, comparison: Comparison) -> Comparison:
         found += of
         if not of and reasons.rounded(node.id, what, comparison.ours, comparison.theirs):
             differs.remove(what)
-            found.append(f"{what}: rounding alone, of larger numbers that cancel")
+            found.append(f"{what}: {ROUNDING}")
         elif not of:
             found.append(f"{what}: no operation differs by itself")
     return replace(comparison, differs=tuple(differs), reasons=tuple(dict.fromkeys(found)))
@@ -168,7 +176,7 @@ def _what(session: Session) -> str:
     """Say of what the gradients are, and which numbers are gradcli's on both sides."""
     if session.root is None:
         return "no gradients: nothing was differentiated"
-    passes = len(session.tracer.roots)
+    passes = len(session.tracer.passes.made)
     text = f"gradients of {root_of(session)}"
     if passes > 1:
         text += f", the last of {passes} backward passes"

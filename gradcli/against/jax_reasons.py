@@ -17,14 +17,13 @@ import numpy as np
 from gradcli import autodiff
 from gradcli.against.jax_rows import ROWS
 from gradcli.against.jax_tape import Gap, Tape
-from gradcli.against.sides import Side, distance, room
+from gradcli.against.sides import Side, distance, is_rounding, largest, room, unit
 from gradcli.graph import OUTPUT
-from gradcli.rule.dtypes import Array, wide
+from gradcli.rule.dtypes import wide
 from gradcli.rule.rule import Elementwise
 from gradcli.session import Session
 
 MOST = 3  # reasons that are given for one tensor
-SLACK = 64  # units in the last place of the largest number on the way, that rounding may take
 
 
 class Reasons:
@@ -49,11 +48,7 @@ class Reasons:
         return tuple(dict.fromkeys(found))[:MOST]
 
     def rounded(self, id: int, what: str, ours: Side, theirs: Side) -> bool:
-        """Say whether a difference for which no row is responsible is no more than rounding.
-
-        What cancels has an error as large as that of what was added up: it is measured by the
-        largest number on the way.
-        """
+        """Say whether a difference for which no row is responsible is no more than rounding."""
         graph = self.graph
         if what == "value":
             sides = ours.value, theirs.value
@@ -63,11 +58,7 @@ class Reasons:
             behind = (self.cotangents[i] for i in self.cotangents if i >= id)
         else:
             return False
-        if sides[0].shape != sides[1].shape:
-            return False
-        with np.errstate(all="ignore"):
-            gap = np.max(np.abs(np.subtract(*sides, dtype=np.complex128)), initial=0)
-            return bool(gap <= _unit(ours.dtype) * max(map(_largest, behind), default=0.0))
+        return is_rounding(*sides, ours.dtype, behind)
 
     def refused(self) -> int | None:
         """Return the row whose derivative JAX refuses, the first that a gradient comes to."""
@@ -119,7 +110,7 @@ class Reasons:
         """Return the largest number among the rows that a differentiation made, up to a result."""
         made = range(self.tape.steps[id].first, id)
         return max(
-            (_largest(x) for i in made if (x := self.graph.values[i]) is not None), default=0.0
+            (largest(x) for i in made if (x := self.graph.values[i]) is not None), default=0.0
         )
 
     def _numbers(self, id: int) -> dict[int, Any]:
@@ -216,22 +207,11 @@ def _apart(ours: Any, theirs: Any, scale: float) -> bool:
     if a.shape != b.shape or a.dtype.kind in "biu":
         return True
     gap = np.max(np.abs(np.subtract(a, b, dtype=np.complex128)), initial=0)
-    return not gap <= _unit(a.dtype.name) * scale
+    return not gap <= unit(a.dtype.name) * scale
 
 
 def _scale(op: Any, numbers: Iterable[Any]) -> float:
     """Return the largest of the numbers that cancel in a row: in an elementwise one none do."""
     if isinstance(op.derivative, Elementwise):
         return 0.0
-    return max((_largest(x) for x in numbers if x is not None), default=0.0)
-
-
-def _largest(x: Any) -> float:
-    if isinstance(x, tuple | list):
-        return max((_largest(part) for part in x if part is not None), default=0.0)
-    sizes: Array = np.abs(np.asarray(x, np.complex128))
-    return float(np.max(sizes[np.isfinite(sizes)], initial=0.0))
-
-
-def _unit(dtype: str) -> float:
-    return SLACK * float(jnp.finfo(dtype).eps) if dtype[0] in "bfc" and dtype != "bool" else 0.0
+    return max((largest(x) for x in numbers if x is not None), default=0.0)

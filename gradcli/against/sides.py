@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from gradcli.rule.dtypes import Array
 from gradcli.session import Session
 
 RELATIVE = {"float64": 1e-9, "complex128": 1e-9, "float16": 1e-2, "bfloat16": 5e-2}
+SLACK = 64  # units in the last place of the largest number on the way, that rounding may take
+ROUNDING = "rounding alone, of larger numbers that cancel"
 COARSE = 1e-3  # other floating dtypes; integers and booleans are to be equal
 
 
@@ -152,6 +155,35 @@ def distance(a: Array, b: Array) -> float:
         gap = np.where((x == y) | (np.isnan(x) & np.isnan(y)), 0.0, np.abs(x - y))
     finite = np.abs(y[np.isfinite(y)])
     return float(np.nan_to_num(gap, nan=np.inf).max() / (finite.max(initial=0) or 1.0))
+
+
+def is_rounding(a: Array, b: Array, dtype: str, numbers: Iterable[Any]) -> bool:
+    """Say whether two arrays differ by no more than the rounding of the numbers they come from.
+
+    What cancels has an error as large as that of what was added up: it is measured by the largest.
+    """
+    if a.shape != b.shape:
+        return False
+    with np.errstate(all="ignore"):
+        gap = np.max(np.abs(np.subtract(a, b, dtype=np.complex128)), initial=0)
+        return bool(gap <= unit(dtype) * max(map(largest, numbers), default=0.0))
+
+
+def unit(dtype: str) -> float:
+    """Return what rounding may take of a number of 1 in a dtype; nothing in an exact one."""
+    if dtype == "bfloat16":
+        return SLACK * 2.0**-7
+    return SLACK * float(np.finfo(dtype).eps) if dtype[0] in "fc" else 0.0
+
+
+def largest(x: Any) -> float:
+    """Return the largest finite magnitude of an array, or of several; 0 where there is none."""
+    if isinstance(x, tuple | list):
+        return max((largest(part) for part in x if part is not None), default=0.0)
+    if x is None:
+        return 0.0
+    sizes: Array = np.abs(np.asarray(x, np.complex128))
+    return float(np.max(sizes[np.isfinite(sizes)], initial=0.0))
 
 
 def furthest(a: Array | None, b: Array | None) -> tuple[tuple[int, ...], str, str] | None:

@@ -14,13 +14,24 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.against.admitted import admitted
-from gradcli.against.sides import Comparison, Comparisons, Side, compared, root_of
-from gradcli.against.torch_names import names_for
+from gradcli import autodiff
+from gradcli.against.admitted import admitted, fitted
+from gradcli.against.sides import (
+    ROUNDING,
+    Comparison,
+    Comparisons,
+    Side,
+    compared,
+    is_rounding,
+    root_of,
+)
+from gradcli.against.torch_names import OWN_METHODS, bound, names_for
+from gradcli.against.torch_numpy import METHODS
 from gradcli.errors import ArgumentFault
 from gradcli.graph import Graph, Node
 from gradcli.rule.dtypes import Array
 from gradcli.session import Session
+from gradcli.trace.attributes import ARRAYS
 
 
 def comparisons(session: Session, torch: Any) -> Comparisons:
@@ -37,7 +48,7 @@ def comparisons(session: Session, torch: Any) -> Comparisons:
 
 def _differentiated(session: Session, scope: dict[str, Any]) -> tuple[str, str]:
     """Run backward where the file did not; return what gradients are of, or why there are none."""
-    passes, root = len(session.tracer.roots), session.root
+    passes, root = len(session.tracer.passes.made), session.root
     if root is None:
         return "", "nothing was differentiated"
     if passes:
@@ -60,15 +71,14 @@ def _differentiated(session: Session, scope: dict[str, Any]) -> tuple[str, str]:
 
 def _executed(session: Session, torch: Any) -> dict[str, Any]:
     """Return the names of the file after PyTorch has run it."""
-    tree = admitted(session.source)
-    options = session.tracer.options
+    options, libraries = session.tracer.options, session.tracer.libraries
+    of_arrays = "torch" not in libraries and not libraries.isdisjoint(ARRAYS)
+    methods = OWN_METHODS | METHODS if of_arrays else OWN_METHODS
+    tree = fitted(admitted(session.source), methods, {*options.bindings, *options.wrt})
     scope = names_for(session, torch)
     default = getattr(torch, options.default_dtype.name)
-    for name, binding in options.bindings.items():
-        scope[name] = torch.tensor(np.asarray(binding.value))
-        if scope[name].is_floating_point():
-            scope[name] = scope[name].to(default)
-            scope[name].requires_grad_(binding.parameter)
+    for name in options.bindings:
+        scope[name] = bound(session, torch, name)
     before = torch.get_default_dtype()
     torch.set_default_dtype(default)
     try:
@@ -103,11 +113,46 @@ def _comparisons(
 ) -> Iterator[Comparison]:
     for name, value in session.tracer.scope.items():
         there = scope.get(name)
-        if isinstance(value, Node) and isinstance(there, torch.Tensor):
+        if isinstance(value, Node) and isinstance(there, np.ndarray | np.generic):
+            array = np.asarray(there)  # NumPy's own, of a file that differentiates nothing
+            yield compared(name, _ours(session.graph, value), Side(array, None, array.dtype.name))
+        elif isinstance(value, Node) and isinstance(there, torch.Tensor):
             ours, theirs = _ours(session.graph, value), _theirs(there)
             if not gradients:
                 ours, theirs = replace(ours, grad=None), replace(theirs, grad=None)
-            yield compared(name, ours, theirs)
+            yield _forgiven(session, value.id, compared(name, ours, theirs))
+
+
+def _forgiven(session: Session, id: int, found: Comparison) -> Comparison:
+    """Take back differences that are rounding alone: of larger numbers, which have cancelled."""
+    graph, ours, theirs = session.graph, found.ours, found.theirs
+    forgiven = []
+    if "value" in found.differs:
+        behind = [graph.values[i] for i in autodiff.behind(graph, (id,), 0)]
+        if is_rounding(ours.value, theirs.value, ours.dtype, behind):
+            forgiven.append("value")
+    grads = ours.grad, theirs.grad
+    if "gradient" in found.differs and grads[0] is not None and grads[1] is not None:
+        rounding = is_rounding(grads[0], grads[1], ours.dtype, _cotangents(session))
+        forgiven += ["gradient"] * rounding
+    differs = tuple(what for what in found.differs if what not in forgiven)
+    reasons = tuple(f"{what}: {ROUNDING}" for what in forgiven)
+    return replace(found, differs=differs, reasons=reasons)
+
+
+def _cotangents(session: Session) -> list[Any]:
+    """Return what the backward passes carried back, to measure their rounding by."""
+    graph, calls = session.graph, session.tracer.passes.made
+    roots: list[tuple[int | None, Array | None]] = [(call.root, call.cotangent) for call in calls]
+    roots = roots or [(session.root, None)]
+    found: list[Any] = []
+    for root, cotangent in roots:
+        if root is not None:
+            meta = graph.metas[root]
+            start = np.ones(meta.shape, meta.dtype) if cotangent is None else cotangent
+            order = autodiff.reachable(graph, (root,))
+            found += autodiff.pull(graph, {root: start}, order, graph.value).values()
+    return found
 
 
 def _ours(graph: Graph, node: Node) -> Side:

@@ -9,13 +9,26 @@ from __future__ import annotations
 import builtins
 import math
 from collections.abc import Callable
+from functools import partial
+from string import Formatter
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from gradcli.against.admitted import BIND, CONTEXTS, MODULES, REFUSED, TENSOR
-from gradcli.random import Generator
+from gradcli.against.admitted import (
+    BIND,
+    CONTEXTS,
+    GIVEN,
+    METHOD,
+    MODULES,
+    NUMBERS,
+    REFUSED,
+    TENSOR,
+)
+from gradcli.against.torch_draws import drawing
+from gradcli.against.torch_lists import numbers_type
+from gradcli.against.torch_numpy import TRANSFORMS, member_of, method_of
 from gradcli.session import Session
 from gradcli.trace.builtins import CONSTANTS, member, names
 from gradcli.trace.python import PYTHON
@@ -32,11 +45,17 @@ SHORT = {"np": "numpy", "nn": "torch.nn", "F": "torch.nn.functional", "linalg": 
 
 def names_for(session: Session, torch: Any) -> Names:
     """Return the names that a file finds before its first line runs."""
-    own = _own(session, torch)
+    arrays = _is_of_arrays(session)
+    own = drawing(torch, session.tracer.options.seed, arrays=arrays)
+    if arrays:
+        own["arrays"] = {}
     scope = _python() | {
         "load": lambda name: _loaded(session, name, torch),
         BIND: lambda path, name=None: _bound(torch, own, path, name),
         TENSOR: lambda value: _tensor(value, torch),
+        METHOD: lambda x, name: _method(torch, own, x, name),
+        GIVEN: _given(session, torch),
+        NUMBERS: numbers_type(torch),
     }
     if "torch" in session.tracer.libraries:
         # the language takes Python's own for the tensor's operation: one node, not one an element
@@ -51,6 +70,16 @@ def _tensor(value: Any, torch: Any) -> Any:
     if not isinstance(value, torch.Tensor):
         raise AttributeError("attributes are set of tensors alone")
     return value
+
+
+def _is_of_arrays(session: Session) -> bool:
+    """Say whether what NumPy makes stays an array: beside PyTorch, and where nothing is a tensor.
+
+    Otherwise the file's arrays are differentiated, as JAX's are.
+    """
+    libraries = session.tracer.libraries
+    plain = libraries <= {"numpy", "math", "scipy"} and not any(session.graph.requires_grad)
+    return plain or "torch" in libraries
 
 
 # ---- modules -------------------------------------------------------------------------------
@@ -84,6 +113,8 @@ def _bound(torch: Any, own: dict[str, Names], path: str, name: str | None = None
         raise AttributeError(f"`{whole}` is not part of the language")
     if name in own.get(path, {}):
         return own[path][name]
+    if path.partition(".")[0] in ("numpy", "jax", "scipy", "autograd") and path != "jax.nn":
+        return member_of(torch, path, name, arrays="arrays" in own)
     found = getattr(_real(torch, path), name)
     if isinstance(found, ModuleType):
         raise AttributeError(f"`{whole}` is not part of the language")
@@ -92,7 +123,9 @@ def _bound(torch: Any, own: dict[str, Names], path: str, name: str | None = None
 
 def _real(torch: Any, path: str) -> Any:
     root, *rest = path.split(".")
-    found: Any = {"torch": torch, "numpy": np, "math": math}[root]
+    if path == "jax.nn":
+        return torch.nn.functional
+    found: Any = {"torch": torch, "math": math}[root]
     for part in rest:
         found = getattr(found, part)
     return found
@@ -144,19 +177,57 @@ def _beside_python(scope: Names, found: Names, torch: Any) -> Names:
 
 
 def _derivatives(torch: Any) -> Names:
-    def grad(y: Any, x: Any) -> Any:
-        several = isinstance(x, tuple | list)
-        found = torch.autograd.grad(y, x, create_graph=True)
+    """Return what the language has of its own: derivatives as functions of what was computed."""
+
+    def grad(outputs: Any, inputs: Any = 0, *args: Any, **more: Any) -> Any:
+        if callable(outputs) and not isinstance(outputs, torch.Tensor):
+            return torch.func.grad(outputs, inputs, *args, **more)
+        several = isinstance(inputs, tuple | list)
+        names = ("grad_outputs", "retain_graph", "create_graph")
+        given = {"create_graph": True} | dict(zip(names, args, strict=False)) | more
+        found = torch.autograd.grad(outputs, inputs, **given)
         return found if several else found[0]
 
-    def jacobian(y: Any, x: Any) -> Any:
-        rows = [grad(one, x) for one in y.reshape(-1)]
+    def jacobian(y: Any, x: Any = 0, **more: Any) -> Any:
+        if not isinstance(y, torch.Tensor):
+            known = isinstance(x, int) and not isinstance(x, bool)
+            return torch.func.jacrev(y, x) if known else torch.autograd.functional.jacobian(
+                y, x, **more
+            )  # fmt: skip
+        rows = [grad(one, x, retain_graph=True, materialize_grads=True) for one in y.reshape(-1)]
         return torch.stack(rows).reshape(*y.shape, *x.shape)
 
+    def hessian(y: Any, x: Any = 0, **more: Any) -> Any:
+        if not isinstance(y, torch.Tensor):
+            known = isinstance(x, int) and not isinstance(x, bool)
+            return torch.func.hessian(y, x) if known else torch.autograd.functional.hessian(
+                y, x, **more
+            )  # fmt: skip
+        return jacobian(grad(y, x, materialize_grads=True), x)
+
+    def product(name: str) -> Callable[..., Any]:
+        def run(y: Any, x: Any, v: Any = None) -> Any:
+            if callable(y) and not isinstance(y, torch.Tensor):
+                return getattr(torch.autograd.functional, name)(y, x, v)
+            if name == "vjp":
+                return grad(y, x, v)
+            u = torch.zeros_like(y, requires_grad=True)
+            return grad(grad(y, x, u), u, v)
+
+        return run
+
+    def later(path: str, name: str) -> Callable[..., Any]:
+        return lambda *args, **more: getattr(_real(torch, path), name)(*args, **more)
+
+    func = ("vmap", "jacfwd", "jacrev", "grad_and_value")
     return {
+        **{name: later("torch.func", name) for name in func},
+        **{name: product(name) for name in ("vjp", "jvp")},
+        **{name: later("torch.autograd.functional", name) for name in ("hvp", "vhp")},
+        "value_and_grad": TRANSFORMS["value_and_grad"](torch),
         "grad": grad,
         "jacobian": jacobian,
-        "hessian": lambda y, x: jacobian(grad(y, x), x),
+        "hessian": hessian,
         "param": lambda x, dtype=None: torch.tensor(x, dtype=dtype, requires_grad=True),
     }
 
@@ -164,37 +235,63 @@ def _derivatives(torch: Any) -> Names:
 # ---- what is not PyTorch's own -------------------------------------------------------------
 
 
-def _own(session: Session, torch: Any) -> dict[str, Names]:
-    """Return by module what a file has of gradcli's: the numbers that are drawn."""
-    generator = Generator(session.tracer.options.seed)
-    kinds = {name: np.dtype(name) for name in ("float32", "float64")}
+class _Formatter(Formatter):
+    """`str.format`, which reaches nothing of a value but its text."""
 
-    def drawing(draw: Any) -> Any:
-        def drawn(*size: Any, requires_grad: bool = False, dtype: Any = None, **_: Any) -> Any:
-            shape = tuple(size[0]) if size and isinstance(size[0], tuple | list) else size
-            wanted = str(dtype or torch.get_default_dtype()).removeprefix("torch.")
-            return torch.tensor(draw(shape, kinds[wanted]), requires_grad=requires_grad)
+    def get_field(self, field_name: str, args: Any, kwargs: Any) -> Any:
+        if "." in field_name:
+            raise ValueError(f"the field `{{{field_name}}}` of a format is more than a name")
+        return super().get_field(field_name, args, kwargs)
 
-        return drawn
 
-    rand, randn = drawing(generator.rand), drawing(generator.randn)
-    return {
-        "torch": {
-            "rand": rand,
-            "randn": randn,
-            "rand_like": lambda x, **more: rand(*x.shape, **more),
-            "randn_like": lambda x, **more: randn(*x.shape, **more),
-            "manual_seed": generator.manual_seed,
-            "set_printoptions": lambda *_, **__: None,
-        },
-        "torch.random": {"manual_seed": generator.manual_seed},
-        "numpy": {"set_printoptions": lambda *_, **__: None},
-        "numpy.random": {
-            "rand": lambda *size: rand(*size).numpy(),
-            "randn": lambda *size: randn(*size).numpy(),
-            "seed": generator.manual_seed,
-        },
-    }
+OWN_METHODS = frozenset({"format", "bernoulli"})
+
+
+def _method(torch: Any, own: dict[str, Names], x: Any, name: str) -> Any:
+    """Return what stands after a dot, where it is not PyTorch's or Python's own."""
+    if isinstance(x, _Module):
+        return getattr(x, name)
+    if name == "format":
+        if not isinstance(x, str):
+            raise AttributeError("format() is a method of a text")
+        return partial(_Formatter().format, x)
+    if name == "bernoulli" and isinstance(x, torch.Tensor):
+        return partial(own["torch"]["bernoulli"], x)
+    return method_of(torch, x, name)
+
+
+def bound(session: Session, torch: Any, name: str, *, moves: bool = False) -> Any:
+    """Return the tensor that a name is bound to from outside; `moves`: it requires a gradient."""
+    options = session.tracer.options
+    default = getattr(torch, options.default_dtype.name)
+    made = torch.tensor(np.asarray(options.bindings[name].value))
+    if made.is_floating_point():
+        made = made.to(default)
+        made.requires_grad_(moves or options.bindings[name].parameter or name in options.wrt)
+    return made
+
+
+def _given(session: Session, torch: Any) -> Callable[[str, Any], Any]:
+    """Return the function that lets bindings from outside replace what a file assigns first."""
+    options, seen = session.tracer.options, set[str]()
+
+    def given(name: str, value: Any) -> Any:
+        if name in seen:
+            return value
+        seen.add(name)
+        is_tensor = isinstance(value, torch.Tensor)
+        if name in options.bindings:
+            moves = is_tensor and value.requires_grad
+            found = bound(session, torch, name, moves=moves)
+            return found if is_tensor or found.requires_grad else found.tolist()
+        if not is_tensor:
+            value = torch.tensor(value, dtype=torch.get_default_dtype())
+        if not value.is_leaf:
+            value.retain_grad()
+            return value
+        return value.requires_grad_()
+
+    return given
 
 
 def _loaded(session: Session, name: str, torch: Any) -> Any:

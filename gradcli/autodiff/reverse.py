@@ -145,8 +145,10 @@ def backward(
     inputs: Collection[int] = (),
     retain_graph: bool = False,
     create_graph: bool = False,
-) -> None:
+) -> list[int]:
     """Run the backward pass from a root and add to the `.grad` of leaves and retained nodes.
+
+    Returns the rows of these, as they are now.
 
     `gradient` is the root's cotangent, an array of the root's shape; 1 for a scalar root. With
     `inputs`, only those nodes get a `.grad`. With `create_graph` each is a node, to be
@@ -169,16 +171,18 @@ def backward(
     if create_graph:
         with graph.settings("gradient", True):
             node = start if isinstance(start, Node) else graph.leaf(start)
-            for id, found in zip(wanted, gradients(graph, {root: node}, wanted), strict=True):
-                if found is not None:
-                    _accumulate_node(graph, graph.current(id), found)
-        return
+            made = zip(wanted, gradients(graph, {root: node}, wanted), strict=True)
+            reached = {i: found for i, found in made if found is not None}
+            for id, found in reached.items():
+                _accumulate_node(graph, graph.current(id), found)
+        return [graph.current(i) for i in reached]
     start = np.asarray(start, graph.metas[root].dtype)
     with np.errstate(all="ignore"):
         cotangents = pull(graph, {root: start}, order, in_memory(graph, order))
+    wanted = [i for i in wanted if i in cotangents]
     for id in wanted:
-        if id in cotangents:
-            _accumulate(graph, graph.current(id), np.asarray(cotangents[id]))
+        _accumulate(graph, graph.current(id), np.asarray(cotangents[id]))
+    return [graph.current(i) for i in wanted]
 
 
 def _accumulate(graph: Graph, id: int, found: Array) -> None:

@@ -49,7 +49,9 @@ def check(
     of: Annotated[
         str | None,
         typer.Option(
-            "--of", metavar="NODE,...", help="What to differentiate (default: the last scalar)."
+            "--of",
+            metavar="NODE,...",
+            help="What to differentiate (default: see docs/language.md).",
         ),
     ] = None,
     mode: Annotated[
@@ -200,12 +202,16 @@ def _one(
 ) -> Outcome:
     """Check one file, and show all of it. Its errors are the command's."""
     from gradcli.render import CHECK
-    from gradcli.verify.run import Outcome
+    from gradcli.verify.run import Outcome, timed
 
-    with _progress("elements") as advance:
-        report = _report(file, run, settings, progress=advance)
-    show(CHECK["table"](report, verbose=settings.verbose), output)
-    return Outcome(report.file, report)
+    def checked() -> Outcome:
+        with _progress("elements") as advance:
+            report = _report(file, run, settings, progress=advance)
+        return Outcome(report.file, report)
+
+    outcome = timed(checked)
+    show(CHECK["table"](outcome.report, verbose=settings.verbose), output)
+    return outcome
 
 
 def _several(

@@ -48,7 +48,7 @@ Of = Annotated[
     typer.Option(
         "--of",
         metavar="NODE",
-        help="What to differentiate (default: the last scalar).",
+        help="What to differentiate, alone (default: see docs/language.md).",
         autocompletion=nodes,
     ),
 ]

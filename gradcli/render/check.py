@@ -185,7 +185,7 @@ def _fitting(texts: Mapping[str, list[str]], room: int) -> list[str]:
 
 def _details(finding: Finding, options: ConsoleOptions, verbose: bool) -> Iterator[Text]:
     """Yield the worst elements of a gradient, one a line, where the table shows but one."""
-    if len(finding.worst) < 2:
+    if len(finding.worst) < 2 and not (verbose and finding.elements > 1):
         return
     shown = finding.worst if verbose else finding.worst[:_DETAILS]
     columns: dict[str, list[str]] = {

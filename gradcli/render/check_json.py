@@ -7,7 +7,8 @@ exit status. A file's record:
   `"ERROR"` where it could not be run, `"SKIPPED"` where a folder was walked and the file has
   inputs that are not bound. `error`: the message of an error, null otherwise. `needs`: the inputs.
 - `outputs`: labels of the real numbers that were differentiated: `loss`, `y[2]`, `z.re`, or
-  `y·v1`, a random projection of a large tensor.
+  `y·v1`, a random projection of a large tensor. `why`: why it is that, `""` where no other could
+  be meant.
 - `findings`: one a parameter and mode. `claims`: one an `assert`. `notes`: sentences.
 - `evaluations`: how often the tape was replayed.
 
@@ -70,6 +71,7 @@ def _file(outcome: Outcome) -> dict[str, Any]:
         "error": outcome.error,
         "needs": outcome.needs,
         "outputs": report.outputs,
+        "why": report.why,
         "findings": [_finding(f) for f in report.findings],
         "claims": [_claim(c) for c in report.claims],
         "notes": report.notes,
@@ -80,6 +82,7 @@ def _file(outcome: Outcome) -> dict[str, Any]:
 def _finding(finding: Finding) -> dict[str, Any]:
     record = asdict(finding)
     record["status"] = record.pop("level")["status"]
+    del record["seconds"]  # the same file gives the same text
     record["worst"] = [_element(e) for e in finding.worst]
     return record
 

@@ -11,13 +11,16 @@ _MOST = 24  # lines
 
 
 def plot(trials: Sequence[Trial], width: int, *, ascii_only: bool = False) -> Iterator[str]:
-    """Yield `step  estimate  difference  bar`; the bar's length is the logarithm."""
+    """Yield `step  estimate  difference  bar`; the bar's length is the logarithm.
+
+    What is not finite has no bar.
+    """
     trials = trials[:: max(1, -(-len(trials) // _MOST))]
     finite = [t.difference for t in trials if t.difference and isfinite(t.difference)]
-    if not finite:
+    if all(t.difference == 0 for t in trials):
         yield "  the same at every step"
         return
-    low, high = log10(min(finite)), log10(max(finite))
+    low, high = (log10(min(finite)), log10(max(finite))) if finite else (0.0, 0.0)
     room = max(width - 50, 8)
     block = "#" if ascii_only else "▇"
     yield f"  {'step':>9}  {'estimate':>16}  {'difference':>10}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from platform import node
 from xml.sax.saxutils import quoteattr
 
 from gradcli.render.check_files import remarks, total
@@ -17,8 +19,9 @@ from gradcli.render.check_words import (
 )
 from gradcli.render.markdown import block, code, escape
 from gradcli.render.words import harmless
-from gradcli.verify.report import ClaimFinding, Finding
+from gradcli.verify.report import Finding
 from gradcli.verify.run import Outcome
+from gradcli.verify.verdicts import Level, Verdict
 
 _COLUMNS = (
     "", "parameter", "elements", "worst", "analytic", "numeric ± error", "abs. error",
@@ -81,46 +84,65 @@ def _row(finding: Finding) -> str:
 def junit(outcomes: Sequence[Outcome]) -> str:
     """Return JUnit's XML: a suite a file, a case a parameter and a claim.
 
-    What is a failure and what is skipped, the row of the verdict says.
+    What is a failure and what is skipped, the row of the verdict says. Everything is there that
+    the schemas of Ant and of Jenkins ask for; times are in seconds, the timestamp is in UTC.
     """
-    suites = [_suite(outcome) for outcome in outcomes]
+    suites = [_suite(outcome, number) for number, outcome in enumerate(outcomes)]
     body = "\n".join(suites)
     return f'<?xml version="1.0" encoding="utf-8"?>\n<testsuites>\n{body}\n</testsuites>\n'
 
 
-def _suite(outcome: Outcome) -> str:
-    name = _attribute(outcome.file)
-    if outcome.needs:
-        case = _case(outcome.file, name, "skipped", f"needs inputs: {', '.join(outcome.needs)}")
-        return f'  <testsuite name={name} tests="1" skipped="1">\n{case}\n  </testsuite>'
+def _suite(outcome: Outcome, number: int) -> str:
+    cases = list(_cases(outcome))
+    counts = {kind: sum(f"<{kind} " in case for case in cases) for kind in _KINDS}
+    started = datetime.fromtimestamp(outcome.started, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    attributes = {
+        "name": outcome.file,
+        "package": outcome.file,
+        "id": str(number),
+        "timestamp": started,
+        "hostname": node() or "localhost",
+        "tests": str(len(cases)),
+        **{name: str(counts[kind]) for kind, name in _KINDS.items()},
+        "time": f"{outcome.seconds:.3f}",
+    }
+    head = " ".join(f"{name}={_attribute(text)}" for name, text in attributes.items())
+    inside = ["    <properties/>", *cases, "    <system-out/>", "    <system-err/>"]
+    return "\n".join([f"  <testsuite {head}>", *inside, "  </testsuite>"])
+
+
+# an element of a case, and what a suite calls the number of cases that have it
+_KINDS = {"failure": "failures", "error": "errors", "skipped": "skipped"}
+
+
+def _cases(outcome: Outcome) -> Iterator[str]:
+    file, seconds = outcome.file, outcome.seconds
     if outcome.report is None:
-        case = f"    <testcase name={name} classname={name}>\n      <error message="
-        case += f"{_attribute((outcome.error or '').splitlines()[0])}/>\n    </testcase>"
-        return f'  <testsuite name={name} tests="1" errors="1">\n{case}\n  </testsuite>'
-    cases = [_finding_case(f, name) for f in outcome.report.findings]
-    cases += [_claim_case(c, name) for c in outcome.report.claims]
-    failures = sum("<failure" in case for case in cases)
-    skipped = sum("<skipped" in case for case in cases)
-    counts = f'tests="{len(cases)}" failures="{failures}" skipped="{skipped}"'
-    return "\n".join([f"  <testsuite name={name} {counts}>", *cases, "  </testsuite>"])
+        needs = f"needs inputs: {', '.join(outcome.needs)}"
+        message = needs if outcome.needs else (outcome.error or "").splitlines()[0]
+        yield _case(file, file, seconds, outcome.verdict, outcome.verdict.level, message)
+        return
+    for f in outcome.report.findings:
+        label = f"gradient of {f.parameter} ({f.mode}, order {f.order})"
+        yield _case(label, file, f.seconds, f.verdict, f.level, sentence(f) or f.verdict)
+    for c in outcome.report.claims:
+        label = f"line {c.claim.line}: {c.claim.source}"
+        verdict = Verdict.OK if c.holds else Verdict.WRONG
+        message = claim_text(c) or "the claim is false"
+        share = outcome.report.seconds / len(outcome.report.claims)
+        yield _case(label, file, share, verdict, verdict.level, message)
 
 
-def _finding_case(finding: Finding, classname: str) -> str:
-    label = f"gradient of {finding.parameter} ({finding.mode}, order {finding.order})"
-    return _case(label, classname, finding.level.junit, sentence(finding) or finding.verdict)
-
-
-def _claim_case(claim: ClaimFinding, classname: str) -> str:
-    message = claim_text(claim) or "the claim is false"
-    label = f"line {claim.claim.line}: {claim.claim.source}"
-    return _case(label, classname, None if claim.holds else "failure", message)
-
-
-def _case(label: str, classname: str, kind: str | None, message: str) -> str:
-    head = f"    <testcase name={_attribute(label)} classname={classname}"
-    if kind is None:
+def _case(
+    label: str, classname: str, seconds: float, verdict: Verdict, level: Level, message: str
+) -> str:
+    head = f"    <testcase name={_attribute(label)} classname={_attribute(classname)}"
+    head += f' time="{seconds:.3f}"'
+    if level.junit is None:
         return head + "/>"
-    return f"{head}>\n      <{kind} message={_attribute(message)}/>\n    </testcase>"
+    kind = "" if level.junit == "skipped" else f" type={_attribute(verdict)}"
+    text = f"<{level.junit}{kind} message={_attribute(message)}/>"
+    return f"{head}>\n      {text}\n    </testcase>"
 
 
 def _attribute(text: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from math import isinf, isnan
 
 from gradcli.render.numbers import number
-from gradcli.render.words import differing
+from gradcli.render.words import OTHERS, differing
 from gradcli.verify.report import ClaimFinding, Element, Finding, Report
 from gradcli.verify.verdicts import OF_A_DERIVATIVE, Verdict
 
@@ -24,7 +24,8 @@ def headline(report: Report) -> str:
     if not report.findings:
         return f"{report.file}: no gradient to check"
     outputs = ", ".join(report.outputs[:3]) + (", …" if len(report.outputs) > 3 else "")
-    return f"{report.file}: the gradient of {outputs}, against differences"
+    why = f", {report.why}{OTHERS}" if report.why else ""
+    return f"{report.file}: the gradient of {outputs}{why}, against differences"
 
 
 def summary(report: Report) -> str:

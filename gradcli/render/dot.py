@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from gradcli.inspection import Array, Inspection, Kind, NodeFacts
 from gradcli.render.numbers import lines
-from gradcli.render.words import harmless_lines, one_line
+from gradcli.render.words import harmless_lines, headline, one_line
 
 # Tints of the colour-blind safe palette of Okabe and Ito, with dark text and dark borders: they
 # stand on a light and on a dark page. Shapes say the same for those who see no colours.
@@ -44,10 +44,11 @@ def render(
     """
     picture = _Picture(inspection, values, precision)
     body = picture.backward() if backward else picture.forward()
+    reason = f"  // {one_line(headline(inspection))}" if inspection.why else ""
     font = 'fontname="Helvetica,Arial,sans-serif"'
     return "\n".join(
         [
-            f"digraph {quote(one_line(inspection.file))} {{",
+            f"digraph {quote(one_line(inspection.file))} {{{reason}",
             # operands stand from left to right in their order
             '  graph [bgcolor="transparent", ordering=in, ranksep=0.35, nodesep=0.3];',
             f'  node [{font}, fontsize=12, fontcolor="#1a1a1a", style=filled, height=0.35];',

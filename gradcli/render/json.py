@@ -5,6 +5,9 @@ Top level:
 - `schema`: `"gradcli.eval/1"`. Keys may be added within a version; none changes its meaning.
 - `file`: the expression file as it was named, `"-"` for standard input.
 - `root`: the id of the node that backward started from, or null.
+- `why`: why it is this root, `""` where no other could be meant. `sum`: what the gradients are of
+  where several `backward()` calls have gathered them, else `""`. `elsewhere`: what the file's own
+  `backward()` ran from where that is not the root, else `""`.
 - `ran_backward`: whether gradients were computed.
 - `nodes`: the nodes in the order of their creation (with `--named`, those with a name and the
   root; `inputs` then may name ids that are left out).
@@ -64,6 +67,7 @@ from gradcli.render.numbers import shortest
 from gradcli.render.words import json_text, shown
 
 SCHEMA = "gradcli.eval/1"
+WHICH = ("why", "sum", "elsewhere")  # of what is differentiated
 NODE_KEYS = tuple(field.name for field in fields(NodeFacts))
 
 
@@ -86,6 +90,7 @@ def render(
         f'"schema": {json_text(SCHEMA)}',
         f'"file": {json_text(inspection.file)}',
         f'"root": {json_text(inspection.root)}',
+        *(f'"{key}": {json_text(getattr(inspection, key))}' for key in WHICH),
         f'"ran_backward": {json_text(inspection.ran_backward)}',
         f'"nodes": {_list(nodes)}',
         f'"functions": {_list(map(asdict, inspection.functions))}',

@@ -13,6 +13,7 @@ MARKS: Mapping[Kind, str] = {"parameter": "●", "data": "□", "intermediate": 
 # for terminals that have no such characters
 ASCII_MARKS: Mapping[Kind, str] = {"parameter": "P", "data": "D", "intermediate": ".", "root": "R"}
 
+OTHERS = " (--of NODE takes another)"  # after the reason for a root that was not asked for
 # so many of the parameters that a note is about are named in it
 _NAMED = 5
 
@@ -102,8 +103,13 @@ def headline(inspection: Inspection) -> str:
     if inspection.root is None:
         return text
     root = inspection.node(inspection.root)
-    verb = "backward from" if inspection.ran_backward else "root"
-    return f"{text}, {verb} {root.label} (line {root.line})"
+    verb = "backward from" if inspection.ran_backward and not inspection.elsewhere else "root"
+    text += f", {verb} {inspection.sum or f'{root.label} (line {root.line})'}"
+    if inspection.why:
+        text += f", {inspection.why}"
+    if inspection.elsewhere:
+        text += f"; grad is what backward() from {inspection.elsewhere} left"
+    return text + OTHERS * bool(inspection.why)
 
 
 def notes(inspection: Inspection) -> list[str]:

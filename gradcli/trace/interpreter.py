@@ -38,6 +38,7 @@ from gradcli.trace.expressions import EXPRESSIONS
 from gradcli.trace.inputs import free_names
 from gradcli.trace.lists import Lists
 from gradcli.trace.mistakes import UNFORESEEN, counted, outside, unbound, unforeseen
+from gradcli.trace.passes import Passes
 from gradcli.trace.sentences import class_name
 from gradcli.trace.statements import STATEMENTS, assign
 from gradcli.trace.storage import Tensor
@@ -101,7 +102,7 @@ class Tracer:
         self.scope: dict[str, Any] = {}
         self.globals = self.scope
         self.results: list[Node] = []  # what the file's own statements made, in order
-        self.roots: list[int] = []  # what backward() was called on
+        self.passes = Passes()  # what backward() was called on
         self.claims: list[ClaimRecord] = []
         self.output = ""  # what print() has written
         self.grad_owners: dict[int, int] = {}
@@ -382,9 +383,11 @@ class Tracer:
             self.retain_all(root)
         cotangent = None if gradient is None else self.tensor(gradient)
         wanted = () if inputs is None else inputs if isinstance(inputs, tuple | list) else (inputs,)
-        autodiff.backward(
+        self.passes.begin(self.graph)
+        id = root.id
+        reached = autodiff.backward(
             self.graph,
-            root.id,
+            id,
             cotangent if cotangent is None or create_graph else cotangent.value,
             inputs=[x.id for x in wanted],
             retain_graph=bool(retain_graph),
@@ -392,7 +395,7 @@ class Tracer:
         )
         for x in wanted:
             self.graph.autograd.retained.add(x.id)
-        self.roots.append(root.id)
+        self.passes.end(self.graph, id, None if cotangent is None else cotangent.value, reached)
 
     def retain_all(self, root: Node) -> None:
         """Keep the gradient of every node that the root depends on."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from math import isfinite
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ from gradcli.verify.verdicts import FAILURE, Verdict
 from gradcli.verify.workers import Rows, Work, Workers
 
 FEW = 3  # operations named where a gradient is 0
-KEPT = 50  # elements of a finding that a report keeps: all that are not OK, up to this many
+KEPT = 50  # elements of a finding that a report keeps: those that are not OK; when verbose, any
 
 
 def check(
@@ -69,6 +70,7 @@ def _checked(
             checked.notes.append("differences and gradients are computed in float64")
         findings = [f for leaf in target.parameters for f in checked.parameter(leaf)]
     findings.sort(key=lambda f: f.verdict.rank)
+    began = monotonic()
     claims = check_claims(session, inspection, every_parameter(session), settings.points, generator)
     return Report(
         session.source.name,
@@ -78,6 +80,8 @@ def _checked(
         checked.evaluations,
         tuple(dict.fromkeys(checked.notes)),
         settings.strict,
+        "" if settings.of else session.choice.why,
+        monotonic() - began,
     )
 
 
@@ -132,6 +136,7 @@ class _Check:
 
     def parameter(self, leaf: int) -> list[Finding]:
         """Return a finding for each mode."""
+        began = monotonic()
         target, settings = self.target, self.settings
         graph, outputs = target.graph, target.outputs
         probe = _probe(target, leaf, settings)
@@ -168,7 +173,8 @@ class _Check:
                 elements = _as_reverse_mode_does(jacobian, probe, elements, settings.tolerance)
             findings.append(self._finding(examination, mode, elements, found))
         self.evaluations += probe.evaluations
-        return findings
+        seconds = (monotonic() - began) / len(findings)
+        return [replace(finding, seconds=seconds) for finding in findings]
 
     def _as_the_file_does(self, examination: Examination, elements: list[Element]) -> list[Element]:
         """Compare the gradient of float64 with the one in the file's own precision."""
@@ -202,7 +208,7 @@ class _Check:
         finite = all(map(isfinite, [*target.values, *(e.analytic for e in elements)]))
         facts = vectors(elements)
         doubtful = (not verdict.level.good and not settled) or self.settings.verbose
-        odd = [e for e in elements if e.verdict is not Verdict.OK] or elements
+        odd = [e for e in elements if e.verdict is not Verdict.OK and not self.settings.verbose]
         return Finding(
             parameter=_label(session.graph, target, node),
             line=node.line,
@@ -215,7 +221,7 @@ class _Check:
             checked=len(examination.elements),
             directions=len(examination.directions),
             counts=counted(elements),
-            worst=tuple(odd[:KEPT]),
+            worst=tuple((odd or elements)[:KEPT]),
             level=verdict.level if finite or self.settings.allow_nonfinite else FAILURE,
             note=note,
             method="complex step" if examination.exact else "differences",

@@ -207,9 +207,10 @@ def _recomputed(session: Session, ids: set[int]) -> dict[int, int]:
     """Return nodes for the `.grad` of leaves that a claim reads, where one backward made them."""
     graph, tracer = session.graph, session.tracer
     read = {i: owner for i, owner in tracer.grad_owners.items() if i in ids}
-    if not read or len(tracer.roots) != 1 or prod(graph.metas[tracer.roots[0]].shape) != 1:
+    calls = tracer.passes.made
+    if not read or len(calls) != 1 or prod(graph.metas[calls[0].root].shape) != 1:
         return {}
-    root = tracer.roots[0]
+    root = calls[0].root
     with graph.settings("gradient", True):
         start = graph.leaf(np.ones(graph.metas[root].shape, graph.metas[root].dtype))
         found = autodiff.gradients(graph, {root: start}, list(read.values()))

@@ -94,7 +94,8 @@ class Finding:
     the elements that matter, worst first. `level` is how much it matters: that of its verdict, and
     FAILURE where the gradient is not finite. `method` is where most numeric values come from; what
     the complex step contradicts is always settled by real differences. `cosine` and `ratio`
-    compare the two gradients as vectors, `mean` is the mean absolute error. `slope` is that of
+    compare the two gradients as vectors, `mean` is the mean absolute error. `seconds` is how long
+    it took. `slope` is that of
     the Taylor remainder: 2 where the gradient is right, 1 where it is wrong; None where it was
     not needed or not measurable.
     """
@@ -120,6 +121,7 @@ class Finding:
     slope: float | None = None
     sweep: tuple[Trial, ...] = ()
     zero: bool = False  # on both sides, in every derivative: nothing was tested
+    seconds: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,8 @@ class ClaimFinding:
 class Report:
     """Everything that a check found. `outputs` are the labels of what was differentiated.
 
-    `strict` makes a failure of a check that tested nothing.
+    `strict` makes a failure of a check that tested nothing. `why` says why it is that, "" where no
+    other could be meant; `seconds` is how long the claims took.
     """
 
     file: str
@@ -161,6 +164,8 @@ class Report:
     evaluations: int = 0
     notes: tuple[str, ...] = field(default=())
     strict: bool = False
+    why: str = ""
+    seconds: float = field(default=0.0, compare=False)
 
     @property
     def verdict(self) -> Verdict:

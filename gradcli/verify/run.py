@@ -9,6 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import monotonic, time
 
 from gradcli.against.sides import Comparisons, against
 from gradcli.errors import GradcliError, InputFault, LimitFault, Source
@@ -28,7 +29,8 @@ SUFFIX = ".expr"
 class Outcome:
     """What became of one file: a report, or the error that kept it from running.
 
-    A file of a folder whose inputs are not bound is skipped; `needs` names them.
+    A file of a folder whose inputs are not bound is skipped; `needs` names them. `started` is when
+    it was begun, in seconds since 1970, and `seconds` how long it took.
     """
 
     file: str
@@ -36,6 +38,8 @@ class Outcome:
     error: str | None = None
     line: int | None = None
     needs: tuple[str, ...] = ()
+    started: float = 0.0
+    seconds: float = 0.0
 
     @property
     def verdict(self) -> Verdict:
@@ -196,8 +200,18 @@ def _alone(file: str, one: Callable[[str], Outcome]) -> Outcome:
         return Outcome(file, None, str(fault))
 
 
+def timed(outcome: Callable[[], Outcome]) -> Outcome:
+    """Return an outcome with when it was begun, and how long it took."""
+    started, began = time(), monotonic()
+    return replace(outcome(), started=started, seconds=monotonic() - began)
+
+
 def attempted(file: str, make: Callable[[], Report]) -> Outcome:
     """Return the outcome of a check, errors included."""
+    return timed(lambda: _attempted(file, make))
+
+
+def _attempted(file: str, make: Callable[[], Report]) -> Outcome:
     try:
         return Outcome(file, make())
     except Unbound as error:

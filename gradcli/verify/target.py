@@ -10,6 +10,7 @@ import numpy as np
 
 from gradcli.execute import compute
 from gradcli.graph import Graph
+from gradcli.roots import accumulated, name_of, sum_node, sum_text
 from gradcli.session import Session, leaves, named
 from gradcli.verify import analytic
 from gradcli.verify.altered import upstream
@@ -130,19 +131,23 @@ def _current(graph: Graph, parameters: list[int], roots: list[int]) -> list[int]
 def _roots(
     session: Session, settings: Settings, parameters: Sequence[int]
 ) -> list[tuple[int, str]]:
-    """Return what is differentiated, with its name: the last tensor where there is no scalar."""
-    graph, tracer = session.graph, session.tracer
+    """Return what is differentiated, with its name: the last tensor where there is no scalar.
+
+    Where several `backward()` calls have gathered what `.grad` holds, it is the sum of what they
+    ran from; parameters whose gradients were reset at other times have a sum of their own.
+    """
+    graph, tracer, source = session.graph, session.tracer, session.source
     if settings.of:
         return [(named(tracer, name), name) for name in settings.of]
     root = session.root
+    calls = tracer.passes.made
+    if calls and root == calls[-1].root:
+        sums = accumulated(tracer)
+        if len(sums) > 1 or any(len(s) > 1 for s in sums):
+            return [(sum_node(graph, s), sum_text(graph, source, s)) for s in sums]
     if root is None:
         moving = [n.id for n in tracer.results if n.requires_grad and n.id not in parameters]
         if not moving:
             return []
         root = moving[-1]
-    return [
-        (
-            root,
-            graph.notes.names.get(root) or session.source.snippet(graph.notes.spans[root]),
-        )
-    ]
+    return [(root, name_of(graph, source, root))]

@@ -18,11 +18,16 @@ def slope(examination: Examination, elements: Sequence[Element]) -> float | None
     the remainder is below round-off at every step, as for a linear function and a right g.
     """
     place = _place(examination, elements)
-    return None if place is None else examination.remainder(*place).order
+    if place is None or not np.isfinite(place[2]):
+        return None
+    return examination.remainder(*place).order
 
 
 def sweep(examination: Examination, elements: Sequence[Element]) -> tuple[Trial, ...]:
-    """Return the central differences of the worst element, one a step."""
+    """Return the central differences of the worst element, one a step.
+
+    Where its derivative is not finite, they are all there is to see.
+    """
     place = _place(examination, elements)
     if place is None:
         return ()
@@ -38,9 +43,9 @@ def sweep(examination: Examination, elements: Sequence[Element]) -> tuple[Trial,
 
 
 def _place(examination: Examination, elements: Sequence[Element]) -> tuple[int, int, float] | None:
-    """Return element, output and derivative of the worst; None for what has no finite one."""
+    """Return element, output and derivative of the worst; None where that is a direction."""
     probe, worst = examination.probe, elements[0]
-    if worst.index is None or not np.isfinite(worst.analytic):
+    if worst.index is None:
         return None
     position = worst.position(probe.shape)
     return position, probe.outputs.labels.index(worst.output), worst.analytic

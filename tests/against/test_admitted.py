@@ -75,7 +75,6 @@ HOSTILE = {
     "import torch\ndel torch.exp": "Delete",
     # statements and expressions
     "(y := x)": "NamedExpr",
-    "del x": "Delete",
     "global x": "Global",
     "while True: pass": "While",
     "try: pass\nexcept BaseException: pass": "Try",
@@ -85,9 +84,6 @@ HOSTILE = {
     "def f():\n    yield x": "Yield",
     "match x:\n    case object(__class__=y): pass": "Match",
     "{**x}": "Dict",
-    "{x}": "Set",
-    "{i: i for i in x}": "DictComp",
-    "{i for i in x}": "SetComp",
     "@open\ndef f(): pass": "open",
     "def f(x=open('x')): pass": "open",
     "def f(x: open('x')): pass": "open",
@@ -101,6 +97,8 @@ HARMLESS = (
     "y = [a for a in x if a > 0]\nz = sum(a for a in x)\ns = f'{x!r:>10}'",
     "import torch\nwith torch.no_grad():\n    y = x",
     "u, s, vh = linalg.svd(x)\nwith no_grad():\n    w -= 0.1*w.grad\nw.grad = linalg.qr(x).Q",
+    "t = {'a': x, 1: {x}}\ndel t['a']\nd = {i: j for i, j in t.items()}\ns = {len(d)}\ndel s",
+    "'{} {:.3f}'.format(x, 2.0).strip().replace('0', 'o')\nt = [3, 1]\nt.sort()",
     "x.add_(1).mul_(2)\nx[0, ..., ::2, None] = 1\nn = x.shape[0] if x.is_leaf else -1",
 )
 REACHED = (  # by names that are admitted, from what stands in for modules

@@ -19,6 +19,7 @@ from gradcli.errors import InputFault, Source
 from gradcli.graph import Node
 from gradcli.ops import ROWS, Primitive
 from gradcli.ops.shape.shapes import sum_
+from gradcli.roots import Root
 from gradcli.session import Session, run
 from tests.ops.cases import Case, build
 from tests.verify import test_command
@@ -298,7 +299,7 @@ def findings(case: Case, dtype: str) -> Iterator[str]:
     for k, node in enumerate(built.inputs):
         session.tracer.scope[f"x{k}"] = node
     for y in [y for y in built.outputs if y.requires_grad]:
-        yield from _differences(replace(session, root=_weighted(y).id))
+        yield from _differences(replace(session, choice=Root(_weighted(y).id)))
 
 
 def _weighted(y: Node) -> Node:

@@ -12,6 +12,7 @@ import numpy as np
 from gradcli.errors import GradcliError, Source
 from gradcli.execute import new_graph
 from gradcli.graph import OUTPUT, Graph, Node
+from gradcli.roots import Root
 from gradcli.rule.dtypes import Array
 from gradcli.rule.rule import Body, Elementwise, Primitive, Variadic
 from gradcli.session import Session
@@ -170,7 +171,7 @@ def session_of(built: Built) -> tuple[Session, tuple[str, ...]]:
     moving = [y for y in built.outputs if y.requires_grad]
     for k, node in enumerate(moving):
         tracer.scope[f"y{k}"] = node
-    return Session(tracer.source, tracer, None, False), tuple(tracer.scope)
+    return Session(tracer.source, tracer, Root(None), False), tuple(tracer.scope)
 
 
 @cache

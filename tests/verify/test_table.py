@@ -62,3 +62,40 @@ def test_verbose_shows_the_sweep() -> None:
     text = printed(CHECK["table"](report, verbose=True), 80)
     assert "central differences, step by step" in text
     assert "▇" in text
+
+
+WORST_FIRST = """a = param([1., 2.])
+w = param([1., 0., 2., 0.])
+k = param([0.5, 0.])
+y = (a**2).sum() + (w*sqrt(w)).sum() + relu(k).sum()
+"""
+
+
+def verbose_lines(text: str) -> list[str]:
+    return printed(CHECK["table"](checked(text, verbose=True), verbose=True), 110).splitlines()
+
+
+def test_verbose_lists_what_is_wrong_first_and_every_element_once() -> None:
+    lines = verbose_lines(WORST_FIRST)
+    elements = [line.split()[0] for line in lines if line.startswith(("  a[", "  w[", "  k["))]
+    assert elements[:2] == ["w[1]", "w[3]"]
+    assert sorted(elements[2:4]) == ["w[0]", "w[2]"]
+    assert elements[4:6] == ["k[1]", "k[0]"]
+    assert sorted(elements[6:]) == ["a[0]", "a[1]"]
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        (WORST_FIRST, "w[1]"),
+        ("a = param([1., 2.])\nb = param([3., 0.])\ny = a.sum() + relu(b).sum()", "b[1]"),
+        ("a = param(1.)\nb = param([4., 0.])\ny = a**2 + sqrt(b).sum()", "b[1]"),
+        ("a = param(2.)\nw = param(0.)\ny = a**3 + w*sqrt(w)", "w"),
+        ("a = param([[1., 2.], [0., 3.]])\ny = relu(a).sum()", "a[1, 0]"),
+    ],
+)
+def test_the_first_sweep_is_of_the_worst_element(text: str, first: str) -> None:
+    lines = verbose_lines(text)
+    sweeps = [k for k, line in enumerate(lines) if "central differences, step by step" in line]
+    assert lines[sweeps[0]].startswith(f"{first}: ")
+    assert "the same at every step" not in lines[sweeps[0] + 1]

@@ -44,17 +44,19 @@ def set_grad_enabled(mode: Any) -> None:
     _state["recording"] = mode
 
 
-@contextmanager
-def no_grad(mode: Any = False) -> Iterator[None]:
-    before, _state["recording"] = _state["recording"], mode
-    try:
-        yield
-    finally:
-        _state["recording"] = before
+def _recording(on: Any) -> Any:
+    @contextmanager
+    def mode() -> Iterator[None]:
+        before, _state["recording"] = _state["recording"], on
+        try:
+            yield
+        finally:
+            _state["recording"] = before
+
+    return mode
 
 
-def enable_grad() -> Any:
-    return no_grad(True)
+no_grad, enable_grad = _recording(False), _recording(True)
 
 
 class Function:

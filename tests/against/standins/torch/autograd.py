@@ -8,7 +8,7 @@ from typing import Any
 from . import Tensor, _gradients
 
 
-def grad(y: Any, x: Any, create_graph: bool = False) -> tuple[Any, ...]:
+def grad(y: Any, x: Any, create_graph: bool = False, **_: Any) -> tuple[Any, ...]:
     """Return the gradients of a tensor; they have no graph of their own here."""
     several: Sequence[Any] = x if isinstance(x, tuple | list) else (x,)
     found = {id(a): g for a, g in _gradients(y, create_graph)}
