@@ -174,8 +174,9 @@ class Decider:
         return found.note
 
     def size(self, element: int) -> float:
-        """Return the natural unit of an element."""
-        return float(self.probe.size[element])
+        """Return the natural unit of an element: numbers here are never too small."""
+        x = abs(float(self.probe.base[element]))
+        return x if 0 < x < float("inf") else float(self.probe.size[element])
 
     # ---- numbers -----------------------------------------------------------------------------
 

@@ -67,10 +67,12 @@ class Verdict(StrEnum):
     )  # fmt: skip
     NOISY = "NOISY", Row(
         "?", "?", "magenta", UNDECIDED,
-        "undecided: every step is too large for the function or too small for round-off",
+        "undecided: each step is too large for the function or too small for round-off; "
+        "--digits 50 may decide",
         "Large terms cancel, or the function changes within the last digits of its argument: "
-        "double precision does not tell. The note says which; a function before large terms come "
-        "in (`--of NODE`) and a point of ordinary size show more.",
+        "double precision does not tell. The note says which. `--digits 50` computes function "
+        "and derivative to 50 digits; a node before large terms come in (`--of NODE`) and a point "
+        "of ordinary size show more.",
         "w = param(1e-8)\ny = 1e12 + w*abs(w)",
         "w = param(1e-8)\ny = 1 + 1e12*w*abs(w)",
     )  # fmt: skip

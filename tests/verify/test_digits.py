@@ -259,3 +259,11 @@ def test_without_mpmath_the_way_to_install_it_is_said(monkeypatch: pytest.Monkey
     result = command("-e", "y = x*x", "-p", "x=1.", "--digits", "20")
     assert result.status == 2
     assert "pip install 'gradcli[digits]'" in result.errors
+
+
+def test_a_number_too_small_for_steps_in_double_precision_is_decided() -> None:
+    # half the inverse of the root of 2**-1074, which is exactly 2**-537
+    report = checked("x = param(5e-324)\ny = sqrt(x)", digits=20)
+    (element,) = report.findings[0].worst
+    assert element.verdict == "OK"
+    assert element.numeric == 2.0**536
