@@ -24,6 +24,7 @@ from gradcli.rule.rows import primitive
 from gradcli.rule.rule import Derivative, Primitive, number
 
 NOWHERE = Span(0, 0)
+STEP = 10_000  # elements that numpy works on in about the time that a turn of a loop takes
 NO_GRADIENT = "Only Tensors of floating point and complex dtype can require gradients"
 
 Origin = Literal["file", "claim", "gradient"]
@@ -41,10 +42,16 @@ OUTPUT = primitive(
 
 @dataclass(frozen=True)
 class Limits:
-    """How large a graph may become: files come from strangers."""
+    """How large a run may become: files come from strangers.
+
+    `memory` is in bytes: of the values of nodes, and of the texts and lists that a file makes.
+    `steps` are calls, turns of loops and items that something goes through; an operation takes one
+    for each STEP elements that it works on.
+    """
 
     nodes: int = 1_000_000
-    memory: int = 1 << 62  # bytes of values
+    memory: int = 1 << 62
+    steps: int = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -163,6 +170,7 @@ class Graph:
         self.default_dtype = default_dtype
         self.limits = limits or Limits()
         self.bytes = 0  # of all values, computed or not
+        self.steps = 0
         self.ops: list[Primitive | None] = []
         self.inputs: list[tuple[int, ...]] = []
         self.attrs: list[dict[str, Any]] = []
@@ -254,12 +262,36 @@ class Graph:
         if meta.strides is not None and 0 in meta.strides:
             return 0
         if self.bytes + size > self.limits.memory:
-            raise LimitFault(
-                f"a tensor of shape {list(meta.shape)} takes {_size(size)}, with what there is "
-                f"{_size(self.bytes + size)}: more than the limit of {_size(self.limits.memory)}",
-                hint="make it smaller, or allow more with --max-memory",
-            )
+            raise self._too_large(f"a tensor of shape {list(meta.shape)}", size)
         return size
+
+    def charge(self, size: int, what: str) -> None:
+        """Count the bytes of something that is kept beside the values of nodes.
+
+        Raises: LimitFault where they are more than is allowed.
+        """
+        if self.bytes + size > self.limits.memory:
+            raise self._too_large(what, size)
+        self.bytes += size
+
+    def spend(self, steps: int = 1) -> None:
+        """Count steps.
+
+        Raises: LimitFault where they are more than is allowed.
+        """
+        self.steps += steps
+        if self.steps > self.limits.steps:
+            raise LimitFault(
+                f"the run takes more than {self.limits.steps:,} steps",
+                hint="make the loops shorter, or allow more with --max-steps",
+            )
+
+    def _too_large(self, what: str, size: int) -> LimitFault:
+        return LimitFault(
+            f"{what} takes {_size(size)}, with what there is {_size(self.bytes + size)}: "
+            f"more than the limit of {_size(self.limits.memory)}",
+            hint="make it smaller, or allow more with --max-memory",
+        )
 
     def value(self, id: int) -> Any:
         """Return the value of a row, computed now if it was not before."""

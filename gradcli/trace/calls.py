@@ -14,8 +14,8 @@ from gradcli.rule.rule import number
 from gradcli.trace.in_place import WITH_KEYWORD, into, method
 from gradcli.trace.values import (
     Function,
-    Results,
     is_numeric_list,
+    parts,
     results_of,
 )
 
@@ -90,10 +90,7 @@ def _refuse_numbers(row: Row, name: str, args: Args, keywords: Keywords) -> None
 
 def any_node(values: Args) -> bool:
     """Say whether a tensor is among some arguments, or in a list of them."""
-    return any(
-        isinstance(x, Node) or (isinstance(x, tuple | list | Results) and any_node(tuple(x)))
-        for x in values
-    )
+    return any(isinstance(x, Node) for x in parts(values))
 
 
 def _on_numbers(
