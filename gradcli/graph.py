@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
-from math import prod
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from gradcli.errors import ArgumentFault, LimitFault, Span
 from gradcli.ops.python import OPERATORS
+from gradcli.rule.costs import size
 from gradcli.rule.dtypes import FLOAT64, Array, DType, is_differentiable
 from gradcli.rule.meta import Meta, Shape
 from gradcli.rule.operators import Operators
@@ -24,6 +24,7 @@ from gradcli.rule.rows import primitive
 from gradcli.rule.rule import Derivative, Primitive, number
 
 NOWHERE = Span(0, 0)
+SMALL = 1 << 20  # bytes that an operation may take beside its results in any case
 STEP = 10_000  # elements that numpy works on in about the time that a turn of a loop takes
 NO_GRADIENT = "Only Tensors of floating point and complex dtype can require gradients"
 
@@ -51,7 +52,7 @@ class Limits:
 
     nodes: int = 1_000_000
     memory: int = 1 << 62
-    steps: int = 5_000_000
+    steps: int = 3_000_000
 
 
 @dataclass(frozen=True)
@@ -239,6 +240,12 @@ class Graph:
             _refuse_numbers(op, operands)
         attrs = op.complete(operands, attrs)
         meta = op.meta(*operands, **attrs)
+        results = tuple(meta) if op.outputs else (meta,)
+        memory, work = op.cost(operands, attrs, results)
+        if memory or work:
+            for one in results:
+                self.afford(one)
+            self.afford_work(op.label, memory, work, sum(map(size, results)))
         ids = tuple(x.id if isinstance(x, Node) else self._scalar(x) for x in operands)
         requires = self.grad_enabled and op.derivative is not None and self._moves(op, ids)
         if not op.outputs:
@@ -258,21 +265,38 @@ class Graph:
 
         Raises: LimitFault where they are more than is allowed, before anything is allocated.
         """
-        size = meta.dtype.itemsize * prod(meta.shape)
+        taken = size(meta)
         if meta.strides is not None and 0 in meta.strides:
             return 0
-        if self.bytes + size > self.limits.memory:
-            raise self._too_large(f"a tensor of shape {list(meta.shape)}", size)
-        return size
+        if self.bytes + taken > self.limits.memory:
+            raise self._too_large(f"a tensor of shape {list(meta.shape)}", taken)
+        return taken
 
-    def charge(self, size: int, what: str) -> None:
+    def charge(self, taken: int, what: str) -> None:
         """Count the bytes of something that is kept beside the values of nodes.
 
         Raises: LimitFault where they are more than is allowed.
         """
-        if self.bytes + size > self.limits.memory:
-            raise self._too_large(what, size)
-        self.bytes += size
+        if self.bytes + taken > self.limits.memory:
+            raise self._too_large(what, taken)
+        self.bytes += taken
+
+    def afford_work(self, name: str, memory: int, work: int, results: int = 0) -> None:
+        """Count an operation's work, and check the memory that it takes, in bytes, while it runs.
+
+        Raises: LimitFault where either is more than is allowed.
+        """
+        if memory >= SMALL and self.bytes + results + memory > self.limits.memory:
+            raise self._too_large(f"{name}() with what it needs while it runs", results + memory)
+        if work < STEP:
+            return
+        if self.steps + work // STEP > self.limits.steps:
+            raise LimitFault(
+                f"{name}() goes through {work:,} elements, which is {work // STEP:,} steps: the "
+                f"run takes more than the limit of {self.limits.steps:,}",
+                hint="make it smaller, or allow more with --max-steps",
+            )
+        self.spend(work // STEP)
 
     def spend(self, steps: int = 1) -> None:
         """Count steps.
@@ -286,9 +310,9 @@ class Graph:
                 hint="make the loops shorter, or allow more with --max-steps",
             )
 
-    def _too_large(self, what: str, size: int) -> LimitFault:
+    def _too_large(self, what: str, taken: int) -> LimitFault:
         return LimitFault(
-            f"{what} takes {_size(size)}, with what there is {_size(self.bytes + size)}: "
+            f"{what} takes {_size(taken)}, with what there is {_size(self.bytes + taken)}: "
             f"more than the limit of {_size(self.limits.memory)}",
             hint="make it smaller, or allow more with --max-memory",
         )
@@ -510,6 +534,9 @@ class Node(Operators):
 
     def warn(self, message: str) -> None:
         self.graph.warn(message)
+
+    def afford(self, name: str, memory: int, work: int) -> None:
+        self.graph.afford_work(name, memory, work)
 
     def accumulate(self, found: Array) -> None:
         """Add a gradient to this one in place, where it is the `.grad` of a file's tensor."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from gradcli.rule.costs import Cost
 from gradcli.rule.meta import Meta, elementwise_meta
 from gradcli.rule.rule import (
     Body,
@@ -57,6 +58,8 @@ def elementwise(
     examples: str = "",
     refuses: str = "",
     alike: str = "",
+    memory: Cost | None = None,
+    work: Cost | None = None,
 ) -> Primitive:
     """Make a row of an elementwise operation: broadcasting, promotion and jvp follow.
 
@@ -78,6 +81,8 @@ def elementwise(
         view=view,
         in_place=in_place,
         saves=tuple(saves.split()),
+        memory=memory,
+        work=work,
     )
 
 
@@ -112,6 +117,8 @@ def primitive(
     examples: str = "",
     refuses: str = "",
     alike: str = "",
+    memory: Cost | None = None,
+    work: Cost | None = None,
 ) -> Primitive:
     """Make a row of any other operation that has a derivative of a given kind."""
     return Primitive(
@@ -128,6 +135,8 @@ def primitive(
         view=view,
         saves=tuple(saves.split()),
         taken=taken,
+        memory=memory,
+        work=work,
     )
 
 
@@ -137,6 +146,8 @@ def pullback(
     formula: Body,
     meta: Callable[..., Any] | None = None,
     fixed: str = "",
+    memory: Cost | None = None,
+    work: Cost | None = None,
 ) -> Primitive:
     """Make a row of the derivative of another, which PyTorch has as one operation.
 
@@ -153,6 +164,8 @@ def pullback(
         meta=meta or elementwise_meta(parameters, "same"),
         derivative=OfFormula(bodies),
         formula=formula,
+        memory=memory,
+        work=work,
     )
 
 
@@ -167,10 +180,14 @@ def composite(
     examples: str = "",
     refuses: str = "",
     alike: str = "",
+    memory: Cost | None = None,
+    work: Cost | None = None,
 ) -> Composite:
     """Make a row of an operation that is written with others."""
     return Composite(
         Signature(signature),
         **_facts(doc, aliases, kink, domain, examples, refuses, alike),
         expand=expand,
+        memory=memory,
+        work=work,
     )
