@@ -20,6 +20,7 @@ from gradcli.rule.dtypes import DTYPES
 from gradcli.rule.nesting import NESTED, check_arguments
 
 REQUIRED = object()
+GUESSED = 60  # characters of a name that is compared with others
 TENSOR_KINDS = ("tensor", "index", "tensors", "arrays")  # the rest are attributes
 
 # What NumPy and JAX call a parameter that PyTorch calls otherwise; PyTorch's own short forms too.
@@ -161,7 +162,8 @@ class Signature:
 
     def _unknown(self, word: str) -> NoReturn:
         names = [p.name for p in self.parameters]
-        near = get_close_matches(word, [*names, *(k for k in SYNONYMS if self.word(k))], 1)
+        known = [*names, *(k for k in SYNONYMS if self.word(k))]
+        near = [] if len(word) > GUESSED else get_close_matches(word, known, 1)
         raise self._fault(
             f"got an unexpected keyword argument '{word}'",
             f"did you mean `{near[0]}`? " if near else "",

@@ -10,6 +10,7 @@ import numpy as np
 from gradcli.errors import ArgumentFault
 from gradcli.graph import Node
 from gradcli.ops import Row
+from gradcli.rule.nesting import check_arguments
 from gradcli.rule.rule import number
 from gradcli.trace.in_place import WITH_KEYWORD, into, method
 from gradcli.trace.values import (
@@ -60,6 +61,7 @@ def _with_tensors(
     if not any(isinstance(x, list | tuple) or hasattr(x, "__next__")
                for x in (*args, *keywords.values())):  # fmt: skip
         return args, keywords
+    check_arguments((*args, *keywords.values()))
     kinds = {p.name: p.kind.rstrip("?") for p in row.signature.parameters}
 
     def tensor(value: Any, kind: str | None) -> Any:

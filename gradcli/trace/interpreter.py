@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +36,7 @@ from gradcli.trace.claims import ClaimRecord
 from gradcli.trace.expressions import EXPRESSIONS
 from gradcli.trace.inputs import free_names
 from gradcli.trace.lists import Lists
-from gradcli.trace.mistakes import UNFORESEEN, counted, outside, unbound, unforeseen
+from gradcli.trace.mistakes import UNFORESEEN, counted, nearest, outside, unbound, unforeseen
 from gradcli.trace.sentences import class_name
 from gradcli.trace.statements import STATEMENTS, assign
 from gradcli.trace.storage import Tensor
@@ -289,7 +288,7 @@ class Tracer:
         for word, value in keywords.items():
             if word not in wanted or word in values:
                 problem = "multiple values for" if word in values else "an unexpected keyword"
-                near = [] if word in values else get_close_matches(word, wanted, 1)
+                near = [] if word in values else nearest(word, wanted)
                 guess = f"did you mean `{near[0]}`? " if near else ""
                 raise ArgumentFault(
                     f"{function.name}() got {problem} argument '{word}'", hint=guess + signature
