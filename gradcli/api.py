@@ -100,6 +100,7 @@ def options_for(
     retain_grad: bool = False,
     max_nodes: int = Limits().nodes,
     max_memory: int | None = None,
+    max_steps: int = Limits().steps,
     allowed_folders: tuple[Path, ...] = (),
     folder: Path | None = None,
 ) -> Options:
@@ -111,14 +112,16 @@ def options_for(
         raise InputFault(
             f"--dtype {dtype}: not a floating point dtype", hint="float64, float32 or float16"
         )
-    plain = Options(default_dtype=DTYPES[dtype], seed=seed)
+    memory = half_of_memory() if max_memory is None else max_memory
+    limits = Limits(max_nodes, memory, max_steps)
+    plain = Options(default_dtype=DTYPES[dtype], seed=seed, limits=limits)
     return Options(
         default_dtype=plain.default_dtype,
         seed=seed,
         bindings=_bindings(plain, set or {}, param or {}, data),
         folder=folder or Path(),
         allowed_folders=allowed_folders,
-        limits=Limits(max_nodes, half_of_memory() if max_memory is None else max_memory),
+        limits=limits,
         retain_all=retain_grad,
         wrt=tuple(map(spelled, wrt)),
     )
@@ -130,9 +133,9 @@ def _bindings(
     """Return what names are bound to: --param over --set over --data."""
     found: dict[str, Binding] = {}
     if data is not None:
-        from gradcli.data import read_bindings
+        from gradcli.data import LIMIT, read_bindings
 
-        for name, array in read_bindings(data).items():
+        for name, array in read_bindings(data, limit=min(LIMIT, plain.limits.memory)).items():
             found[spelled(name)] = Binding(array, optional=True)
     for values, parameter in ((set, False), (param, True)):
         for name, value in values.items():

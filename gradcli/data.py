@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import math
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,9 +23,11 @@ from gradcli.errors import InputFault
 from gradcli.rule.dtypes import BOOL, DTYPES, FLOAT64, INT64, Array
 
 LIMIT = 2**30  # bytes
+DEPTH = 500  # of what is nested in a file, and of the calls of its reader
 
 Contents = Array | dict[str, Array]
 
+_GROWTH = {".json": 16, ".toml": 16, ".csv": 16}  # a text becomes as many times larger when read
 _PICKLES = {".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"}
 _POINT = "written with a decimal point it is a float"
 _KINDS = {  # of a NumPy dtype that has no place here
@@ -91,11 +94,24 @@ def _contents(path: Path, name: str, limit: int) -> Contents:
     if kind not in _READERS:
         hint = f"the kinds are {', '.join(_READERS)}"
         raise InputFault(f"`{name}` is not of a known kind", hint=hint)
-    with _told_of(f"`{name}`"):
+    with _told_of(f"`{name}`"), _shallow():
         try:
-            return _READERS[kind](_bytes(path, limit), limit)
+            return _READERS[kind](_bytes(path, limit // _GROWTH.get(kind, 1)), limit)
         except MemoryError as error:
             raise InputFault("does not fit into the memory") from error
+
+
+@contextmanager
+def _shallow() -> Iterator[None]:
+    """Let Python's readers go so deep and no deeper: a run raises the limit beyond the C stack."""
+    before, depth, frame = sys.getrecursionlimit(), 0, sys._getframe()
+    while frame := frame.f_back:  # type: ignore[assignment]
+        depth += 1
+    sys.setrecursionlimit(min(before, depth + DEPTH))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
 
 
 @contextmanager

@@ -10,7 +10,11 @@ from typing import NamedTuple
 from unicodedata import combining, east_asian_width
 
 EXCERPT_WIDTH = 100  # characters of a source line shown around an error; longer lines are cropped
+WORD_LENGTH = 200  # characters of a name in a message; longer ones are cropped
+MESSAGE_LENGTH = 4000  # characters of a message
+SNIPPET_LENGTH = 500  # characters of a piece of source text that stands for it
 _LINE_END = re.compile(r"\r\n?|\n")
+_LONG_WORD = re.compile(rf"[^\s]{{{WORD_LENGTH + 1},}}")
 _PICTURES = {chr(code): chr(0x2400 + code) for code in range(0x20)} | {"\x7f": "␡"}
 
 
@@ -23,6 +27,17 @@ def visible(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else _PICTURES.get(c, "·") for c in text)
+
+
+def cropped(text: str, length: int) -> str:
+    """Return a text, or its beginning and an ellipsis: at most `length` characters."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def shortened(message: str) -> str:
+    """Return a message whose words, such as a name of a megabyte, and which itself are short."""
+    short = _LONG_WORD.sub(lambda word: cropped(word[0], WORD_LENGTH), message)
+    return cropped(short, MESSAGE_LENGTH)
 
 
 class Span(NamedTuple):
@@ -63,8 +78,10 @@ class Source:
         return self.text[self.line_starts[line - 1] : end].rstrip("\r\n")
 
     def snippet(self, span: Span) -> str:
-        """Return the text of a span on one line, runs of white space folded."""
-        return " ".join(self.text[span.start : span.end].split())
+        """Return the text of a span on one line, runs of white space folded, a long one cropped."""
+        end = min(span.end, span.start + 4 * SNIPPET_LENGTH)  # 4: white space is folded
+        text = " ".join(self.text[span.start : end].split())
+        return cropped(text if end == span.end else text + "…", SNIPPET_LENGTH)
 
 
 class GradcliError(Exception):
@@ -83,9 +100,9 @@ class GradcliError(Exception):
         notes: tuple[tuple[Span, str], ...] = (),
     ) -> None:
         super().__init__(message)
-        self.message = message
+        self.message = shortened(message)
         self.span = span
-        self.hint = hint
+        self.hint = hint and shortened(hint)
         self.source = source
         self.notes = notes
 

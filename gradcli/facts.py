@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 from gradcli import autodiff
-from gradcli.errors import GradcliError, Source
+from gradcli.errors import GradcliError, Source, Span, cropped
 from gradcli.execute import compute
 from gradcli.graph import OUTPUT, Graph
 from gradcli.inspection import (
@@ -26,7 +27,10 @@ from gradcli.trace.sentences import class_name
 from gradcli.trace.text import text
 from gradcli.trace.values import to_array
 
-LABEL_WIDTH = 60  # characters of a label within another
+LABEL_WIDTH = 60  # characters of a label within another: they would double with each node
+NAME_WIDTH = 200  # characters of a name
+ALIASES = 20  # further names of a node that are in its label
+OPERANDS = 20  # operands of a node that are in its label
 
 
 def inspect(session: Session) -> Inspection:
@@ -36,12 +40,13 @@ def inspect(session: Session) -> Inspection:
     shown = _shown(graph, [*roots, *(node.id for node in tracer.results)])
     with tracer.placed():
         compute(graph, shown)
-    labels = _labels(graph, session.source, shown)
+    snippets = cache(session.source.snippet)  # the nodes that stand in one place share its text
+    labels = _labels(graph, session.source, shown, snippets)
     return Inspection(
         file=session.source.name,
         root=session.root,
         ran_backward=session.ran_backward,
-        nodes=tuple(_facts(session, id, labels[id]) for id in shown),
+        nodes=tuple(_facts(session, id, labels[id], snippets) for id in shown),
         functions=_functions(graph, session.root),
         claims=tuple(_claim(session.source, c) for c in tracer.claims),
         notices=tuple(Notice(session.source.line_of(s), m) for s, m in graph.notes.warnings),
@@ -104,7 +109,9 @@ def _shown(graph: Graph, results: list[int]) -> list[int]:
     return sorted(i for i in found if not graph.is_tuple(i) and i not in graph.reserved)
 
 
-def _labels(graph: Graph, source: Source, shown: list[int]) -> dict[int, str]:
+def _labels(
+    graph: Graph, source: Source, shown: list[int], snippets: Callable[[Span], str]
+) -> dict[int, str]:
     """Name every node: by its names, with its line where several share one, or by its text.
 
     Where a line runs several times, as in a loop, the times are counted: `loss:8#2`.
@@ -128,33 +135,33 @@ def _labels(graph: Graph, source: Source, shown: list[int]) -> dict[int, str]:
         if name is not None:
             line = source.line_of(span)
             turn = f"#{turns[id]}" if lines[name, line] > 1 else ""
-            label = name if count[name] == 1 else f"{name}:{line}{turn}"
-            labels[id] = ", ".join([label, *graph.notes.aliases.get(id, ())])
+            short = cropped(name, NAME_WIDTH)
+            label = short if count[name] == 1 else f"{short}:{line}{turn}"
+            aliases = graph.notes.aliases.get(id, ())[:ALIASES]
+            labels[id] = ", ".join([label, *(cropped(alias, NAME_WIDTH) for alias in aliases)])
         elif id not in steps or graph.ops[id] is None:
-            labels[id] = source.snippet(span)
+            labels[id] = snippets(span)
         else:
-            inputs = (_short(labels.get(i, "…")) for i in _inputs(graph, id))
-            labels[id] = f"{graph.label(id)}({', '.join(inputs)})"
+            inputs = _inputs(graph, id)
+            within = [cropped(labels.get(i, "…"), LABEL_WIDTH) for i in inputs[:OPERANDS]]
+            within += ["…"] * (len(inputs) > OPERANDS)
+            labels[id] = f"{graph.label(id)}({', '.join(within)})"
     return labels
-
-
-def _short(label: str) -> str:
-    """Return a label within a label: they would nest as deep as the graph, and double each time."""
-    return label if len(label) <= LABEL_WIDTH else label[: LABEL_WIDTH - 1] + "…"
 
 
 def _inputs(graph: Graph, id: int) -> tuple[int, ...]:
     return tuple(i for i in graph.inputs[graph.producer(id)] if i >= 0)
 
 
-def _facts(session: Session, id: int, label: str) -> NodeFacts:
+def _facts(session: Session, id: int, label: str, snippets: Callable[[Span], str]) -> NodeFacts:
     graph, source = session.graph, session.source
     span, meta = graph.notes.spans[id], graph.metas[id]
+    name = graph.notes.names.get(id)
     return NodeFacts(
         id=id,
-        name=graph.notes.names.get(id),
+        name=None if name is None else cropped(name, NAME_WIDTH),
         label=label,
-        source=source.snippet(span),
+        source=snippets(span),
         line=source.line_of(span),
         op=graph.label(id),
         inputs=_inputs(graph, id),
@@ -170,7 +177,7 @@ def _facts(session: Session, id: int, label: str) -> NodeFacts:
         derived=graph.notes.origins[id] == "gradient",
         operands=graph.operand_names(graph.producer(id)),
         call_line=source.line_of(graph.notes.calls[id]) if id in graph.notes.calls else None,
-        aliases=tuple(graph.notes.aliases.get(id, ())),
+        aliases=tuple(cropped(x, NAME_WIDTH) for x in graph.notes.aliases.get(id, ())),
     )
 
 

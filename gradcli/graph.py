@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
-from math import prod
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from gradcli.errors import ArgumentFault, LimitFault, Span
 from gradcli.ops.python import OPERATORS
+from gradcli.rule.costs import size
 from gradcli.rule.dtypes import FLOAT64, Array, DType, is_differentiable
 from gradcli.rule.meta import Meta, Shape
 from gradcli.rule.operators import Operators
@@ -24,6 +24,8 @@ from gradcli.rule.rows import primitive
 from gradcli.rule.rule import Derivative, Primitive, Row, number
 
 NOWHERE = Span(0, 0)
+SMALL = 1 << 20  # bytes that an operation may take beside its results in any case
+STEP = 10_000  # elements that numpy works on in about the time that a turn of a loop takes
 NO_GRADIENT = "Only Tensors of floating point and complex dtype can require gradients"
 
 Origin = Literal["file", "claim", "gradient"]
@@ -41,10 +43,16 @@ OUTPUT = primitive(
 
 @dataclass(frozen=True)
 class Limits:
-    """How large a graph may become: files come from strangers."""
+    """How large a run may become: files come from strangers.
+
+    `memory` is in bytes: of the values of nodes, and of the texts and lists that a file makes.
+    `steps` are calls, turns of loops and items that something goes through; an operation takes one
+    for each STEP elements that it works on.
+    """
 
     nodes: int = 1_000_000
-    memory: int = 1 << 62  # bytes of values
+    memory: int = 1 << 62
+    steps: int = 3_000_000
 
 
 @dataclass(frozen=True)
@@ -177,6 +185,7 @@ class Graph:
         self.default_dtype = default_dtype
         self.limits = limits or Limits()
         self.bytes = 0  # of all values, computed or not
+        self.steps = 0
         self.ops: list[Primitive | None] = []
         self.inputs: list[tuple[int, ...]] = []
         self.attrs: list[dict[str, Any]] = []
@@ -245,6 +254,12 @@ class Graph:
             _refuse_numbers(op, operands)
         attrs = op.complete(operands, attrs)
         meta = op.meta(*operands, **attrs)
+        results = tuple(meta) if op.outputs else (meta,)
+        memory, work = op.cost(operands, attrs, results)
+        if memory or work:
+            for one in results:
+                self.afford(one)
+            self.afford_work(op.label, memory, work, sum(map(size, results)))
         ids = tuple(x.id if isinstance(x, Node) else self._scalar(x) for x in operands)
         requires = self.grad_enabled and op.derivative is not None and self._moves(op, ids)
         if not op.outputs:
@@ -264,16 +279,57 @@ class Graph:
 
         Raises: LimitFault where they are more than is allowed, before anything is allocated.
         """
-        size = meta.dtype.itemsize * prod(meta.shape)
+        taken = size(meta)
         if meta.strides is not None and 0 in meta.strides:
             return 0
-        if self.bytes + size > self.limits.memory:
+        if self.bytes + taken > self.limits.memory:
+            raise self._too_large(f"a tensor of shape {list(meta.shape)}", taken)
+        return taken
+
+    def charge(self, taken: int, what: str) -> None:
+        """Count the bytes of something that is kept beside the values of nodes.
+
+        Raises: LimitFault where they are more than is allowed.
+        """
+        if self.bytes + taken > self.limits.memory:
+            raise self._too_large(what, taken)
+        self.bytes += taken
+
+    def afford_work(self, name: str, memory: int, work: int, results: int = 0) -> None:
+        """Count an operation's work, and check the memory that it takes, in bytes, while it runs.
+
+        Raises: LimitFault where either is more than is allowed.
+        """
+        if memory >= SMALL and self.bytes + results + memory > self.limits.memory:
+            raise self._too_large(f"{name}() with what it needs while it runs", results + memory)
+        if work < STEP:
+            return
+        if self.steps + work // STEP > self.limits.steps:
             raise LimitFault(
-                f"a tensor of shape {list(meta.shape)} takes {_size(size)}, with what there is "
-                f"{_size(self.bytes + size)}: more than the limit of {_size(self.limits.memory)}",
-                hint="make it smaller, or allow more with --max-memory",
+                f"{name}() goes through {work:,} elements, which is {work // STEP:,} steps: the "
+                f"run takes more than the limit of {self.limits.steps:,}",
+                hint="make it smaller, or allow more with --max-steps",
             )
-        return size
+        self.spend(work // STEP)
+
+    def spend(self, steps: int = 1) -> None:
+        """Count steps.
+
+        Raises: LimitFault where they are more than is allowed.
+        """
+        self.steps += steps
+        if self.steps > self.limits.steps:
+            raise LimitFault(
+                f"the run takes more than {self.limits.steps:,} steps",
+                hint="make the loops shorter, or allow more with --max-steps",
+            )
+
+    def _too_large(self, what: str, taken: int) -> LimitFault:
+        return LimitFault(
+            f"{what} takes {_size(taken)}, with what there is {_size(self.bytes + taken)}: "
+            f"more than the limit of {_size(self.limits.memory)}",
+            hint="make it smaller, or allow more with --max-memory",
+        )
 
     def value(self, id: int) -> Any:
         """Return the value of a row, computed now if it was not before."""
@@ -497,6 +553,9 @@ class Node(Operators):
 
     def warn(self, message: str) -> None:
         self.graph.warn(message)
+
+    def afford(self, name: str, memory: int, work: int) -> None:
+        self.graph.afford_work(name, memory, work)
 
     def accumulate(self, found: Array) -> None:
         """Add a gradient to this one in place, where it is the `.grad` of a file's tensor."""

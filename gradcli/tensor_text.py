@@ -8,6 +8,7 @@ compare thousands of random tensors with PyTorch itself where it is installed.
 from __future__ import annotations
 
 import re
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,6 +72,13 @@ def tensor_text(
     elif requires_grad:
         suffixes.append("requires_grad=True")
     return _with_suffixes(_PREFIX + body, suffixes, options.linewidth) + ")"
+
+
+def shown_count(shape: tuple[int, ...], options: PrintOptions = DEFAULT) -> int:
+    """Return how many elements of a tensor are printed."""
+    if prod(shape) <= options.threshold:
+        return prod(shape)
+    return prod(min(size, 2 * options.edgeitems) for size in shape)
 
 
 def format_tensor(

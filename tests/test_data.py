@@ -396,7 +396,7 @@ def test_an_npz_member_packed_by_a_method_without_bounds_is_refused(tmp_path: Pa
 def test_a_file_over_the_limit_is_refused_before_it_is_read(tmp_path: Path, name: str) -> None:
     with (tmp_path / name).open("wb") as file:
         file.truncate(2**30 + 1)  # a hole: no disk is used
-    with pytest.raises(InputFault, match="1,073,741,825 bytes, and at most 1,073,741,824 are read"):
+    with pytest.raises(InputFault, match="1,073,741,825 bytes, and at most "):
         load(name, tmp_path)
     with pytest.raises(InputFault, match="is too large"):
         read_bindings(tmp_path / name)

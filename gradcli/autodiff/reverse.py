@@ -18,10 +18,11 @@ from gradcli.graph import OUTPUT, Graph, Node, Step
 from gradcli.ops.formula import in_dtype
 from gradcli.ops.shape.aliases import overwritten
 from gradcli.ops.shape.shapes import clone, detach, sum_to
+from gradcli.rule.costs import elements
 from gradcli.rule.dtypes import Array, is_complex, wide
 from gradcli.rule.meta import Meta, shown
 from gradcli.rule.rows import primitive
-from gradcli.rule.rule import Multilinear
+from gradcli.rule.rule import Multilinear, Primitive
 
 UNCHANGED: Mapping[int, Any] = {}
 # what backward(create_graph=True) leaves in `.grad`: AccumulateGrad's copy, which no file can call
@@ -111,6 +112,7 @@ def pull(
         operands = tuple(wide(read(i)) if i >= 0 else graph.scalars[~i] for i in inputs)
         g = g if passing is None else passing(g)
         g, y, attrs = wide(g), wide(read(id)), graph.attrs[id]
+        _afford(graph, id, op, operands)
         for slot, i in enumerate(inputs):
             if i not in inside or derivative.body(slot) is None:
                 continue
@@ -119,6 +121,16 @@ def pull(
             before = cotangents.get(i)
             cotangents[i] = part if before is None else before + part
     return cotangents
+
+
+def _afford(graph: Graph, id: int, op: Primitive, operands: tuple[Any, ...]) -> None:
+    """Count what a row's rules take: about twice what the operation itself does.
+
+    Raises: LimitFault where it is more than is allowed.
+    """
+    memory, work = op.cost(operands, graph.attrs[id], (graph.metas[id],))
+    work = max(work, sum(map(elements, operands)))  # that of a view fills the whole
+    graph.afford_work(f"the gradient of {op.label}", 2 * memory, 2 * work)
 
 
 def _collect(graph: Graph, cotangents: dict[int, Any], id: int, g: Any) -> None:

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+READ = 1_000_000  # bytes of a file: a shell does not wait
+_NAME = r"[^\W\d]\w*+"
 # names that are bound at the start of a statement; reading text keeps numpy and lark out
 _TARGET = re.compile(
-    r"^[ \t]*(?:for\s+)?([^\W\d]\w*(?:\s*,\s*[^\W\d]\w*)*)\s*(?:=(?!=)|:|in\b)", re.M
+    rf"^[ \t]*(?:for[ \t]+)?({_NAME}(?:[ \t]*,[ \t]*{_NAME})*)[ \t]*(?:=(?!=)|:|in\b)", re.M
 )
 
 
@@ -36,8 +38,8 @@ def nodes(incomplete: str) -> list[str]:
     text = ""
     for word in _words():
         if word.endswith(".expr") and os.path.isfile(word):
-            with suppress(OSError):
-                text += Path(word).read_text(encoding="utf-8", errors="replace") + "\n"
+            with suppress(OSError), open(word, "rb") as file:
+                text += file.read(READ).decode("utf-8", "replace") + "\n"
     found = {
         name.strip()
         for target in _TARGET.findall(text)

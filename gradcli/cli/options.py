@@ -82,7 +82,13 @@ MaxNodes = Annotated[
 MaxMemory = Annotated[
     str | None,
     typer.Option(
-        "--max-memory", metavar="SIZE", help="Most memory for tensors: 500MB, 4GB (default: half)."
+        "--max-memory", metavar="SIZE", help="Most memory for values: 500MB, 4GB (default: half)."
+    ),
+]
+MaxSteps = Annotated[
+    int,
+    typer.Option(
+        "--max-steps", min=1, metavar="N", help="Most turns of loops, calls and items gone through."
     ),
 ]
 
@@ -101,6 +107,7 @@ class Running:
     allow_path: AllowPath = None
     max_nodes: MaxNodes = 1_000_000
     max_memory: MaxMemory = None
+    max_steps: MaxSteps = 3_000_000
 
     def options(self, folder: Path, *, retain_grad: bool = False) -> Options:
         """Return a run's options; `folder` is where the file stands."""
@@ -116,6 +123,7 @@ class Running:
             retain_grad=retain_grad,
             max_nodes=self.max_nodes,
             max_memory=None if self.max_memory is None else byte_count(self.max_memory),
+            max_steps=self.max_steps,
             folder=folder,
             allowed_folders=tuple(self.allow_path or ()),
         )

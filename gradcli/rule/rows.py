@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from gradcli.rule.costs import Cost
 from gradcli.rule.meta import Meta, elementwise_meta
 from gradcli.rule.rule import (
     Body,
@@ -62,6 +63,8 @@ def elementwise(
     refuses: str = "",
     alike: str = "",
     jumps: bool = False,
+    memory: Cost | None = None,
+    work: Cost | None = None,
 ) -> Primitive:
     """Make a row of an elementwise operation: broadcasting, promotion and jvp follow.
 
@@ -84,6 +87,8 @@ def elementwise(
         in_place=in_place,
         saves=tuple(saves.split()),
         jumps=jumps,
+        memory=memory,
+        work=work,
     )
 
 
@@ -120,6 +125,8 @@ def primitive(
     alike: str = "",
     needs: str = "",
     often: str = "",
+    memory: Cost | None = None,
+    work: Cost | None = None,
 ) -> Primitive:
     """Make a row of any other operation that has a derivative of a given kind."""
     return Primitive(
@@ -136,6 +143,8 @@ def primitive(
         view=view,
         saves=tuple(saves.split()),
         taken=taken,
+        memory=memory,
+        work=work,
     )
 
 
@@ -145,6 +154,8 @@ def pullback(
     formula: Body,
     meta: Callable[..., Any] | None = None,
     fixed: str = "",
+    memory: Cost | None = None,
+    work: Cost | None = None,
 ) -> Primitive:
     """Make a row of the derivative of another, which PyTorch has as one operation.
 
@@ -161,6 +172,8 @@ def pullback(
         meta=meta or elementwise_meta(parameters, "same"),
         derivative=OfFormula(bodies),
         formula=formula,
+        memory=memory,
+        work=work,
     )
 
 
@@ -176,10 +189,14 @@ def composite(
     refuses: str = "",
     alike: str = "",
     needs: str = "",
+    memory: Cost | None = None,
+    work: Cost | None = None,
 ) -> Composite:
     """Make a row of an operation that is written with others."""
     return Composite(
         Signature(signature),
         **_facts(doc, aliases, kink, domain, examples, refuses, alike, needs),
         expand=expand,
+        memory=memory,
+        work=work,
     )

@@ -8,15 +8,16 @@ operations of the table, so that it runs on arrays, on graph nodes and on symbol
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from gradcli.errors import DtypeFault
+from gradcli.rule.costs import FEW, FOLD, Cost, elements, size
 from gradcli.rule.dtypes import FLOAT32, SCALAR_NAMES, DType, is_half
-from gradcli.rule.meta import dim_index
+from gradcli.rule.meta import Meta, dim_index
 from gradcli.rule.signature import REQUIRED, Signature
 
 Body = Callable[..., Any]
@@ -59,6 +60,9 @@ class Traced:
 
     def warn(self, message: str) -> None:
         """Warn a person, as PyTorch does; an operand that is no node has nobody to tell."""
+
+    def afford(self, name: str, memory: int, work: int) -> None:
+        """Refuse an operation that takes too much; an operand that is no node has no limits."""
 
     @property
     def value(self) -> Any:
@@ -241,6 +245,8 @@ class Row:
     colon (`input other: bool complex`) or else of the first; `alike` are arguments of one dtype.
     `needs` is an argument and what structure its value must have for the operation to mean what
     it says (`L: triangular`); `often` is one that it often has, though it need not.
+    `memory` is what it takes beside operands and results, in bytes, and `work` how many elements
+    it goes through, functions of operands and attributes; None is what the sizes of these say.
     """
 
     signature: Signature
@@ -253,6 +259,8 @@ class Row:
     alike: str
     needs: str
     often: str
+    memory: Cost | None = field(default=None, kw_only=True)
+    work: Cost | None = field(default=None, kw_only=True)
 
     @property
     def name(self) -> str:
@@ -318,6 +326,14 @@ class Composite(Row):
     expand: Body
 
     def apply(self, bound: dict[str, Any]) -> Any:
+        if self.memory is not None or self.work is not None:
+            arguments = tuple(bound.values())
+            memory = self.memory(*arguments) if self.memory is not None else 0
+            work = self.work(*arguments) if self.work is not None else 0
+            for x in arguments:
+                if isinstance(x, Traced):
+                    x.afford(self.name, memory, work)
+                    break
         return self.expand(*bound.values())
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
@@ -389,6 +405,24 @@ class Primitive(Row):
                     value = (value,) if kind == "dims" else value
             complete[name] = value
         return complete
+
+    def cost(
+        self, operands: tuple[Any, ...], attrs: dict[str, Any], results: tuple[Meta, ...]
+    ) -> tuple[int, int]:
+        """Return the bytes that the operation takes beside its results, and its work in elements.
+
+        A view takes neither, and what is small is not worth the counting.
+        """
+        if self.view:
+            return 0, 0
+        shown = (*operands, *results)
+        if self.memory is None and self.work is None and sum(map(elements, shown)) < FEW:
+            return 0, 0
+        memory = int(FOLD * sum(map(size, shown)))
+        if self.memory is not None:
+            memory = max(memory, self.memory(*operands, **attrs))
+        work = self.work(*operands, **attrs) if self.work is not None else 0
+        return memory, max(work, sum(map(elements, shown)))
 
     def grad_fn_name(self, operands: tuple[Any, ...], attrs: dict[str, Any]) -> str:
         """Return PyTorch's class name for the overload that these arguments take."""

@@ -10,14 +10,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
+from reprlib import Repr
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
 from gradcli.errors import ArgumentFault
 from gradcli.rule.dtypes import DTYPES
+from gradcli.rule.nesting import NESTED, check_arguments
 
 REQUIRED = object()
+GUESSED = 60  # characters of a name that is compared with others
 TENSOR_KINDS = ("tensor", "index", "tensors", "arrays")  # the rest are attributes
 
 # What NumPy and JAX call a parameter that PyTorch calls otherwise; PyTorch's own short forms too.
@@ -107,8 +110,11 @@ class Signature:
     def bind(self, arguments: Sequence[Any], keywords: dict[str, Any]) -> dict[str, Any]:
         """Return a value for each parameter, converted to its kind.
 
-        Raises: ArgumentFault where an argument is unknown, missing, given twice or of a wrong kind.
+        Raises: ArgumentFault where an argument is unknown, missing, given twice or of a wrong kind,
+        LimitFault where it is nested too deeply.
         """
+        check_arguments(arguments)
+        check_arguments(keywords.values())
         given = self._positional(arguments)
         for word, value in keywords.items():
             name = self.word(word) or self._unknown(word)
@@ -156,7 +162,8 @@ class Signature:
 
     def _unknown(self, word: str) -> NoReturn:
         names = [p.name for p in self.parameters]
-        near = get_close_matches(word, [*names, *(k for k in SYNONYMS if self.word(k))], 1)
+        known = [*names, *(k for k in SYNONYMS if self.word(k))]
+        near = [] if len(word) > GUESSED else get_close_matches(word, known, 1)
         raise self._fault(
             f"got an unexpected keyword argument '{word}'",
             f"did you mean `{near[0]}`? " if near else "",
@@ -189,6 +196,11 @@ def _parameter(text: str) -> Parameter:
     return Parameter(name, kind or "tensor", value)
 
 
+# what is shown of a list: it may be long, or hold another one many times
+_SHORT = Repr()
+_SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxdict = _SHORT.maxset = 20
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
+_SHORT.maxlevel = 3
 _LITERALS: dict[str, Any] = {"None": None, "True": True, "False": False, "()": ()}
 
 
@@ -198,7 +210,7 @@ def _described(value: object, *, dtype: bool = False) -> str:
     if hasattr(value, "shape"):
         kind = f"{value.dtype.name} " if dtype and hasattr(value, "dtype") else ""
         return f"a {kind}tensor of shape {list(value.shape)}"
-    return "None" if value is None else f"{type(value).__name__} {value!r}"[:60]
+    return "None" if value is None else f"{type(value).__name__} {_SHORT.repr(value)}"[:60]
 
 
 def _is_int(value: object) -> bool:
@@ -267,6 +279,8 @@ PYTHON_TYPES = {"bool": "bool", "int": "int64", "float": "float64", "complex": "
 def _dtype(value: Any) -> np.dtype[Any]:
     if isinstance(value, np.dtype):
         return value
+    if isinstance(value, NESTED):
+        raise TypeError
     # Python's types, under the names by which a file has them
     name = getattr(value, "__name__", getattr(value, "name", str(value)))
     return DTYPES[PYTHON_TYPES.get(name, name)]

@@ -7,6 +7,7 @@ from unicodedata import lookup
 
 from gradcli.errors import Span, SyntaxFault
 
+MAX_DIGITS = 2000  # of a number in hexadecimal, octal or binary digits
 _ESCAPE = (
     r"\r\n?|\\(?:(?P<joined>\r\n|\r|\n)|(?P<octal>[0-7]{1,3})|x(?P<x>[0-9a-fA-F]{2})"
     r"|u(?P<u>[0-9a-fA-F]{4})|U(?P<U>[0-9a-fA-F]{8})|N\{(?P<name>[^{}]+)\}|(?P<plain>.))"
@@ -32,6 +33,8 @@ def number(text: str, span: Span) -> int | float | complex:
     """Return the value of a number as it is written."""
     digits = text.replace("_", "").lower()
     if digits[:2] in ("0x", "0o", "0b"):
+        if len(digits) > MAX_DIGITS:
+            raise SyntaxFault(f"a whole number of {len(digits)} digits is too long", span)
         return int(digits, 0)
     if digits.endswith("j"):
         return complex(digits)

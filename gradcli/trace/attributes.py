@@ -16,6 +16,7 @@ from gradcli.ops.shape.aliases import strided
 from gradcli.ops.shape.shapes import adjoint, detach, permute, transpose
 from gradcli.rule.dtypes import DTYPES, is_differentiable, is_floating
 from gradcli.rule.meta import dim_index
+from gradcli.rule.signature import GUESSED
 from gradcli.trace import in_place
 from gradcli.trace.calls import row_function
 from gradcli.trace.creation import CREATION
@@ -315,7 +316,7 @@ def attribute(tracer: Tracer, x: Tensor, name: str) -> Any:
     if changing is not None or name in ROWS:
         function = changing or row_function(ROWS[name], name, lenient=numpys(tracer))
         return Function(name, lambda tr, args, keywords: function.run(tr, (x, *args), keywords))
-    near = get_close_matches(name, [*ATTRIBUTES, *METHODS, *ROWS], 1)
+    near = [] if len(name) > GUESSED else get_close_matches(name, [*ATTRIBUTES, *METHODS, *ROWS], 1)
     raise NameFault(
         f"a tensor has no attribute or method `{name}`",
         hint=f"did you mean `{near[0]}`?" if near else None,

@@ -10,12 +10,13 @@ import numpy as np
 from gradcli.errors import ArgumentFault
 from gradcli.graph import Node, Use
 from gradcli.ops import Row
+from gradcli.rule.nesting import check_arguments
 from gradcli.rule.rule import Composite, number
 from gradcli.trace.in_place import WITH_KEYWORD, into, method
 from gradcli.trace.values import (
     Function,
-    Results,
     is_numeric_list,
+    parts,
     results_of,
 )
 
@@ -74,6 +75,7 @@ def _with_tensors(
     if not any(isinstance(x, list | tuple) or hasattr(x, "__next__")
                for x in (*args, *keywords.values())):  # fmt: skip
         return args, keywords
+    check_arguments((*args, *keywords.values()))
     kinds = {p.name: p.kind.rstrip("?") for p in row.signature.parameters}
 
     def tensor(value: Any, kind: str | None) -> Any:
@@ -104,10 +106,7 @@ def _refuse_numbers(row: Row, name: str, args: Args, keywords: Keywords) -> None
 
 def any_node(values: Args) -> bool:
     """Say whether a tensor is among some arguments, or in a list of them."""
-    return any(
-        isinstance(x, Node) or (isinstance(x, tuple | list | Results) and any_node(tuple(x)))
-        for x in values
-    )
+    return any(isinstance(x, Node) for x in parts(values))
 
 
 def _on_numbers(

@@ -10,13 +10,16 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterator
 from functools import partial
+from sys import getsizeof
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import ArgumentFault, Span
 from gradcli.graph import Node
+from gradcli.rule.nesting import MAX_NESTING
 from gradcli.trace import strings
+from gradcli.trace.budgets import COUNTED, changed, kept
 from gradcli.trace.sentences import PYTHONS, class_name, fault, python_errors
-from gradcli.trace.values import MAX_ITEMS, MAX_NESTING, TOO_DEEP, Function, Results, check_size
+from gradcli.trace.values import MAX_ITEMS, TOO_DEEP, Function, Results, check_size
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -49,11 +52,13 @@ def key(value: Any) -> Any:
 class _Budget:
     """How many items one comparison may still look at: lists can hold each other many times."""
 
-    def __init__(self) -> None:
+    def __init__(self, tracer: Tracer) -> None:
         self.left = 2 * MAX_ITEMS
+        self.steps = tracer.graph.spend
 
     def spend(self, depth: int) -> None:
         self.left -= 1
+        self.steps()
         if depth > MAX_NESTING or self.left < 0:
             raise ArgumentFault(TOO_DEEP)
 
@@ -67,7 +72,7 @@ def is_same(tracer: Tracer, a: Any, b: Any, budget: _Budget | None = None, depth
         return True
     if not isinstance(a, list | tuple | dict | Results):
         return tracer.truth(tracer.compare("==", a, b))
-    return _equal(tracer, a, b, budget or _Budget(), depth)
+    return _equal(tracer, a, b, budget or _Budget(tracer), depth)
 
 
 def _equal(tracer: Tracer, a: Any, b: Any, budget: _Budget, depth: int) -> bool:
@@ -90,12 +95,12 @@ def compare(tracer: Tracer, sign: str, left: Any, right: Any) -> bool | None:
     if not isinstance(left, list | tuple | dict | Results):
         return None
     if sign in ("==", "!="):
-        return _equal(tracer, left, right, _Budget(), 0) == (sign == "==")
+        return _equal(tracer, left, right, _Budget(tracer), 0) == (sign == "==")
     if isinstance(left, dict) or not isinstance(right, list | tuple | Results):
         return None
     if isinstance(left, list) != isinstance(right, list):
         return None
-    return _ordered(tracer, sign, left, right, _Budget(), 0)
+    return _ordered(tracer, sign, left, right, _Budget(tracer), 0)
 
 
 def _ordered(tracer: Tracer, sign: str, a: Any, b: Any, budget: _Budget, depth: int) -> bool:
@@ -133,6 +138,7 @@ class _Sorted:
         self.value = value
 
     def __lt__(self, other: _Sorted) -> bool:
+        self.tracer.graph.spend()
         return self.tracer.truth(self.tracer.compare("<", self.value, other.value))
 
 
@@ -145,8 +151,8 @@ def sort(tracer: Tracer, items: list[Any], *, key: Any = None, reverse: Any = Fa
     items.sort(key=rank, reverse=reverse)
 
 
-def guarded(items: Any) -> Iterator[Any]:
-    """Yield items that must not change on the way, or that are gone through once.
+def guarded(items: Any, spend: Callable[[], None]) -> Iterator[Any]:
+    """Yield items, each of which is a step, and some of which must not change on the way.
 
     Raises: ArgumentFault, with Python's sentence, where they do change.
     """
@@ -158,6 +164,7 @@ def guarded(items: Any) -> Iterator[Any]:
             return
         except PYTHONS as error:
             raise fault(error) from None
+        spend()
         yield item
 
 
@@ -193,7 +200,7 @@ def set_item(tracer: Tracer, owner: Any, at: Any, value: Any) -> None:
         if isinstance(owner, list):
             if isinstance(at, slice):
                 extended = at.step not in (None, 1)
-                value = _items(
+                value = items_of(
                     tracer,
                     value,
                     "must assign iterable to extended slice"
@@ -201,10 +208,14 @@ def set_item(tracer: Tracer, owner: Any, at: Any, value: Any) -> None:
                     else "can only assign an iterable",
                 )
                 check_size(len(owner) + len(value))
+            before = getsizeof(owner)
             owner[at] = value
+            changed(tracer, owner, before, value)
             tracer.lists.changed(owner)
         elif isinstance(owner, dict):
+            before = getsizeof(owner)
             owner[key(at)] = value
+            changed(tracer, owner, before, value)
         else:
             owner[at] = value  # Python says that it cannot
 
@@ -228,25 +239,33 @@ def augmented(tracer: Tracer, operator: str, left: Any, right: Any) -> bool:
     Return whether it does: other operators make a new value.
     """
     if isinstance(left, list) and operator == "+":
+        before = getsizeof(left)
         _extend(tracer, left, right)
+        changed(tracer, left, before, right)
         return True
     if isinstance(left, list) and operator == "*" and isinstance(right, int):
         check_size(len(left) * right)
+        before = getsizeof(left)
         left *= right
+        changed(tracer, left, before)
         tracer.lists.changed(left)
         return True
     if isinstance(left, set) and isinstance(right, set) and operator in ("|", "&", "-", "^"):
         names = {"|": "update", "&": "intersection_update", "-": "difference_update",
                  "^": "symmetric_difference_update"}  # fmt: skip
+        before = getsizeof(left)
         getattr(left, names[operator])(right)
+        changed(tracer, left, before)
         return True
     if isinstance(left, dict) and operator == "|":
+        before = getsizeof(left)
         update(tracer, left, right)
+        changed(tracer, left, before, right)
         return True
     return False
 
 
-def _items(tracer: Tracer, value: Any, otherwise: str | None = None) -> list[Any]:
+def items_of(tracer: Tracer, value: Any, otherwise: str | None = None) -> list[Any]:
     """Return the items of a value that can be gone through, in a list of their own."""
     if otherwise and not isinstance(value, (Node, *CONTAINERS)) and not hasattr(value, "__next__"):
         raise TypeError(otherwise)
@@ -261,7 +280,7 @@ def _items(tracer: Tracer, value: Any, otherwise: str | None = None) -> list[Any
 
 
 def _extend(tracer: Tracer, xs: list[Any], items: Any) -> None:
-    added = _items(tracer, items)
+    added = items_of(tracer, items)
     check_size(len(xs) + len(added))
     xs.extend(added)
     tracer.lists.changed(xs)
@@ -269,6 +288,7 @@ def _extend(tracer: Tracer, xs: list[Any], items: Any) -> None:
 
 def _index(tracer: Tracer, xs: Any, item: Any, start: Any = 0, stop: Any = None) -> int:
     first, last, _ = slice(start, stop).indices(len(xs))
+    tracer.graph.spend(len(xs))
     for i in range(first, last):
         if i < len(xs) and is_same(tracer, xs[i], item):
             return i
@@ -278,10 +298,12 @@ def _index(tracer: Tracer, xs: Any, item: Any, start: Any = 0, stop: Any = None)
 
 
 def _count(tracer: Tracer, xs: Any, item: Any) -> int:
+    tracer.graph.spend(len(xs))
     return sum(is_same(tracer, x, item) for x in list(xs))
 
 
 def _remove(tracer: Tracer, xs: list[Any], item: Any) -> None:
+    tracer.graph.spend(len(xs))
     for i, x in enumerate(xs):
         if is_same(tracer, x, item):
             del xs[i]
@@ -295,12 +317,12 @@ def update(tracer: Tracer, d: dict[Any, Any], /, *others: Any, **items: Any) -> 
         if isinstance(other, dict):
             d.update(other)
             continue
-        for i, pair in enumerate(_items(tracer, other)):
+        for i, pair in enumerate(items_of(tracer, other)):
             if not isinstance(pair, (Node, *CONTAINERS)):
                 raise TypeError(
                     f"cannot convert dictionary update sequence element #{i} to a sequence"
                 )
-            both = _items(tracer, pair)
+            both = items_of(tracer, pair)
             if len(both) != 2:
                 raise ValueError(
                     f"dictionary update sequence element #{i} has length {len(both)}; 2 is required"
@@ -334,13 +356,16 @@ def _with_items(name: str) -> Method:
     """Return Python's own method of sets, which goes through what it is given."""
 
     def method(tracer: Tracer, owner: Any, /, *args: Any) -> Any:
-        given = [[key(x) for x in _items(tracer, arg)] for arg in args]
+        given = [[key(x) for x in items_of(tracer, arg)] for arg in args]
         check_size(len(owner) + sum(map(len, given)))
         return getattr(owner, name)(*given)
 
     return method
 
 
+GIVING = ("get", "pop", "setdefault")  # give what a container has, and make nothing
+QUICK = (*GIVING, "append", "add", "discard", "items", "keys", "values", "popitem")
+WORK = 1000  # items or characters that a method of Python's goes through in the time of a step
 CHANGES = ("append", "clear", "insert", "pop", "remove", "reverse", "sort")
 
 METHODS: dict[type, dict[str, Method]] = {
@@ -382,6 +407,9 @@ def method(value: Any, name: str) -> Function | None:
     run = METHODS[kind][name]
 
     def called(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        before = getsizeof(value)
+        if isinstance(value, COUNTED) and name not in QUICK:
+            tracer.graph.spend(len(value) // WORK)
         try:
             result = run(tracer, value, *args, **keywords)
         except PYTHONS as error:
@@ -391,6 +419,8 @@ def method(value: Any, name: str) -> Function | None:
             raise fault(error) from None
         if kind is list and name in CHANGES:
             tracer.lists.changed(value)
-        return result
+        if kind in (list, dict, set):
+            changed(tracer, value, before, *args)
+        return result if name in GIVING else kept(tracer, result)
 
     return Function(name, called)

@@ -14,6 +14,7 @@ from gradcli.ops.shape.masks import normal_
 from gradcli.ops.shape.shapes import squeeze_dim, unsqueeze
 from gradcli.rule.dtypes import is_differentiable
 from gradcli.rule.meta import broadcast
+from gradcli.rule.nesting import check_arguments
 from gradcli.rule.signature import Signature
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ def bernoulli(tracer: Tracer, input: Node, p: float | None = None) -> Node:
 
     Raises: ArgumentFault for probabilities that require a gradient, which would be 0.
     """
+    check_arguments((p,))
     if p is None and input.requires_grad:
         raise ArgumentFault(
             "bernoulli() has no derivative by its probabilities", hint="bernoulli(p.detach())"

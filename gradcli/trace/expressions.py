@@ -9,9 +9,11 @@ import numpy as np
 
 from gradcli.errors import ArgumentFault, NameFault, ShapeFault, Span
 from gradcli.graph import Node
+from gradcli.rule.nesting import check_arguments
 from gradcli.syntax import tree
 from gradcli.trace import operators
 from gradcli.trace.attributes import attribute
+from gradcli.trace.budgets import made
 from gradcli.trace.builtins import lookup, member, names
 from gradcli.trace.containers import get_item
 from gradcli.trace.containers import key as hashable
@@ -71,6 +73,7 @@ def _subscript(tracer: Tracer, e: tree.Subscript) -> Any:
     value = tracer.evaluate(e.value)
     key = tracer.evaluate(e.index)
     tracer.graph.span = e.span
+    check_arguments((key,))
     if isinstance(value, Node):
         return subscript(value, indices(tracer, key, e.index))
     return get_item(value, key, e.span)
@@ -79,6 +82,7 @@ def _subscript(tracer: Tracer, e: tree.Subscript) -> Any:
 def indices(tracer: Tracer, key: Any, e: tree.Expression) -> Any:
     """Return an index of a tensor: a list of numbers in it stands for a tensor."""
     if isinstance(key, tuple):
+        tracer.graph.spend(len(key))  # a tuple may hold another one many times
         spread = isinstance(e, tree.TupleDisplay) and len(e.items) == len(key)
         parts = e.items if isinstance(e, tree.TupleDisplay) and spread else (e,) * len(key)
         return tuple(indices(tracer, k, part) for k, part in zip(key, parts, strict=True))
@@ -228,16 +232,20 @@ def _dictionary(tracer: Tracer, e: tree.DictDisplay) -> dict[Any, Any]:
             else:
                 raise TypeError(f"'{class_name(value)}' object is not a mapping")
         check_size(len(found))
+    made(tracer, found, e.span)
     return found
 
 
 def _set(tracer: Tracer, e: tree.SetDisplay) -> set[Any]:
     with python_errors(e.span):
-        return {hashable(x) for x in _items(tracer, e.items)}
+        found = {hashable(x) for x in _items(tracer, e.items)}
+    made(tracer, found, e.span)
+    return found
 
 
 def _comprehension(tracer: Tracer, e: tree.Comprehension) -> Any:
     found = _comprehended(tracer, e)
+    made(tracer, found, e.span)
     if e.kind == "list":
         return found
     with python_errors(e.span):
@@ -282,8 +290,8 @@ EXPRESSIONS: dict[type, Callable[[Tracer, Any], Any]] = {
     tree.Name: _name,
     tree.FormattedString: formatted,
     tree.Group: lambda tracer, e: tracer.evaluate(e.inner),
-    tree.TupleDisplay: lambda tracer, e: tuple(_items(tracer, e.items)),
-    tree.ListDisplay: lambda tracer, e: _items(tracer, e.items),
+    tree.TupleDisplay: lambda tracer, e: made(tracer, tuple(_items(tracer, e.items)), e.span),
+    tree.ListDisplay: lambda tracer, e: made(tracer, _items(tracer, e.items), e.span),
     tree.DictDisplay: _dictionary,
     tree.SetDisplay: _set,
     tree.Comprehension: _comprehension,

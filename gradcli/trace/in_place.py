@@ -12,7 +12,7 @@ from gradcli.ops.shape.shapes import detach
 from gradcli.rule.meta import shown
 from gradcli.trace.overlap import check_apart
 from gradcli.trace.storage import Tensor
-from gradcli.trace.values import Function, Results, described
+from gradcli.trace.values import Function, Results, described, parts
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -73,11 +73,7 @@ def change(tracer: Tracer, x: Any, compute: Callable[[], Any], others: Args = ()
 
 def _requires(values: Args) -> bool:
     """Say whether a tensor that requires a gradient is among some values, or in a list of them."""
-    return any(
-        x.base_requires_grad if isinstance(x, Tensor) else _requires(tuple(x))
-        for x in values
-        if isinstance(x, Tensor | tuple | list | Results)
-    )
+    return any(isinstance(x, Tensor) and x.base_requires_grad for x in parts(values))
 
 
 def method(name: str, run: Callable[..., Any]) -> Function:

@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +36,7 @@ from gradcli.trace.claims import ClaimRecord
 from gradcli.trace.expressions import EXPRESSIONS
 from gradcli.trace.inputs import free_names
 from gradcli.trace.lists import Lists
-from gradcli.trace.mistakes import UNFORESEEN, counted, outside, unbound, unforeseen
+from gradcli.trace.mistakes import UNFORESEEN, counted, nearest, outside, unbound, unforeseen
 from gradcli.trace.passes import Passes
 from gradcli.trace.sentences import class_name
 from gradcli.trace.statements import STATEMENTS, assign
@@ -61,6 +60,8 @@ CREATE_GRAPH = (
     ".grad fields of your parameters to None after use to break the cycle and avoid the leak."
 )
 RECURSION = 1_000_000  # Python-to-Python calls use no C stack; nesting is bounded by memory
+MAX_CALLS = 200  # within calls: those that a function of Python's makes use the C stack
+MAX_OUTPUT = 50_000_000  # characters that a file prints
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,8 @@ class Tracer:
         self.results: list[Node] = []  # what the file's own statements made, in order
         self.passes = Passes()  # what backward() was called on
         self.claims: list[ClaimRecord] = []
-        self.output = ""  # what print() has written
+        self.output: list[str] = []  # what print() has written
+        self.written = 0  # characters
         self.grad_owners: dict[int, int] = {}
         self.active: list[Any] = []  # bodies of the functions that are being called
         self.sizes: dict[str, tuple[int, int]] = {}  # named in annotations: the size, the line
@@ -113,6 +115,7 @@ class Tracer:
         self.places: dict[str, Span] = {}  # of the file's names: where they were bound last
         self.stated: dict[Span, Any] = {}  # values of expressions that stand on their own
         self.loops = 0  # how many are being run, one in the other
+        self.depth = 0  # of calls within calls
 
     # ---- running -------------------------------------------------------------------------
 
@@ -151,10 +154,15 @@ class Tracer:
             raise error.at(self.source, self.graph.span) from None
         except (Return, Jump) as jump:
             raise outside(jump).at(self.source, self.graph.span) from None
-        except (RecursionError, MemoryError):
+        except RecursionError:
             raise LimitFault(
                 "the expression is nested too deeply", self.graph.span, source=self.source
             ) from None
+        except MemoryError:
+            raise LimitFault(
+                "out of memory", self.graph.span, "make it smaller: --max-memory says when to stop",
+                self.source,
+            ) from None  # fmt: skip
         except UNFORESEEN as error:
             if os.environ.get("GRADCLI_TRACEBACK"):
                 raise
@@ -216,7 +224,20 @@ class Tracer:
     # ---- what the functions of a file ask for ----------------------------------------------
 
     def call(self, function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-        """Call a function of the file, of the table, or built in."""
+        """Call a function of the file, of the table, or built in.
+
+        Raises: LimitFault where calls in calls are too many for the stack.
+        """
+        self.graph.spend()
+        if self.depth == MAX_CALLS:
+            raise LimitFault(f"calls within calls are more than {MAX_CALLS} deep")
+        self.depth += 1
+        try:
+            return self._call(function, args, keywords)
+        finally:
+            self.depth -= 1
+
+    def _call(self, function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         if isinstance(function, Function):
             return function.run(self, args, keywords)
         if isinstance(function, UserFunction):
@@ -268,7 +289,7 @@ class Tracer:
         for word, value in keywords.items():
             if word not in wanted or word in values:
                 problem = "multiple values for" if word in values else "an unexpected keyword"
-                near = [] if word in values else get_close_matches(word, wanted, 1)
+                near = [] if word in values else nearest(word, wanted)
                 guess = f"did you mean `{near[0]}`? " if near else ""
                 raise ArgumentFault(
                     f"{function.name}() got {problem} argument '{word}'", hint=guess + signature
@@ -288,15 +309,13 @@ class Tracer:
         return f"{function.name}({parameters})" if function.is_def else f"lambda {parameters}: …"
 
     def iterate(self, value: Any) -> Any:
-        """Return the items of a value that a loop can run over."""
+        """Return the items of a value that a loop can run over; each is a step."""
         if isinstance(value, Node):
             if not value.shape:
                 raise ArgumentFault("iteration over a 0-d tensor")
-            return unbind(value, dim=0)
-        if isinstance(value, (dict, set, *containers.VIEWS)) or hasattr(value, "__next__"):
-            return containers.guarded(value)
-        if isinstance(value, containers.SEQUENCES):
-            return value
+            return containers.guarded(unbind(value, dim=0), self.graph.spend)
+        if isinstance(value, containers.CONTAINERS) or hasattr(value, "__next__"):
+            return containers.guarded(value, self.graph.spend)
         hint = f"range({value}) counts" if type(value) is int and value >= 0 else None
         raise ArgumentFault(f"'{class_name(value)}' object is not iterable", hint=hint)
 
@@ -329,13 +348,21 @@ class Tracer:
         self.graph.warn(message)
 
     def write(self, text: str) -> None:
-        """Add to what the file has printed."""
-        self.output += text
+        """Add to what the file has printed.
+
+        Raises: LimitFault where that is too much.
+        """
+        self.written += len(text)
+        if self.written > MAX_OUTPUT:
+            raise LimitFault(f"the file prints more than {MAX_OUTPUT:,} characters")
+        self.graph.charge(len(text), "what is printed")
+        self.output.append(text)
 
     @property
     def printed(self) -> tuple[str, ...]:
         """The lines that the file has printed."""
-        return tuple(self.output.removesuffix("\n").split("\n")) if self.output else ()
+        text = "".join(self.output)
+        return tuple(text.removesuffix("\n").split("\n")) if text else ()
 
     def text(self, value: Any, *, quoted: bool = False) -> str:
         """Return a value as `print` shows it, or as it is shown in a list."""
@@ -359,9 +386,14 @@ class Tracer:
 
     def read(self, name: str) -> Any:
         """Read a data file beside the expression file."""
-        from gradcli.data import read
+        from gradcli.data import LIMIT, read
 
-        found = read(Path(name), folder=self.options.folder, allowed=self.options.allowed_folders)
+        found = read(
+            Path(name),
+            folder=self.options.folder,
+            allowed=self.options.allowed_folders,
+            limit=min(LIMIT, self.graph.limits.memory - self.graph.bytes),
+        )
         if isinstance(found, dict):
             return {key: self.graph.leaf(array) for key, array in found.items()}
         return found

@@ -22,6 +22,7 @@ class _Bound:
     row: int | None
     span: Span
     call: Span | None
+    names: int = 0  # how many it has
 
 
 @dataclass
@@ -47,6 +48,7 @@ class Lists:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self._bound: dict[str, _Bound] = {}
+        self._by_list: dict[int, _Bound] = {}  # the same, by the ids of the lists
         self._leaves: dict[int, _Leaf] = {}
         self._changes: dict[int, tuple[int, Span]] = {}
         self._total = 0
@@ -60,13 +62,20 @@ class Lists:
         """
         if (leaf := self._leaves.get(id(value))) is not None:
             self.graph.notes.names.setdefault(leaf.node.id, name)
-        known = next((b for b in self._bound.values() if b.value is value), None)
+        known = self._by_list.get(id(value))
         if known is None:
             row = None
             if once and leaf is None and _begins_with_a_number(value):
                 row = self.graph.reserve()
             known = _Bound(value, name, row, self.graph.span, self.graph.call)
+            self._by_list[id(value)] = known
+        known.names += 1
+        before = self._bound.get(name)
         self._bound[name] = known
+        if before is not None:
+            before.names -= 1
+            if not before.names:
+                del self._by_list[id(before.value)]
 
     def changed(self, value: Any) -> None:
         """Take note that a list was changed, by the expression that is being evaluated."""
@@ -109,7 +118,7 @@ class Lists:
             )
         graph = self.graph
         array = to_array(value, graph.default_dtype)
-        bound = next((b for b in self._bound.values() if b.value is value), None)
+        bound = self._by_list.get(id(value))
         if bound is not None and bound.row is not None:
             row, bound.row = bound.row, None
             graph.notes.names[row] = bound.name

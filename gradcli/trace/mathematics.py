@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import ArgumentFault, LimitFault
 from gradcli.ops import FUNCTIONS as ROWS
+from gradcli.rule.rule import number
 from gradcli.trace.calls import Args, Keywords, any_node, row_function
-from gradcli.trace.values import Function
+from gradcli.trace.values import Function, check_bits
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -24,6 +25,20 @@ def member(name: str) -> Any:
     return Function(name, _function(name, found)) if callable(found) else found
 
 
+def _check_bits(name: str, args: Args) -> None:
+    """Refuse integers whose product is beyond reason.
+
+    Raises: LimitFault, ArgumentFault where what is multiplied is no number.
+    """
+    factors = args[0] if name == "prod" and args and isinstance(args[0], list | tuple) else args
+    if name == "prod" and not all(number(x) for x in factors):
+        raise ArgumentFault("math.prod() takes a list of numbers")
+    check_bits(
+        sum(x.bit_length() for x in factors if isinstance(x, int) and abs(x) > 1),
+        f"the result of math.{name}()",
+    )
+
+
 def _function(name: str, function: Callable[..., Any]) -> Any:
     def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
         if any_node((*args, *keywords.values())):
@@ -32,6 +47,7 @@ def _function(name: str, function: Callable[..., Any]) -> Any:
                     f"math.{name}() takes numbers, not tensors", hint="x.item() is a number"
                 )
             return row_function(ROWS[name], name).run(tracer, args, keywords)
+        _check_bits(name, args)
         if name in GROWING and any(isinstance(x, int) and x > GROWING[name] for x in args):
             raise LimitFault(f"math.{name}() of more than {GROWING[name]}")
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from inspect import signature
 from typing import Any
@@ -19,6 +19,7 @@ from gradcli.errors import (
 )
 from gradcli.graph import Node
 from gradcli.ops import FUNCTIONS as ROWS
+from gradcli.rule.signature import GUESSED
 from gradcli.syntax import tree
 from gradcli.trace.attributes import ATTRIBUTES, METHODS
 from gradcli.trace.builtins import names
@@ -35,6 +36,7 @@ UNFORESEEN = (
     ArithmeticError,
     NotImplementedError,
 )
+LISTED = 20  # names in one message
 NOT_COMPUTED = "cannot be computed with these values"
 WHAT_TO_CHECK = "check their shapes, dtypes and ranges"
 
@@ -60,9 +62,16 @@ def counted(n: int, noun: str) -> str:
     return f"{n} {noun}{'' if n == 1 else 's'}"
 
 
+def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> list[str]:
+    """Return the known name most like one that is not, if any is: long names are like nothing."""
+    if len(name) > GUESSED:
+        return []
+    return get_close_matches(name, [k for k in known if len(k) <= GUESSED], 1, likeness)
+
+
 def suggestion(name: str, known: Any) -> str | None:
     """Say what to write for a name that is not here: something else, or the nearest known name."""
-    near = INSTEAD.get(name) or next(iter(get_close_matches(name, known, 1)), None)
+    near = INSTEAD.get(name) or next(iter(nearest(name, known)), None)
     return near if near is None or name in INSTEAD else f"did you mean `{near}`?"
 
 
@@ -77,12 +86,14 @@ def unbound(program: tree.Program, missing: Mapping[str, Span]) -> GradcliError:
                 return NameFault(what, span, INSTEAD.get(name))
             hint = suggestion(name, known) or f"define it with `def {name}(…):`"
             return NameFault(f"the function `{name}` is not defined", span, hint)
-    listed = ", ".join(f"`{name}`" for name in missing)
+    first = list(missing)[:LISTED]
+    more = f" and {len(missing) - LISTED:,} more" if len(missing) > LISTED else ""
+    listed = ", ".join(f"`{name}`" for name in first) + more
     subject = "the input {} is" if len(missing) == 1 else "the inputs {} are"
-    near = {name: get_close_matches(name, known, 1, 0.75) for name in missing}
+    near = {name: nearest(name, known, 0.75) for name in first}
     guesses = [f"`{v[0]}`" + f" for `{k}`" * (len(missing) > 1) for k, v in near.items() if v]
     hint = "bind it with" if len(missing) == 1 else "bind them with"
-    hint = f"{hint} {' '.join(f'-s {name}=…' for name in missing)} (-p for a parameter), or --data"
+    hint = f"{hint} {' '.join(f'-s {name}=…' for name in first)} (-p for a parameter), or --data"
     if guesses:
         hint = f"did you mean {', '.join(guesses)}? Otherwise {hint}"
     return InputFault(

@@ -19,20 +19,29 @@ from gradcli.errors import (
 from gradcli.graph import Node
 from gradcli.rule.dtypes import SCALAR_NAMES, is_differentiable
 from gradcli.rule.meta import shown
+from gradcli.rule.nesting import check_arguments
 from gradcli.rule.rule import number
 from gradcli.syntax import tree
 from gradcli.trace import containers
+from gradcli.trace.budgets import kept
 from gradcli.trace.indexing import set_item
 from gradcli.trace.mistakes import no_attribute
 from gradcli.trace.sentences import class_name, python_errors, sentence
 from gradcli.trace.storage import Tensor
 from gradcli.trace.strings import percent
-from gradcli.trace.values import Function, GradFn, Results, check_size, described
+from gradcli.trace.values import (
+    MAX_BITS,
+    Function,
+    GradFn,
+    Results,
+    check_bits,
+    check_size,
+    described,
+)
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
 
-MAX_BITS = 4096  # of a Python integer: enough for any number a formula has
 # values that are Python's own, of which Python says what is wrong
 PLAIN: tuple[type[Any], ...] = (int, float, complex, type(None), *containers.CONTAINERS)
 
@@ -57,13 +66,13 @@ def binary(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
     """
     if operator == "%" and isinstance(left, str):
         with python_errors():
-            return percent(tracer, left, right)
+            return kept(tracer, percent(tracer, left, right))
     if isinstance(left, Node) or isinstance(right, Node):
         left, right = (tracer.tensor(x) if isinstance(x, list) else x for x in (left, right))
         return _on_tensors(operator, left, right)
     _check_size(operator, left, right)
     try:
-        return BINARY[operator](left, right)
+        found = BINARY[operator](left, right)
     except ZeroDivisionError:
         raise ArgumentFault(
             f"{left} {operator} {right}: division by zero",
@@ -78,6 +87,9 @@ def binary(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
         raise _uncombined(operator, left, right, error) from None
     except ValueError as error:  # a negative shift
         raise ArgumentFault(f"`{operator}`: {error}") from None
+    if isinstance(found, int):
+        check_bits(found.bit_length(), f"the result of `{operator}`")
+    return kept(tracer, found)
 
 
 def _on_tensors(operator: str, left: Any, right: Any) -> Any:
@@ -127,8 +139,7 @@ def _check_size(operator: str, left: Any, right: Any) -> None:
             )
     elif operator in ("*", "<<") and isinstance(right, int) and isinstance(left, int):
         bits = left.bit_length() + (right if operator == "<<" else right.bit_length())
-        if bits > 2 * MAX_BITS:
-            raise LimitFault(f"the result of `{operator}` has more than {2 * MAX_BITS} bits")
+        check_bits(bits, f"the result of `{operator}`")
     elif operator == "*":
         for items, count in ((left, right), (right, left)):
             if isinstance(items, str | list | tuple) and isinstance(count, int):
@@ -270,6 +281,7 @@ def _assign_item(tracer: Tracer, target: tree.Subscript, value: Any) -> bool:
     """Carry out `x[i] = …` if x is a tensor, a list or a dictionary."""
     owner, key = tracer.evaluate(target.value), tracer.evaluate(target.index)
     tracer.graph.span = target.span
+    check_arguments((key,))
     if isinstance(owner, PLAIN):
         containers.set_item(tracer, owner, key, value)
         return True

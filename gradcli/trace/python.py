@@ -9,13 +9,15 @@ import numpy as np
 from gradcli.errors import ArgumentFault, LimitFault
 from gradcli.graph import Node
 from gradcli.ops import FUNCTIONS as ROWS
+from gradcli.rule.nesting import MAX_NESTING
 from gradcli.rule.rule import number
 from gradcli.rule.signature import Signature
+from gradcli.trace.budgets import kept, made
 from gradcli.trace.calls import Args, Keywords, any_node, first_of, only, row_function
-from gradcli.trace.containers import CONTAINERS, sort, update
+from gradcli.trace.containers import CONTAINERS, items_of, sort, update
 from gradcli.trace.containers import key as hashable
 from gradcli.trace.sentences import class_name, python_errors
-from gradcli.trace.values import Results, check_size, described, is_numeric_list
+from gradcli.trace.values import MAX_BITS, Results, check_bits, described, is_numeric_list
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -43,7 +45,7 @@ def _sum(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     values, total = SUM.bind(args, keywords).values()
     if isinstance(total, str):
         raise ArgumentFault("sum() can't sum strings [use ''.join(seq) instead]")
-    items = list(tracer.iterate(values))
+    items = items_of(tracer, values)
     if number(total) and all(number(x) for x in items):
         return sum(items, total)
     for item in items:
@@ -66,7 +68,7 @@ def _extremum(name: str, sign: str) -> Any:
                 f"Cannot specify a default for {name}() with multiple positional arguments"
             )
         found, rank, key = None, None, keywords.get("key")
-        items = list(tracer.iterate(args[0]) if alone else args)
+        items = items_of(tracer, args[0]) if alone else list(args)
         for i, x in enumerate(items):
             size = x if key is None else tracer.call(key, (x,), {})
             if not i or tracer.truth(tracer.compare(sign, size, rank)):
@@ -94,10 +96,10 @@ def _quantified(name: str, stops: bool) -> Any:
 def _sorted(tracer: Tracer, args: Args, keywords: Keywords) -> list[Any]:
     if len(args) != 1:
         raise ArgumentFault(f"sorted expected 1 argument, got {len(args)}")
-    found = list(tracer.iterate(args[0]))
+    found = items_of(tracer, args[0])
     with python_errors():
         sort(tracer, found, **keywords)
-    return found
+    return kept(tracer, found)
 
 
 def _len(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
@@ -122,10 +124,10 @@ def _range(tracer: Tracer, args: Args, keywords: Keywords) -> range:
         raise ArgumentFault("the step of range() must not be zero")
     found = range(*(x.__index__() for x in args))
     steps = abs(found.stop - found.start) // abs(found.step)
-    if steps > tracer.graph.limits.nodes:
+    if steps > tracer.graph.limits.steps:
         raise LimitFault(
-            f"range() of {steps:,} steps: more than the limit of {tracer.graph.limits.nodes:,}",
-            hint="allow more with --max-nodes",
+            f"range() of {steps:,} steps: more than the limit of {tracer.graph.limits.steps:,}",
+            hint="allow more with --max-steps",
         )
     return found
 
@@ -147,8 +149,13 @@ def _cast(kind: Any) -> Any:
             x = item(tracer, x)
         if kind is bool:
             return tracer.truth(x)
+        if isinstance(x, str) and kind is int:
+            check_bits(len(x), "an integer of so many digits")
         with python_errors():
-            return kind(x, *base)
+            found = kind(x, *base)
+        if kind is int:
+            check_bits(found.bit_length(), "the integer")
+        return found
 
     return run
 
@@ -177,8 +184,32 @@ ZIP = Signature("zip(strict: bool = False)")
 ENUMERATE = Signature("enumerate(items: any, start: int = 0)")
 
 
+class Zip(zip):  # type: ignore[type-arg]
+    """A `zip` that knows how many iterators it goes through one behind the other."""
+
+    depth: int
+
+
+class Enumerate(enumerate):  # type: ignore[type-arg]
+    """An `enumerate` that knows how many iterators it goes through one behind the other."""
+
+    depth: int
+
+
+def _behind(iterator: Any, args: Args) -> Any:
+    """Return an iterator over others: each takes its place on the C stack when they are used.
+
+    Raises: LimitFault where they are too many.
+    """
+    iterator.depth = 1 + max((getattr(x, "depth", 0) for x in args), default=0)
+    if iterator.depth > MAX_NESTING:
+        raise LimitFault(f"zip() and enumerate() more than {MAX_NESTING} deep")
+    return iterator
+
+
 def _zip(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
-    return zip(*(tracer.iterate(x) for x in args), strict=ZIP.bind((), keywords)["strict"])
+    strict = ZIP.bind((), keywords)["strict"]
+    return _behind(Zip(*(tracer.iterate(x) for x in args), strict=strict), args)
 
 
 def _enumerate(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
@@ -188,7 +219,7 @@ def _enumerate(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     if not isinstance(start, int):
         raise ArgumentFault(f"enumerate() starts at an integer, not at {described(start)}")
     items, start = ENUMERATE.bind(args, keywords).values()
-    return enumerate(tracer.iterate(items), start)
+    return _behind(Enumerate(tracer.iterate(items), start), (items,))
 
 
 def _sequence(kind: Any) -> Any:
@@ -197,12 +228,10 @@ def _sequence(kind: Any) -> Any:
             raise ArgumentFault(f"{kind.__name__} expected at most 1 argument, got {len(args)}")
         if keywords:
             raise ArgumentFault(f"{kind.__name__}() takes no keyword arguments")
-        found = []
-        for x in tracer.iterate(args[0]) if args else ():
-            found.append(x)
-            check_size(len(found))
+        found = items_of(tracer, args[0]) if args else []
         with python_errors():
-            return {hashable(x) for x in found} if kind is set else kind(found)
+            result = {hashable(x) for x in found} if kind is set else kind(found)
+        return made(tracer, result, tracer.graph.span)
 
     return run
 
@@ -219,7 +248,7 @@ def _dict(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
 def _reversed(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     x = only(args, keywords, "reversed")
     with python_errors():
-        return reversed(list(tracer.iterate(x)) if isinstance(x, Node | Results) else x)
+        return reversed(items_of(tracer, x) if isinstance(x, Node | Results) else x)
 
 
 def _on_numbers(name: str, function: Any) -> Any:
@@ -234,6 +263,14 @@ def _on_numbers(name: str, function: Any) -> Any:
             raise ArgumentFault(f"{name}(): {error}") from None
 
     return run
+
+
+def _rounded(number: Any, ndigits: Any = None) -> Any:
+    """Round as Python does, which for an integer makes 10**-ndigits first, however large."""
+    if isinstance(number, int) and isinstance(ndigits, int) and -ndigits > MAX_BITS:
+        check_bits(number.bit_length(), "the number to round")
+        return 0
+    return round(number) if ndigits is None else round(number, ndigits)
 
 
 def _power(tracer: Tracer, base: Any, exponent: Any, mod: Any = None) -> Any:
@@ -269,6 +306,6 @@ PYTHON: dict[str, Any] = {
     "range": _range, "float": _cast(float), "int": _cast(int), "bool": _cast(bool),
     "str": lambda tracer, args, keywords: tracer.text(only(args, keywords, "str")) if args else "",
     "zip": _zip, "enumerate": _enumerate, "list": _sequence(list), "tuple": _sequence(tuple),
-    "reversed": _reversed, "round": _on_numbers("round", round), "print": _print,
+    "reversed": _reversed, "round": _on_numbers("round", _rounded), "print": _print,
     "abs": _on_numbers("abs", abs), "pow": _pow,
 }  # fmt: skip

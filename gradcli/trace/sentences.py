@@ -11,7 +11,8 @@ from gradcli.errors import ArgumentFault, Span
 
 # what our classes are called in Python's and PyTorch's sentences
 CLASSES = {"Node": "Tensor", "UserFunction": "function", "Function": "function",
-           "Namespace": "module", "Results": "tuple", "Size": "torch.Size"}  # fmt: skip
+           "Namespace": "module", "Results": "tuple", "Size": "torch.Size",
+           "Zip": "zip", "Enumerate": "enumerate"}  # fmt: skip
 
 
 PYTHONS = (TypeError, ValueError, LookupError, RuntimeError, OverflowError)

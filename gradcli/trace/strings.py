@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Callable, Mapping, Sequence
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import ArgumentFault, LimitFault
@@ -18,13 +19,17 @@ if TYPE_CHECKING:
 MAX_WIDTH = 10_000  # to which a format fills a value up
 
 
-def check_width(form: str) -> None:
-    """Refuse a format that would fill a value up beyond reason.
+def check_width(form: str) -> int:
+    """Return the sum of the widths of a format, after refusing what fills up beyond reason.
 
     Raises: LimitFault.
     """
-    if any(int(digits) > MAX_WIDTH for digits in re.findall(r"\d+", form)):
+    numbers = re.findall(r"\d+", form)
+    if any(len(digits.lstrip("0")) > len(str(MAX_WIDTH)) for digits in numbers) or any(
+        int(digits) > MAX_WIDTH for digits in numbers
+    ):
         raise LimitFault(f"a format wider than {MAX_WIDTH:,} characters")
+    return sum(map(int, numbers))
 
 
 # ---- format and % --------------------------------------------------------------------------
@@ -35,6 +40,7 @@ class _Formatter(string.Formatter):
 
     def __init__(self, tracer: Tracer) -> None:
         self.tracer = tracer
+        self.size = 0  # characters of the fields so far
 
     def get_value(self, key: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         if isinstance(key, int) and key >= len(args):
@@ -63,7 +69,10 @@ class _Formatter(string.Formatter):
         return self.tracer.text(value, quoted=conversion != "s")
 
     def format_field(self, value: Any, form: str) -> str:
-        return self.tracer.formatted(value, form)
+        found = self.tracer.formatted(value, form)
+        self.size += len(found)
+        check_size(self.size, "characters")
+        return found
 
 
 def _format(tracer: Tracer, text: str, /, *args: Any, **keywords: Any) -> str:
@@ -101,13 +110,18 @@ def percent(tracer: Tracer, text: str, values: Any) -> str:
 
     Raises: TypeError, ValueError and KeyError, as Python does.
     """
-    check_width(text)
+    widths = check_width(text)
+    count = text.count("%") if isinstance(values, dict) else 1  # times that one may be written
 
     def taken(value: Any) -> Any:
+        nonlocal widths
         if isinstance(value, Node):
             return _Number(tracer, value)
         if isinstance(value, int) and "*" in text:
-            check_width(str(abs(value)))
+            widths += check_width(str(abs(value)))
+        if isinstance(value, str):
+            widths += count * len(value)
+        check_size(widths, "characters")
         if value is None or isinstance(value, int | float | complex | str):
             return value
         return type(class_name(value), (_Text,), {})(tracer, value)
@@ -150,8 +164,8 @@ def _filled(name: str) -> Callable[..., Any]:
     """Return Python's own method that fills a text up to a width."""
 
     def method(tracer: Tracer, text: str, /, *args: Any, **keywords: Any) -> Any:
-        if args and isinstance(args[0], int):
-            check_size(args[0], "characters")
+        if args and hasattr(args[0], "__index__"):
+            check_size(index(args[0]), "characters")
         return getattr(text, name)(*args, **keywords)
 
     return method

@@ -8,12 +8,14 @@ import numpy as np
 
 from gradcli.errors import ArgumentFault, GradcliError, LimitFault
 from gradcli.graph import Node
+from gradcli.rule.nesting import MAX_NESTING
 from gradcli.syntax import tree
-from gradcli.tensor_text import format_tensor, number_text, tensor_text
+from gradcli.tensor_text import format_tensor, number_text, shown_count, tensor_text
+from gradcli.trace.budgets import kept
 from gradcli.trace.containers import VIEWS
 from gradcli.trace.sentences import class_name, sentence
 from gradcli.trace.strings import check_width
-from gradcli.trace.values import MAX_NESTING, TOO_DEEP, Results
+from gradcli.trace.values import TOO_DEEP, Results, check_size
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -28,7 +30,9 @@ def text(tracer: Tracer, value: Any, *, quoted: bool = False, limit: int = MAX_L
 
     Raises: LimitFault where it has more than so many characters.
     """
-    return value if isinstance(value, str) and not quoted else _Text(tracer, limit).of(value)
+    if isinstance(value, str) and not quoted:
+        return value
+    return kept(tracer, _Text(tracer, limit).of(value))
 
 
 class _Text:
@@ -55,13 +59,15 @@ class _Text:
 
     def _single(self, value: Any) -> str:
         if isinstance(value, Node):
-            graph = value.graph
+            graph, options = value.graph, self.tracer.print_options
+            if (count := shown_count(value.shape, options)) > self.limit:
+                raise LimitFault(f"a text of {count:,} elements")
             return tensor_text(
                 value.value,
                 requires_grad=value.requires_grad,
                 grad_fn=graph.grad_fn(value.id),
                 default_dtype=graph.default_dtype,
-                options=self.tracer.print_options,
+                options=options,
             )
         if isinstance(value, np.dtype):
             return f"torch.{value.name}"
@@ -105,7 +111,12 @@ class _Text:
 
 def formatted(tracer: Tracer, e: tree.FormattedString) -> str:
     """Return the text of an f-string."""
-    return "".join(part if isinstance(part, str) else _field(tracer, part) for part in e.parts)
+    size, parts = 0, list[str]()
+    for part in e.parts:
+        parts.append(part if isinstance(part, str) else _field(tracer, part))
+        size += len(parts[-1])
+        check_size(size, "characters")
+    return kept(tracer, "".join(parts))
 
 
 def _field(tracer: Tracer, field: tree.Field) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from gradcli.errors import ArgumentFault, LimitFault
 from gradcli.graph import Graph, Node
 from gradcli.rule.dtypes import FLOAT64, INT64, Array, DType, number_dtype, promote_types
+from gradcli.rule.nesting import MAX_ELEMENTS, MAX_NESTING, check_arguments
 from gradcli.rule.rule import number
 from gradcli.syntax import tree
 
@@ -19,9 +20,8 @@ if TYPE_CHECKING:
 
 MAX_DIMENSIONS = 64  # NumPy's limit
 MAX_ITEMS = 1_000_000  # of one list, or characters of one text
-MAX_NESTING = 200  # lists in lists, where something goes through them
+MAX_BITS = 4096  # of a Python integer: enough for any number a formula has
 TOO_DEEP = "maximum recursion depth exceeded: a list is nested too deeply, or contains itself"
-MAX_ELEMENTS = 1 << 22  # of nested lists: the same list may be many of the rows
 
 Run = Callable[["Tracer", tuple[Any, ...], dict[str, Any]], Any]
 
@@ -119,11 +119,17 @@ class UserFunction:
 
 
 class Scope(dict[str, Any]):
-    """Names of a function's body; others are looked up where it was defined."""
+    """Names of a function's body; others are looked up where it was defined.
+
+    Raises: LimitFault where bodies within bodies are too many: each is looked in for a name.
+    """
 
     def __init__(self, outer: dict[str, Any], values: dict[str, Any]) -> None:
         super().__init__(values)
         self.outer = outer
+        self.depth: int = outer.depth + 1 if isinstance(outer, Scope) else 1
+        if self.depth > MAX_NESTING:
+            raise LimitFault(f"functions or comprehensions more than {MAX_NESTING} deep")
 
     def __missing__(self, name: str) -> Any:
         return self.outer[name]
@@ -177,6 +183,8 @@ def to_array(data: Any, default: DType = FLOAT64, dtype: DType | None = None) ->
 
 def _flattened(data: Any) -> tuple[tuple[int, ...], list[Any]]:
     """Return the shape of nested lists and their numbers in order."""
+    _check_rank(data)
+    check_arguments((data,))
     level: list[Any] = [data]
     shape: list[int] = []
     while level and isinstance(level[0], list | tuple | range):
@@ -185,11 +193,6 @@ def _flattened(data: Any) -> tuple[tuple[int, ...], list[Any]]:
             lengths = [len(x) if isinstance(x, list | tuple | range) else -1 for x in level]
             raise _ragged(lengths, len(shape))
         shape.append(sizes.pop())
-        if len(shape) > MAX_DIMENSIONS:
-            raise ArgumentFault(
-                f"a tensor has at most {MAX_DIMENSIONS} dimensions, and this list is nested deeper",
-                hint="does it contain itself?",
-            )
         if len(level) * shape[-1] > MAX_ELEMENTS:
             raise LimitFault(f"nested lists of more than {MAX_ELEMENTS:,} numbers")
         level = [x for row in level for x in row]
@@ -204,6 +207,17 @@ def _flattened(data: Any) -> tuple[tuple[int, ...], list[Any]]:
     return tuple(shape), level
 
 
+def _check_rank(data: Any) -> None:
+    for _ in range(MAX_DIMENSIONS + 1):
+        if not isinstance(data, list | tuple) or not data:
+            return
+        data = data[0]
+    raise ArgumentFault(
+        f"a tensor has at most {MAX_DIMENSIONS} dimensions, and this list is nested deeper",
+        hint="does it contain itself?",
+    )
+
+
 def _ragged(lengths: list[int], dim: int) -> ArgumentFault:
     expected = lengths[0]
     row = next(i for i, n in enumerate(lengths) if n != expected)
@@ -213,6 +227,18 @@ def _ragged(lengths: list[int], dim: int) -> ArgumentFault:
         f"expected sequence of length {expected} at dim {dim} (got {lengths[row]})",
         hint=f"row {row} has {lengths[row]} elements, the first has {expected}",
     )
+
+
+def parts(value: Any) -> Iterator[Any]:
+    """Yield what is in nested lists and tuples; each of those is gone through once."""
+    stack, seen = [value], {id(value)}
+    while stack:
+        for x in stack.pop():
+            if not isinstance(x, list | tuple | Results):
+                yield x
+            elif id(x) not in seen:
+                seen.add(id(x))
+                stack.append(x)
 
 
 def is_numeric_list(value: Any) -> bool:
@@ -227,18 +253,17 @@ def has_tensors(value: Any) -> bool:
 
 def _kinds(value: Any) -> set[str]:
     """Return what nested sequences are made of: numbers, tensors, other things."""
-    stack, seen, kinds = [value], set(), set()
-    while stack:
-        item = stack.pop()
-        if isinstance(item, list | tuple):
-            if id(item) not in seen:
-                seen.add(id(item))
-                stack.extend(item)
-        elif number(item):
-            kinds.add("number")
-        else:
-            kinds.add("tensor" if isinstance(item, Node) else "other")
-    return kinds
+    found = parts(value) if isinstance(value, list | tuple | Results) else iter((value,))
+    return {"number" if number(x) else "tensor" if isinstance(x, Node) else "other" for x in found}
+
+
+def check_bits(bits: int, of: str) -> None:
+    """Refuse an integer, the result `of` something, that is beyond reason.
+
+    Raises: LimitFault.
+    """
+    if bits > 2 * MAX_BITS:
+        raise LimitFault(f"{of} has more than {2 * MAX_BITS} bits")
 
 
 def check_size(size: int, of: str = "items") -> None:

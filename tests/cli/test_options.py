@@ -20,11 +20,17 @@ def defaults(function: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("option", ["dtype", "seed", "max_nodes", "max_memory"])
+@pytest.mark.parametrize("option", ["dtype", "seed", "max_nodes", "max_memory", "max_steps"])
 def test_an_option_that_is_not_given_is_that_of_the_library(command: str, option: str) -> None:
     assert defaults(COMMANDS[command])[option] == defaults(options_for)[option]
 
 
 def test_the_librarys_options_are_those_that_the_manual_names() -> None:
-    told = {"dtype": "float64", "seed": 0, "max_nodes": 1_000_000, "max_memory": None}
+    told = {
+        "dtype": "float64",
+        "seed": 0,
+        "max_nodes": 1_000_000,
+        "max_memory": None,
+        "max_steps": 3_000_000,
+    }
     assert {name: defaults(options_for)[name] for name in told} == told

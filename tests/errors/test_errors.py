@@ -12,7 +12,7 @@ import pytest
 from tests.cli.runner import run
 
 FOLDER = Path(__file__).parent
-LIMITS = ("--max-nodes", "1000", "--max-memory", "1GB")
+LIMITS = ("--max-nodes", "1000", "--max-steps", "100000", "--max-memory", "1GB")
 NAMES = sorted(path.stem for path in FOLDER.glob("*.expr"))
 
 

@@ -14,6 +14,7 @@ from gradcli.ops.shape.indexing import slice_
 from gradcli.ops.shape.layout import flip
 from gradcli.ops.shape.shapes import cat, expand, permute, reshape, sum_to, unsafe_view, unsqueeze
 from gradcli.ops.shape.writes import copy_slices
+from gradcli.rule.costs import size
 from gradcli.rule.meta import Shape, dim_index
 from gradcli.rule.rows import composite
 
@@ -103,6 +104,11 @@ def _vander(x: Any, count: Any, increasing: bool) -> Any:
     return result if increasing else flip(result, dims=(1,))
 
 
+def _vander_memory(x: Any, count: int | None) -> int:
+    """Return the bytes of the powers, their places, and both again while they are multiplied."""
+    return 4 * size(x) * max(x.shape[-1] if count is None and x.shape else count or 0, 0)
+
+
 def _linalg_vander(x: Any, count: Any) -> Any:
     count = x.shape[-1] if count is None and x.shape else count or 0
     if count <= 1:
@@ -119,7 +125,9 @@ tensordot = composite("tensordot(a, b, dims: any = 2)", _tensordot,
 kron = composite("kron(input, other)", _kron,
     doc="All products of elements, in blocks", examples="kron(M, A); kron(v, M)")
 vander = composite("vander(x, N: int = None, increasing: bool = False)", _vander,
+    memory=lambda x, count, _: _vander_memory(x, count),
     doc="Powers of each element as rows", examples="vander(v); vander(v, 4, increasing=True)")
 linalg_vander = composite("linalg.vander(x, N: int = None)", _linalg_vander,
+    memory=lambda x, count: _vander_memory(x, count),
     refuses="bool", doc="Powers of each element as rows, increasing", examples="linalg.vander(v)")
 # fmt: on

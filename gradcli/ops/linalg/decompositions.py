@@ -28,6 +28,7 @@ from gradcli.ops.linalg.solvers import by_triangle
 from gradcli.ops.pointwise.elementwise import where
 from gradcli.ops.shape.indexing import select
 from gradcli.ops.shape.shapes import adjoint, conj, stack, sum_
+from gradcli.rule.costs import cubic, fold
 from gradcli.rule.meta import Meta, shown
 from gradcli.rule.rows import composite, primitive
 from gradcli.rule.rule import Derivative
@@ -222,7 +223,7 @@ def _householder_tangent(ts: Any, y: Any, a: Any, tau: Any) -> Any:
 qr = primitive(Derivative, "linalg.qr(A, mode: str = 'reduced')", "LinalgQrBackward0",
     _qr, _qr_meta, _qr_rule, tangent=_qr_tangent, outputs="Q R",
     saves="Q R",
-    doc="A = Q R: orthonormal columns, and an upper triangle",
+    memory=fold(4), work=cubic(15), doc="A = Q R: orthonormal columns, and an upper triangle",
     kink="none where the first columns are dependent",
     examples="linalg.qr(A).Q; linalg.qr(M.T)[1]; linalg.qr(M.T)[0]; linalg.qr(M).R; "
     "linalg.qr(T, mode='complete').Q")
@@ -230,7 +231,7 @@ matrix_exp = primitive(Derivative, "linalg.matrix_exp(A)", "LinalgMatrixExpBackw
     _expm, square_meta("linalg.matrix_exp", columns=False),
     lambda g, y, a: _expm_along(adjoint(a), g),
     tangent=lambda ts, y, a: _expm_along(a, ts[0]),
-    doc="Exponentials of matrices", aliases="matrix_exp expm",
+    memory=fold(8), work=cubic(3), doc="Exponentials of matrices", aliases="matrix_exp expm",
     examples="linalg.matrix_exp(A); matrix_exp(T)")
 householder_product = primitive(Derivative, "linalg.householder_product(input, tau)",
     "LinalgHouseholderProductBackward0",
@@ -239,6 +240,7 @@ householder_product = primitive(Derivative, "linalg.householder_product(input, t
     lambda g, y, a, tau: _householder_pull(g, y, a, tau)[1], tangent=_householder_tangent,
     saves="input tau result",
     alike="input tau",
+    memory=fold(4), work=cubic(15),
     doc="First columns of a product of reflections, as geqrf gives them", aliases="orgqr",
     examples="linalg.householder_product(A, v); orgqr(M.T, v[:2])")
 

@@ -34,6 +34,7 @@ from gradcli.ops.shape.shapes import (
     unsqueeze,
     zeros_like,
 )
+from gradcli.rule.costs import cubic, fold
 from gradcli.rule.dtypes import INT64, to_real
 from gradcli.rule.meta import Meta, dim_index, reduced
 from gradcli.rule.rows import composite, primitive
@@ -131,19 +132,20 @@ adjugate = primitive(Derivative, "_adjugate(input)", "LinalgDetBackwardBackward0
     _adjugate, square_meta("linalg.det"),
     lambda g, y, a: _adjugate_along(a, g, True),
     tangent=lambda ts, y, a: _adjugate_along(a, ts[0], False),
-    doc="Transposed cofactors of matrices, singular ones too")
+    memory=fold(4), work=cubic(15), doc="Transposed cofactors of matrices, singular ones too")
 det = primitive(Derivative, "linalg.det(A)", "LinalgDetBackward0",
     np.linalg.det, _number_meta("linalg.det"),
     lambda g, y, a: lift(g) * adjoint(adjugate(a)),
     tangent=lambda ts, y, a: sum_(diagonals(matmul(adjugate(a), ts[0])), dim=(-1,)),
     saves="A result",
-    often="A: symmetric", doc="Determinants of matrices", aliases="det",
+    memory=fold(4), work=cubic(0.4), often="A: symmetric",
+    doc="Determinants of matrices", aliases="det",
     kink="the cofactors where the matrix is singular, where PyTorch 2.13 returns zeros",
     examples="linalg.det(A); det(T); linalg.det(outer(v, v))")
 slogdet = primitive(Derivative, "linalg.slogdet(A)", "LinalgSlogdetBackward0",
     lambda a: tuple(np.linalg.slogdet(a)), _slogdet_meta,
     _slogdet_rule, tangent=_slogdet_tangent, outputs="sign logabsdet",
-    often="A: symmetric",
+    memory=fold(4), work=cubic(0.4), often="A: symmetric",
     doc="Signs of determinants, and logarithms of their sizes", aliases="slogdet",
     kink="not finite where the matrix is singular",
     examples="linalg.slogdet(A).logabsdet; slogdet(T)[1]; linalg.slogdet(A + 1j * M[0]).sign")
@@ -306,5 +308,5 @@ matrix_rank = primitive(Derivative,
     "linalg.matrix_rank(A, tol: real = None, hermitian: bool = False, atol: real = None, "
     "rtol: real = None)", "",
     _rank, _rank_meta,
-    refuses="bool integer", doc="Ranks of matrices")
+    refuses="bool integer", memory=fold(4), work=cubic(15), doc="Ranks of matrices")
 # fmt: on

@@ -21,6 +21,7 @@ from gradcli.ops.shape.shapes import (
     unsafe_view,
     unsqueeze,
 )
+from gradcli.rule.costs import product
 from gradcli.rule.dtypes import SCALAR_NAMES
 from gradcli.rule.meta import Meta, broadcast, shown, strides_of
 from gradcli.rule.rows import composite, primitive
@@ -123,7 +124,7 @@ def _vecdot(a: Any, b: Any) -> Any:
 mm = primitive(Multilinear, "mm(input, mat2)", "MmBackward0", np.matmul, _mm_meta,
     lambda g, y, a, b: mm(g, adjoint(b)),
     lambda g, y, a, b: mm(adjoint(a), g),
-    refuses="input mat2: bool", doc="Product of two matrices", examples="mm(M, A)")
+    refuses="input mat2: bool", work=product, doc="Product of two matrices", examples="mm(M, A)")
 mv = primitive(Multilinear, "mv(input, vec)", "MvBackward0", np.matmul, _mv_meta,
     lambda g, y, a, b: outer_product(g, conj(b)),
     lambda g, y, a, b: mv(adjoint(a), g),
@@ -137,7 +138,7 @@ dot = primitive(Multilinear, "dot(input, tensor)", "DotBackward0", _vecdot, _dot
 bmm = primitive(Multilinear, "bmm(input, mat2)", "BmmBackward0", np.matmul, _bmm_meta,
     lambda g, y, a, b: bmm(g, adjoint(b)),
     lambda g, y, a, b: bmm(adjoint(a), g),
-    refuses="input mat2: bool", doc="Products of matrices, pair by pair",
+    refuses="input mat2: bool", work=product, doc="Products of matrices, pair by pair",
     examples="bmm(T, T.mT)")
 # fmt: on
 

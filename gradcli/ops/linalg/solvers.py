@@ -22,6 +22,7 @@ from gradcli.ops.linalg.matrices import (
     upper,
 )
 from gradcli.ops.shape.shapes import adjoint, conj, detach, reshape, sum_to, unsqueeze
+from gradcli.rule.costs import cubic, fold
 from gradcli.rule.dtypes import SCALAR_NAMES, is_differentiable, to_real
 from gradcli.rule.meta import Meta, broadcast
 from gradcli.rule.rows import composite, primitive
@@ -288,26 +289,28 @@ inv = primitive(Derivative, "linalg.inv(input)", "LinalgInvExBackward0",
     _inv, square_meta("linalg.inv"),
     lambda g, y, a: -matmul(adjoint(y), matmul(g, adjoint(y))),
     tangent=lambda ts, y, a: -matmul(y, matmul(ts[0], y)),
-    often="input: symmetric", doc="Inverses of matrices", aliases="inverse",
-    kink="an error where the matrix is singular",
+    memory=fold(4), work=cubic(0.4), often="input: symmetric",
+    doc="Inverses of matrices", aliases="inverse", kink="an error where the matrix is singular",
     examples="linalg.inv(A + 4 * eye(3)); inverse(T @ T.mT + eye(3))")
 inv_unchecked = primitive(Derivative, "_inv(input)", "LinalgInvExBackward0",
     _inv_unchecked, square_meta("linalg.inv"),
     lambda g, y, a: -matmul(adjoint(y), matmul(g, adjoint(y))),
     tangent=lambda ts, y, a: -matmul(y, matmul(ts[0], y)),
-    often="input: symmetric", doc="Inverses of matrices, not finite where there is none")
+    memory=fold(4), work=cubic(0.4), often="input: symmetric",
+    doc="Inverses of matrices, not finite where there is none")
 inv_ex = primitive(Derivative, "linalg.inv_ex(A, check_errors: bool = False)",
     "LinalgInvExBackward0", _inv_ex, _inv_ex_meta,
     lambda g, y, a, check_errors: -matmul(adjoint(y[0]), matmul(g[0], adjoint(y[0]))),
     tangent=lambda ts, y, a, check_errors: (-matmul(y[0], matmul(ts[0], y[0])), None),
-    outputs="inverse info", often="A: symmetric",
+    outputs="inverse info", memory=fold(4), work=cubic(0.4), often="A: symmetric",
     doc="Inverses of matrices, and the row of a pivot that is 0",
     examples="linalg.inv_ex(A + 4 * eye(3)).inverse")
 pinv = primitive(Derivative,
     "linalg.pinv(input, rcond: real = None, hermitian: bool = False, atol: real = None, "
     "rtol: real = None)", "LinalgPinvBackward0",
     _pinv, _pinv_meta, _pinv_rule, tangent=_pinv_tangent,
-    taken=_as_general, often="input: symmetric", doc="Pseudo-inverses (Moore, Penrose)",
+    taken=_as_general, memory=fold(4), work=cubic(15), often="input: symmetric",
+    doc="Pseudo-inverses (Moore, Penrose)",
     kink="that of matrices of the same rank; with hermitian the lower triangle is read, and the "
     "gradient is as if all were (of a matrix that is not Hermitian, PyTorch's number)",
     examples="linalg.pinv(M); linalg.pinv(M.T); linalg.pinv(T)")
@@ -317,8 +320,8 @@ solve = primitive(Derivative, "linalg.solve(A, B, left: bool = True)", "LinalgSo
     lambda g, y, a, b, left: _solve_a(g, y, a, b, left),
     lambda g, y, a, b, left: sum_to(solve(adjoint(a), g, left=left), b.shape),
     tangent=_solve_tangent,
-    alike="A B", often="A: symmetric", doc="X in A X = B, or in X A = B",
-    kink="an error where A is singular",
+    alike="A B", memory=fold(4), work=cubic(0.4), often="A: symmetric",
+    doc="X in A X = B, or in X A = B", kink="an error where A is singular",
     examples="linalg.solve(A + 4 * eye(3), v); linalg.solve(A + 4 * eye(3), A); "
     "linalg.solve(A + 4 * eye(3), M, left=False); linalg.solve(T + 4 * eye(3), M); "
     "linalg.solve(T + 4 * eye(3), A)")
@@ -331,7 +334,7 @@ solve_triangular = primitive(Derivative,
     lambda g, y, a, b, upper, left, unitriangular: sum_to(solve_triangular(
         adjoint(a), g, upper=not upper, left=left, unitriangular=unitriangular), b.shape),
     tangent=_triangular_tangent,
-    needs="A: triangular",
+    memory=fold(6), work=cubic(0.3), needs="A: triangular",
     doc="X in A X = B, where A is triangular; the other triangle is not read",
     examples="linalg.solve_triangular(A, M.T, upper=True); "
     "linalg.solve_triangular(T, M, upper=False, left=False); "
@@ -346,7 +349,8 @@ triangular_solve = primitive(Derivative,
     tangent=lambda ts, y, b, a, **flags: _triangular_solve_tangent(ts, y, b, a, **flags),
     outputs="solution cloned_coefficient",
     saves="b A solution",
-    alike="b A", needs="A: triangular", doc="X in A X = B, where A is triangular, and A",
+    alike="b A", memory=fold(6), work=cubic(0.3), needs="A: triangular",
+    doc="X in A X = B, where A is triangular, and A",
     examples="triangular_solve(M.T, A).solution; "
     "triangular_solve(M.T, A, upper=False, transpose=True).solution; "
     "triangular_solve(M.T, A).cloned_coefficient")
@@ -354,7 +358,7 @@ lstsq_ = primitive(Derivative, "_lstsq(input, b, rcond: real = None)", "LinalgLs
     _lstsq, _lstsq_meta, _lstsq_a, _lstsq_b, tangent=_lstsq_tangent,
     outputs="solution residuals rank singular_values",
     saves="input b solution",
-    doc="The X for which A X is nearest to B, by least squares")
+    memory=fold(4), work=cubic(15), doc="The X for which A X is nearest to B, by least squares")
 # fmt: on
 
 

@@ -25,6 +25,7 @@ from gradcli.ops.linalg.solvers import solve
 from gradcli.ops.pointwise.complex import real
 from gradcli.ops.pointwise.elementwise import where
 from gradcli.ops.shape.shapes import adjoint, conj, to, unsqueeze
+from gradcli.rule.costs import cubic, fold
 from gradcli.rule.dtypes import to_complex, to_real
 from gradcli.rule.meta import Meta
 from gradcli.rule.rows import composite, primitive
@@ -216,23 +217,24 @@ def _svd_some(a: Any, some: bool, compute_uv: bool) -> Any:
 eigh = primitive(Derivative, "linalg.eigh(A, UPLO: str = 'L')", "LinalgEighBackward0",
     _eigh, _eigh_meta, _eigh_rule, tangent=_eigh_tangent, outputs="eigenvalues eigenvectors",
     taken=as_symmetric(lambda attrs: attrs["UPLO"] in "uU"), needs="A: symmetric",
-    doc="Eigenvalues and eigenvectors of symmetric matrices",
+    memory=fold(4), work=cubic(15), doc="Eigenvalues and eigenvectors of symmetric matrices",
     kink=f"not unique where eigenvalues are equal; {SYMMETRIC}",
     examples="linalg.eigh(A + A.T).eigenvalues; linalg.eigh(A + A.T).eigenvectors ** 2; "
     "linalg.eigh(T + T.mT, UPLO='U').eigenvectors ** 2")
 eig = primitive(Derivative, "linalg.eig(input)", "LinalgEigBackward0",
     _eig, _eig_meta, _eig_rule, tangent=_eig_tangent, outputs="eigenvalues eigenvectors",
-    doc="Eigenvalues and eigenvectors, complex, of square matrices",
+    memory=fold(4), work=cubic(15), doc="Eigenvalues and eigenvectors, complex, of square matrices",
     kink="not unique where eigenvalues are equal",
     examples="linalg.eig(A).eigenvalues; abs(linalg.eig(A).eigenvectors) ** 2")
 svd = primitive(Derivative, "linalg.svd(A, full_matrices: bool = True)", "LinalgSvdBackward0",
     _svd, _svd_meta, _svd_rule, tangent=_svd_tangent, outputs="U S Vh",
-    doc="A = U diag(S) Vh: singular values and vectors",
+    memory=fold(4), work=cubic(15), doc="A = U diag(S) Vh: singular values and vectors",
     kink="not unique where singular values are equal",
     examples="linalg.svd(M).S; linalg.svd(A).U ** 2; linalg.svd(M, full_matrices=False).Vh ** 2; "
     "linalg.svd(M.T, full_matrices=False).U ** 2; linalg.svd(T).Vh ** 2")
 svd_ = primitive(Derivative, "_svd(A, full_matrices: bool = True)", "LinalgSvdBackward0",
     _svd, _svd_meta, _svd_rule, tangent=_svd_tangent, outputs="U S V",
+    memory=fold(4), work=cubic(15),
     doc="The same, under the names that torch.svd has for its results")
 
 svd_some = composite("svd(input, some: bool = True, compute_uv: bool = True)", _svd_some,

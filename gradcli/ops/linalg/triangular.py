@@ -36,6 +36,7 @@ from gradcli.ops.linalg.solvers import (
     under_triangle,
 )
 from gradcli.ops.shape.shapes import adjoint, sum_to
+from gradcli.rule.costs import cubic, fold
 from gradcli.rule.meta import Meta, broadcast
 from gradcli.rule.rows import composite, primitive
 from gradcli.rule.rule import Derivative, concrete
@@ -154,13 +155,13 @@ cholesky = primitive(Derivative, "linalg.cholesky(input, upper: bool = False)",
     "LinalgCholeskyExBackward0",
     _cholesky("linalg.cholesky"), square_meta("linalg.cholesky"),
     _cholesky_rule, tangent=_cholesky_tangent,
-    doc="Triangular L for which L Lᴴ is the matrix",
+    memory=fold(4), work=cubic(0.4), doc="Triangular L for which L Lᴴ is the matrix",
     taken=as_symmetric(lambda attrs: attrs["upper"]), kink=SYMMETRIC,
     needs="input: positive definite",
     examples="linalg.cholesky(A @ A.T + eye(3)); linalg.cholesky(T @ T.mT + eye(3), upper=True)")
 cholesky_ = primitive(Derivative, "cholesky(input, upper: bool = False)", "CholeskyBackward0",
     _cholesky("cholesky"), square_meta("cholesky"), _cholesky_rule, tangent=_cholesky_tangent,
-    doc="Triangular L for which L Lᴴ is the matrix",
+    memory=fold(4), work=cubic(0.4), doc="Triangular L for which L Lᴴ is the matrix",
     taken=as_symmetric(lambda attrs: attrs["upper"]), kink=SYMMETRIC,
     needs="input: positive definite",
     examples="cholesky(A @ A.T + eye(3), upper=True); cholesky(T @ T.mT + eye(3))")
@@ -170,7 +171,7 @@ cholesky_ex = primitive(Derivative,
     lambda g, y, a, upper, check_errors: _cholesky_rule(g[0], y[0], a, upper),
     tangent=lambda ts, y, a, upper, check_errors: (_cholesky_tangent(ts, y[0], a, upper), None),
     outputs="L info", taken=as_symmetric(lambda attrs: attrs["upper"]),
-    needs="input: positive definite",
+    memory=fold(4), work=cubic(0.4), needs="input: positive definite",
     doc="The same, and at which leading minor it failed: 0 where it did not", kink=SYMMETRIC,
     examples="linalg.cholesky_ex(A @ A.T + eye(3)).L")
 cholesky_solve = primitive(Derivative, "cholesky_solve(B, L, upper: bool = False)",
@@ -179,7 +180,7 @@ cholesky_solve = primitive(Derivative, "cholesky_solve(B, L, upper: bool = False
     lambda g, y, b, a, upper: sum_to(cholesky_solve(g, a, upper=upper), b.shape),
     _cholesky_solve_a, tangent=_cholesky_solve_tangent,
     saves="B L result",
-    alike="B L", doc="X in L Lᴴ X = B",
+    alike="B L", memory=fold(4), work=cubic(0.4), doc="X in L Lᴴ X = B",
     taken=as_factor(1), kink=WHOLE_FACTOR, needs="L: triangular",
     examples="cholesky_solve(M.T, tril(A)); cholesky_solve(M.T, triu(A), upper=True); "
     "cholesky_solve(A, tril(T))")
@@ -190,7 +191,7 @@ cholesky_inverse = primitive(Derivative, "cholesky_inverse(L, upper: bool = Fals
     square_meta("cholesky_inverse"),
     lambda g, y, a, upper: -_product_rule(matmul(y, matmul(g, y)), a, upper),
     tangent=lambda ts, y, a, upper: -matmul(y, matmul(_product_tangent(ts[0], a, upper), y)),
-    doc="Inverses of L Lᴴ",
+    memory=fold(4), work=cubic(0.4), doc="Inverses of L Lᴴ",
     taken=as_factor(0), kink=WHOLE_FACTOR, needs="L: triangular",
     examples="cholesky_inverse(tril(A)); cholesky_inverse(triu(T), upper=True)")
 # fmt: on
@@ -299,12 +300,13 @@ def _lu_composite(a: Any, pivot: bool) -> Any:
 
 # fmt: off
 lu_permutation = primitive(Derivative, "_lu_permutation(input, pivot: bool = True)", "",
-    _lu, _lu_meta, outputs="P L U", doc="The P of A = P L U, which has no derivative")
+    _lu, _lu_meta, outputs="P L U", memory=fold(4), work=cubic(0.4),
+    doc="The P of A = P L U, which has no derivative")
 lu_ = primitive(Derivative, "_lu(input, pivot: bool = True)", "LinalgLuBackward0",
     _lu, _lu_meta,
     lambda g, y, a, pivot: _lu_pull(y, or_zeros(g[1], y[1]), or_zeros(g[2], y[2])),
     tangent=lambda ts, y, a, pivot: (None, *_lu_push(y, ts[0])), outputs="P L U",
-    doc="A = P L U: a permutation, and triangular matrices")
+    memory=fold(4), work=cubic(0.4), doc="A = P L U: a permutation, and triangular matrices")
 lu = composite("linalg.lu(input, pivot: bool = True)", _lu_composite,
     doc="A = P L U: a permutation, and triangular matrices",
     kink="that of the same permutation",
@@ -312,6 +314,7 @@ lu = composite("linalg.lu(input, pivot: bool = True)", _lu_composite,
 lu_factor = primitive(Derivative, "linalg.lu_factor(input, pivot: bool = True)",
     "LinalgLuFactorExBackward0",
     _lu_factor, _lu_factor_meta, _lu_factor_rule, tangent=_lu_factor_tangent, outputs="LU pivots",
+    memory=fold(4), work=cubic(0.4),
     doc="L and U of A = P L U in one matrix, and the pivots", kink="that of the same permutation",
     examples="linalg.lu_factor(A).LU; linalg.lu_factor(M)[0]; linalg.lu_factor(M.T)[0]; "
     "linalg.lu_factor(T)[0]")
@@ -373,7 +376,7 @@ lu_solve = primitive(Derivative,
         lu_solve(lu, pivots, g, left=left, adjoint=not adjoint), b.shape),
     tangent=lambda ts, y, lu, pivots, b, left, adjoint:
         _lu_solve_tangent(ts, y, lu, pivots, left, adjoint),
-    doc="X in A X = B, from the LU factors of A",
+    memory=fold(4), work=cubic(0.4), doc="X in A X = B, from the LU factors of A",
     examples="linalg.lu_solve(*linalg.lu_factor(A + 4 * eye(3)), M.T); "
     "linalg.lu_solve(*linalg.lu_factor(A), M, left=False); "
     "linalg.lu_solve(*linalg.lu_factor(T), M.T, adjoint=True)")

@@ -11,6 +11,7 @@ from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
 from gradcli.ops.shape.indexing import slice_
 from gradcli.ops.shape.layout import pad_constant
 from gradcli.ops.shape.shapes import conj, expand, reshape, squeeze_dim, sum_, unsqueeze
+from gradcli.rule.costs import elements
 from gradcli.rule.dtypes import SCALAR_NAMES
 from gradcli.rule.meta import Meta, Shape, of_operand, shown
 from gradcli.rule.rows import composite, primitive, pullback
@@ -113,6 +114,24 @@ def _convolution(
     else:
         y = _correlate(a, w, stride, padding, dilation, groups)
     return y if bias is None else y + np.reshape(bias, (-1, *(1,) * len(stride)))
+
+
+def _windows(a: Any, w: Any, transposed: bool, meta: Meta) -> int:
+    """Return the elements of all windows, or of what they are spread to."""
+    if transposed:
+        return elements(a) * int(prod(w.shape[1:]))
+    return prod((meta.shape[0], *meta.shape[2:], int(a.shape[1]), *map(int, w.shape[2:])))
+
+
+def _convolution_memory(a: Any, w: Any, bias: Any, transposed: bool, **attrs: Any) -> int:
+    meta = _convolution_meta(a, w, bias, transposed=transposed, **attrs)
+    return int(2 * a.dtype.itemsize * _windows(a, w, transposed, meta))
+
+
+def _convolution_work(a: Any, w: Any, bias: Any, transposed: bool, **attrs: Any) -> int:
+    meta = _convolution_meta(a, w, bias, transposed=transposed, **attrs)
+    channels = 1 if transposed else w.shape[0] // attrs["groups"]
+    return int(_windows(a, w, transposed, meta) * (1 + channels // 10))
 
 
 def _transposed_size(
@@ -239,6 +258,7 @@ convolution = primitive(Derivative,
     lambda g, y, a, w, bias, **attrs: weight_backward(g, a, w, **attrs),
     lambda g, y, a, w, bias, **attrs: bias_backward(g, a, w, bias),
     tangent=_convolution_tangent, saves="input weight",
+    memory=_convolution_memory, work=_convolution_work,
     doc="Sums over a kernel at every window; transposed, its transpose")
 kernel_of = primitive(Multilinear,
     "_convolution_weight(grad, input, kernel: sizes, stride: sizes, padding: sizes, "

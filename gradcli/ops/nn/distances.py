@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -121,26 +122,53 @@ def _turned(a: Any) -> Any:
     return transpose(a, dim0=-2, dim1=-1)
 
 
+def _between_all(a: Any, b: Any) -> int:
+    """Return the elements of the differences between all rows."""
+    batch = prod(np.broadcast_shapes(a.shape[:-2], b.shape[:-2]))
+    return int(batch * a.shape[-2] * b.shape[-2] * a.shape[-1])
+
+
+def _cdist_memory(a: Any, b: Any, **_: Any) -> int:
+    return 3 * int(a.dtype.itemsize) * _between_all(a, b)
+
+
+def _cdist_work(a: Any, b: Any, **_: Any) -> int:
+    return 3 * _between_all(a, b)
+
+
+def _pdist_memory(a: Any, **_: Any) -> int:
+    return 2 * int(a.dtype.itemsize) * _between_all(a, a)
+
+
+def _pdist_work(a: Any, **_: Any) -> int:
+    return 3 * _between_all(a, a)
+
+
 # fmt: off
 cdist_backward = pullback("_cdist_backward(grad, x1, x2, cdist, p: number)",
     "CdistBackwardBackward0",
     lambda g, a, b, y, p: sum_(_length_rule(g, y, _between(a, b), p), dim=(-2,)),
-    lambda g, a, b, y, p: Meta((*y.shape[:-1], a.shape[-1]), y.dtype))
+    lambda g, a, b, y, p: Meta((*y.shape[:-1], a.shape[-1]), y.dtype),
+    memory=lambda g, a, b, y, p: 2 * _cdist_memory(a, b),
+    work=lambda g, a, b, y, p: 2 * _cdist_work(a, b))
 pdist_backward = pullback("_pdist_backward(grad, input, pdist, p: number)",
-    "PdistBackwardBackward0", _pdist_transpose, of_operand)
+    "PdistBackwardBackward0", _pdist_transpose, of_operand,
+    memory=lambda g, a, y, p: 2 * _pdist_memory(a), work=lambda g, a, y, p: 2 * _pdist_work(a))
 cdist_ = primitive(Paired,
     "_cdist(x1, x2, p: real = 2.0)", "CdistBackward0",
     lambda a, b, p: _length(_between(a, b), p), _cdist_meta,
     lambda g, y, a, b, p: cdist_backward(g, a, b, y, p=p),
     lambda g, y, a, b, p: cdist_backward(_turned(g), b, a, _turned(y), p=p),
-    tangent=_cdist_tangent, promotes=True, doc="Distances between all rows of two matrices",
+    tangent=_cdist_tangent, promotes=True, memory=_cdist_memory, work=_cdist_work,
+    doc="Distances between all rows of two matrices",
     kink="0 where two rows are equal")
 pdist = primitive(Derivative,
     "pdist(input, p: real = 2.0)", "PdistBackward0",
     lambda a, p: _length(_rows(a), p), _pdist_meta,
     lambda g, y, a, p: pdist_backward(g, a, y, p=p),
     tangent=lambda ts, y, a, p: _length_tangent(_rows(ts[0]), y, _rows(a), p),
-    refuses="complex", doc="Distances between the rows of a matrix, each pair once",
+    refuses="complex", memory=_pdist_memory, work=_pdist_work,
+    doc="Distances between the rows of a matrix, each pair once",
     kink="0 where two rows are equal", examples="F.pdist(A); pdist(A, 3.)")
 # fmt: on
 

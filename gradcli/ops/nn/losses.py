@@ -25,6 +25,7 @@ from gradcli.ops.pointwise.elementwise import (
 from gradcli.ops.pointwise.scalars import clamped_copy, div_number, mul_number, plus
 from gradcli.ops.pointwise.special import xlogy
 from gradcli.ops.shape.shapes import expand, mean, ones_like, sum_, unsqueeze
+from gradcli.rule.costs import fold
 from gradcli.rule.dtypes import promote
 from gradcli.rule.meta import Meta, Shape, broadcast, shown
 from gradcli.rule.rows import composite, primitive, pullback
@@ -154,8 +155,10 @@ def _loss(
         return collected(losses(*operands, **attrs), reduction)
 
     bodies = (body(slot, slope) for slot, slope in enumerate(slopes))
-    return primitive(Loss, signature, grad_fn, forward, _loss_meta, *bodies, promotes=True, doc=doc,
-                     kink=kink)  # fmt: skip
+    return primitive(
+        Loss, signature, grad_fn, forward, _loss_meta, *bodies,
+        promotes=True, memory=fold(3), doc=doc, kink=kink,
+    )  # fmt: skip
 
 
 def _smooth(a: Any, b: Any, beta: float) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,11 @@ def separable(
         counts = tuple(len(places) for places, _ in inner(a.shape, attrs))
         return Meta((*a.shape[: len(a.shape) - rank], *counts), a.dtype)
 
+    def memory(a: Any, **attrs: Any) -> int:  # after one dimension it may be larger than both
+        counts = meta(a, **attrs).shape
+        parts = (prod((*counts[:d], *a.shape[d:])) for d in range(len(counts) + 1))
+        return int(4 * a.dtype.itemsize * max(parts))
+
     forward = primitive(
         Multilinear,
         f"_{name}(input, {attributes})",
@@ -74,6 +80,7 @@ def separable(
             whole(g, a, **attrs) if keeps_input else backward(g, size=a.shape, **attrs),
         doc=doc,
         saves=saves,
+        memory=memory,
     )  # fmt: skip
     backward = primitive(
         Multilinear,

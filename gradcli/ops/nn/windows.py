@@ -10,6 +10,7 @@ import numpy as np
 from gradcli.ops.nn.separable import separable
 from gradcli.ops.shape.indexing import gather, gather_backward
 from gradcli.ops.shape.shapes import reshape
+from gradcli.rule.costs import fold
 from gradcli.rule.dtypes import INT64
 from gradcli.rule.meta import Meta, Shape, of_operand
 from gradcli.rule.rows import primitive, pullback
@@ -163,6 +164,7 @@ max_pool = primitive(Derivative,
     _max_meta,
     lambda g, y, a, kernel_size, **_: max_pool_backward(g[0], a, y[1], kernel_size=kernel_size),
     tangent=_max_tangent, outputs="values indices", saves="input indices",
+    memory=fold(5),
     doc="Largest element of each window, and where it is", kink="a tie goes to the first")
 adaptive_max_pool = primitive(Derivative,
     "_adaptive_max_pool(input, output_size: sizes)",
@@ -174,5 +176,6 @@ adaptive_max_pool = primitive(Derivative,
     lambda g, y, a, output_size:
         adaptive_max_pool_backward(g[0], a, y[1], output_size=output_size),
     tangent=_max_tangent, outputs="values indices", saves="input indices",
+    memory=fold(3),
     doc="Largest elements of as many windows as asked for", kink="a tie goes to the first")
 # fmt: on

@@ -25,6 +25,7 @@ from gradcli.ops.pointwise.elementwise import (
 from gradcli.ops.pointwise.special import erf
 from gradcli.ops.shape.indexing import slice_
 from gradcli.ops.shape.shapes import cat, reshape
+from gradcli.rule.costs import fold
 from gradcli.rule.dtypes import SCALAR_NAMES, is_differentiable
 from gradcli.rule.meta import Meta, of_operand
 from gradcli.rule.rows import composite, elementwise, inexact, primitive, pullback
@@ -244,6 +245,7 @@ softshrink = inexact("softshrink(input, lambd: real = 0.5)", "SoftshrinkBackward
     _softshrink,
     lambda g, y, a, lambd: softshrink_backward(g, a, lambd=lambd),
     refuses="complex",
+    memory=fold(4),
     doc="a moved towards 0 by λ", kink="0 at either end", examples="F.softshrink(v, 0.2)")
 
 # smooth ones

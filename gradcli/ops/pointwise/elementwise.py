@@ -8,6 +8,7 @@ import numpy as np
 
 from gradcli.errors import ArgumentFault, AutogradFault, DtypeFault
 from gradcli.ops.shape.shapes import conj, zeros_like
+from gradcli.rule.costs import fold
 from gradcli.rule.dtypes import promote
 from gradcli.rule.meta import Meta, broadcast
 from gradcli.rule.rows import composite, elementwise, floating, inexact, primitive, pullback
@@ -291,7 +292,8 @@ masked_fill_tensor = primitive(Elementwise,
 
 # activations
 sigmoid = floating("sigmoid(input)", "SigmoidBackward0", _sigmoid,
-    lambda g, y, a: sigmoid_backward(g, y), doc="1 / (1 + exp(-a))", aliases="expit")
+    lambda g, y, a: sigmoid_backward(g, y), memory=fold(4),
+    doc="1 / (1 + exp(-a))", aliases="expit")
 logsigmoid = inexact("logsigmoid(input)", "LogSigmoidBackward0",
     lambda a: np.minimum(a, 0) - np.log1p(np.exp(-np.abs(a))),
     lambda g, y, a: log_sigmoid_backward(g, a), refuses="complex", doc="log of the sigmoid")

@@ -24,6 +24,7 @@ from gradcli.ops.pointwise.elementwise import log as log_
 from gradcli.ops.pointwise.scalars import mul_number
 from gradcli.ops.reduce.reductions import vector_norm
 from gradcli.ops.shape.shapes import conj, ones_like, sum_, sum_to
+from gradcli.rule.costs import elements, fold
 from gradcli.rule.dtypes import SCALAR_NAMES, is_differentiable, promote, to_real
 from gradcli.rule.meta import Meta, broadcast
 from gradcli.rule.rows import composite, floating, inexact, primitive
@@ -64,6 +65,10 @@ def _multigammaln(a: Any, p: int) -> Any:
         raise ArgumentFault("p has to be greater than or equal to 1")
     shifts: Any = sum(gammaln(a - k / 2) for k in range(p))
     return shifts + p * (p - 1) / 4 * log(pi)
+
+
+def _multigammaln_work(a: Any, p: int) -> int:
+    return (1000 + 30 * elements(a)) * max(p, 0)  # 1000: a call of NumPy; 30: a logarithm of Γ
 
 
 def _logit(a: Any, eps: float | None) -> Any:
@@ -153,7 +158,7 @@ polygamma_ = floating("_polygamma(input, n: int)", "PolygammaBackward0", _polyga
     domain=(POSITIVE,))
 multigammaln = floating("multigammaln(input, p: int)", "MvlgammaBackward0", _multigammaln,
     lambda g, y, a, p: g * sum(digamma(a - k / 2) for k in range(p)),
-    refuses="bool",
+    refuses="bool", work=_multigammaln_work,
     doc="log of the multivariate Γ function", aliases="mvlgamma", domain=((1.0, float("inf")),),
     examples="multigammaln(v*v + 1, 2)")
 gammainc = inexact("gammainc(input, other)", "IgammaBackward0", _scipy("gammainc"),
@@ -269,6 +274,6 @@ dist = primitive(Derivative, "dist(input, other, p: real = 2)", "DistBackward0",
     _dist_meta,
     lambda g, y, a, b, p: sum_to(_dist_slope(g, y, a, b, p), a.shape),
     lambda g, y, a, b, p: -sum_to(_dist_slope(g, y, a, b, p), b.shape),
-    tangent=_dist_tangent, promotes=True, doc="Norm of a - b", kink="0 at 0",
+    tangent=_dist_tangent, promotes=True, memory=fold(3), doc="Norm of a - b", kink="0 at 0",
     examples="dist(v, v*v); dist(v, v*v, 3)")
 # fmt: on

@@ -10,6 +10,7 @@ import numpy as np
 from gradcli.errors import ArgumentFault
 from gradcli.ops.pointwise.elementwise import abs_, eq, exp, isnan, logical_not, sgn, where
 from gradcli.ops.shape.shapes import conj, mean, restore, spread, sum_, to, zeros_like
+from gradcli.rule.costs import fold
 from gradcli.rule.dtypes import INT64, SCALAR_NAMES, is_differentiable, to_real
 from gradcli.rule.meta import Meta, reduced, reduced_dims
 from gradcli.rule.rows import composite, primitive, pullback
@@ -237,20 +238,21 @@ nansum = primitive(Derivative,
     lambda g, y, a, dim, keepdim, dtype: spread(g, a.shape, dim, keepdim) * _numbers(a, g.dtype),
     tangent=lambda ts, y, a, dim, keepdim, dtype:
         sum_(ts[0] * _numbers(a, ts[0].dtype), dim=dim, keepdim=keepdim),
-    refuses="complex", doc="Sum of the elements that are not NaN", kink="0 at NaN",
+    refuses="complex", memory=fold(3), doc="Sum of the elements that are not NaN", kink="0 at NaN",
     examples="nansum(v); M.nansum(1)")
 
 var = primitive(Derivative,
     "var.correction(input, dim: dims = None, correction: real = 1, keepdim: bool = False)",
     "VarBackward0",
     _variance, _floating("var"), _variance_rule, tangent=_variance_tangent,
+    memory=fold(3),
     doc="Variance; divides by n - correction", examples="var(M); M.var(0, correction=0)")
 std = primitive(Derivative,
     "std.correction(input, dim: dims = None, correction: real = 1, keepdim: bool = False)",
     "StdBackward0",
     lambda a, dim, correction, keepdim: np.sqrt(_variance(a, dim, correction, keepdim)),
     _floating("std"), _std_rule, tangent=_std_tangent,
-    doc="Standard deviation; divides by n - correction", kink="0 where it is 0",
+    memory=fold(3), doc="Standard deviation; divides by n - correction", kink="0 where it is 0",
     examples="std(M); M.std(1)")
 
 logsumexp = primitive(Derivative,
@@ -260,7 +262,7 @@ logsumexp = primitive(Derivative,
         restore(g, a.shape, dim, keepdim) * conj(exp(a - restore(y, a.shape, dim, keepdim))),
     tangent=lambda ts, y, a, dim, keepdim:
         sum_(ts[0] * exp(a - restore(y, a.shape, dim, keepdim)), dim=dim, keepdim=keepdim),
-    doc="log of the sum of exponentials, without overflow",
+    memory=fold(3), doc="log of the sum of exponentials, without overflow",
     examples="logsumexp(v, 0); M.logsumexp(1)")
 softmax_ = primitive(Derivative, "_softmax(input, dim: dim)", "SoftmaxBackward0",
     _softmax, _along,
@@ -287,7 +289,7 @@ vector_norm = primitive(Derivative,
         restore(g, a.shape, dim, keepdim) * norm_slope(y, a, ord, dim, keepdim),
     tangent=lambda ts, y, a, ord, dim, keepdim:
         sum_(ts[0] * norm_slope(y, a, ord, dim, keepdim), dim=dim, keepdim=keepdim),
-    doc="Norm of the elements as a vector", kink="0 at 0",
+    memory=fold(3), doc="Norm of the elements as a vector", kink="0 at 0",
     examples="linalg.vector_norm(v); linalg.vector_norm(M, 3, dim=1); linalg.vector_norm(v, 1); "
     "linalg.vector_norm(v, 1.5); linalg.vector_norm(v, inf)")
 

@@ -15,6 +15,7 @@ from gradcli.ops.reduce.extrema import (
     with_indices,
 )
 from gradcli.ops.shape.indexing import gather, scatter_back
+from gradcli.rule.costs import fold
 from gradcli.rule.dtypes import INT64, Array
 from gradcli.rule.meta import Meta
 from gradcli.rule.rows import composite, primitive
@@ -224,7 +225,8 @@ kthvalue = primitive(Derivative,
 mode = primitive(Derivative,
     "mode(input, dim: dim = -1, keepdim: bool = False)", "ModeBackward0",
     _mode, with_indices("mode"), pick_rule, tangent=pick_tangent, outputs="values indices",
-    refuses="complex", doc="The most frequent element along a dimension, and where it is last",
+    refuses="complex", memory=fold(6),
+    doc="The most frequent element along a dimension, and where it is last",
     kink="the last of equal elements", examples="mode(v).values; M.mode(0)[0]")
 median_all = primitive(Derivative, "median.all(input)", "MedianBackward0",
     _median(False), _scalar_meta, _share_rule, tangent=_share_tangent,
@@ -232,7 +234,8 @@ median_all = primitive(Derivative, "median.all(input)", "MedianBackward0",
 median_dim = primitive(Derivative,
     "median.dim(input, dim: dim, keepdim: bool = False)", "MedianBackward1",
     _median_along(False), with_indices("median"), pick_rule, tangent=pick_tangent,
-    outputs="values indices", doc="The middle elements along a dimension, and where they are",
+    outputs="values indices", memory=fold(3),
+    doc="The middle elements along a dimension, and where they are",
     kink="a tie goes to the one in the middle")
 nanmedian_all = primitive(Derivative, "nanmedian.all(input)", "NanmedianBackward0",
     _median(True), _scalar_meta, _share_rule, tangent=_share_tangent,
@@ -240,7 +243,7 @@ nanmedian_all = primitive(Derivative, "nanmedian.all(input)", "NanmedianBackward
 nanmedian_dim = primitive(Derivative,
     "nanmedian.dim(input, dim: dim, keepdim: bool = False)", "NanmedianBackward1",
     _median_along(True), with_indices("nanmedian"), pick_rule, tangent=pick_tangent,
-    outputs="values indices", doc="The middle elements of those that are not NaN",
+    outputs="values indices", memory=fold(3), doc="The middle elements of those that are not NaN",
     kink="a tie goes to the one in the middle")
 
 # fmt: on

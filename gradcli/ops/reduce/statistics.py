@@ -32,6 +32,7 @@ from gradcli.ops.shape.shapes import (
     zeros_like,
 )
 from gradcli.ops.shape.views import transpose_in_place, unsqueeze_in_place
+from gradcli.rule.costs import fold
 from gradcli.rule.dtypes import INT64, SCALAR_NAMES, Array
 from gradcli.rule.meta import Meta, dim_index, reduced
 from gradcli.rule.rows import composite, primitive
@@ -158,12 +159,12 @@ std_mean_ = primitive(Derivative,
     "std_mean.correction(input, dim: dims = None, correction: real = 1, keepdim: bool = False)",
     "StdMeanBackward0",
     _STD[0], _STD[1], _STD[2], tangent=_STD[3], outputs="*",
-    doc="Standard deviation and mean", kink="0 where the deviation is 0")
+    memory=fold(3), doc="Standard deviation and mean", kink="0 where the deviation is 0")
 var_mean_ = primitive(Derivative,
     "var_mean.correction(input, dim: dims = None, correction: real = 1, keepdim: bool = False)",
     "VarMeanBackward0",
     _VAR[0], _VAR[1], _VAR[2], tangent=_VAR[3], outputs="*",
-    doc="Variance and mean")
+    memory=fold(3), doc="Variance and mean")
 
 unique_ = primitive(Derivative, "_unique2(input, dim: dim = None)", "Unique2Backward0",
     _unique, _unique_meta, _undefined("the derivative for '_unique2' is not implemented."),

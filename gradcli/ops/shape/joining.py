@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations as subsets
-from math import prod
+from math import comb, prod
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from gradcli.ops.shape.indexing import permuted, slice_
 from gradcli.ops.shape.masks import masked_select
 from gradcli.ops.shape.shapes import cat, detach, expand, reshape, stack, view, zeros_like
 from gradcli.ops.shape.views import at_least
+from gradcli.rule.costs import elements, fold
 from gradcli.rule.dtypes import INT64, promote
 from gradcli.rule.meta import Meta, Shape, dim_index, packed, shown, strides_of
 from gradcli.rule.rows import composite, primitive
@@ -127,7 +128,7 @@ split_ = primitive(Multilinear,
         "SplitBackward0" if isinstance(split_size, int) else "SplitWithSizesBackward0",
     _split, _split_meta,
     lambda g, y, a, split_size, dim: cat(*_all(g, y), dim=dim),
-    outputs="*", view="alias", doc="Pieces of a size along a dimension")
+    outputs="*", view="alias", memory=fold(4), doc="Pieces of a size along a dimension")
 unbind_ = primitive(Multilinear,
     "unbind.int(input, dim: dim = 0)", "UnbindBackward0",
     lambda a, dim: tuple(np.moveaxis(a, dim, 0)), _unbind_meta,
@@ -313,6 +314,19 @@ def _combinations(a: Any, r: int, with_replacement: bool) -> Any:
     return stack(*(masked_select(x, mask) for x in grids), dim=1)
 
 
+def _combinations_memory(a: Any, r: int, with_replacement: bool) -> int:
+    """Return the bytes of a mask of all choices, and of what it takes from a grid of them."""
+    return elements(a) ** max(r, 0) * (1 + a.dtype.itemsize) if r <= MOST_DIMS else 0
+
+
+def _combinations_work(a: Any, r: int, with_replacement: bool) -> int:
+    """Return the elements gone through: the choices are made one by one, at 100 times the cost."""
+    if not 0 < r <= MOST_DIMS:
+        return 0
+    choices = comb(elements(a) + (r - 1) * with_replacement, r)
+    return int(100 * choices + r * elements(a) ** r)
+
+
 def _broadcast_tensors(tensors: Any) -> tuple[Any, ...]:
     try:
         shape = np.broadcast_shapes(*(a.shape for a in tensors))
@@ -367,6 +381,7 @@ cartesian_prod = _gathering("cartesian_prod(tensors: tensors)", _cartesian,
     doc="All combinations of elements of vectors", examples="cartesian_prod(v, v**2)")
 combinations = composite(
     "combinations(input, r: int = 2, with_replacement: bool = False)", _combinations,
+    memory=_combinations_memory, work=_combinations_work,
     doc="All choices of r elements of a vector",
     examples="combinations(v); combinations(v, 2, True)")
 block_diag = _gathering("block_diag(tensors: tensors)", lambda tensors: block_diag_(*tensors),

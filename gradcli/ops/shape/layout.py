@@ -10,10 +10,11 @@ from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
 from gradcli.ops.shape.indexing import index_select, sized
 from gradcli.ops.shape.shapes import contiguous_copy, expand, reshape, sum_, unsqueeze
 from gradcli.ops.shape.views import flatten, ravel_
+from gradcli.rule.costs import elements
 from gradcli.rule.dtypes import INT64, SCALAR_NAMES
 from gradcli.rule.meta import Meta, Shape, dim_index, packed, strides_of
 from gradcli.rule.rows import composite, primitive
-from gradcli.rule.rule import Derivative, Multilinear, concrete
+from gradcli.rule.rule import Derivative, Multilinear, Traced, concrete
 
 # ---- shapes and forward functions ----------------------------------------------------------
 
@@ -291,6 +292,9 @@ def _repeat_interleave(a: Any, repeats: Any, dim: Any, output_size: Any = None) 
     if (counts < 0).any():
         raise ArgumentFault("repeats can not be negative")
     total = int(counts) * a.shape[dim] if not counts.shape else int(counts.sum())
+    if isinstance(a, Traced):  # the places of what is repeated, before they are made
+        repeated = elements(a) // max(a.shape[dim], 1) * total
+        a.afford("repeat_interleave", 8 * (total + repeated), repeated)
     if counts.shape in ((), (a.shape[dim],)) and output_size not in (None, total):
         raise ArgumentFault(
             f"repeat_interleave: Invalid output_size, expected {total} but got {output_size}"

@@ -11,6 +11,7 @@ from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
 from gradcli.ops.pointwise.elementwise import eq, where
 from gradcli.ops.shape.indexing import gather, put_at, slice_
 from gradcli.ops.shape.shapes import expand, to, view, zeros_like
+from gradcli.rule.costs import fold
 from gradcli.rule.dtypes import SCALAR_NAMES
 from gradcli.rule.meta import Meta, broadcast, dim_index, shown
 from gradcli.rule.rows import composite, primitive
@@ -295,6 +296,7 @@ scatter_reduce = primitive(Derivative,
     _scatter_reduce, lambda a, i, b, dim, reduce, include_self: _reduce_meta(a, i, b, dim, reduce),
     _own_rule, None, _reduced_rule, tangent=_reduce_tangent,
     saves="input index src result",
+    memory=fold(3),
     doc="Elements joined along a dimension at an index: sum, mean, prod, amax or amin",
     kink="a tie of amax and amin is shared evenly",
     examples="scatter_reduce(v, 0, tensor([0, 1, 0]), v**2, 'sum'); "
