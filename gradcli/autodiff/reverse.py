@@ -128,7 +128,10 @@ def _afford(graph: Graph, id: int, op: Primitive, operands: tuple[Any, ...]) -> 
 
     Raises: LimitFault where it is more than is allowed.
     """
-    memory, work = op.cost(operands, graph.attrs[id], (graph.metas[id],))
+    meta = graph.metas[id]
+    if op.plain and not meta.shape:
+        return
+    memory, work = op.cost(operands, graph.attrs[id], (meta,))
     work = max(work, sum(map(elements, operands)))  # that of a view fills the whole
     graph.afford_work(f"the gradient of {op.label}", 2 * memory, 2 * work)
 

@@ -363,6 +363,12 @@ class Primitive(Row):
     taken: Callable[..., Any] | None = None
     formula: Body | None = None  # what the row is one node for: symbols write it out
 
+    @cached_property
+    def plain(self) -> bool:
+        """Whether it is elementwise and takes no more than most: a scalar costs nothing then."""
+        elementwise = isinstance(self.derivative, Elementwise)
+        return elementwise and self.memory is None and self.work is None
+
     @property
     def label(self) -> str:
         """The name that people know: `max` for `max.dim`, `softmax` for `_softmax`."""
@@ -413,7 +419,7 @@ class Primitive(Row):
 
         A view takes neither, and what is small is not worth the counting.
         """
-        if self.view:
+        if self.view or (self.plain and not results[0].shape):
             return 0, 0
         shown = (*operands, *results)
         if self.memory is None and self.work is None and sum(map(elements, shown)) < FEW:
