@@ -191,7 +191,10 @@ def _randint(tracer: Tracer, dtype: DType | None, low: int, high: Any, size: Any
         low, high = 0, low
     if size is None:
         raise ArgumentFault("randint() missing argument 'size'", hint="randint(0, 6, (3,))")
-    bounds: tuple[int, ...] = tuple(size) if isinstance(size, tuple | list) else (int(size),)
+    given = {"low": low, "high": high, "size": size}
+    low, high, bounds = (
+        Signature("randint(low: int, high: int, size: sizes)").bind((), given).values()
+    )
     tracer.afford(bounds)
     return np.asarray(tracer.generator.randint(low, high, bounds, dtype or INT64))
 
@@ -204,6 +207,8 @@ def _randperm(tracer: Tracer, dtype: DType | None, n: int) -> Array:
 def _frequencies(half: bool) -> Maker:
     def make(tracer: Tracer, dtype: DType | None, n: int, d: float) -> Array:
         tracer.afford((n,))
+        if not n or not d:
+            raise ArgumentFault(f"{'rfft' if half else 'fft'}freq(): n and d are not 0")
         made = np.fft.rfftfreq(n, d) if half else np.fft.fftfreq(n, d)
         return made.astype(dtype or tracer.graph.default_dtype)
 
@@ -280,13 +285,13 @@ CREATION: dict[str, Any] = {
     "empty": _made("empty(size: sizes)", _filled(0)),
     "full": _made("full(size: sizes, fill_value: number)", _full),
     "eye": _made("eye(n: int, m: int = None)", _eye),
-    "arange": _made("arange(start: number = None, end: number = None, step: number = 1)", _arange),
+    "arange": _made("arange(start: real = None, end: real = None, step: real = 1)", _arange),
     "linspace": _made("linspace(start: number, end: number, steps: int)", _linspace),
     "logspace": _made(
         "logspace(start: number, end: number, steps: int, base: number = 10.0)", _logspace
     ),
-    "fft.fftfreq": _made("fftfreq(n: int, d: number = 1.0)", _frequencies(half=False)),
-    "fft.rfftfreq": _made("rfftfreq(n: int, d: number = 1.0)", _frequencies(half=True)),
+    "fft.fftfreq": _made("fftfreq(n: int, d: real = 1.0)", _frequencies(half=False)),
+    "fft.rfftfreq": _made("rfftfreq(n: int, d: real = 1.0)", _frequencies(half=True)),
     "zeros_like": _made("zeros_like(input)", _like(0)),
     "ones_like": _made("ones_like(input)", _like(1)),
     "empty_like": _made("empty_like(input)", _like(0)),

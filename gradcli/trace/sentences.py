@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from gradcli.errors import ArgumentFault, Span
+from gradcli.rule.signature import brief
 
 # what our classes are called in Python's and PyTorch's sentences
 CLASSES = {"Node": "Tensor", "UserFunction": "function", "Function": "function",
@@ -19,7 +20,9 @@ PYTHONS = (TypeError, ValueError, LookupError, RuntimeError, OverflowError)
 
 def fault(error: Exception, span: Span | None = None, hint: str | None = None) -> ArgumentFault:
     """Return what Python raised as an error of the file, with Python's sentence."""
-    text = f"KeyError: {error}" if isinstance(error, KeyError) else sentence(error)
+    text = sentence(error)
+    if isinstance(error, KeyError):  # it says nothing but the key
+        text = f"KeyError: {brief(*error.args)}"
     return ArgumentFault(text, span, hint)
 
 
@@ -40,4 +43,5 @@ def sentence(error: Exception) -> str:
 
 def class_name(value: Any) -> str:
     """Return the name of a value's class, as Python's sentences have it."""
-    return CLASSES.get(type(value).__name__, type(value).__name__)
+    name = type(value).__name__.partition("[")[0]  # a dtype's class has its name in brackets
+    return CLASSES.get(name, name)

@@ -92,6 +92,11 @@ def solve_forward(a: Any, b: Any, left: bool) -> Any:
 def _pinv(
     a: Any, rcond: float | None, hermitian: bool, atol: float | None, rtol: float | None
 ) -> Any:
+    if hermitian and a.shape[-1] != a.shape[-2]:
+        raise ShapeFault(
+            "linalg.eigh: A must be batches of square matrices, but they are "
+            f"{a.shape[-2]} by {a.shape[-1]} matrices"
+        )
     u, s, vh = np.linalg.svd(mirrored(a) if hermitian else a, full_matrices=False)
     relative = rcond if rtol is None else rtol
     if relative is None:

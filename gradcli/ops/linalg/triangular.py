@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.errors import ArgumentFault
+from gradcli.errors import ArgumentFault, DtypeFault
 from gradcli.ops.linalg.linalg import matmul
 from gradcli.ops.linalg.matrices import (
     SYMMETRIC,
@@ -36,6 +36,7 @@ from gradcli.ops.linalg.solvers import (
     under_triangle,
 )
 from gradcli.ops.shape.shapes import adjoint, sum_to
+from gradcli.rule.dtypes import SCALAR_NAMES
 from gradcli.rule.meta import Meta, broadcast
 from gradcli.rule.rows import composite, primitive
 from gradcli.rule.rule import Derivative, concrete
@@ -337,6 +338,11 @@ def _lu_solve(lu: Any, pivots: Any, b: Any, left: bool, adjoint: bool) -> Any:
 
 
 def _lu_solve_meta(lu: Any, pivots: Any, b: Any, left: bool, adjoint: bool) -> Meta:
+    if pivots.dtype.kind not in "iu":
+        raise DtypeFault(
+            "linalg.lu_solve: pivots should be a Tensor of scalar type torch.int32. Got scalar type"
+            f" {SCALAR_NAMES[pivots.dtype.name]}"
+        )
     return system("linalg.lu_solve", False)(lu, b, left)
 
 

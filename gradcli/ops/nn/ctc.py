@@ -351,8 +351,8 @@ def _check(a: Any, targets: Any, blank: int, **lengths: Any) -> None:
 
 def _lengths(name: str, given: Any) -> Any:
     """Return lengths as a tensor of integers, from a tensor or from Python's integers."""
-    if isinstance(given, tuple | list):
-        given = np.asarray(given) if given else np.zeros(0, np.int64)
+    if isinstance(given, tuple | list) and all(isinstance(n, int) for n in given):
+        given = np.asarray(given, np.int64)
     if not hasattr(given, "dtype"):
         raise ArgumentFault(
             f"ctc_loss(): argument '{name}' must be tuple of ints, not {type(given).__name__}",

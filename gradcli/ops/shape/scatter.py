@@ -12,7 +12,7 @@ from gradcli.ops.pointwise.elementwise import eq, where
 from gradcli.ops.shape.indexing import gather, put_at, slice_
 from gradcli.ops.shape.shapes import expand, to, view, zeros_like
 from gradcli.rule.dtypes import SCALAR_NAMES
-from gradcli.rule.meta import Meta, broadcast, dim_index, shown
+from gradcli.rule.meta import Meta, broadcast, dim_index, own_dim, shown
 from gradcli.rule.rows import composite, primitive
 from gradcli.rule.rule import Derivative, concrete, number
 
@@ -362,7 +362,7 @@ def _take_along(a: Any, places: Any, dim: Any) -> Any:
             "torch.take_along_dim(): input and indices should have the same number of dimensions, "
             f"but got {rank} dimensions for input, and {len(places.shape)} dimensions for indices"
         )
-    dim = dim_index(dim, rank)
+    dim = own_dim(dim, rank)
     apart = tuple(slice(None) if d != dim else slice(0, 1) for d in range(rank))
     shape = broadcast(*(np.broadcast_to(0, x.shape)[apart].shape for x in (a, places)))
 
