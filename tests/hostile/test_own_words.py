@@ -30,7 +30,7 @@ from gradcli.trace.python import PYTHON
 from gradcli.trace.values import Jump, Results, Return
 from tests.hostile.calls import PARAMETERS, TENSORS, Called, calls, functions
 
-EACH = 200 if os.environ.get("GRADCLI_ALL") else 5  # calls of a function
+EACH = 60 if os.environ.get("GRADCLI_ALL") else 5  # calls of a function
 SHARDS = 16
 OPTIONS = Options(
     bindings={k: Binding(x, k in PARAMETERS, optional=True) for k, x in TENSORS.items()},
@@ -52,7 +52,18 @@ PYTHONS = re.compile(
     r"|could not convert string to float: |The fill character must be exactly one character long$"
     r"|sequence item \d+: expected str instance, |Replacement index \d+ out of range "
     r"|zip\(\) argument \d+ is (shorter|longer) than |sum\(\) can't sum strings "
-    r"|'\w+' object is not (callable|reversible)$)"
+    r"|'\w+' object is not (callable|reversible)$|(too many|not enough) values to unpack "
+    r"|cannot unpack non-iterable |argument of type '\w+' is not iterable$|Unknown format code "
+    r"|'\w+' object (does not|doesn't) support item |%\w format: a real number is required, not "
+    r"|\w+ indices must be integers( or slices)?, not |\w+ (assignment )?index out of range$"
+    r"|not enough arguments for format string$|not all arguments converted during string format"
+    r"|unsupported format (character|string) |Invalid format specifier|format requires a mapping$"
+    r"|Single '[{}]' encountered|expected '}' before end of string$|incomplete format"
+    r"|(dictionary|set|Set) (changed size|keys changed) during iteration$|negative shift count$"
+    r"|slice step cannot be zero$|attempt to assign sequence of size \d+ to extended slice of size "
+    r"|must assign iterable to extended slice$|can only assign an iterable$"
+    r"|cannot (mix|switch from) |Sign not allowed|Cannot specify|Precision not "
+    r"|Alternate form|'=' alignment|Zero padding|Format specifier missing precision$)"
 )
 # what no message of ours has: words of NumPy and of the interpreter
 FOREIGN = re.compile(
