@@ -67,16 +67,20 @@ def _filled(value: float) -> Maker:
     return make
 
 
-def _cast(value: Any, dtype: DType) -> Array:
+def cast(value: Any, dtype: DType) -> Array:
     """Return a number in a dtype, as PyTorch converts it.
 
     Raises: ArgumentFault, in PyTorch's words, where the dtype does not hold it.
     """
     try:
         with np.errstate(all="raise", under="ignore"):
-            if dtype.kind != "c" and isinstance(value, complex) and value.imag:
+            if dtype.kind not in "cb" and isinstance(value, complex) and value.imag:
                 raise OverflowError
-            real = isinstance(value, complex) and dtype.kind != "c"
+            if dtype.kind in "iu":  # an unsigned one takes negatives, as PyTorch's
+                most = int(np.iinfo(dtype).max)
+                if not -most - (dtype.kind == "i") <= value.real <= most:
+                    raise OverflowError
+            real = isinstance(value, complex) and dtype.kind not in "cb"
             return np.asarray(value.real if real else value).astype(dtype)
     except (OverflowError, FloatingPointError):
         raise ArgumentFault(
@@ -86,7 +90,7 @@ def _cast(value: Any, dtype: DType) -> Array:
 
 def _full(tracer: Tracer, dtype: DType | None, size: tuple[int, ...], fill_value: Any) -> Array:
     found = number_dtype(fill_value, tracer.graph.default_dtype)
-    return np.full(size, _cast(fill_value, dtype or found))
+    return np.full(size, cast(fill_value, dtype or found))
 
 
 def _eye(tracer: Tracer, dtype: DType | None, n: int, m: int | None) -> Array:
@@ -165,7 +169,7 @@ def _like(value: float) -> Maker:
 
 
 def _full_like(tracer: Tracer, dtype: DType | None, input: Any, fill_value: Any) -> Array:
-    return np.full(_tensor_shape(input), _cast(fill_value, dtype or input.dtype))
+    return np.full(_tensor_shape(input), cast(fill_value, dtype or input.dtype))
 
 
 def _drawn(draw: str) -> Maker:
@@ -216,7 +220,7 @@ def _frequencies(half: bool) -> Maker:
 
 
 def _scalar_tensor(tracer: Tracer, dtype: DType | None, s: Any) -> Array:
-    return _cast(s, dtype or tracer.graph.default_dtype)
+    return cast(s, dtype or tracer.graph.default_dtype)
 
 
 def _triangle(name: str) -> Maker:

@@ -37,6 +37,8 @@ def python_errors(span: Span | None = None, hint: str | None = None) -> Iterator
 
 def sentence(error: Exception) -> str:
     """Return what Python says of an error, with the names that our classes have for a file."""
+    if "index-sized" in str(error):  # an integer of more than 64 bits
+        return "index out of range"
     words = "|".join(CLASSES)
     return re.sub(rf"\b({words})\b(?!\()", lambda m: CLASSES[m[0]], str(error))
 
