@@ -37,7 +37,7 @@ from tests.hostile.test_own_words import foreign
 from tests.test_fuzz import Writer
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 10
+SECONDS = 10  # of one core's time
 LIMITS = Limits(nodes=3_000, memory=1 << 24)
 BINDINGS = {k: Binding(x, k in PARAMETERS, optional=True) for k, x in TENSORS.items()}
 WIDTHS = (20, 40, 79, 100, 200)
@@ -184,21 +184,21 @@ class Tally:
     def attempt(self, kind: str, text: str) -> bool:
         """Judge one program."""
         self.programs += 1
-        signal.alarm(SECONDS)
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)
         ran = False
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
                 ran = judge(text, self.programs)
         except Exception as error:
-            signal.alarm(0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
             self.ends[kind]["fault"] += 1
             key = _place(error)
             self.times[key] += 1
             self.faults.setdefault(key, (text, f"{type(error).__name__}: {error}"))
             return False
         finally:
-            signal.alarm(0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
         self.ends[kind]["ran" if ran else "refused"] += 1
         return ran
 
@@ -213,7 +213,7 @@ def _place(error: BaseException) -> str:
 
 def draws(count: int, seed: int, tally: Tally, kinds: tuple[str, ...] = (*KINDS,)) -> None:
     """Judge so many programs, equally many of each kind."""
-    signal.signal(signal.SIGALRM, _too_slow)
+    signal.signal(signal.SIGPROF, _too_slow)
     for kind in kinds:
         random, end = Random(f"{seed} {kind}"), tally.programs + count // len(kinds)
         while tally.programs < end:
