@@ -184,7 +184,8 @@ def _basic(x: Node, keys: list[Any], only: bool) -> tuple[Node, list[Any]]:
 def _sliced(x: Node, dim: int, key: slice) -> Node:
     parts = []
     for part in (key.start, key.stop, key.step):
-        if part is not None and not hasattr(part, "__index__"):
+        index = part.is_index if isinstance(part, Node) else hasattr(part, "__index__")
+        if part is not None and not index:
             raise ArgumentFault(f"slice indices must be integers, not {described(part)}")
         parts.append(None if part is None else part.__index__())
     return slice_(  # type: ignore[no-any-return]

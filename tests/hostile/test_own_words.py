@@ -63,6 +63,9 @@ PYTHONS = re.compile(
     r"|slice step cannot be zero$|attempt to assign sequence of size \d+ to extended slice of size "
     r"|must assign iterable to extended slice$|can only assign an iterable$"
     r"|cannot (mix|switch from) |Sign not allowed|Cannot specify|Precision not "
+    r"|only integer tensors of a single element can be an index$|'in <string>' requires string as "
+    r"|'\w+' object is not a mapping$|slice indices must be integers or None or have an __index__ "
+    r"|unexpected '[{}]' in field name$|.*: division by zero$"
     r"|Alternate form|'=' alignment|Zero padding|Format specifier missing precision$)"
 )
 # what no message of ours has: words of NumPy and of the interpreter

@@ -55,6 +55,7 @@ REFUSED = {  # a file, and the sentence; those of Python and PyTorch have their 
     "ones(2) * 10**20": "a number beside tensors is too large: an integer has 64 bits",
     "ldexp(ones(2), 10**20)": "a number beside tensors is too large: an integer has 64 bits",
     "x = tensor([1, 2])\nx[0] = 2j": "value cannot be converted to type int64 without overflow",
+    "x = ones(3)\nx[:x]": "slice indices must be integers, not a tensor of shape [3]",
     "x = ones(2)\nx[:] = 2j": "value cannot be converted to type float64 without overflow",
     "full((2,), 300, dtype=uint8)": "value cannot be converted to type uint8 without overflow",
     "[1][10**30]": "index out of range",
