@@ -109,7 +109,7 @@ def _arange(tracer: Tracer, dtype: DType | None, start: Any, end: Any, step: Any
         start, end, step = int(start), int(end), int(step)
     if not step:
         raise ArgumentFault("step must be nonzero")
-    if not np.isfinite([start, end]).all():
+    if not all(x - x == 0 for x in (start, end)):
         raise ArgumentFault(f"unsupported range: {start} -> {end}")
     if (end - start) * step < 0:
         raise ArgumentFault("upper bound and lower bound inconsistent with step sign")

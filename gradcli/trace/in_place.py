@@ -120,6 +120,8 @@ def into(tracer: Tracer, name: str, out: Any, run: Callable[[], Any], others: Ar
 
 
 def _put(name: str, x: Tensor, result: Any) -> None:
+    if not isinstance(result, Tensor):
+        raise ArgumentFault(f"{name}(): the result is {described(result)}, which has no `out`")
     if result.shape == x.shape:
         x.check_writable()
         x.write(x.fitting(result))

@@ -242,6 +242,8 @@ def _dict(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
 
 def _reversed(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     x = only(args, keywords, "reversed")
+    if isinstance(x, np.dtype):  # Python would say the name of its class
+        raise ArgumentFault(f"'{class_name(x)}' object is not reversible")
     with python_errors():
         return reversed(list(tracer.iterate(x)) if isinstance(x, Node | Results) else x)
 

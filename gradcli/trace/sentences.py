@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from gradcli.errors import ArgumentFault, Span
 from gradcli.rule.signature import brief
 
@@ -45,5 +47,5 @@ def sentence(error: Exception) -> str:
 
 def class_name(value: Any) -> str:
     """Return the name of a value's class, as Python's sentences have it."""
-    name = type(value).__name__.partition("[")[0]  # a dtype's class has its name in brackets
+    name = "dtype" if isinstance(value, np.dtype) else type(value).__name__
     return CLASSES.get(name, name)

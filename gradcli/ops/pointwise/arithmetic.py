@@ -106,7 +106,7 @@ logaddexp2 = inexact("logaddexp2(input, other)", "Logaddexp2Backward0", np.logad
     lambda g, y, a, b: g / (1 + 2 ** (b - a)),
     lambda g, y, a, b: g / (1 + 2 ** (a - b)), doc="Logarithm to base 2 of 2ᵃ + 2ᵇ")
 ldexp = floating("ldexp(input, other)", "LdexpBackward0", lambda a, b: a * np.exp2(b),
-    lambda g, y, a, b: g * 2.0 ** b,
+    lambda g, y, a, b: g * (np.exp2(b) if number(b) else 2.0 ** b),
     lambda g, y, a, b: mul_number(g * y, other=LN2), doc="a · 2ᵇ")
 lerp_number = inexact("lerp.Scalar(input, end, weight: number)", "LerpBackward0", _lerp,
     lambda g, y, a, b, weight: g * (1 - weight),

@@ -378,13 +378,13 @@ var_mean = composite(
     "keepdim: bool = False)", _moments(var_mean_),
     doc="Variance and mean", examples="var_mean(v)[0]; var_mean(M, 1)[1]")
 quantile = composite(
-    "quantile(input, q: array|number|numbers, dim: int = None, keepdim: bool = False, "
+    "quantile(input, q: array|real|numbers, dim: int = None, keepdim: bool = False, "
     "interpolation: str = 'linear')", _quantile(False),
     refuses="bool integer complex",
     doc="Value below which a fraction q of the elements lies", kink="as sort, at ties",
     examples="quantile(v, 0.4); quantile(M, 0.3, dim=0); quantile(M, [0.2, 0.5], dim=1)")
 nanquantile = composite(
-    "nanquantile(input, q: array|number|numbers, dim: int = None, keepdim: bool = False, "
+    "nanquantile(input, q: array|real|numbers, dim: int = None, keepdim: bool = False, "
     "interpolation: str = 'linear')", _quantile(True),
     refuses="bool integer complex", doc="Quantile of the elements that are not NaN",
     kink="as sort, at ties",

@@ -199,8 +199,6 @@ def _gather(a: Any, index: Any, dim: int) -> Any:
         return np.empty(index.shape, a.dtype)
     if not a.shape:
         return np.broadcast_to(a, index.shape)
-    if not index.shape:  # one place in a vector
-        return a[index]
     return np.take_along_axis(a[_within(a, index, dim)], index, dim)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
 from gradcli.ops.pointwise.elementwise import eq, where
 from gradcli.ops.shape.indexing import gather, put_at, slice_
-from gradcli.ops.shape.shapes import expand, to, view, zeros_like
+from gradcli.ops.shape.shapes import expand, reshape, to, view, zeros_like
 from gradcli.rule.dtypes import SCALAR_NAMES
 from gradcli.rule.meta import Meta, broadcast, dim_index, own_dim, shown
 from gradcli.rule.rows import composite, primitive
@@ -350,6 +350,8 @@ def _gather(a: Any, dim: int, places: Any, sparse_grad: bool) -> Any:
                 f"Size does not match at dimension {d} expected index {shown(places.shape)} to be "
                 f"no larger than self {shown(a.shape)} apart from dimension {dim}"
             )
+    if a.shape and not places.shape:  # one place in a vector
+        return reshape(gather(a, reshape(places, (1,)), dim=dim), ())
     return gather(a, places, dim=dim)
 
 
