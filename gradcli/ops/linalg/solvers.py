@@ -33,7 +33,7 @@ from gradcli.rule.rule import Derivative
 def _zero_pivot(matrix: Any) -> int:
     from scipy.linalg import lu
 
-    zero = np.diagonal(lu(matrix, permute_l=True)[1]) == 0
+    zero = np.diagonal(lu(matrix, permute_l=True, check_finite=False)[1]) == 0
     return int(np.argmax(zero)) + 1 if zero.any() else 0
 
 
@@ -56,7 +56,7 @@ def _inv_unchecked(a: Any) -> Any:
     except np.linalg.LinAlgError:
         from scipy.linalg import lu
 
-        p, low, up = lu(a)
+        p, low, up = lu(a, check_finite=False)
         return trsm(up, trsm(low, np.swapaxes(p, -2, -1), upper=False), upper=True)
 
 

@@ -203,7 +203,7 @@ def _lu(a: Any, pivot: bool) -> tuple[Any, ...]:
         raise ArgumentFault("linalg.lu_factor: LU without pivoting is not implemented on the CPU")
     if not a.size:
         return tuple(np.zeros(m.shape, m.dtype) for m in _lu_meta(a, pivot))
-    return tuple(x.astype(a.dtype) for x in lu(a))
+    return tuple(x.astype(a.dtype) for x in lu(a, check_finite=False))
 
 
 def _lu_meta(a: Any, pivot: bool) -> tuple[Meta, ...]:
@@ -219,7 +219,7 @@ def _lu_factor(a: Any, pivot: bool) -> tuple[Any, Any]:
     _lu(a[..., :0, :0], pivot)
     result, pivots = np.empty_like(a), np.empty((*a.shape[:-2], min(a.shape[-2:])), INT32)
     for i in np.ndindex(a.shape[:-2]):
-        result[i], swaps = lu_factor(a[i])
+        result[i], swaps = lu_factor(a[i], check_finite=False)
         pivots[i] = swaps + 1
     return result, pivots
 
