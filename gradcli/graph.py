@@ -420,6 +420,11 @@ class Graph:
         )
 
     def _scalar(self, value: Any) -> int:
+        if isinstance(value, int) and not -(1 << 63) <= value < 1 << 64:
+            raise ArgumentFault(
+                "a number beside tensors is too large: an integer has 64 bits",
+                hint="write it as a float: 1e20",
+            )
         self.scalars.append(value)
         return ~(len(self.scalars) - 1)
 

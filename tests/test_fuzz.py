@@ -1,17 +1,10 @@
 """Whatever a file says, it is an Inspection or an error with a place; and what runs can be shown.
 
-`python -m tests.test_fuzz MINUTES SEED` tries random programs for longer, and says what it met.
+`python -m tests.hostile.fuzz COUNT SEED` tries more of them, and says what it met.
 """
 
 from __future__ import annotations
 
-import signal
-import sys
-import time
-import traceback
-import warnings
-from collections import Counter
-from collections.abc import Callable
 from io import StringIO
 from random import Random
 from typing import Any
@@ -26,7 +19,6 @@ from gradcli.render import EVAL, GRAPH
 from gradcli.rule.signature import Parameter, Signature
 from gradcli.trace.attributes import ATTRIBUTES, METHODS
 from gradcli.trace.builtins import OTHERS
-from gradcli.trace.mistakes import NOT_COMPUTED
 from gradcli.trace.python import PYTHON
 from tests.cli.runner import run
 
@@ -253,25 +245,16 @@ def show_all(inspection: Inspection) -> None:
     shown(GRAPH["tree"](inspection, full=False, precision=None))
 
 
-def grown(
-    writer: Writer,
-    pieces: int,
-    count: Counter[str],
-    attempt: Callable[[str], Inspection | GradcliError] = tried,
-) -> str:
-    """Return a program that runs: statement upon statement, without those that are refused."""
+def grown(writer: Writer, pieces: int) -> None:
+    """Try a program that grows statement by statement, without those that are refused."""
     text = writer.head()
     for _ in range(pieces):
         names, functions = list(writer.names), list(writer.functions)
         longer = text + writer.piece()
-        end = attempt(longer)
-        unforeseen = isinstance(end, GradcliError) and NOT_COMPUTED in end.message
-        count["unforeseen" if unforeseen else type(end).__name__] += 1
-        if isinstance(end, Inspection):
+        if isinstance(tried(longer), Inspection):
             text = longer
         else:
             writer.names, writer.functions = names, functions
-    return text
 
 
 def shown(rendered: Any) -> None:
@@ -282,7 +265,7 @@ def shown(rendered: Any) -> None:
 @given(st.integers(0, 2**64))
 @FAST
 def test_any_program_is_an_inspection_or_an_error_with_a_place(seed: int) -> None:
-    grown(Writer(Random(seed)), 5, Counter())
+    grown(Writer(Random(seed)), 5)
 
 
 @given(st.randoms(use_true_random=False))
@@ -299,51 +282,3 @@ def test_no_text_makes_the_command_line_fail(data: bytes) -> None:
     assert outcome.status in (0, 1, 2)
     assert "Traceback" not in outcome.errors
     assert outcome.status != 2 or outcome.output == ""
-
-
-# ---- for longer ----------------------------------------------------------------------------
-
-
-def main(minutes: float, seed: int) -> None:
-    """Try programs for some minutes; print those that fail, and what others end in."""
-    warnings.simplefilter("error")
-    signal.signal(signal.SIGALRM, _too_slow)
-    ends, seen, until = Counter[str](), Counter[str](), time.monotonic() + 60 * minutes
-
-    def watched(text: str) -> Inspection | GradcliError:
-        end = tried(text)
-        if isinstance(end, GradcliError) and NOT_COMPUTED in end.message:
-            _report(seen, end.__cause__ or end, seed, f"{text}{end}")
-        return end
-
-    while time.monotonic() < until:
-        seed += 1
-        signal.alarm(30)
-        try:
-            grown(Writer(Random(seed)), 8, ends, watched)
-        except Exception as error:
-            ends["FAILED"] += 1
-            _report(seen, error, seed, "")
-        finally:
-            signal.alarm(0)
-    for key, times in seen.most_common():
-        print(f"{times:7} {key}")
-    print(sum(ends.values()), "programs:", dict(ends.most_common()), flush=True)
-
-
-def _too_slow(*_: Any) -> None:
-    raise SystemError("too slow")
-
-
-def _report(seen: Counter[str], error: BaseException, seed: int, text: str) -> None:
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [f for f in frames if "gradcli" in f.filename] or list(frames)
-    places = [f"{f.filename.rpartition('/')[2]}:{f.lineno} {f.name}" for f in ours[-2:]]
-    key = f"{type(error).__name__} {' < '.join(places[::-1])}"
-    seen[key] += 1
-    if seen[key] == 1:
-        print(f"## {seed}: {key}: {error}\n{text}", flush=True)
-
-
-if __name__ == "__main__":
-    main(float(sys.argv[1]), int(sys.argv[2]))

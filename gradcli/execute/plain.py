@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.errors import DtypeFault, GradcliError, LimitFault
+from gradcli.errors import ArgumentFault, DtypeFault, GradcliError, LimitFault
 from gradcli.graph import Graph, Limits, Node
 from gradcli.rule.dtypes import FLOAT32, FLOAT64, SCALAR_NAMES, DType, is_complex, is_half, promote
 
@@ -59,8 +59,14 @@ def apply(graph: Graph, id: int, operands: list[Any], attrs: dict[str, Any]) -> 
         operands = _promoted(operands, dtype, graph.default_dtype)
     try:
         result = op.forward(*operands, **attrs)
-    except (MemoryError, OverflowError) as error:
-        raise LimitFault(f"{op.label}: {error or 'out of memory'}", graph.notes.spans[id]) from None
+    except MemoryError:
+        raise LimitFault(f"{op.label}: out of memory", graph.notes.spans[id]) from None
+    except OverflowError:  # a Python number among its arguments
+        found = next((x.dtype for x in operands if isinstance(x, np.ndarray)), dtype)
+        raise ArgumentFault(
+            f"{op.label}(): value cannot be converted to type {found.name} without overflow",
+            graph.notes.spans[id],
+        ) from None
     except TypeError as error:
         if not any(words in str(error) for words in NUMPY_REFUSES):
             raise

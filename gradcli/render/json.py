@@ -119,7 +119,8 @@ def plain(array: Array | None, precision: int | None = None) -> Any:
 def _float(value: float, precision: int | None) -> float | str:
     if value - value != 0:  # nan and both infinities
         return repr(value)
-    return value if precision is None else float(f"{value:.{precision}g}")
+    rounded = value if precision is None else float(f"{value:.{precision}g}")
+    return rounded if rounded - rounded == 0 else value  # the largest numbers round to infinity
 
 
 def _complex(value: complex, precision: int | None) -> dict[str, float | str]:

@@ -75,6 +75,16 @@ def dim_index(dim: int, rank: int) -> int:
     return dim % count
 
 
+def own_dim(dim: int, rank: int) -> int:
+    """Return a dimension counted from 0, of a tensor that has any.
+
+    Raises: ShapeFault, in PyTorch's words, where there is no such dimension.
+    """
+    if not rank:
+        raise ShapeFault(f"Dimension specified as {dim} but tensor has no dimensions")
+    return dim_index(dim, rank)
+
+
 def unique_dims(dims: Sequence[int]) -> None:
     """Refuse a list of dimensions, counted from 0, that has one twice.
 

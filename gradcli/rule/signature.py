@@ -115,6 +115,13 @@ class Signature:
         """
         check_arguments(arguments)
         check_arguments(keywords.values())
+        return self.bound(arguments, keywords)
+
+    def bound(self, arguments: Sequence[Any], keywords: dict[str, Any]) -> dict[str, Any]:
+        """Return the same for what goes through no list: one that holds itself may be put in one.
+
+        Raises: ArgumentFault, as `bind` does.
+        """
         given = self._positional(arguments)
         for word, value in keywords.items():
             name = self.word(word) or self._unknown(word)
@@ -147,7 +154,8 @@ class Signature:
         n = len(self.parameters)
         if len(arguments) > n:
             raise self._fault(
-                f"takes {n} positional argument{'s' * (n != 1)} but {len(arguments)} were given"
+                f"takes {n or 'no'} argument{'s' * (n != 1)} but {len(arguments)} "
+                f"{'was' if len(arguments) == 1 else 'were'} given"
             )
         return given
 
@@ -176,7 +184,11 @@ class Signature:
         for _, convert in kinds:
             try:
                 return convert(value)
-            except (TypeError, ValueError, KeyError, AttributeError, OverflowError):
+            except OverflowError:
+                raise self._fault(
+                    f"argument '{parameter.name}' is too large: an integer has 64 bits"
+                ) from None
+            except (TypeError, ValueError, KeyError, AttributeError):
                 continue
         wanted = " or ".join(description for description, _ in kinds)
         raise self._fault(f"argument '{parameter.name}' must be {wanted}, not {_described(value)}")
@@ -204,29 +216,68 @@ _SHORT.maxlevel = 3
 _LITERALS: dict[str, Any] = {"None": None, "True": True, "False": False, "()": ()}
 
 
-def _described(value: object, *, dtype: bool = False) -> str:
+class _Brief(Repr):
+    """Writes the first items of lists, two deep: they may hold each other, or themselves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxlist, self.maxtuple, self.maxdict, self.maxstring = 2, 4, 4, 2, 60
+
+    def repr_instance(self, x: Any, level: int) -> str:
+        if isinstance(x, tuple):  # a shape
+            return self.repr_tuple(tuple(x), level)
+        return repr(x) if isinstance(x, int | float | complex | None) else _described(x)
+
+
+def brief(value: object) -> str:
+    """Return a value as Python writes it, cut after a few items and after 40 characters."""
+    return _Brief().repr(value)
+
+
+def _described(value: object) -> str:
     if isinstance(value, str):
-        return f"'{value}'"
+        return f"'{value}'" if len(value) <= 60 else f"'{value[:59]}…'"
+    if isinstance(value, np.dtype):
+        return f"the dtype {value.name}"
     if hasattr(value, "shape"):
-        kind = f"{value.dtype.name} " if dtype and hasattr(value, "dtype") else ""
-        return f"a {kind}tensor of shape {list(value.shape)}"
-    return "None" if value is None else f"{type(value).__name__} {_SHORT.repr(value)}"[:60]
+        return f"a tensor of shape {list(value.shape)}"
+    if value is None or isinstance(value, range):
+        return repr(value)
+    if hasattr(value, "__next__"):
+        return "an iterator"
+    if isinstance(value, bool | int | float | complex | list | tuple | dict | set):
+        return f"{type(value).__name__} {brief(value)}"
+    if hasattr(value, "name"):
+        return f"the function `{value.name}`"
+    return repr(value) if type(value).__repr__ is not object.__repr__ else "several results"
 
 
 def _is_int(value: object) -> bool:
     return isinstance(value, int | np.integer) or getattr(value, "is_index", False) is True
 
 
-def _int(value: Any) -> int:
+def _whole(value: Any) -> int:
     if isinstance(value, str | float):
         raise TypeError
     return int(value.__index__())
 
 
+def _bounded(number: Any) -> Any:
+    """Return a number; raise OverflowError for an integer that PyTorch does not hold."""
+    if isinstance(number, int) and not -(1 << 63) <= number < 1 << 63:
+        raise OverflowError
+    return number
+
+
+def _int(value: Any) -> int:
+    return int(_bounded(_whole(value)))
+
+
+NUMBERS = (int, float, complex, np.number)
+
+
 def _number(value: Any) -> Any:
-    if isinstance(value, int | float | complex | np.number):
-        return value
-    return value.item()
+    return _bounded(value if isinstance(value, NUMBERS) else value.item())
 
 
 def _array(value: Any) -> Any:
@@ -308,7 +359,7 @@ def _tensors(value: Any) -> tuple[Any, ...]:
         return tuple(value.unbind())
     if not isinstance(value, tuple | list):
         raise TypeError
-    return tuple(_tensor(x) for x in value)
+    return tuple(_array(x) for x in value)
 
 
 # what an argument of each kind must be, in words, and its conversion
@@ -321,14 +372,17 @@ KINDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "index": ("a tensor of integers", _index),
     "number": ("a number", _number),
     "real": ("a real number", _real),
+    "plain": ("a real number", _instance(int, float)),  # Python's, of any size
     "scalar": ("a number", _number),  # one that counts for the dtype of the result
     "numbers": ("a list of numbers", _several(_number)),
     "int": ("an integer", _int),
+    "whole": ("an integer", _whole),  # of any size, as Python has them
     "ints": ("a list of integers", _several(_int)),
     "axes": ("an integer or a tuple of integers", _axes),
     "outputs": ("an integer, None, or a tuple of them", _outputs),
     "bool": ("True or False", _instance(bool)),
     "str": ("a string", _instance(str)),
+    "strs": ("a tuple of strings", _several(_instance(str))),
     "dim": ("an integer", _int),
     "dims": ("an integer or a tuple of integers", _ints),
     "sizes": ("integers", _ints),

@@ -7,8 +7,6 @@ from difflib import get_close_matches
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from gradcli.errors import ArgumentFault, AutogradFault, NameFault
 from gradcli.graph import Node
 from gradcli.ops import FUNCTIONS as ROWS
@@ -16,7 +14,7 @@ from gradcli.ops.shape.aliases import strided
 from gradcli.ops.shape.shapes import adjoint, detach, permute, transpose
 from gradcli.rule.dtypes import DTYPES, is_differentiable, is_floating
 from gradcli.rule.meta import dim_index
-from gradcli.rule.signature import GUESSED
+from gradcli.rule.signature import GUESSED, Signature
 from gradcli.trace import in_place
 from gradcli.trace.calls import row_function
 from gradcli.trace.creation import CREATION
@@ -29,6 +27,10 @@ from gradcli.trace.values import Function, GradFn, Size
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
+
+Args = tuple[Any, ...]
+Keywords = dict[str, Any]
+Method = Callable[..., Any]  # method(tracer, tensor, args, keywords)
 
 NON_LEAF_GRAD = (
     "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad "
@@ -124,7 +126,7 @@ def _retain_grad(tracer: Tracer, x: Node) -> None:
         x.graph.autograd.retained.add(x.id)
 
 
-def _requires_grad(tracer: Tracer, x: Tensor, requires_grad: bool = True) -> Tensor:
+def _requires_grad(tracer: Tracer, x: Tensor, requires_grad: bool) -> Tensor:
     return set_requires_grad(tracer, x, requires_grad, "floating point dtype")
 
 
@@ -151,7 +153,7 @@ def set_requires_grad(tracer: Tracer, x: Tensor, requires_grad: bool, allowed: s
     return x
 
 
-def _size(tracer: Tracer, x: Node, dim: int | None = None) -> Any:
+def _size(tracer: Tracer, x: Node, dim: int | None) -> Any:
     return Size(x.shape) if dim is None else x.shape[dim_index(dim, len(x.shape))]
 
 
@@ -167,10 +169,10 @@ def _tolist(tracer: Tracer, x: Node) -> Any:
     return x.value.tolist()
 
 
-def _new(name: str) -> Callable[..., Node]:
+def _new(name: str) -> Method:
     """`x.new_zeros(2, 3)`: a tensor made as by the function, in this one's dtype."""
 
-    def method(tracer: Tracer, x: Node, *args: Any, **keywords: Any) -> Any:
+    def method(tracer: Tracer, x: Node, args: Args, keywords: Keywords) -> Any:
         return CREATION[name](tracer, args, {"dtype": x.dtype} | keywords)
 
     return method
@@ -180,23 +182,34 @@ def _converted(dtype: str) -> Callable[[Tracer, Node], Any]:
     return lambda tracer, x: ROWS["to"].call((x, DTYPES[dtype]), {})
 
 
-def _to(tracer: Tracer, x: Node, *args: Any, **keywords: Any) -> Any:
-    given = (a for a in args if isinstance(a, np.dtype | Function))
-    dtype = keywords.get("dtype", next(given, None))
-    if dtype is None and args and isinstance(args[0], Node):
-        dtype = args[0].dtype
-    return x if dtype is None else ROWS["to"].call((x, dtype), {})
+_TO = (
+    "device: any = None, dtype: any = None, non_blocking: any = False, copy: any = False, "
+    "other: any = None"
+)
 
 
-def _astype(tracer: Tracer, x: Node, dtype: Any, copy: bool = True) -> Any:
+def _to(
+    tracer: Tracer, x: Node, device: Any, dtype: Any, non_blocking: Any, copy: Any, other: Any
+) -> Any:
+    """`x.to(dtype)`, `x.to(other)`, `x.to(device, dtype)`: there is one device, the CPU."""
+    given = dtype if isinstance(device, str | None) else device
+    given = other.dtype if isinstance(other, Node) else given
+    if given is None or isinstance(given, bool):
+        return x
+    return ROWS["to"].call((x, given.dtype if isinstance(given, Node) else given), {})
+
+
+def _astype(tracer: Tracer, x: Node, dtype: Any, copy: bool) -> Any:
     return ROWS["to"].call((x, dtype), {})
 
 
-def _backward(tracer: Tracer, x: Node, *args: Any, **keywords: Any) -> None:
-    tracer.backward(x, *args, **keywords)
+def _backward(
+    tracer: Tracer, x: Node, gradient: Any, retain_graph: Any, create_graph: bool, inputs: Any
+) -> None:
+    tracer.backward(x, gradient, retain_graph, create_graph, inputs)
 
 
-def _fill_diagonal(tracer: Tracer, x: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
+def _fill_diagonal(tracer: Tracer, x: Tensor, fill_value: Any, wrap: bool) -> Tensor:
     if len(x.shape) < 2:
         raise ArgumentFault("dimensions must larger than 1")
     if len(x.shape) > 2 or (wrap and x.shape[0] > x.shape[1]):
@@ -208,7 +221,7 @@ def _fill_diagonal(tracer: Tracer, x: Tensor, fill_value: Any, wrap: bool = Fals
 
 
 def _as_strided(
-    tracer: Tracer, x: Tensor, size: Any, stride: Any, storage_offset: int | None = None
+    tracer: Tracer, x: Tensor, size: Any, stride: Any, storage_offset: int | None
 ) -> Any:
     """Return a view of the memory that a tensor lies in, wherever it begins there."""
     if x.steps:
@@ -216,40 +229,51 @@ def _as_strided(
             "as_strided() of a view is taken of all the memory that it lies in",
             hint="take it of the tensor that this is a view of",
         )
-    return strided(x, tuple(size), tuple(stride), storage_offset or 0)
+    return strided(x, size, stride, storage_offset or 0)
 
 
-METHODS: dict[str, Callable[..., Any]] = {
-    "backward": _backward,
-    "retain_grad": _retain_grad,
-    "requires_grad_": _requires_grad,
-    "item": lambda tracer, x: item(tracer, x),
-    "tolist": _tolist,
-    "numpy": _numpy,
-    "cpu": lambda tracer, x: x,
-    "size": _size,
-    "dim": lambda tracer, x: len(x.shape),
-    "ndimension": lambda tracer, x: len(x.shape),
-    "element_size": lambda tracer, x: x.dtype.itemsize,
-    "is_nonzero": is_nonzero,
-    "bernoulli": bernoulli,
-    "numel": lambda tracer, x: prod(x.shape),
-    "nelement": lambda tracer, x: prod(x.shape),
-    "is_floating_point": lambda tracer, x: is_floating(x.dtype),
-    "is_complex": lambda tracer, x: x.dtype.kind == "c",
-    **{f"new_{name}": _new(name) for name in ("zeros", "ones", "full", "empty", "tensor")},
-    "to": _to,
-    "type": _to,
-    "astype": _astype,
-    "copy": lambda tracer, x: ROWS["clone"].call((x,), {}),
-    "polygamma": lambda tracer, x, n: ROWS["polygamma"].call((n, x), {}),
-    "where": lambda tracer, x, condition, other: ROWS["where"].call((condition, x, other), {}),
-    "__setitem__": set_item,
-    "detach_": in_place.detach_,
-    "fill_diagonal_": _fill_diagonal,
-    "as_strided": _as_strided,
+def _bound(text: str, run: Callable[..., Any]) -> Method:
+    """Return a method whose arguments its signature binds, after the run and the tensor."""
+    signature = Signature(text)
+
+    def method(tracer: Tracer, x: Any, args: Args, keywords: Keywords) -> Any:
+        return run(tracer, x, **signature.bind(args, keywords))
+
+    return method
+
+
+_BOUND: dict[str, Callable[..., Any]] = {
+    "backward(gradient: any = None, retain_graph: bool = None, create_graph: bool = False, "
+    "inputs: any = None)": _backward,
+    "retain_grad()": _retain_grad,
+    "requires_grad_(requires_grad: bool = True)": _requires_grad,
+    "item()": lambda tracer, x: item(tracer, x),
+    "tolist()": _tolist,
+    "numpy()": _numpy,
+    "cpu()": lambda tracer, x: x,
+    "size(dim: int = None)": _size,
+    "dim()": lambda tracer, x: len(x.shape),
+    "ndimension()": lambda tracer, x: len(x.shape),
+    "element_size()": lambda tracer, x: x.dtype.itemsize,
+    "is_nonzero()": is_nonzero,
+    "bernoulli(p: real = None)": bernoulli,
+    "numel()": lambda tracer, x: prod(x.shape),
+    "nelement()": lambda tracer, x: prod(x.shape),
+    "is_floating_point()": lambda tracer, x: is_floating(x.dtype),
+    "is_complex()": lambda tracer, x: x.dtype.kind == "c",
+    f"to({_TO})": _to,
+    f"type({_TO})": _to,
+    "astype(dtype: dtype, copy: bool = True)": _astype,
+    "copy()": lambda tracer, x: ROWS["clone"].call((x,), {}),
+    "polygamma(n: int)": lambda tracer, x, n: ROWS["polygamma"].call((n, x), {}),
+    "where(condition, other)":
+        lambda tracer, x, condition, other: ROWS["where"].call((condition, x, other), {}),
+    "__setitem__(key: any, value: any)": set_item,
+    "detach_()": in_place.detach_,
+    "fill_diagonal_(fill_value: operand, wrap: bool = False)": _fill_diagonal,
+    "as_strided(size: ints, stride: ints, storage_offset: int = None)": _as_strided,
     **{
-        name: _converted(dtype)
+        f"{name}()": _converted(dtype)
         for name, dtype in {
             "half": "float16", "bfloat16": "bfloat16", "float": "float32", "double": "float64",
             "int": "int32", "long": "int64", "short": "int16", "bool": "bool",
@@ -257,6 +281,11 @@ METHODS: dict[str, Callable[..., Any]] = {
         }.items()
     },
 }  # fmt: skip
+
+METHODS: dict[str, Method] = {
+    **{text[: text.index("(")]: _bound(text, run) for text, run in _BOUND.items()},
+    **{f"new_{name}": _new(name) for name in ("zeros", "ones", "full", "empty", "tensor")},
+}
 
 
 def _row(name: str) -> Function:
@@ -311,7 +340,7 @@ def attribute(tracer: Tracer, x: Tensor, name: str) -> Any:
         return Function(name, lambda tr, args, keywords: form.run(tr, (x, *args), keywords))
     if name in METHODS:
         method = METHODS[name]
-        return Function(name, lambda tr, args, keywords: method(tr, x, *args, **keywords))
+        return Function(name, lambda tr, args, keywords: method(tr, x, args, keywords))
     changing = in_place.named(name, _row) if name.endswith("_") else None
     if changing is not None or name in ROWS:
         function = changing or row_function(ROWS[name], name, lenient=numpys(tracer))

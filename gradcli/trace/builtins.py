@@ -222,7 +222,10 @@ DTYPE_NAMES = {**{name: name for name in DTYPES}, **DTYPE_SYNONYMS}
 def in_place_row(name: str) -> Function | None:
     """Return a function that changes its first argument: `torch.relu_`, `F.elu_`."""
     if name == "detach_":
-        return Function(name, lambda tracer, args, keywords: in_place.detach_(tracer, *args))
+        return Function(
+            name,
+            lambda tracer, args, keywords: in_place.detach_(tracer, only(args, keywords, name)),
+        )
     row = ROWS.get(name, ROWS.get(name[:-1]))  # those in place may have their own: `fill_`
     return None if row is None else in_place.method(name, row_function(row, name).run)
 

@@ -18,6 +18,7 @@ from gradcli.trace.values import (
     is_numeric_list,
     parts,
     results_of,
+    to_array,
 )
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def row_function(
             given = {row.signature.word(word) for word in keywords}
             unset = {k: v for k, v in (preset or {}).items() if k not in given}
             return results_of(row.call(args, unset | keywords, lenient=lenient), name)
-        except (AttributeError, TypeError, IndexError, ValueError):
+        except (AttributeError, TypeError, LookupError, ValueError, ArithmeticError):
             _refuse_numbers(row, name, args, keywords)
             raise
 
@@ -117,7 +118,7 @@ def _on_numbers(
         first = tracer.tensor(args[0])
         return results_of(row.call((first, *args[1:]), keywords, lenient=lenient), name)
     with np.errstate(all="ignore"):
-        arrays = tuple(np.asarray(x) if number(x) else x for x in args)
+        arrays = tuple(to_array(x) if number(x) else x for x in args)
         result = row.call(arrays, keywords, lenient=lenient)
     if isinstance(result, tuple):
         return tuple(_number(tracer, x) for x in result)

@@ -16,15 +16,16 @@ from typing import TYPE_CHECKING, Any
 from gradcli.errors import ArgumentFault, Span
 from gradcli.graph import Node
 from gradcli.rule.nesting import MAX_NESTING
+from gradcli.rule.signature import Signature
 from gradcli.trace import strings
 from gradcli.trace.budgets import COUNTED, changed, kept
 from gradcli.trace.sentences import PYTHONS, class_name, fault, python_errors
+from gradcli.trace.strings import Method, Run, named
 from gradcli.trace.values import MAX_ITEMS, TOO_DEEP, Function, Results, check_size
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
 
-Method = Callable[..., Any]
 SEQUENCES: tuple[type[Any], ...] = (list, tuple, range, str, Results)
 VIEWS: tuple[type[Any], ...] = (type({}.keys()), type({}.values()), type({}.items()))
 CONTAINERS: tuple[type[Any], ...] = (*SEQUENCES, dict, set, *VIEWS)
@@ -142,7 +143,7 @@ class _Sorted:
         return self.tracer.truth(self.tracer.compare("<", self.value, other.value))
 
 
-def sort(tracer: Tracer, items: list[Any], *, key: Any = None, reverse: Any = False) -> None:
+def sort(tracer: Tracer, items: list[Any], key: Any, reverse: Any) -> None:
     """Sort a list in place, as `list.sort` does."""
 
     def rank(item: Any) -> _Sorted:
@@ -286,7 +287,7 @@ def _extend(tracer: Tracer, xs: list[Any], items: Any) -> None:
     tracer.lists.changed(xs)
 
 
-def _index(tracer: Tracer, xs: Any, item: Any, start: Any = 0, stop: Any = None) -> int:
+def _index(tracer: Tracer, xs: Any, item: Any, start: int = 0, stop: int | None = None) -> int:
     first, last, _ = slice(start, stop).indices(len(xs))
     tracer.graph.spend(len(xs))
     for i in range(first, last):
@@ -332,30 +333,30 @@ def update(tracer: Tracer, d: dict[Any, Any], /, *others: Any, **items: Any) -> 
     check_size(len(d))
 
 
-def _own(name: str) -> Method:
+def _own(name: str) -> Run:
     """Return Python's own method; what it is given is looked up or kept, and not looked into."""
 
-    def method(tracer: Tracer, owner: Any, /, *args: Any, **keywords: Any) -> Any:
+    def method(tracer: Tracer, owner: Any, *args: Any) -> Any:
         check_size(len(owner))
-        return getattr(owner, name)(*args, **keywords)
+        return getattr(owner, name)(*args)
 
     return method
 
 
-def _keyed(name: str) -> Method:
+def _keyed(name: str) -> Run:
     """Return Python's own method, whose first argument is looked up."""
 
-    def method(tracer: Tracer, owner: Any, /, *args: Any) -> Any:
+    def method(tracer: Tracer, owner: Any, *args: Any) -> Any:
         check_size(len(owner))
         return getattr(owner, name)(*map(key, args[:1]), *args[1:])
 
     return method
 
 
-def _with_items(name: str) -> Method:
+def _with_items(name: str) -> Run:
     """Return Python's own method of sets, which goes through what it is given."""
 
-    def method(tracer: Tracer, owner: Any, /, *args: Any) -> Any:
+    def method(tracer: Tracer, owner: Any, *args: Any) -> Any:
         given = [[key(x) for x in items_of(tracer, arg)] for arg in args]
         check_size(len(owner) + sum(map(len, given)))
         return getattr(owner, name)(*given)
@@ -367,36 +368,44 @@ GIVING = ("get", "pop", "setdefault")  # give what a container has, and make not
 QUICK = (*GIVING, "append", "add", "discard", "items", "keys", "values", "popitem")
 WORK = 1000  # items or characters that a method of Python's goes through in the time of a step
 CHANGES = ("append", "clear", "insert", "pop", "remove", "reverse", "sort")
+_FOUND = {
+    **named(lambda name: _index, "index(value: any, start: int = 0, stop: int = None)"),
+    **named(lambda name: _count, "count(value: any)"),
+}
 
 METHODS: dict[type, dict[str, Method]] = {
     list: {
-        **strings.named(_own, "append clear copy insert pop reverse"),
-        "extend": _extend, "index": _index, "count": _count, "remove": _remove, "sort": sort,
+        **_FOUND,
+        **named(_own, "append(object: any); clear(); copy(); insert(index: int, object: any); "
+                "pop(index: int = -1); reverse()"),
+        **named(lambda name: _extend, "extend(iterable: any)"),
+        **named(lambda name: _remove, "remove(value: any)"),
+        "sort": Method(Signature("sort(key: any = None, reverse: whole = False)"), sort, "only"),
     },
-    tuple: {"index": _index, "count": _count},
-    Results: {"index": _index, "count": _count},
-    range: {"index": _own("index"), "count": _own("count")},
+    tuple: _FOUND,
+    Results: _FOUND,
+    range: named(_own, "index(value: any); count(value: any)"),
     dict: {
-        **strings.named(_own, "clear copy items keys values popitem"),
-        **strings.named(_keyed, "get pop setdefault"),
-        "update": update,
+        **named(_own, "clear(); copy(); items(); keys(); values(); popitem()"),
+        **named(_keyed, "get(key: any, default: any = None); pop(key: any, default: any = None); "
+                "setdefault(key: any, default: any = None)"),
+        "update": Method(None, update, "too"),
     },
     set: {
-        **strings.named(_own, "clear copy pop"),
-        **strings.named(_keyed, "add discard remove"),
-        **strings.named(_with_items, "update union intersection difference symmetric_difference "
-                        "issubset issuperset isdisjoint intersection_update difference_update "
-                        "symmetric_difference_update"),
+        **named(_own, "clear(); copy(); pop()"),
+        **named(_keyed, "add(elem: any); discard(elem: any); remove(elem: any)"),
+        **named(_with_items, "issubset(other: any); issuperset(other: any); "
+                "isdisjoint(other: any); symmetric_difference(other: any); "
+                "symmetric_difference_update(other: any)"),
+        **{name: Method(None, _with_items(name)) for name in (
+            "update", "union", "intersection", "difference", "intersection_update",
+            "difference_update")},
     },
     str: strings.METHODS,
-    int: strings.named(strings.own, "bit_length bit_count conjugate"),
-    float: strings.named(strings.own, "is_integer conjugate"),
-    complex: {"conjugate": strings.own("conjugate")},
+    int: named(strings.own, "bit_length(); bit_count(); conjugate()"),
+    float: named(strings.own, "is_integer(); conjugate()"),
+    complex: named(strings.own, "conjugate()"),
 }  # fmt: skip
-
-# calls with as few or as many arguments as these would need one of their own: Python words them
-_EXAMPLES: dict[type, Any] = {list: [], tuple: (), Results: (), dict: {}, set: set(), str: "",
-                              range: range(0), int: 0, float: 0.0, complex: 0j}  # fmt: skip
 
 
 def method(value: Any, name: str) -> Function | None:
@@ -404,19 +413,15 @@ def method(value: Any, name: str) -> Function | None:
     kind = next((k for k in type(value).__mro__ if k in METHODS), None)
     if kind is None or name not in METHODS[kind]:
         return None
-    run = METHODS[kind][name]
+    method = METHODS[kind][name]
 
     def called(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         before = getsizeof(value)
         if isinstance(value, COUNTED) and name not in QUICK:
             tracer.graph.spend(len(value) // WORK)
-        try:
-            result = run(tracer, value, *args, **keywords)
-        except PYTHONS as error:
-            if f"{run.__name__}()" in str(error):  # the arguments are not a method's
-                with python_errors():
-                    getattr(_EXAMPLES[kind], name)(*args, **keywords)
-            raise fault(error) from None
+        args, keywords = method.arguments(name, args, keywords)
+        with python_errors():
+            result = method.run(tracer, value, *args, **keywords)
         if kind is list and name in CHANGES:
             tracer.lists.changed(value)
         if kind in (list, dict, set):

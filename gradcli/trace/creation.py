@@ -69,16 +69,20 @@ def _filled(value: float) -> Maker:
     return make
 
 
-def _cast(value: Any, dtype: DType) -> Array:
+def cast(value: Any, dtype: DType) -> Array:
     """Return a number in a dtype, as PyTorch converts it.
 
     Raises: ArgumentFault, in PyTorch's words, where the dtype does not hold it.
     """
     try:
         with np.errstate(all="raise", under="ignore"):
-            if dtype.kind != "c" and isinstance(value, complex) and value.imag:
+            if dtype.kind not in "cb" and isinstance(value, complex) and value.imag:
                 raise OverflowError
-            real = isinstance(value, complex) and dtype.kind != "c"
+            if dtype.kind in "iu":  # an unsigned one takes negatives, as PyTorch's
+                most = int(np.iinfo(dtype).max)
+                if not -most - (dtype.kind == "i") <= value.real <= most:
+                    raise OverflowError
+            real = isinstance(value, complex) and dtype.kind not in "cb"
             return np.asarray(value.real if real else value).astype(dtype)
     except (OverflowError, FloatingPointError):
         raise ArgumentFault(
@@ -88,7 +92,7 @@ def _cast(value: Any, dtype: DType) -> Array:
 
 def _full(tracer: Tracer, dtype: DType | None, size: tuple[int, ...], fill_value: Any) -> Array:
     found = number_dtype(fill_value, tracer.graph.default_dtype)
-    return np.full(size, _cast(fill_value, dtype or found))
+    return np.full(size, cast(fill_value, dtype or found))
 
 
 def _eye(tracer: Tracer, dtype: DType | None, n: int, m: int | None) -> Array:
@@ -107,7 +111,7 @@ def _arange(tracer: Tracer, dtype: DType | None, start: Any, end: Any, step: Any
         start, end, step = int(start), int(end), int(step)
     if not step:
         raise ArgumentFault("step must be nonzero")
-    if not np.isfinite([start, end]).all():
+    if not all(x - x == 0 for x in (start, end)):
         raise ArgumentFault(f"unsupported range: {start} -> {end}")
     if (end - start) * step < 0:
         raise ArgumentFault("upper bound and lower bound inconsistent with step sign")
@@ -167,7 +171,7 @@ def _like(value: float) -> Maker:
 
 
 def _full_like(tracer: Tracer, dtype: DType | None, input: Any, fill_value: Any) -> Array:
-    return np.full(_tensor_shape(input), _cast(fill_value, dtype or input.dtype))
+    return np.full(_tensor_shape(input), cast(fill_value, dtype or input.dtype))
 
 
 def _drawn(draw: str) -> Maker:
@@ -193,7 +197,10 @@ def _randint(tracer: Tracer, dtype: DType | None, low: int, high: Any, size: Any
         low, high = 0, low
     if size is None:
         raise ArgumentFault("randint() missing argument 'size'", hint="randint(0, 6, (3,))")
-    bounds: tuple[int, ...] = tuple(size) if isinstance(size, tuple | list) else (int(size),)
+    given = {"low": low, "high": high, "size": size}
+    low, high, bounds = (
+        Signature("randint(low: int, high: int, size: sizes)").bind((), given).values()
+    )
     tracer.afford(bounds)
     return np.asarray(tracer.generator.randint(low, high, bounds, dtype or INT64))
 
@@ -206,6 +213,8 @@ def _randperm(tracer: Tracer, dtype: DType | None, n: int) -> Array:
 def _frequencies(half: bool) -> Maker:
     def make(tracer: Tracer, dtype: DType | None, n: int, d: float) -> Array:
         tracer.afford((n,))
+        if not n or not d:
+            raise ArgumentFault(f"{'rfft' if half else 'fft'}freq(): n and d are not 0")
         made = np.fft.rfftfreq(n, d) if half else np.fft.fftfreq(n, d)
         return made.astype(dtype or tracer.graph.default_dtype)
 
@@ -213,7 +222,7 @@ def _frequencies(half: bool) -> Maker:
 
 
 def _scalar_tensor(tracer: Tracer, dtype: DType | None, s: Any) -> Array:
-    return _cast(s, dtype or tracer.graph.default_dtype)
+    return cast(s, dtype or tracer.graph.default_dtype)
 
 
 def _triangle(name: str) -> Maker:
@@ -282,13 +291,13 @@ CREATION: dict[str, Any] = {
     "empty": _made("empty(size: sizes)", _filled(0)),
     "full": _made("full(size: sizes, fill_value: number)", _full),
     "eye": _made("eye(n: int, m: int = None)", _eye),
-    "arange": _made("arange(start: number = None, end: number = None, step: number = 1)", _arange),
+    "arange": _made("arange(start: real = None, end: real = None, step: real = 1)", _arange),
     "linspace": _made("linspace(start: number, end: number, steps: int)", _linspace),
     "logspace": _made(
         "logspace(start: number, end: number, steps: int, base: number = 10.0)", _logspace
     ),
-    "fft.fftfreq": _made("fftfreq(n: int, d: number = 1.0)", _frequencies(half=False)),
-    "fft.rfftfreq": _made("rfftfreq(n: int, d: number = 1.0)", _frequencies(half=True)),
+    "fft.fftfreq": _made("fftfreq(n: int, d: real = 1.0)", _frequencies(half=False)),
+    "fft.rfftfreq": _made("rfftfreq(n: int, d: real = 1.0)", _frequencies(half=True)),
     "zeros_like": _made("zeros_like(input)", _like(0)),
     "ones_like": _made("ones_like(input)", _like(1)),
     "empty_like": _made("empty_like(input)", _like(0)),

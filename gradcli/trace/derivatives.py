@@ -109,7 +109,7 @@ def options(args: Args, keywords: Keywords) -> tuple[Any, Any, dict[str, Any]]:
             )
     if len(args) > len(names):
         raise ArgumentFault(
-            f"grad() takes {len(names)} positional arguments but {len(args)} were given",
+            f"grad() takes {len(names)} arguments without their names but {len(args)} were given",
             hint=SIGNATURE,
         )
     if "outputs" not in given or "inputs" not in given:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.errors import ArgumentFault
+from gradcli.errors import ArgumentFault, DtypeFault
 from gradcli.graph import Node
 from gradcli.ops.pointwise.activations import rrelu
 from gradcli.ops.shape.masks import normal_
 from gradcli.ops.shape.shapes import squeeze_dim, unsqueeze
-from gradcli.rule.dtypes import is_differentiable
+from gradcli.rule.dtypes import SCALAR_NAMES, is_differentiable
 from gradcli.rule.meta import broadcast
 from gradcli.rule.nesting import check_arguments
 from gradcli.rule.signature import Signature
@@ -78,13 +78,19 @@ def _rrelu(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> A
     return rrelu(a, lower, upper, training, tracer.generator)
 
 
-NORMAL = Signature("normal(mean: any, std: any = 1.0, size: sizes = None)")
+NORMAL = Signature("normal(mean: array|real, std: array|real = 1.0, size: sizes = None)")
 
 
 def _normal(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     """Draw from normal distributions of some means and deviations."""
     mean, std, size = NORMAL.bind(args, keywords).values()
     nodes = [x for x in (mean, std) if isinstance(x, Node)]
+    for x in nodes:
+        if not is_differentiable(x.dtype):
+            raise DtypeFault(
+                f"\"normal_kernel_cpu\" not implemented for '{SCALAR_NAMES[x.dtype.name]}'",
+                hint="means and deviations are floating point numbers: x.double()",
+            )
     shape = size or ()
     for x in nodes:
         shape = broadcast(shape, x.shape)
@@ -95,7 +101,7 @@ def _normal(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> 
     return normal_(mean, std, tracer.graph.leaf(drawn)) if nodes else tracer.graph.leaf(drawn)
 
 
-def bernoulli(tracer: Tracer, input: Node, p: float | None = None) -> Node:
+def bernoulli(tracer: Tracer, input: Node, p: float | None) -> Node:
     """Draw 1 with the probability of each element (or `p`), else 0.
 
     Raises: ArgumentFault for probabilities that require a gradient, which would be 0.
@@ -105,7 +111,7 @@ def bernoulli(tracer: Tracer, input: Node, p: float | None = None) -> Node:
         raise ArgumentFault(
             "bernoulli() has no derivative by its probabilities", hint="bernoulli(p.detach())"
         )
-    chance = input.value if p is None else np.full(input.shape, p)
+    chance = input.value if p is None else np.full(input.shape, float(p))
     return tracer.graph.leaf(tracer.generator.bernoulli(chance).astype(input.dtype))
 
 
@@ -116,7 +122,7 @@ def _bernoulli(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) 
     return bernoulli(tracer, input, p)
 
 
-BERNOULLI = Signature("bernoulli(input: any, p: number = None)")
+BERNOULLI = Signature("bernoulli(input: any, p: real = None)")
 
 FUNCTIONS: dict[str, Any] = {
     "bernoulli": _bernoulli,

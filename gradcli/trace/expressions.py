@@ -19,7 +19,7 @@ from gradcli.trace.containers import get_item
 from gradcli.trace.containers import key as hashable
 from gradcli.trace.indexing import subscript
 from gradcli.trace.inputs import assigned_names
-from gradcli.trace.mistakes import suggestion, uncallable, wrong_call
+from gradcli.trace.mistakes import suggestion, uncallable
 from gradcli.trace.sentences import class_name, python_errors
 from gradcli.trace.storage import Tensor
 from gradcli.trace.text import formatted
@@ -107,9 +107,7 @@ def _call(tracer: Tracer, e: tree.Call) -> Any:
     if any(isinstance(x, list | tuple) for x in (*args, *keywords.values())):
         tracer.lists.written = dict(_written(_operands(tracer, e, args, keywords)))
     try:
-        return tracer.call(function, tuple(args), keywords)
-    except TypeError as error:
-        raise wrong_call(function, args, keywords, error).at(None, e.span) from None
+        return tracer.call(function, tuple(args), dict(keywords))
     except ShapeFault as error:
         raise operators.named(tracer, error, _operands(tracer, e, args, keywords)) from None
 

@@ -80,9 +80,11 @@ def method(name: str, run: Callable[..., Any]) -> Function:
     """Return a function of a tensor as one that changes the tensor."""
 
     def in_place(tracer: Tracer, args: Args, keywords: Keywords) -> Tensor:
-        return change(
-            tracer, args[0], lambda: run(tracer, args, keywords), (*args[1:], *keywords.values())
-        )
+        x = args[0] if args else keywords.get("input")
+        if x is None:
+            raise ArgumentFault(f"{name}() needs a tensor, which it changes")
+        others = (*args[1:], *(v for word, v in keywords.items() if word != "input"))
+        return change(tracer, x, lambda: run(tracer, args, keywords), others)
 
     return Function(name, in_place)
 
@@ -114,6 +116,8 @@ def into(tracer: Tracer, name: str, out: Any, run: Callable[[], Any], others: Ar
 
 
 def _put(name: str, x: Tensor, result: Any) -> None:
+    if not isinstance(result, Tensor):
+        raise ArgumentFault(f"{name}(): the result is {described(result)}, which has no `out`")
     if result.shape == x.shape:
         x.check_writable()
         x.write(x.fitting(result))
@@ -126,8 +130,10 @@ def _put(name: str, x: Tensor, result: Any) -> None:
         )
 
 
-def detach_(tracer: Tracer, x: Tensor) -> Tensor:
+def detach_(tracer: Tracer, x: Any) -> Tensor:
     """Cut a tensor from its history, in place."""
+    if not isinstance(x, Tensor):
+        raise ArgumentFault(f"{described(x)} cannot be changed in place", hint="tensors can")
     if x.steps:
         raise AutogradFault(
             "Can't detach views in-place. Use detach() instead. If you are using DistributedData"

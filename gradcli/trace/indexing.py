@@ -14,9 +14,10 @@ from gradcli.ops.shape.indexing import index, select, slice_
 from gradcli.ops.shape.shapes import alias, unsqueeze, view
 from gradcli.ops.shape.views import copy_in_place, fill_tensor_in_place
 from gradcli.ops.shape.writes import index_put_
-from gradcli.rule.dtypes import SCALAR_NAMES
+from gradcli.rule.dtypes import SCALAR_NAMES, is_half
 from gradcli.rule.meta import Shape, shown
 from gradcli.rule.rule import number
+from gradcli.trace.creation import cast
 from gradcli.trace.overlap import check_apart
 from gradcli.trace.storage import Tensor
 from gradcli.trace.values import described, is_numeric_list, to_array
@@ -78,12 +79,14 @@ def set_item(tracer: Tracer, x: Tensor, key: Any, value: Any) -> None:
         target.write(target.fitting(put), fresh=True)
         return
     source = _shortened(value, target.meta.shape)
+    if number(source) and not is_half(x.dtype):  # in a half type it is written as inf
+        cast(source, x.dtype)  # a dtype that does not hold it refuses it
     if target.steps:
         target.write(source)
     elif isinstance(source, Node) and (source.shape or not x.shape):
         target.write(copy_in_place(x, source))
     else:
-        filled = source if isinstance(source, Node) else x.constant(np.asarray(source, x.dtype))
+        filled = source if isinstance(source, Node) else x.constant(cast(source, x.dtype))
         target.write(fill_tensor_in_place(x, filled))
 
 
@@ -100,7 +103,7 @@ def _place(x: Tensor, key: Any) -> tuple[Steps, list[Any]]:
 def _of_dtype(value: Any, x: Node) -> Any:
     """Return what is put at indices: a tensor has the dtype of what it is put into."""
     if number(value):
-        return x.constant(np.asarray(value).astype(x.dtype))
+        return x.constant(cast(value, x.dtype))
     if value.dtype != x.dtype:
         raise DtypeFault(
             "Index put requires the source and destination dtypes match, got "
@@ -182,7 +185,8 @@ def _basic(x: Node, keys: list[Any], only: bool) -> tuple[Node, list[Any]]:
 def _sliced(x: Node, dim: int, key: slice) -> Node:
     parts = []
     for part in (key.start, key.stop, key.step):
-        if part is not None and not hasattr(part, "__index__"):
+        index = part.is_index if isinstance(part, Node) else hasattr(part, "__index__")
+        if part is not None and not index:
             raise ArgumentFault(f"slice indices must be integers, not {described(part)}")
         parts.append(None if part is None else part.__index__())
     return slice_(  # type: ignore[no-any-return]

@@ -32,7 +32,9 @@ from gradcli.syntax import tree
 from gradcli.tensor_text import DEFAULT
 from gradcli.trace import containers, operators
 from gradcli.trace.builtins import lookup
+from gradcli.trace.calls import only
 from gradcli.trace.claims import ClaimRecord
+from gradcli.trace.derivatives import checked
 from gradcli.trace.expressions import EXPRESSIONS
 from gradcli.trace.inputs import free_names
 from gradcli.trace.lists import Lists
@@ -166,7 +168,7 @@ class Tracer:
         except UNFORESEEN as error:
             if os.environ.get("GRADCLI_TRACEBACK"):
                 raise
-            raise unforeseen(self.source, self.graph.span, error) from error
+            raise unforeseen(self.source, self.graph.span) from error
         finally:
             sys.setrecursionlimit(limit)
 
@@ -243,7 +245,9 @@ class Tracer:
         if isinstance(function, UserFunction):
             return self._call_user(function, args, keywords)
         if isinstance(function, np.dtype):
-            return as_node(self.graph, to_array(args[0], dtype=function))
+            return as_node(
+                self.graph, to_array(only(args, keywords, function.name), dtype=function)
+            )
         if isinstance(function, operators.PLAIN):
             raise ArgumentFault(f"'{class_name(function)}' object is not callable")
         raise ArgumentFault(f"{described(function)} cannot be called")
@@ -421,7 +425,7 @@ class Tracer:
             self.graph,
             id,
             cotangent if cotangent is None or create_graph else cotangent.value,
-            inputs=[x.id for x in wanted],
+            inputs=[checked(x, "an input").id for x in wanted],
             retain_graph=bool(retain_graph),
             create_graph=bool(create_graph),
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from inspect import signature
 from typing import Any
 
 from gradcli.errors import (
@@ -24,7 +23,7 @@ from gradcli.syntax import tree
 from gradcli.trace.attributes import ATTRIBUTES, METHODS
 from gradcli.trace.builtins import names
 from gradcli.trace.inputs import assigned_names, called_names
-from gradcli.trace.values import Jump, Namespace, Results, Return, described
+from gradcli.trace.values import Jump, Namespace, Results, Return
 
 # what NumPy and Python raise over arguments that no operation has refused; an AssertionError is not
 # among them: it is a fault of the engine, and none of the file
@@ -119,35 +118,6 @@ def uncallable(value: Any, name: str | None) -> str | None:
     return None
 
 
-def wrong_call(
-    function: Any, args: list[Any], keywords: dict[str, Any], error: TypeError
-) -> GradcliError:
-    """Return the error for a call whose arguments do not fit what runs it.
-
-    A method's own function takes the run and the tensor before the arguments of the file.
-    """
-    name = getattr(function, "name", "the function")
-    if "positional argument" not in str(error) and "keyword argument" not in str(error):
-        return ArgumentFault(f"{name}() {NOT_COMPUTED}: {error}", hint=WHAT_TO_CHECK)
-    words = [*(described(x) for x in args), *(f"{word}=" for word in keywords)]
-    given = ", ".join(words) if words else "nothing"
-    parameters = method_parameters(name)
-    hint = None if parameters is None else f"the signature is `{name}({', '.join(parameters)})`"
-    return ArgumentFault(f"{name}() does not take {given}", hint=hint)
-
-
-def method_parameters(name: str) -> list[str] | None:
-    """Return the parameters of a tensor's method, None where they are not written out."""
-    if name == "backward":
-        return ["gradient=None", "retain_graph=None", "inputs=None"]
-    if name not in METHODS:
-        return None
-    parameters = list(signature(METHODS[name]).parameters.values())[2:]
-    if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        return None
-    return [p.name + f"={p.default}" * (p.default is not p.empty) for p in parameters]
-
-
 def no_attribute(value: Any, name: str) -> str | None:
     """Say why a value that is no tensor lacks an attribute, where tensors have it."""
     if isinstance(value, Results) and value.names:
@@ -159,14 +129,12 @@ def no_attribute(value: Any, name: str) -> str | None:
     return None
 
 
-def unforeseen(source: Source, span: Span, error: BaseException) -> GradcliError:
-    """Return the error for an expression over which NumPy or Python stumbled."""
-    reason = next(iter(str(error).splitlines()), "")
+def unforeseen(source: Source, span: Span) -> GradcliError:
+    """Return the error for an expression over which NumPy or Python stumbled.
+
+    It is the last resort, and a fault of gradcli: what they say, in words that are not the file's,
+    is shown to nobody, unless GRADCLI_TRACEBACK is set.
+    """
     text = source.snippet(span)
     text = text if len(text) <= 60 else text[:59] + "…"
-    return ArgumentFault(
-        f"`{text}` {NOT_COMPUTED}" + f": {reason}" * bool(reason),
-        span,
-        WHAT_TO_CHECK,
-        source,
-    )
+    return ArgumentFault(f"`{text}` {NOT_COMPUTED}", span, WHAT_TO_CHECK, source)

@@ -103,6 +103,8 @@ def _at_least(name: str) -> Callable[..., Any]:
 
 
 def _select(condlist: Any, choicelist: Any, default: Any) -> Any:
+    if not isinstance(choicelist, tuple | list):
+        raise ArgumentFault("select() argument 'choicelist' must be a list of arrays")
     if len(condlist) != len(choicelist):
         raise ArgumentFault("list of cases must be same length as list of conditions")
     found = default
@@ -222,6 +224,8 @@ def _qr(a: Any, mode: str) -> Any:
 def _lstsq(a: Any, b: Any, rcond: Any) -> Any:
     """Return the solution, the squared residuals of a full rank, the rank, singular values."""
     solution, _, rank, _ = row_of("linalg.lstsq", a, b, rcond=rcond)
+    if len(a.shape) != 2:
+        raise ArgumentFault(f"lstsq() takes a matrix, not a tensor of shape {list(a.shape)}")
     rows, columns = a.shape
     residuals = a.constant(np.zeros(0, a.dtype))
     if rows > columns == int(rank.value):
@@ -362,7 +366,7 @@ MAKERS: dict[str, Form] = {
     "full_like": ("(a: any, fill_value: any, dtype: dtype = None)", _full_like),
     "eye": ("(N: int, M: int = None, k: int = 0, dtype: dtype = None)", _eye),
     "arange": (
-        "(start: number = None, stop: number = None, step: number = 1, dtype: dtype = None)",
+        "(start: real = None, stop: real = None, step: real = 1, dtype: dtype = None)",
         _arange,
     ),
     "linspace": (_POINTS.format(""), _points("linspace")),

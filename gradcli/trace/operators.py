@@ -85,8 +85,8 @@ def binary(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
         ) from None
     except TypeError as error:
         raise _uncombined(operator, left, right, error) from None
-    except ValueError as error:  # a negative shift
-        raise ArgumentFault(f"`{operator}`: {error}") from None
+    except ValueError:
+        raise ArgumentFault(f"`{operator}` by a negative number of bits: {right}") from None
     if isinstance(found, int):
         check_bits(found.bit_length(), f"the result of `{operator}`")
     return kept(tracer, found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import gcd, isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,13 +12,13 @@ from gradcli.graph import Node
 from gradcli.ops import FUNCTIONS as ROWS
 from gradcli.rule.nesting import MAX_NESTING
 from gradcli.rule.rule import number
-from gradcli.rule.signature import Signature
+from gradcli.rule.signature import Signature, brief
 from gradcli.trace.budgets import kept, made
 from gradcli.trace.calls import Args, Keywords, any_node, first_of, only, row_function
 from gradcli.trace.containers import CONTAINERS, items_of, sort, update
 from gradcli.trace.containers import key as hashable
-from gradcli.trace.sentences import class_name, python_errors
-from gradcli.trace.values import MAX_BITS, Results, check_bits, described, is_numeric_list
+from gradcli.trace.sentences import class_name, fault, python_errors
+from gradcli.trace.values import Results, check_bits, described, is_numeric_list
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -93,12 +94,13 @@ def _quantified(name: str, stops: bool) -> Any:
     return run
 
 
+SORTED = Signature("sorted(iterable: any, key: any = None, reverse: whole = False)")
+
+
 def _sorted(tracer: Tracer, args: Args, keywords: Keywords) -> list[Any]:
-    if len(args) != 1:
-        raise ArgumentFault(f"sorted expected 1 argument, got {len(args)}")
-    found = items_of(tracer, args[0])
-    with python_errors():
-        sort(tracer, found, **keywords)
+    iterable, key, reverse = SORTED.bind(args, keywords).values()
+    found = items_of(tracer, iterable)
+    sort(tracer, found, key=key, reverse=reverse)
     return kept(tracer, found)
 
 
@@ -149,10 +151,7 @@ def _cast(kind: Any) -> Any:
             x = item(tracer, x)
         if kind is bool:
             return tracer.truth(x)
-        if isinstance(x, str) and kind is int:
-            check_bits(len(x), "an integer of so many digits")
-        with python_errors():
-            found = kind(x, *base)
+        found = _converted(kind, x, *base)
         if kind is int:
             check_bits(found.bit_length(), "the integer")
         return found
@@ -161,6 +160,32 @@ def _cast(kind: Any) -> Any:
 
 
 INT = Signature("int(x: any, base: int = 10)")
+MOST_DIGITS = 4300  # of an integer that Python reads from a text, or writes as one
+
+
+def _converted(kind: Any, x: Any, base: int | None = None) -> Any:
+    """Return a number or a text as `int` or `float`.
+
+    Raises: ArgumentFault, with Python's sentence, for a text that is none; LimitFault for one that
+    is too long.
+    """
+    if not isinstance(x, str if base is not None else str | int | float):
+        raise ArgumentFault(
+            f"{kind.__name__}() takes a {'text with a base' if base else 'number or a text'}, "
+            f"not {described(x)}"
+        )
+    if base is not None and base != 0 and not 2 <= base <= 36:
+        raise ArgumentFault(f"int() takes a base of 0, or from 2 to 36, not {base}")
+    if kind is int and isinstance(x, float) and not isfinite(x):
+        raise ArgumentFault(f"int({x}): it is no integer")
+    if isinstance(x, str) and len(x) > MOST_DIGITS:
+        raise LimitFault(f"{kind.__name__}() of a text of more than {MOST_DIGITS:,} characters")
+    try:
+        return kind(x) if base is None else kind(x, base)
+    except ValueError as error:
+        raise fault(error) from None
+    except OverflowError:
+        raise ArgumentFault(f"{kind.__name__}({brief(x)}) is too large for a number") from None
 
 
 def item(tracer: Tracer, x: Node) -> Any:
@@ -225,7 +250,7 @@ def _enumerate(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
 def _sequence(kind: Any) -> Any:
     def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
         if len(args) > 1:
-            raise ArgumentFault(f"{kind.__name__} expected at most 1 argument, got {len(args)}")
+            raise ArgumentFault(f"{kind.__name__}() takes one argument ({len(args)} given)")
         if keywords:
             raise ArgumentFault(f"{kind.__name__}() takes no keyword arguments")
         found = items_of(tracer, args[0]) if args else []
@@ -238,7 +263,7 @@ def _sequence(kind: Any) -> Any:
 
 def _dict(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     if len(args) > 1:
-        raise ArgumentFault(f"dict expected at most 1 argument, got {len(args)}")
+        raise ArgumentFault(f"dict() takes one argument ({len(args)} given)")
     found: dict[Any, Any] = {}
     with python_errors():
         update(tracer, found, *args, **keywords)
@@ -247,41 +272,50 @@ def _dict(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
 
 def _reversed(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     x = only(args, keywords, "reversed")
+    if isinstance(x, np.dtype):  # Python would say the name of its class
+        raise ArgumentFault(f"'{class_name(x)}' object is not reversible")
     with python_errors():
         return reversed(items_of(tracer, x) if isinstance(x, Node | Results) else x)
 
 
-def _on_numbers(name: str, function: Any) -> Any:
+def _on_numbers(text: str, function: Any) -> Any:
     """Make a function that is Python's on numbers, and the operation of its name on tensors."""
+    signature = Signature(text)
 
     def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
         if any_node((*args, *keywords.values())) or is_numeric_list(args[0] if args else None):
-            return _row(name, tracer, args, keywords)
-        try:
-            return function(*args, **keywords)
-        except (TypeError, ValueError, ArithmeticError) as error:
-            raise ArgumentFault(f"{name}(): {error}") from None
+            return _row(signature.name, tracer, args, keywords)
+        return function(tracer, *signature.bind(args, keywords).values())
 
     return run
 
 
-def _rounded(number: Any, ndigits: Any = None) -> Any:
-    """Round as Python does, which for an integer makes 10**-ndigits first, however large."""
-    if isinstance(number, int) and isinstance(ndigits, int) and -ndigits > MAX_BITS:
-        check_bits(number.bit_length(), "the number to round")
-        return 0
-    return round(number) if ndigits is None else round(number, ndigits)
+def _abs(tracer: Tracer, x: Any) -> Any:
+    if not number(x):
+        raise ArgumentFault(f"abs() takes a number or a tensor, not {described(x)}")
+    try:
+        return abs(x)
+    except OverflowError:  # of a complex number
+        raise ArgumentFault(f"abs({x}) is too large for a number") from None
 
 
-def _power(tracer: Tracer, base: Any, exponent: Any, mod: Any = None) -> Any:
+def _round(tracer: Tracer, x: Any, digits: int | None) -> Any:
+    if digits is None and isinstance(x, float) and not isfinite(x):
+        raise ArgumentFault(f"round({x}): no integer is near to it", hint="round(x, 0) is a float")
+    try:
+        return round(x, digits and max(-MOST_DIGITS, min(digits, MOST_DIGITS)))
+    except OverflowError:
+        raise ArgumentFault(f"round({x}, {digits}) is too large for a number") from None
+
+
+def _power(tracer: Tracer, base: Any, exponent: Any, mod: Any) -> Any:
     if mod is None:
         return tracer.binary("**", base, exponent)  # keeps integers within bounds
+    if not all(isinstance(x, int) for x in (base, exponent, mod)) or not mod:
+        raise ArgumentFault("pow() takes a modulus, which is not 0, with integers only")
+    if exponent < 0 and gcd(base, mod) != 1:
+        raise ArgumentFault(f"pow(): {base} has no inverse modulo {mod}")
     return pow(base, exponent, mod)
-
-
-def _pow(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
-    bounded = _on_numbers("pow", lambda base, exp, mod=None: _power(tracer, base, exp, mod))
-    return bounded(tracer, args, keywords)
 
 
 def _print(tracer: Tracer, args: Args, keywords: Keywords) -> None:
@@ -306,6 +340,8 @@ PYTHON: dict[str, Any] = {
     "range": _range, "float": _cast(float), "int": _cast(int), "bool": _cast(bool),
     "str": lambda tracer, args, keywords: tracer.text(only(args, keywords, "str")) if args else "",
     "zip": _zip, "enumerate": _enumerate, "list": _sequence(list), "tuple": _sequence(tuple),
-    "reversed": _reversed, "round": _on_numbers("round", _rounded), "print": _print,
-    "abs": _on_numbers("abs", abs), "pow": _pow,
+    "reversed": _reversed, "print": _print,
+    "round": _on_numbers("round(number: plain, ndigits: whole = None)", _round),
+    "abs": _on_numbers("abs(x: any)", _abs),
+    "pow": _on_numbers("pow(base: any, exp: any, mod: any = None)", _power),
 }  # fmt: skip

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from gradcli.errors import ArgumentFault, Span
+from gradcli.rule.signature import brief
 
 # what our classes are called in Python's and PyTorch's sentences
 CLASSES = {"Node": "Tensor", "UserFunction": "function", "Function": "function",
@@ -20,7 +23,9 @@ PYTHONS = (TypeError, ValueError, LookupError, RuntimeError, OverflowError)
 
 def fault(error: Exception, span: Span | None = None, hint: str | None = None) -> ArgumentFault:
     """Return what Python raised as an error of the file, with Python's sentence."""
-    text = f"KeyError: {error}" if isinstance(error, KeyError) else sentence(error)
+    text = sentence(error)
+    if isinstance(error, KeyError):  # it says nothing but the key
+        text = f"KeyError: {brief(*error.args)}"
     return ArgumentFault(text, span, hint)
 
 
@@ -35,10 +40,13 @@ def python_errors(span: Span | None = None, hint: str | None = None) -> Iterator
 
 def sentence(error: Exception) -> str:
     """Return what Python says of an error, with the names that our classes have for a file."""
+    if "index-sized" in str(error):  # an integer of more than 64 bits
+        return "index out of range"
     words = "|".join(CLASSES)
     return re.sub(rf"\b({words})\b(?!\()", lambda m: CLASSES[m[0]], str(error))
 
 
 def class_name(value: Any) -> str:
     """Return the name of a value's class, as Python's sentences have it."""
-    return CLASSES.get(type(value).__name__, type(value).__name__)
+    name = "dtype" if isinstance(value, np.dtype) else type(value).__name__
+    return CLASSES.get(name, name)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Callable, Mapping, Sequence
-from operator import index
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import ArgumentFault, LimitFault
 from gradcli.graph import Node
+from gradcli.rule.signature import Signature
 from gradcli.trace.sentences import class_name
 from gradcli.trace.values import Results, check_size
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
 
+Run = Callable[..., Any]  # run(tracer, value, *arguments)
 MAX_WIDTH = 10_000  # to which a format fills a value up
 
 
@@ -139,7 +140,43 @@ def percent(tracer: Tracer, text: str, values: Any) -> str:
 # ---- methods -------------------------------------------------------------------------------
 
 
-def _join(tracer: Tracer, text: str, items: Any, /) -> str:
+class Method(NamedTuple):
+    """A method of one of Python's values: its signature, and what it does with the arguments.
+
+    Where there is no signature it takes any number of them. `words` says whether Python takes them
+    by their names: not at all, "too" or "only" so.
+    """
+
+    signature: Signature | None
+    run: Run
+    words: str = ""
+
+    def arguments(
+        self, name: str, args: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return a call's arguments in the order of the signature, to the last that is given.
+
+        Raises: ArgumentFault where they do not fit it.
+        """
+        if keywords and not self.words:
+            raise ArgumentFault(f"{name}() takes no keyword arguments: `{next(iter(keywords))}=`")
+        if args and self.words == "only":
+            raise ArgumentFault(f"{name}() takes its arguments by name: {self.signature}")
+        if self.signature is None:
+            return args, keywords
+        bound = self.signature.bound(args, keywords)
+        last = max((i for i, word in enumerate(bound, 1) if i <= len(args) or word in keywords),
+                   default=0)  # fmt: skip
+        return tuple(bound.values()) if self.words == "only" else tuple(bound.values())[:last], {}
+
+
+def named(make: Callable[[str], Run], texts: str, words: str = "") -> dict[str, Method]:
+    """Return methods by their names, each made of its name, of signatures with `;` between them."""
+    found = map(Signature, texts.split("; "))
+    return {signature.name: Method(signature, make(signature.name), words) for signature in found}
+
+
+def _join(tracer: Tracer, text: str, items: Any) -> str:
     if isinstance(items, int | float | complex | None):
         raise TypeError("can only join an iterable")
     found = []
@@ -151,42 +188,46 @@ def _join(tracer: Tracer, text: str, items: Any, /) -> str:
     return text.join(found)
 
 
-def own(name: str) -> Callable[..., Any]:
+def own(name: str) -> Run:
     """Return Python's own method, whose result is no longer than the value."""
 
-    def method(tracer: Tracer, value: Any, /, *args: Any, **keywords: Any) -> Any:
-        return getattr(value, name)(*args, **keywords)
+    def method(tracer: Tracer, value: Any, *args: Any) -> Any:
+        return getattr(value, name)(*args)
 
     return method
 
 
-def _filled(name: str) -> Callable[..., Any]:
+def _filled(name: str) -> Run:
     """Return Python's own method that fills a text up to a width."""
 
-    def method(tracer: Tracer, text: str, /, *args: Any, **keywords: Any) -> Any:
-        if args and hasattr(args[0], "__index__"):
-            check_size(index(args[0]), "characters")
-        return getattr(text, name)(*args, **keywords)
+    def method(tracer: Tracer, text: str, width: int, *filling: str) -> str:
+        check_size(width, "characters")
+        return str(getattr(text, name)(width, *filling))
 
     return method
 
 
-def _replace(tracer: Tracer, text: str, /, *args: Any, **keywords: Any) -> str:
-    if len(args) > 1 and isinstance(args[0], str) and isinstance(args[1], str):
-        check_size(len(text) + text.count(args[0]) * len(args[1]), "characters")
-    return text.replace(*args, **keywords)
+def _replace(tracer: Tracer, text: str, old: str, new: str, *count: int) -> str:
+    check_size(len(text) + text.count(old) * len(new), "characters")
+    return text.replace(old, new, *count)
 
 
-def named(make: Callable[[str], Any], names: str) -> dict[str, Any]:
-    """Return methods by their names, each made of its name."""
-    return {name: make(name) for name in names.split()}
+_PLACES = "(sub: str, start: int = None, end: int = None)"
+_ENDS = "(prefix: str|strs, start: int = None, end: int = None)"
 
-
-METHODS: dict[str, Callable[..., Any]] = {
-    **named(own, "upper lower title capitalize swapcase casefold strip lstrip rstrip split rsplit "
-            "splitlines partition rpartition removeprefix removesuffix startswith endswith count "
-            "find rfind index rindex isdigit isdecimal isnumeric isalpha isalnum isspace isupper "
-            "islower istitle isidentifier isascii isprintable"),
-    **named(_filled, "center ljust rjust zfill"),
-    "join": _join, "replace": _replace, "format": _format,
+METHODS: dict[str, Method] = {
+    **named(own, "upper(); lower(); title(); capitalize(); swapcase(); casefold(); isdigit(); "
+            "isdecimal(); isnumeric(); isalpha(); isalnum(); isspace(); isupper(); islower(); "
+            "istitle(); isidentifier(); isascii(); isprintable(); strip(chars: str = None); "
+            "lstrip(chars: str = None); rstrip(chars: str = None); partition(sep: str); "
+            "rpartition(sep: str); removeprefix(prefix: str); removesuffix(suffix: str); "
+            f"count{_PLACES}; find{_PLACES}; rfind{_PLACES}; index{_PLACES}; rindex{_PLACES}; "
+            f"startswith{_ENDS}; endswith{_ENDS}"),
+    **named(own, "split(sep: str = None, maxsplit: int = -1); splitlines(keepends: bool = False); "
+            "rsplit(sep: str = None, maxsplit: int = -1)", "too"),
+    **named(_filled, "center(width: int, fillchar: str = ' '); zfill(width: int); "
+            "ljust(width: int, fillchar: str = ' '); rjust(width: int, fillchar: str = ' ')"),
+    **named(lambda name: _join, "join(iterable: any)"),
+    **named(lambda name: _replace, "replace(old: str, new: str, count: int = -1)"),
+    "format": Method(None, _format, "too"),
 }  # fmt: skip

@@ -12,7 +12,7 @@ from gradcli.errors import ArgumentFault, AutogradFault, ShapeFault
 from gradcli.graph import Node
 from gradcli.ops.shape.indexing import select
 from gradcli.ops.shape.shapes import stack, zeros_like
-from gradcli.rule.meta import dim_index, shown
+from gradcli.rule.meta import own_dim, shown
 from gradcli.rule.signature import Signature
 from gradcli.trace.derivatives import Args, Keywords, checked, gradient, one, options
 from gradcli.trace.values import Function, Results, UserFunction, described
@@ -369,9 +369,12 @@ def _vmap(tracer: Tracer, args: Args, keywords: Keywords) -> Function:
         axes = tuple(in_axes) if isinstance(in_axes, tuple | list) else (in_axes,) * len(args)
         if len(axes) != len(args):
             raise ArgumentFault(f"vmap: {len(axes)} in_axes for {len(args)} arguments")
+        for d in (*axes, *one(out_axes)):
+            if type(d) is not int and d is not None:
+                raise ArgumentFault(f"vmap: an axis is an integer or None, not {described(d)}")
         nodes = [x if d is None else tracer.tensor(x)
                  for x, d in zip(args, axes, strict=True)]  # fmt: skip
-        places = [None if d is None else dim_index(d, len(x.shape))
+        places = [None if d is None else own_dim(d, len(x.shape))
                   for x, d in zip(nodes, axes, strict=True)]  # fmt: skip
         sizes = {x.shape[d] for x, d in zip(nodes, places, strict=True) if d is not None}
         if len(sizes) != 1 or sizes == {0}:

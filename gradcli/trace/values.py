@@ -10,7 +10,7 @@ import numpy as np
 
 from gradcli.errors import ArgumentFault, LimitFault
 from gradcli.graph import Graph, Node
-from gradcli.rule.dtypes import FLOAT64, INT64, Array, DType, number_dtype, promote_types
+from gradcli.rule.dtypes import FLOAT64, Array, DType, number_dtype, promote_types
 from gradcli.rule.nesting import MAX_ELEMENTS, MAX_NESTING, check_arguments
 from gradcli.rule.rule import number
 from gradcli.syntax import tree
@@ -167,18 +167,23 @@ def to_array(data: Any, default: DType = FLOAT64, dtype: DType | None = None) ->
     flat = [x.value[()] if isinstance(x, Node) else x for x in flat]
     result = dtype or found or default
     try:
-        return (
-            np.array(flat, result if result != INT64 or not flat else None)
-            .astype(result)
-            .reshape(shape)
-        )
-    except (OverflowError, TypeError):
-        hint = None
-        if result.kind in "iu":
-            hint = f"{result.name} holds {np.iinfo(result).min} to {np.iinfo(result).max}"
-        raise ArgumentFault(
-            f"value cannot be converted to type {result.name} without overflow", hint=hint
-        ) from None
+        if dtype is None or all(_holds(dtype, x) for x in flat):
+            return np.array(flat, result).reshape(shape)
+    except (OverflowError, TypeError):  # an integer beyond the dtype, a complex number
+        pass
+    hint = None
+    if result.kind in "iu":
+        hint = f"{result.name} holds {np.iinfo(result).min} to {np.iinfo(result).max}"
+    raise ArgumentFault(
+        f"value cannot be converted to type {result.name} without overflow", hint=hint
+    )
+
+
+def _holds(dtype: DType, number: Any) -> bool:
+    """Say whether an integer dtype has a number, cut to a whole one; nan is no integer."""
+    if dtype.kind not in "iu" or isinstance(number, complex):
+        return True  # NumPy refuses what does not fit
+    return bool(np.iinfo(dtype).min <= number <= np.iinfo(dtype).max)
 
 
 def _flattened(data: Any) -> tuple[tuple[int, ...], list[Any]]:

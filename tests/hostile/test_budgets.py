@@ -45,7 +45,7 @@ PROGRAMS = {
     "x = 10**10**10": "bits",
     "x = 1 << 10**10": "bits",
     "x = 2**4000\nfor i in range(10000):\n    x = x + x": "bits",
-    "x = int('f' * 10**6, 16)": "bits",
+    "x = int('f' * 10**6, 16)": "4,300 characters",
     "x = 0x" + "f" * 10**6: "digits",
     "import math\nx = math.factorial(10**7)": "factorial",
     "import math\nx = math.comb(10**7, 10**6)": "comb",

@@ -40,7 +40,7 @@ DATA = json.loads((FOLDER / "refusals.json").read_text(encoding="utf-8"))
 CALLS: dict[str, dict[str, str]] = DATA["calls"] | {"written": DATA["written"]}
 OPTIONS = Options(bindings={k: Binding(x, optional=True) for k, x in leaves().items()})
 ANSWERED = "an answer"
-MOST_KNOWN, MOST_ANSWERED = 710, 118  # lower them as the list shrinks
+MOST_KNOWN, MOST_ANSWERED = 690, 114  # lower them as the list shrinks
 
 WORDS = FOLDER / "refusal_words.txt"
 KNOWN = {line.split("\t")[0]: line for line in WORDS.read_text(encoding="utf-8").splitlines()}
@@ -68,8 +68,9 @@ MANNERS = (
         "it names the argument, what it takes and what was given, and shows the signature; "
         "PyTorch has a way for each of its parsers",
         re.compile(
-            r"\(\) (argument '\w+' must be|takes \d+ positional|missing argument|got an unexpected "
-            r"keyword argument|got multiple values for argument)|\(\): argument .*must be a Tensor"
+            r"\(\) (argument '\w+' (must be|is too large)|takes (no|\d+) arguments?\b|missing "
+            r"argument|got (an unexpected keyword argument|multiple values for argument))|\(\): "
+            r"argument .*must be a Tensor"
         ),
         ANY,
     ),
@@ -101,8 +102,8 @@ MANNERS = (
     Manner(
         "a bare name is Python's function, and says what that takes",
         re.compile(
-            r"^(abs|round)\(\): |^\w+\(\) takes a tensor or a sequence, not |^'\w+' object is not "
-            r"iterable$|^unsupported operand type\(s\) for \+: "
+            r"^\w+\(\) takes a (tensor or a sequence|number or a tensor), not |^'\w+' object is "
+            r"not iterable$|^unsupported operand type\(s\) for \+: "
         ),
         re.compile("must be (a )?Tensor|invalid combination|missing"),
         re.compile(r"^(abs|all|any|max|min|round|sum)\("),
@@ -206,7 +207,7 @@ OWN = {
         "enumerate() starts at an integer, not at a string",
     "result = 'a' - 1": "unsupported operand type(s) for -: 'str' and 'int'",
     "result = full((2,), 10 ** 30, dtype=int64)":
-        "value cannot be converted to type int64 without overflow",
+        "full() argument 'fill_value' is too large: an integer has 64 bits",
     "result = (1 << 100000) << 100000": "the result of `<<` has more than 8192 bits",
     "result = trapezoid(v, v, dx=2.0)": "trapezoid() takes `x` or `dx`, not both",
 }  # fmt: skip

@@ -64,6 +64,14 @@ def test_floats_read_back_exactly_unless_rounded() -> None:
     assert rounded == [float(f"{value:.3g}") for value in values]
 
 
+def test_the_largest_numbers_are_not_rounded_to_infinity() -> None:
+    largest = np.finfo(np.float64).max
+    m = Maker()
+    m.add("x", np.array([largest, -largest]))
+    found = parsed(m.inspection(), precision=3)["nodes"][0]["value"]
+    assert found == [largest, -largest]
+
+
 def test_named_leaves_out_the_unnamed(mlp: Inspection) -> None:
     assert all(node["name"] for node in parsed(mlp, named=True)["nodes"])
 

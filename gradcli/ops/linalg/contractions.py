@@ -17,11 +17,12 @@ from gradcli.ops.shape.writes import copy_slices
 from gradcli.rule.costs import size
 from gradcli.rule.meta import Shape, dim_index
 from gradcli.rule.rows import composite
+from gradcli.rule.signature import brief
 
 
 def _contracted(a: Any, b: Any, dims: Any) -> tuple[list[int], list[int]]:
     """Return the dimensions of two tensors over which tensordot sums."""
-    if hasattr(dims, "dtype"):
+    if hasattr(dims, "value"):
         dims = dims.value.tolist()
     if isinstance(dims, int):
         if dims < 0:
@@ -30,11 +31,15 @@ def _contracted(a: Any, b: Any, dims: Any) -> tuple[list[int], list[int]]:
             raise ArgumentFault(f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}")
         return list(range(len(a.shape) - dims, len(a.shape))), list(range(dims))
     if not isinstance(dims, tuple | list) or len(dims) != 2:
+        given = dims if isinstance(dims, str) else brief(dims)
         raise ArgumentFault(
             "tensordot expects dims to be int or tuple[list[int], list[int]] or list[list[int]] "
-            f"containing two lists, but got dims={dims}"
+            f"containing two lists, but got dims={given}"
         )
     first, second = (list(d) if isinstance(d, tuple | list) else [d] for d in dims)
+    for d in (*first, *second):
+        if not isinstance(d, int):
+            raise ArgumentFault("tensordot(): the dimensions in `dims` are integers")
     if len(first) != len(second):
         raise ArgumentFault(
             "both dimension lists should have same length",

@@ -17,7 +17,7 @@ from gradcli.ops.pointwise.elementwise import mul
 from gradcli.ops.shape.layout import diagonal
 from gradcli.ops.shape.shapes import clone, permute, reshape, sum_, unsqueeze, view
 from gradcli.ops.shape.views import copy_in_place
-from gradcli.rule.meta import Shape, shown
+from gradcli.rule.meta import Shape, dim_index, shown
 from gradcli.rule.rows import composite
 from gradcli.rule.rule import Composite
 
@@ -331,7 +331,7 @@ def _tensorinv(a: Any, ind: int) -> Any:
 def _tensorsolve(a: Any, b: Any, dims: Any) -> Any:
     rank = len(a.shape)
     if dims is not None:
-        moved = tuple(d % rank for d in dims)
+        moved = tuple(dim_index(d, rank) for d in dims)
         a = permute(a, dims=(*(d for d in range(rank) if d not in moved), *moved))
     shape = a.shape[len(b.shape) :]
     if prod(shape) != prod(b.shape):

@@ -12,7 +12,7 @@ from gradcli.ops.shape.indexing import slice_
 from gradcli.ops.shape.layout import pad_constant, roll
 from gradcli.ops.shape.shapes import cat, conj, to
 from gradcli.rule.dtypes import SCALAR_NAMES, to_complex, to_real
-from gradcli.rule.meta import Meta, dim_index
+from gradcli.rule.meta import Meta, dim_index, own_dim
 from gradcli.rule.rows import composite, primitive
 from gradcli.rule.rule import Composite, Multilinear
 
@@ -130,12 +130,6 @@ def _real_only(name: str, a: Any) -> Any:
     return _promoted(a)
 
 
-def _along(a: Any, dim: int) -> int:
-    if not a.shape:
-        raise ArgumentFault(f"Dimension specified as {dim} but tensor has no dimensions")
-    return dim_index(dim, len(a.shape))
-
-
 def _resized(a: Any, dims: tuple[int, ...], sizes: tuple[int, ...]) -> Any:
     """Cut dimensions off or pad them with zeros."""
     pads = [0] * (2 * len(a.shape))
@@ -160,7 +154,7 @@ def _dims(a: Any, s: Any, dim: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
                 f"Got shape with {count} values but input tensor only has {rank} dimensions."
             )
         dim = tuple(range(rank - count, rank))
-    dims = tuple(dim_index(d, rank) for d in dim)
+    dims = tuple(own_dim(d, rank) for d in dim)
     if len(set(dims)) < len(dims):
         raise ArgumentFault("FFT dims must be unique")
     if s is not None and len(s) != len(dims):
@@ -174,7 +168,7 @@ def _dims(a: Any, s: Any, dim: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 def _whole(forward: bool) -> Any:
     def expand(a: Any, n: int | None, dim: int, norm: str | None) -> Any:
-        a, dim = _promoted(a), _along(a, dim)
+        a, dim = _promoted(a), own_dim(dim, len(a.shape))
         a = _resized(a, (dim,), (a.shape[dim] if n is None else n,))
         mode = _normalization(norm, forward)
         if a.dtype.kind == "c":
@@ -187,7 +181,7 @@ def _whole(forward: bool) -> Any:
 
 def _to_half(name: str, forward: bool) -> Any:
     def expand(a: Any, n: int | None, dim: int, norm: str | None) -> Any:
-        a, dim = _real_only(name, a), _along(a, dim)
+        a, dim = _real_only(name, a), own_dim(dim, len(a.shape))
         a = _resized(a, (dim,), (a.shape[dim] if n is None else n,))
         found = r2c(a, dim=(dim,), normalization=_normalization(norm, forward), onesided=True)
         return found if forward else conj(found)
@@ -197,7 +191,7 @@ def _to_half(name: str, forward: bool) -> Any:
 
 def _from_half(forward: bool) -> Any:
     def expand(a: Any, n: int | None, dim: int, norm: str | None) -> Any:
-        a, dim = _promoted(a, True), _along(a, dim)
+        a, dim = _promoted(a, True), own_dim(dim, len(a.shape))
         size = 2 * (a.shape[dim] - 1) if n is None else n
         if size < 1:
             raise ShapeFault(f"Invalid number of data points ({size}) specified")

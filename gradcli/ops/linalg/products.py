@@ -13,7 +13,7 @@ from gradcli.errors import ShapeFault
 from gradcli.ops.linalg.linalg import bmm, dot, matmul, mm, mv, outer_product, same_dtype
 from gradcli.ops.shape.shapes import adjoint, conj, expand, sum_, sum_to, t, unsqueeze, view
 from gradcli.rule.dtypes import factor
-from gradcli.rule.meta import Meta, broadcast, is_contiguous, shown, strides_of
+from gradcli.rule.meta import Meta, broadcast, is_contiguous, own_dim, shown, strides_of
 from gradcli.rule.rows import composite, primitive
 from gradcli.rule.rule import Body, Derivative, Multilinear, Primitive, Traced
 
@@ -146,6 +146,7 @@ linear = composite("linear(input, weight, bias = None)", _linear,
 def _cross_meta(a: Any, b: Any, dim: int) -> Meta:
     if len(a.shape) != len(b.shape):
         raise ShapeFault("linalg.cross: inputs must have the same number of dimensions.")
+    own_dim(dim, len(a.shape))
     if a.shape[dim] != 3 or b.shape[dim] != 3:
         raise ShapeFault(
             f"linalg.cross: inputs dimension {dim} must have length 3. "

@@ -34,7 +34,7 @@ from gradcli.rule.rule import Derivative
 def _zero_pivot(matrix: Any) -> int:
     from scipy.linalg import lu
 
-    zero = np.diagonal(lu(matrix, permute_l=True)[1]) == 0
+    zero = np.diagonal(lu(matrix, permute_l=True, check_finite=False)[1]) == 0
     return int(np.argmax(zero)) + 1 if zero.any() else 0
 
 
@@ -57,7 +57,7 @@ def _inv_unchecked(a: Any) -> Any:
     except np.linalg.LinAlgError:
         from scipy.linalg import lu
 
-        p, low, up = lu(a)
+        p, low, up = lu(a, check_finite=False)
         return trsm(up, trsm(low, np.swapaxes(p, -2, -1), upper=False), upper=True)
 
 
@@ -93,6 +93,11 @@ def solve_forward(a: Any, b: Any, left: bool) -> Any:
 def _pinv(
     a: Any, rcond: float | None, hermitian: bool, atol: float | None, rtol: float | None
 ) -> Any:
+    if hermitian and a.shape[-1] != a.shape[-2]:
+        raise ShapeFault(
+            "linalg.eigh: A must be batches of square matrices, but they are "
+            f"{a.shape[-2]} by {a.shape[-1]} matrices"
+        )
     u, s, vh = np.linalg.svd(mirrored(a) if hermitian else a, full_matrices=False)
     relative = rcond if rtol is None else rtol
     if relative is None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.errors import ArgumentFault
+from gradcli.errors import ArgumentFault, DtypeFault
 from gradcli.ops.linalg.linalg import matmul
 from gradcli.ops.linalg.matrices import (
     SYMMETRIC,
@@ -37,6 +37,7 @@ from gradcli.ops.linalg.solvers import (
 )
 from gradcli.ops.shape.shapes import adjoint, sum_to
 from gradcli.rule.costs import cubic, fold
+from gradcli.rule.dtypes import SCALAR_NAMES
 from gradcli.rule.meta import Meta, broadcast
 from gradcli.rule.rows import composite, primitive
 from gradcli.rule.rule import Derivative, concrete
@@ -206,7 +207,7 @@ def _lu(a: Any, pivot: bool) -> tuple[Any, ...]:
         raise ArgumentFault("linalg.lu_factor: LU without pivoting is not implemented on the CPU")
     if not a.size:
         return tuple(np.zeros(m.shape, m.dtype) for m in _lu_meta(a, pivot))
-    return tuple(x.astype(a.dtype) for x in lu(a))
+    return tuple(x.astype(a.dtype) for x in lu(a, check_finite=False))
 
 
 def _lu_meta(a: Any, pivot: bool) -> tuple[Meta, ...]:
@@ -222,7 +223,7 @@ def _lu_factor(a: Any, pivot: bool) -> tuple[Any, Any]:
     _lu(a[..., :0, :0], pivot)
     result, pivots = np.empty_like(a), np.empty((*a.shape[:-2], min(a.shape[-2:])), INT32)
     for i in np.ndindex(a.shape[:-2]):
-        result[i], swaps = lu_factor(a[i])
+        result[i], swaps = lu_factor(a[i], check_finite=False)
         pivots[i] = swaps + 1
     return result, pivots
 
@@ -343,6 +344,11 @@ def _lu_solve(lu: Any, pivots: Any, b: Any, left: bool, adjoint: bool) -> Any:
 
 
 def _lu_solve_meta(lu: Any, pivots: Any, b: Any, left: bool, adjoint: bool) -> Meta:
+    if pivots.dtype.kind not in "iu":
+        raise DtypeFault(
+            "linalg.lu_solve: pivots should be a Tensor of scalar type torch.int32. Got scalar type"
+            f" {SCALAR_NAMES[pivots.dtype.name]}"
+        )
     return system("linalg.lu_solve", False)(lu, b, left)
 
 

@@ -16,7 +16,7 @@ from gradcli.ops.shape.indexing import gather, gather_backward
 from gradcli.ops.shape.shapes import reshape, sum_, unsqueeze
 from gradcli.ops.shape.views import fill_number_in_place
 from gradcli.rule.dtypes import SCALAR_NAMES, is_floating
-from gradcli.rule.meta import Meta, Shape, of_operand, shown
+from gradcli.rule.meta import Meta, Shape, of_operand, own_dim, shown
 from gradcli.rule.rows import composite, primitive, pullback
 from gradcli.rule.rule import Derivative, Multilinear
 
@@ -46,7 +46,13 @@ def _nll_check(a: Any, target: Any, weight: Any, reduction: str) -> None:
             f"{SCALAR_NAMES.get(target.dtype.name, target.dtype.name)}",
             hint="nll_loss takes class indices: integers, or .long()",
         )
-    if a.shape[:1] + a.shape[2:] != target.shape and not (len(a.shape) == 1 and not target.shape):
+    if len(a.shape) == 1 and target.shape not in ((), (1,)):
+        raise ShapeFault(
+            f"For 1D input, 1D target must have size 1, but got target size: {target.shape[0]}"
+            if len(target.shape) == 1
+            else f"size mismatch (got input: {shown(a.shape)}, target: {shown(target.shape)})"
+        )
+    if a.shape[:1] + a.shape[2:] != target.shape and len(a.shape) != 1:
         raise ShapeFault(
             f"size mismatch (got input: {shown(a.shape)}, target: {shown(target.shape)})"
         )
@@ -150,7 +156,7 @@ def _of_probabilities(a: Any, target: Any, weight: Any, reduction: str, smoothin
             "Expected floating point type for target with class probabilities, got "
             f"{SCALAR_NAMES.get(target.dtype.name, target.dtype.name)}"
         )
-    dim = _class_dim(a.shape)
+    dim = own_dim(_class_dim(a.shape), len(a.shape))
     classes = a.shape[dim]
     if weight is not None and weight.shape != (a.shape[dim],):
         raise ShapeFault(

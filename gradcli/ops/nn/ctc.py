@@ -351,11 +351,14 @@ def _check(a: Any, targets: Any, blank: int, **lengths: Any) -> None:
 
 def _lengths(name: str, given: Any) -> Any:
     """Return lengths as a tensor of integers, from a tensor or from Python's integers."""
-    if isinstance(given, tuple | list):
-        given = np.asarray(given) if given else np.zeros(0, np.int64)
+    if isinstance(given, tuple | list) and all(
+        isinstance(n, int) and abs(n) < 1 << 62 for n in given
+    ):
+        given = np.asarray(given, np.int64)
     if not hasattr(given, "dtype"):
+        kind = "dtype" if isinstance(given, np.dtype) else type(given).__name__
         raise ArgumentFault(
-            f"ctc_loss(): argument '{name}' must be tuple of ints, not {type(given).__name__}",
+            f"ctc_loss(): argument '{name}' must be tuple of ints, not {kind}",
             hint="a length for each sequence: (5, 4), or tensor([5, 4])",
         )
     if given.dtype.kind not in "iu":

@@ -219,6 +219,8 @@ def _renorm_meta(a: Any, p: float, dim: int, maxnorm: float) -> Meta:
         raise ArgumentFault("renorm: non-positive-norm not supported")
     if not maxnorm >= 0:
         raise ArgumentFault(f"renorm: expected maxnorm to be >= 0 but got {maxnorm:g}")
+    if p == np.inf and 0 in (a.shape[d] for d in _others(a, dim)):
+        raise ShapeFault("renorm: no largest element of a dimension that is empty")
     return Meta(a.shape, a.dtype)
 
 

@@ -367,6 +367,8 @@ def _instance_norm(
             "Expected more than 1 spatial element when training, got input size "
             f"torch.Size({shown(a.shape)})"
         )
+    if not a.shape:
+        raise ShapeFault("Dimension specified as 0 but tensor has no dimensions")
     if not use_input_stats and (centre is None or spread is None):
         raise ArgumentFault(
             "Expected running_mean and running_var to be defined when use_input_stats is false"

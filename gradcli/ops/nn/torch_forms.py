@@ -149,8 +149,8 @@ torch_embedding = composite(
     "torch.embedding(weight, indices: index, padding_idx: int = -1, "
     "scale_grad_by_freq: bool = False, sparse: bool = False)",
     lambda weight, indices, padding, scale, _:
-        embedding(indices, weight, padding if 0 <= padding < weight.shape[0] else None, None, 2.0,
-                  scale, False),
+        embedding(indices, weight, padding if padding in range(*weight.shape[:1] or (0,)) else None,
+                  None, 2.0, scale, False),
     doc="embedding, with the table before the indices")
 torch_poisson_nll_loss = composite(
     "torch.poisson_nll_loss(input, target, log_input: bool, full: bool, eps: number, "

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from gradcli.errors import DtypeFault
 from gradcli.ops.nn.separable import separable
 from gradcli.ops.shape.indexing import gather, gather_backward
 from gradcli.ops.shape.shapes import reshape
 from gradcli.rule.costs import fold
-from gradcli.rule.dtypes import INT64
+from gradcli.rule.dtypes import INT64, SCALAR_NAMES
 from gradcli.rule.meta import Meta, Shape, of_operand
 from gradcli.rule.rows import primitive, pullback
 from gradcli.rule.rule import Derivative
@@ -133,8 +134,14 @@ def _rank(kernel_size: Shape = (), output_size: Shape = (), **_: Any) -> int:
     return len(kernel_size or output_size)
 
 
+def _refuse_unordered(a: Any, name: str) -> None:
+    if a.dtype.kind in "bc":
+        raise DtypeFault(f"\"{name}\" not implemented for '{SCALAR_NAMES[a.dtype.name]}'")
+
+
 def _max_meta(a: Any, kernel_size: Shape, **attrs: Any) -> tuple[Meta, Meta]:
     rank = len(kernel_size)
+    _refuse_unordered(a, f"max_pool{rank}d")
     parts = zip(a.shape[-rank:], kernel_size, attrs["stride"], attrs["padding"],
                 attrs["dilation"], strict=True)  # fmt: skip
     shape = a.shape[:-rank] + tuple(count_windows(*part, attrs["ceil_mode"]) for part in parts)
@@ -142,6 +149,7 @@ def _max_meta(a: Any, kernel_size: Shape, **attrs: Any) -> tuple[Meta, Meta]:
 
 
 def _adaptive_max_meta(a: Any, output_size: Shape) -> tuple[Meta, Meta]:
+    _refuse_unordered(a, f"adaptive_max_pool{len(output_size)}d")
     shape = a.shape[: len(a.shape) - len(output_size)] + output_size
     return Meta(shape, a.dtype), Meta(shape, INT64)
 

@@ -286,7 +286,7 @@ def _prelu(a: Any, weight: Any) -> Any:
 
 
 def _random(generator: Any, name: str) -> Any:
-    if generator is None:
+    if not callable(getattr(generator, "bernoulli", None)):
         raise ArgumentFault(f"{name}() in training draws random numbers and needs a generator")
     return generator
 

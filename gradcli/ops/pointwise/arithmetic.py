@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import pi
+from math import inf, pi
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,8 @@ def _second_wins(a: Any, b: Any, first: Any) -> Any:
 def _round(a: Any, decimals: int | None) -> Any:
     if decimals and a.dtype.kind == "b":
         raise ArgumentFault("round() rounds no bools to decimals")
+    if abs(decimals or 0) >= 1 << 31:
+        raise ArgumentFault(f"round() to {decimals} decimals: a number has fewer")
     return np.round(a, decimals or 0)
 
 
@@ -80,6 +82,11 @@ def _logaddexp(a: Any, b: Any) -> Any:
         return np.logaddexp(a, b)
     top = np.where(np.real(a) < np.real(b), b, a)
     return np.log(np.exp(a - top) + np.exp(b - top)) + top
+
+
+def _over(value: complex, c: Any) -> Any:
+    """Return value / c; of two numbers, what a tensor has where the second is 0."""
+    return value * inf if number(c) and not c else value / c
 
 
 # ---- the rows ------------------------------------------------------------------------------
@@ -99,7 +106,7 @@ logaddexp2 = inexact("logaddexp2(input, other)", "Logaddexp2Backward0", np.logad
     lambda g, y, a, b: g / (1 + 2 ** (b - a)),
     lambda g, y, a, b: g / (1 + 2 ** (a - b)), doc="Logarithm to base 2 of 2ᵃ + 2ᵇ")
 ldexp = floating("ldexp(input, other)", "LdexpBackward0", lambda a, b: a * np.exp2(b),
-    lambda g, y, a, b: g * 2.0 ** b,
+    lambda g, y, a, b: g * (np.exp2(b) if number(b) else 2.0 ** b),
     lambda g, y, a, b: mul_number(g * y, other=LN2), doc="a · 2ᵇ")
 lerp_number = inexact("lerp.Scalar(input, end, weight: number)", "LerpBackward0", _lerp,
     lambda g, y, a, b, weight: g * (1 - weight),
@@ -119,7 +126,7 @@ addcdiv = inexact(
     "addcdiv(input, tensor1, tensor2, value: number = 1)", "AddcdivBackward0",
     lambda a, b, c, value: a + value * (b / c),
     lambda g, y, a, b, c, value: g,
-    lambda g, y, a, b, c, value: g * (value / c),
+    lambda g, y, a, b, c, value: g * _over(value, c),
     lambda g, y, a, b, c, value: -g * (value * b / (c * c)), doc="a + value·b/c",
     domain=(REAL, REAL, POSITIVE))
 deg2rad = floating("deg2rad(input)", "Deg2RadBackward0", np.deg2rad,

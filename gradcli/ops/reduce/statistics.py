@@ -33,7 +33,7 @@ from gradcli.ops.shape.shapes import (
 )
 from gradcli.ops.shape.views import transpose_in_place, unsqueeze_in_place
 from gradcli.rule.costs import fold
-from gradcli.rule.dtypes import INT64, SCALAR_NAMES, Array
+from gradcli.rule.dtypes import INT64, SCALAR_NAMES, Array, is_differentiable
 from gradcli.rule.meta import Meta, dim_index, reduced
 from gradcli.rule.rows import composite, primitive
 from gradcli.rule.rule import Body, Derivative, concrete, number
@@ -242,6 +242,7 @@ def _quantile(ignore_nan: bool) -> Any:
                 "quantile() interpolation must be one of linear, lower, higher, midpoint or "
                 f"nearest, but got {interpolation}"
             )
+        a = a if is_differentiable(a.dtype) else to(a, a.default_dtype)
         rank = len(a.shape)
         kept = tuple(1 for _ in a.shape) if dim is None else reduced(
             a.shape, dim_index(dim, rank), True)  # fmt: skip
@@ -250,6 +251,8 @@ def _quantile(ignore_nan: bool) -> Any:
         in_order = _last_in_order(a, dim)
         given = np.asarray(q, a.dtype) if number(q) or isinstance(q, list | tuple) else q
         levels = np.asarray(concrete(given))
+        if levels.ndim > 1:
+            raise ArgumentFault("quantile() q must be a scalar or 1D tensor")
         if not ((levels >= 0) & (levels <= 1)).all():
             raise ArgumentFault("quantile() q values must be in the range [0, 1]")
         in_order = view(in_order, shape=(*kept, in_order.shape[-1]))
@@ -376,15 +379,16 @@ var_mean = composite(
     "keepdim: bool = False)", _moments(var_mean_),
     doc="Variance and mean", examples="var_mean(v)[0]; var_mean(M, 1)[1]")
 quantile = composite(
-    "quantile(input, q: array|number|numbers, dim: int = None, keepdim: bool = False, "
+    "quantile(input, q: array|real|numbers, dim: int = None, keepdim: bool = False, "
     "interpolation: str = 'linear')", _quantile(False),
-    refuses="complex",
+    refuses="bool integer complex",
     doc="Value below which a fraction q of the elements lies", kink="as sort, at ties",
     examples="quantile(v, 0.4); quantile(M, 0.3, dim=0); quantile(M, [0.2, 0.5], dim=1)")
 nanquantile = composite(
-    "nanquantile(input, q: array|number|numbers, dim: int = None, keepdim: bool = False, "
+    "nanquantile(input, q: array|real|numbers, dim: int = None, keepdim: bool = False, "
     "interpolation: str = 'linear')", _quantile(True),
-    refuses="complex", doc="Quantile of the elements that are not NaN", kink="as sort, at ties",
+    refuses="bool integer complex", doc="Quantile of the elements that are not NaN",
+    kink="as sort, at ties",
     examples="nanquantile(v, 0.4); nanquantile(M, 0.3, dim=1)")
 cov = composite("cov(input, correction: real = 1, fweights = None, aweights = None)", _cov,
     refuses="bool", doc="Covariances of the rows", examples="cov(M); cov(v)")

@@ -49,12 +49,54 @@ def _slice_meta(a: Any, dim: int, start: int | None, end: int | None, step: int)
 
 
 def _index_meta(a: Any, *indices: Any) -> Meta:
+    return Meta(indexed_shape(a.shape, indices), a.dtype)
+
+
+def indexed_shape(shape: Shape, indices: tuple[Any, ...]) -> Shape:
+    """Return the shape of the elements at some indices, None where a dimension is taken whole.
+
+    Raises: ArgumentFault, in PyTorch's words, where they do not fit the shape or one another.
+    """
+    if any(x is not None and x.dtype.kind not in "biu" for x in indices):
+        raise ArgumentFault("tensors used as indices must be long, int, byte or bool tensors")
+    if wrong := _mask_text(shape, indices):
+        raise ArgumentFault(wrong)
+    taken = sum(len(x.shape) if x is not None and x.dtype.kind == "b" else 1 for x in indices)
+    if taken > len(shape):
+        raise ArgumentFault(f"too many indices for tensor of dimension {len(shape)} (got {taken})")
     arrays = [_index_array(x, needs_values=x is not None and x.dtype.kind == "b") for x in indices]
-    stand_in = np.broadcast_to(np.int8(0), a.shape)
+    sizes, dim = list(shape), 0
+    for x in arrays:  # where a dimension is empty, there is not even an index 0
+        if isinstance(x, np.ndarray) and x.dtype.kind != "b":
+            sizes[dim] = max(sizes[dim], 1)
+        dim += x.ndim if isinstance(x, np.ndarray) and x.dtype.kind == "b" else 1
     try:
-        return Meta(stand_in[tuple(arrays)].shape, a.dtype)
-    except IndexError as error:
-        raise ArgumentFault(_mask_text(a.shape, indices) or str(error)) from None
+        found = np.broadcast_to(np.int8(0), sizes)[tuple(arrays)]
+    except IndexError:
+        given = ", ".join(shown(x.shape) for x in indices if x is not None)
+        raise ArgumentFault(
+            f"shape mismatch: indexing tensors could not be broadcast together with shapes {given}"
+        ) from None
+    return tuple(found.shape)
+
+
+def check_bounds(shape: Shape, indices: tuple[Any, ...]) -> None:
+    """Refuse an index, of arrays that fit a shape, that is beyond the size of its dimension.
+
+    Raises: ArgumentFault, in PyTorch's words.
+    """
+    dim = 0
+    for x in indices:
+        if x is not None and x.dtype.kind != "b":
+            wrong = x[(x < -shape[dim]) | (x >= shape[dim])]
+            if wrong.size and not shape[dim]:
+                raise ArgumentFault("index is out of bounds for dimension with size 0")
+            if wrong.size:
+                raise ArgumentFault(
+                    f"index {wrong.flat[0]} is out of bounds for dimension {dim} "
+                    f"with size {shape[dim]}"
+                )
+        dim += x.ndim if x is not None and x.dtype.kind == "b" else 1
 
 
 def _mask_text(shape: Shape, indices: tuple[Any, ...]) -> str | None:
@@ -77,7 +119,7 @@ def _index_array(x: Any, needs_values: bool) -> Any:
     if x is None:
         return slice(None)
     if needs_values:
-        return x.value
+        return concrete(x)
     return np.broadcast_to(np.int64(0), x.shape)
 
 
@@ -109,10 +151,8 @@ def _at(dim: int, index: Any) -> tuple[Any, ...]:
 
 
 def _indexed(a: Any, *indices: Any) -> Any:
-    try:
-        return a[tuple(slice(None) if x is None else x for x in indices)]
-    except IndexError as error:
-        raise ArgumentFault(str(error).replace("axis", "dimension")) from None
+    check_bounds(a.shape, indices)
+    return a[tuple(slice(None) if x is None else x for x in indices)]
 
 
 def _index_backward(g: Any, *indices: Any, size: Shape) -> Any:

@@ -60,6 +60,8 @@ def _split_meta(a: Any, split_size: Any, dim: int) -> tuple[Meta, ...]:
     for size in _sizes(a, split_size, dim):
         shape = (*a.shape[:dim], size, *a.shape[dim + 1 :])
         found.append(Meta(shape, a.dtype, packed(shape, strides)))
+    if not found:
+        raise ArgumentFault("split() into no pieces has no result")
     return tuple(found)
 
 
@@ -291,7 +293,7 @@ def _meshgrid(tensors: Any, indexing: str) -> tuple[Any, ...]:
 def _cartesian(tensors: Any) -> Any:
     if len(tensors) == 1:
         return tensors[0]
-    if any(len(a.shape) != 1 for a in tensors):
+    if any(len(a.shape) != 1 for a in _some("meshgrid", tensors)):
         wrong = next(a.shape for a in tensors if len(a.shape) != 1)
         raise ArgumentFault(f"Expect a 1D vector, but got shape {shown(wrong)}")
     return stack(*(reshape(x, (-1,)) for x in _grid(tensors, "ij")), dim=1)
@@ -384,6 +386,7 @@ combinations = composite(
     memory=_combinations_memory, work=_combinations_work,
     doc="All choices of r elements of a vector",
     examples="combinations(v); combinations(v, 2, True)")
-block_diag = _gathering("block_diag(tensors: tensors)", lambda tensors: block_diag_(*tensors),
+block_diag = _gathering("block_diag(tensors: tensors)",
+    lambda tensors: block_diag_(*_some("block_diag", tensors)),
     doc="A matrix with tensors on its diagonal", examples="block_diag(A, v, s)")
 # fmt: on

@@ -12,7 +12,7 @@ from gradcli.ops.shape.shapes import contiguous_copy, expand, reshape, sum_, uns
 from gradcli.ops.shape.views import flatten, ravel_
 from gradcli.rule.costs import elements
 from gradcli.rule.dtypes import INT64, SCALAR_NAMES
-from gradcli.rule.meta import Meta, Shape, dim_index, packed, strides_of
+from gradcli.rule.meta import Meta, Shape, dim_index, own_dim, packed, strides_of
 from gradcli.rule.rows import composite, primitive
 from gradcli.rule.rule import Derivative, Multilinear, Traced, concrete
 
@@ -40,6 +40,8 @@ def _roll_meta(a: Any, shifts: Shape, dims: Any) -> Meta:
         raise ArgumentFault(
             f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims or ())}"
         )
+    for d in dims or ():
+        own_dim(d, len(a.shape))
     return Meta(a.shape, a.dtype)
 
 
@@ -170,6 +172,8 @@ def padded_meta(a: Any, pad: Shape, **_: Any) -> Meta:
 
 
 def _pad_constant(a: Any, pad: Shape, value: float) -> Any:
+    if a.dtype.kind in "iu" and not np.isfinite(value):
+        raise ArgumentFault(f"value cannot be converted to type {a.dtype.name} without overflow")
     widths = pad_widths(a.ndim, pad)
     cuts = tuple(slice(max(-b, 0), n - max(-e, 0))
                  for n, (b, e) in zip(a.shape, widths, strict=True))  # fmt: skip

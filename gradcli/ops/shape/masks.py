@@ -208,6 +208,8 @@ def _where(condition: Any, a: Any, b: Any) -> Any:
         return nonzero_tuple(condition)
     if a is None or b is None:
         raise ArgumentFault("where() takes a condition alone, or a condition and two tensors")
+    if not hasattr(condition, "dtype"):
+        raise ArgumentFault(f"where(): argument 'condition' must be a Tensor, not {condition!r}")
     if condition.dtype.kind != "b" and condition.dtype.name != "uint8":
         raise DtypeFault(
             "where expected condition to be a boolean tensor, but got a tensor with dtype "

@@ -71,10 +71,20 @@ def _roll(a: Any, shift: tuple[int, ...], axis: tuple[int, ...]) -> Any:
     return roll(a, shift, axis)
 
 
+def _whole_numbers(given: Any) -> Any:
+    """Return nested lists of integers as an array, None where they are something else."""
+    try:
+        found = np.asarray(given)
+    except (TypeError, ValueError, OverflowError):  # lists of unlike lengths, tensors
+        return None
+    return found if found.dtype.kind in "iu" else None
+
+
 def _take(a: Any, indices: Any, axis: Any) -> Any:
     if isinstance(indices, str | None):
         raise ArgumentFault(f"np.take(): indices are integers, not {indices!r}")
-    indices = np.asarray(indices) if isinstance(indices, int | tuple | list) else indices
+    if isinstance(indices, int | tuple | list):
+        indices = _whole_numbers(indices)
     if np.dtype(getattr(indices, "dtype", object)).kind not in "iu":
         raise ArgumentFault("np.take(): indices are integers", hint="use .long()")
     if axis is None:
@@ -89,8 +99,8 @@ _MODES = {"constant": "constant", "reflect": "reflect", "edge": "replicate", "wr
 def _pad(a: Any, pad_width: Any, mode: str, constant_values: float) -> Any:
     if mode not in _MODES:
         raise ArgumentFault(f"mode '{mode}' is not supported", hint=f"modes are {[*_MODES]}")
-    given = np.asarray(concrete(pad_width))
-    if given.dtype.kind not in "iu":
+    given = _whole_numbers(concrete(pad_width))
+    if given is None:
         raise ArgumentFault("`pad_width` must be of integral type.")
     if given.shape not in ((), (1,), (2,), (1, 2), (len(a.shape), 1), (len(a.shape), 2)):
         raise ShapeFault(

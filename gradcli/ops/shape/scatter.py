@@ -10,10 +10,10 @@ import numpy as np
 from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
 from gradcli.ops.pointwise.elementwise import eq, where
 from gradcli.ops.shape.indexing import gather, put_at, slice_
-from gradcli.ops.shape.shapes import expand, to, view, zeros_like
+from gradcli.ops.shape.shapes import expand, reshape, to, view, zeros_like
 from gradcli.rule.costs import fold
 from gradcli.rule.dtypes import SCALAR_NAMES
-from gradcli.rule.meta import Meta, broadcast, dim_index, shown
+from gradcli.rule.meta import Meta, broadcast, dim_index, own_dim, shown
 from gradcli.rule.rows import composite, primitive
 from gradcli.rule.rule import Derivative, concrete, number
 
@@ -352,6 +352,8 @@ def _gather(a: Any, dim: int, places: Any, sparse_grad: bool) -> Any:
                 f"Size does not match at dimension {d} expected index {shown(places.shape)} to be "
                 f"no larger than self {shown(a.shape)} apart from dimension {dim}"
             )
+    if a.shape and not places.shape:  # one place in a vector
+        return reshape(gather(a, reshape(places, (1,)), dim=dim), ())
     return gather(a, places, dim=dim)
 
 
@@ -364,7 +366,7 @@ def _take_along(a: Any, places: Any, dim: Any) -> Any:
             "torch.take_along_dim(): input and indices should have the same number of dimensions, "
             f"but got {rank} dimensions for input, and {len(places.shape)} dimensions for indices"
         )
-    dim = dim_index(dim, rank)
+    dim = own_dim(dim, rank)
     apart = tuple(slice(None) if d != dim else slice(0, 1) for d in range(rank))
     shape = broadcast(*(np.broadcast_to(0, x.shape)[apart].shape for x in (a, places)))
 

@@ -142,7 +142,6 @@ def _cat_meta(*tensors: Any, dim: int) -> Meta:
             "zero-dimensional tensor (at position 0) cannot be concatenated",
             hint="stack([...]) makes a vector of numbers",
         )
-    total = 0
     for i, tensor in enumerate(tensors):
         shape = tensor.shape
         if shape == (0,):  # PyTorch leaves empty vectors out, whatever the others are
@@ -157,7 +156,7 @@ def _cat_meta(*tensors: Any, dim: int) -> Meta:
                     f"Sizes of tensors must match except in dimension {dim}. Expected size {m} "
                     f"but got size {n} for tensor number {i} in the list."
                 )
-        total += shape[dim]
+    total = sum(x.shape[dim] for x in tensors if x.shape != (0,))
     return Meta((*first[:dim], total, *first[dim + 1 :]), promote(tensors, tensors[0].dtype))
 
 

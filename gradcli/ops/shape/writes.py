@@ -8,11 +8,19 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, ShapeFault
-from gradcli.ops.shape.indexing import index, index_select, select, slice_, take
+from gradcli.ops.shape.indexing import (
+    check_bounds,
+    index,
+    index_select,
+    indexed_shape,
+    select,
+    slice_,
+    take,
+)
 from gradcli.ops.shape.layout import diagonal
 from gradcli.ops.shape.scatter import fitted, joint, same_dtype
-from gradcli.ops.shape.shapes import expand, sum_, sum_to, view, zeros_like
-from gradcli.rule.meta import Meta, shown
+from gradcli.ops.shape.shapes import expand, reshape, sum_, sum_to, view, zeros_like
+from gradcli.rule.meta import Meta, Shape, shown
 from gradcli.rule.rows import composite, primitive
 from gradcli.rule.rule import Derivative, concrete, number
 
@@ -111,14 +119,31 @@ def _index_fill(a: Any, places: Any, dim: int, value: Any) -> Any:
 def _index_put(a: Any, values: Any, *indices: Any, accumulate: bool) -> Any:
     result = a.copy()
     places: Any = tuple(slice(None) if x is None else x for x in indices)
-    try:
-        if accumulate:
-            np.add.at(result, places, values)
-        else:
-            result[places] = values
-    except (IndexError, ValueError) as error:
-        raise ArgumentFault(str(error)) from None
+    check_bounds(a.shape, indices)
+    if accumulate:
+        np.add.at(result, places, values)
+    else:
+        result[places] = values
     return result
+
+
+def _without_ones(shape: Shape, rank: int) -> Shape:
+    """Return a shape without the leading sizes of 1 that make it longer than a rank."""
+    while len(shape) > rank and shape[0] == 1:
+        shape = shape[1:]
+    return shape
+
+
+def _index_put_meta(a: Any, values: Any, *indices: Any, accumulate: bool) -> Meta:
+    shape = indexed_shape(a.shape, indices)
+    given = _without_ones(getattr(values, "shape", ()), len(shape))
+    pairs = zip(given[::-1], shape[::-1], strict=False)
+    if len(given) > len(shape) or any(m not in (1, n) for m, n in pairs):
+        raise ShapeFault(
+            f"shape mismatch: value tensor of shape {shown(given)} cannot be broadcast to indexing "
+            f"result of shape {shown(shape)}"
+        )
+    return Meta(a.shape, a.dtype)
 
 
 def _put(a: Any, places: Any, source: Any, accumulate: bool) -> Any:
@@ -152,6 +177,14 @@ def _with_part(part: Any) -> Any:
         return result.reshape(a.shape)
 
     return forward
+
+
+def _put_at_indices(a: Any, indices: Any, values: Any, accumulate: bool) -> Any:
+    """Write at indices, as PyTorch does: values may have dimensions of size 1 too many in front."""
+    count = len(indexed_shape(a.shape, indices))
+    if len(given := getattr(values, "shape", ())) > count:
+        values = reshape(values, _without_ones(given, count))
+    return index_put_(a, values, *indices, accumulate=accumulate)
 
 
 def _source_rule(g: Any, places: Any, dim: int, source: Any, last: bool = False) -> Any:
@@ -221,7 +254,7 @@ index_fill_tensor = primitive(Derivative,
     tangent=joint(lambda: index_fill_tensor), doc="A number written at indices along a dimension")
 index_put_ = primitive(Derivative,
     "_index_put(input, values, indices: tensors, accumulate: bool = False)", "IndexPutBackward0",
-    _index_put, lambda a, values, *indices, accumulate: _like(a),
+    _index_put, _index_put_meta,
     lambda g, y, a, b, *indices, accumulate:
         g if accumulate else index_put_(g, np.zeros((), g.dtype), *indices, accumulate=False),
     lambda g, y, a, b, *indices, accumulate: _values_rule(g, a, b, indices, accumulate),
@@ -289,8 +322,7 @@ index_fill = composite("index_fill(input, dim: dim, index: index, value)", _inde
     doc="A number written at indices along a dimension",
     examples="index_fill(v, 0, tensor([0, 2]), 3.0); index_fill(M, 1, tensor([1]), s)")
 index_put = composite("index_put(input, indices: tensors, values, accumulate: bool = False)",
-    lambda a, indices, values, accumulate:
-        index_put_(a, values, *indices, accumulate=accumulate),
+    _put_at_indices,
     alike="input values", doc="Values written at indices: `x[k] = y`", kink=TWICE,
     examples="index_put(v, (tensor([0, 2]),), v[:2] ** 2); "
     "index_put(v, (tensor([0, 0]),), v[:2] ** 2, accumulate=True)")
