@@ -265,12 +265,13 @@ def remainder(start: float, analytic: float, h: Array, values: Array, bar: float
 
 def _rounded(x: float, start: float, rung: Ladder, output: int) -> float:
     """Return by how much rounding moves a slope, where a loop has ended at a minimum say."""
-    near = np.flatnonzero(rung.steps <= abs(x) / 2)
+    near = np.flatnonzero(rung.steps <= 2.0**-12 * abs(x))  # f'' of here
     if not near.size:
         return 0.0
     k, h = near[0], rung.steps[near[0]]
     with np.errstate(all="ignore"):
         bend = float(abs(rung.plus[k, output] - 2 * start + rung.minus[k, output]) / h)
+        bend *= abs(x) / float(h)
     return 16 * EPSILON * bend if np.isfinite(bend) else 0.0
 
 
