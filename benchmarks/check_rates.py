@@ -81,7 +81,7 @@ def changes_something(text: str, x: Any, change: Change) -> bool:
     graph, root = session.graph, session.root
     assert root is not None
     outputs = outputs_of(graph, [root], ["y"], np.random.default_rng(0))
-    leaf = next(i for i, name in graph.provenance.names.items() if name == "w")
+    leaf = next(i for i, name in graph.notes.names.items() if name == "w")
     found = reverse(graph, outputs, (leaf,))[leaf]
     assert found is not None
     g = found[:, 0].reshape(2, 3)

@@ -40,6 +40,11 @@ def listed() -> dict[str, list[str]]:
 KNOWN = {key for keys in listed().values() for key in keys}
 
 
+# which agree on one processor and differ on another
+BY_ROUNDING = {name for reason in listed() if "matter of rounding" in reason
+               for name in listed()[reason]}  # fmt: skip
+
+
 def name_of(call: Call) -> str:
     return f"{call.row.name}: {call.key}"
 
@@ -63,7 +68,7 @@ def test_values_dtypes_names_two_orders_of_gradients_and_refusals_are_pytorchs(n
         found, known = fault(call), name_of(call) in KNOWN
         if found is not None and not known:
             faults.append(f"{name_of(call)}: {found}")
-        if found is None and known:
+        if found is None and known and name_of(call) not in BY_ROUNDING:
             faults.append(f"{name_of(call)} agrees: take it off the list with --update-golden")
     assert faults == [], f"{len(faults)} of {len(calls(ROWS[name]))} calls"
 

@@ -52,7 +52,7 @@ def in_gradcli(program: str) -> Outcome:
         error = None
     except GradcliError as raised:
         error = first_sentence(raised.message)
-    return Outcome(plainly(tracer.output if tracer else ""), error)
+    return Outcome(plainly("".join(tracer.output) if tracer else ""), error)
 
 
 def first_sentence(text: str) -> str:
