@@ -1,8 +1,9 @@
 """A plugin of pytest: expression files are tests, where they are asked for.
 
 `pytest --gradcli` collects every `*.expr` file, and the ini option `gradcli_files` the files that
-match its patterns. A file fails where `gradcli check` says WRONG, a claim is false, or it does not
-run; it is skipped where the check is undecided or inputs are not bound.
+match its patterns. A file fails where `gradcli check` says WRONG, a gradient is not finite (but for
+the ini option `gradcli_allow_nonfinite`), a claim is false, or it does not run; it is skipped where
+the check is undecided or inputs are not bound.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addini(
         "gradcli_files", "patterns of expression files that are tests", type="args", default=[]
+    )
+    parser.addini(
+        "gradcli_allow_nonfinite", "let gradients be nan or infinite", type="bool", default=False
     )
 
 
@@ -58,10 +62,13 @@ class ExpressionItem(pytest.Item):
         from gradcli.render.check_files import remarks
         from gradcli.render.words import harmless_lines
         from gradcli.verify.run import attempted, check_source
+        from gradcli.verify.target import Settings
 
         options = options_for(folder=self.path.parent)
+        settings = Settings(allow_nonfinite=self.config.getini("gradcli_allow_nonfinite"))
         outcome = attempted(
-            str(self.path), lambda: check_source(read_source(self.path), options, walked=True)
+            str(self.path),
+            lambda: check_source(read_source(self.path), options, settings, walked=True),
         )
         if outcome.needs:
             pytest.skip(f"needs inputs: {', '.join(outcome.needs)}")

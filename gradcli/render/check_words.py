@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from math import isinf, isnan
 
 from gradcli.render.numbers import number
-from gradcli.render.words import OTHERS, differing
+from gradcli.render.words import OTHERS, claims_false, differing
 from gradcli.verify.report import ClaimFinding, Element, Finding, Report
 from gradcli.verify.verdicts import OF_A_DERIVATIVE, Verdict
 
@@ -41,10 +41,10 @@ def summary(report: Report) -> str:
         if any(f.verdict.level.good and not f.level.good for f in report.findings):
             parts.append("not finite")
     if report.claims:
+        count = len(report.claims)
         false = sum(not claim.holds for claim in report.claims)
-        count = plural(len(report.claims), "claim")
-        verb = "holds" if len(report.claims) == 1 else "hold"
-        parts.append(f"{false} of {count} false" if false else f"{count} {verb}")
+        hold = f"{plural(count, 'claim')} {'holds' if count == 1 else 'hold'}"
+        parts.append(claims_false(false, count) if false else hold)
     if parts and not report.tested:
         parts.append("0 everywhere: nothing was tested")
     return ", ".join(parts) or "nothing was checked"

@@ -158,8 +158,13 @@ def claims_headline(inspection: Inspection) -> str:
     count = len(inspection.claims)
     false = sum(not claim.holds for claim in inspection.claims)
     if false:
-        return f"{false} of {count} claims {'is' if false == 1 else 'are'} false"
+        return claims_false(false, count)
     return "the claim holds" if count == 1 else f"all {count} claims hold"
+
+
+def claims_false(false: int, count: int) -> str:
+    """Return how many of some claims are false."""
+    return f"{false} of {count} claims {'is' if false == 1 else 'are'} false"
 
 
 def sides(claim: Claim, width: int, digits: int | None = None) -> list[tuple[str, list[str]]]:

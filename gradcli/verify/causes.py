@@ -14,7 +14,7 @@ from gradcli.verify.beside import Beside
 from gradcli.verify.differences import SUBNORMAL, Numeric
 from gradcli.verify.judge import OUTSIDE
 from gradcli.verify.line import Line, culprit
-from gradcli.verify.places import lost, lost_text, origin, origin_text
+from gradcli.verify.places import lost, lost_text, origin, origin_row, origin_text
 from gradcli.verify.probe import Probe
 from gradcli.verify.reasons import Reason, reason
 from gradcli.verify.report import Element
@@ -78,13 +78,10 @@ class Causes:
     def _undefined(self, element: Element, output: int) -> Element:
         """Say where a value that is not finite begins."""
         root = self.probe.outputs.root_of(self.graph, output)
-        path = origin(self.graph, self.graph.values.__getitem__, root)
-        if not path or self.graph.ops[path[0].row] is None:
-            cause = None
-        else:
-            cause = self._reason(path[0].row)
+        row = origin_row(self.graph, root)
+        cause = None if row is None else self._reason(row)
         note = origin_text(self.graph, self.source, root) or element.note
-        return _named(replace(element, note=note), cause)
+        return named(replace(element, note=note), cause)
 
     def _lost(self, element: Element, output: int) -> Element:
         """Say where a gradient that is not finite became so, beside what the differences say."""
@@ -93,7 +90,7 @@ class Causes:
         note = lost_text(self.graph, self.source, element.analytic, at)
         told = element.note.removesuffix(f", and {OUTSIDE}")
         cause = None if at is None else self._reason(at.row)
-        return _named(replace(element, note=f"{note}; {told}" if told else note), cause)
+        return named(replace(element, note=f"{note}; {told}" if told else note), cause)
 
     def _edge(self, element: Element, line: Line, found: Numeric) -> Element:
         """Name the operation that is not defined on one side."""
@@ -115,13 +112,14 @@ class Causes:
         if cause.convention:
             note += f"; PyTorch's convention is {cause.convention}"
         told = f"; {element.note}" if element.note else ""
-        return _named(replace(element, note=note + told), cause)
+        return named(replace(element, note=note + told), cause)
 
     def _reason(self, row: int) -> Reason:
         return reason(self.graph, self.source, row)
 
 
-def _named(element: Element, cause: Reason | None) -> Element:
+def named(element: Element, cause: Reason | None) -> Element:
+    """Return an element with the operation that is responsible."""
     return element if cause is None else replace(element, op=cause.op, line=cause.line)
 
 
@@ -137,4 +135,4 @@ def _with(element: Element, causes: Sequence[Reason], note: str) -> Element:
             text += f"; PyTorch's convention is {stated[0][1]}"
         elif stated:
             text += f"; PyTorch's conventions are {', '.join(f'{op}: {c}' for op, c in stated)}"
-    return _named(replace(element, note=text), unique[0])
+    return named(replace(element, note=text), unique[0])

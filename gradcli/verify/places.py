@@ -68,6 +68,13 @@ def _bad(value: Any) -> Index | None:
     return tuple(int(k) for k in odd[0]) if len(odd) else None
 
 
+def origin_row(graph: Graph, root: int) -> int | None:
+    """Return the operation at which a root stops being finite; None for a leaf, and for none."""
+    compute(graph, (root,))
+    path = origin(graph, graph.values.__getitem__, root)
+    return path[0].row if path and graph.ops[path[0].row] is not None else None
+
+
 def origin_text(graph: Graph, source: Source, root: int) -> str:
     """Return in words where a root stops being finite, and which row makes nan of it; or ""."""
     compute(graph, (root,))

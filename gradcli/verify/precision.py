@@ -9,8 +9,10 @@ import numpy as np
 from gradcli.graph import Graph
 from gradcli.rule.dtypes import Array
 from gradcli.verify.beside import Terms
+from gradcli.verify.causes import named
 from gradcli.verify.examine import Examination
-from gradcli.verify.places import lost, lost_text, origin_text
+from gradcli.verify.places import lost, lost_text, origin_row, origin_text
+from gradcli.verify.reasons import reason
 from gradcli.verify.report import Element
 from gradcli.verify.verdicts import Verdict
 
@@ -64,10 +66,12 @@ class _Compared:
 
     def _not_finite(self, element: Element, value: float, output: int) -> Element:
         own, source = self.own, self.examination.source
-        text = origin_text(own, source, self.probe.outputs.root_of(own, output))
+        root = self.probe.outputs.root_of(own, output)
+        text, row = origin_text(own, source, root), origin_row(own, root)
         if not text:
             index = element.index or ()
             at = lost(own, self.probe.outputs, output, self.probe.leaf, index)
-            text = lost_text(own, source, value, at)
+            text, row = lost_text(own, source, value, at), None if at is None else at.row
         note = f"in {self.dtype} {text}; in float64 it is {element.analytic:g}{self.hint}"
-        return replace(element, analytic=value, verdict=Verdict.WRONG, note=note)
+        element = replace(element, analytic=value, verdict=Verdict.WRONG, note=note)
+        return named(element, None if row is None else reason(own, source, row))

@@ -34,3 +34,13 @@ def test_a_flag_collects_every_file(files: pytest.Pytester) -> None:
 def test_an_ini_option_collects_what_matches(files: pytest.Pytester) -> None:
     files.makeini("[pytest]\ngradcli_files = a.expr")
     files.runpytest_subprocess(*PLUGIN).assert_outcomes(passed=1)
+
+
+def test_a_gradient_that_is_not_finite_fails_unless_it_is_allowed(files: pytest.Pytester) -> None:
+    (files.path / "a.expr").write_text("x = param(0.)\ny = sqrt(x)\n")
+    files.makeini("[pytest]\ngradcli_files = a.expr")
+    result = files.runpytest_subprocess(*PLUGIN)
+    result.assert_outcomes(failed=1)
+    assert "sqrt (line 2), taken at 0" in result.stdout.str()
+    files.makeini("[pytest]\ngradcli_files = a.expr\ngradcli_allow_nonfinite = true")
+    files.runpytest_subprocess(*PLUGIN).assert_outcomes(passed=1)
