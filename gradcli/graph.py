@@ -25,7 +25,7 @@ from gradcli.rule.rule import Derivative, Primitive, Row, number
 
 NOWHERE = Span(0, 0)
 SMALL = 1 << 20  # bytes that an operation may take beside its results in any case
-STEP = 10_000  # elements that numpy works on in about the time that a turn of a loop takes
+STEP = 20_000  # elements that numpy works on in about the time that a turn of a loop takes
 NO_GRADIENT = "Only Tensors of floating point and complex dtype can require gradients"
 
 Origin = Literal["file", "claim", "gradient"]
@@ -52,7 +52,7 @@ class Limits:
 
     nodes: int = 1_000_000
     memory: int = 1 << 62
-    steps: int = 3_000_000
+    steps: int = 1_500_000
 
 
 @dataclass(frozen=True)

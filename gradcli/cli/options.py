@@ -107,7 +107,7 @@ class Running:
     allow_path: AllowPath = None
     max_nodes: MaxNodes = 1_000_000
     max_memory: MaxMemory = None
-    max_steps: MaxSteps = 3_000_000
+    max_steps: MaxSteps = 1_500_000
 
     def options(self, folder: Path, *, retain_grad: bool = False) -> Options:
         """Return a run's options; `folder` is where the file stands."""

@@ -13,7 +13,7 @@ from functools import partial
 from sys import getsizeof
 from typing import TYPE_CHECKING, Any
 
-from gradcli.errors import ArgumentFault, Span
+from gradcli.errors import ArgumentFault, LimitFault, Span
 from gradcli.graph import Node
 from gradcli.rule.nesting import MAX_NESTING
 from gradcli.rule.signature import Signature
@@ -41,8 +41,10 @@ def key(value: Any) -> Any:
     depth, level = 0, [value]
     while level := [x for item in level if isinstance(item, tuple) for x in item]:
         depth += 1
-        if depth > MAX_NESTING or len(level) > MAX_ITEMS:
+        if depth > MAX_NESTING:
             raise ArgumentFault(TOO_DEEP)
+        if len(level) > MAX_ITEMS:
+            raise LimitFault(f"a key of more than {MAX_ITEMS:,} items")
     hash(value)
     return value
 
@@ -60,8 +62,10 @@ class _Budget:
     def spend(self, depth: int) -> None:
         self.left -= 1
         self.steps()
-        if depth > MAX_NESTING or self.left < 0:
+        if depth > MAX_NESTING:
             raise ArgumentFault(TOO_DEEP)
+        if self.left < 0:
+            raise LimitFault(f"a comparison of more than {2 * MAX_ITEMS:,} items")
 
 
 def is_same(tracer: Tracer, a: Any, b: Any, budget: _Budget | None = None, depth: int = 0) -> bool:

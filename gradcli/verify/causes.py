@@ -49,12 +49,11 @@ class Causes:
         if self.left <= 0:
             return replace(element, verdict=Verdict.KINK) if convention else element
         self.left -= 1
-        size = abs(float(self.probe.base[position]))
-        step = min(found.left.step, found.right.step, NEAR * (size if size >= SUBNORMAL else 1.0))
+        step = self._step(position, found)
         line = Line(self.probe, position, step)
         if not (found.left.defined and found.right.defined) and (convention or not wrong):
             return self._edge(replace(element, verdict=Verdict.DOMAIN), line, found)
-        rows = line.kinks() or (line.kinks(anywhere=True) if found.jump else [])
+        rows = line.kinks() or ([] if found.smooth else line.kinks(anywhere=True))
         causes = [self._reason(i) for i in rows]
         if convention and causes:
             told = "the rule is right close by, but not where these kinks meet"
@@ -68,6 +67,15 @@ class Causes:
             note = f"neighbouring numbers are {apart:g} apart here, and it jumps between them"
             return _with(replace(element, verdict=Verdict.NOISY), [self._reason(jumping)], note)
         return self._wrong(element, line, step)
+
+    def kinked(self, element: Element, found: Numeric) -> bool:
+        """Say whether an operation on the way has a kink here, though the function has none."""
+        position = element.position(self.probe.shape)
+        return bool(Line(self.probe, position, self._step(position, found)).kinks())
+
+    def _step(self, position: int, found: Numeric) -> float:
+        size = abs(float(self.probe.base[position]))
+        return min(found.left.step, found.right.step, NEAR * (size if size >= SUBNORMAL else 1.0))
 
     def along(self, element: Element) -> Element:
         """Return a directional derivative that is not finite with its reason."""

@@ -32,7 +32,7 @@ from gradcli.verify.reasons import cuts, numbers, reason
 from gradcli.verify.report import Element, Finding, Mode, Report, worst_of
 from gradcli.verify.target import Settings, Target, every_parameter, target_of
 from gradcli.verify.taylor import slope, sweep
-from gradcli.verify.verdicts import FAILURE, Verdict
+from gradcli.verify.verdicts import FAILURE, Level, Verdict
 from gradcli.verify.workers import Rows, Work, Workers
 
 FEW = 3  # operations named where a gradient is 0
@@ -69,6 +69,8 @@ def _checked(
         if target.own is not None:
             checked.notes.append("differences and gradients are computed in float64")
         findings = [f for leaf in target.parameters for f in checked.parameter(leaf)]
+    if settings.strict and all(f.zero for f in findings):
+        findings = [replace(f, level=FAILURE) for f in findings]
     findings.sort(key=lambda f: f.verdict.rank)
     began = monotonic()
     claims = check_claims(session, inspection, every_parameter(session), settings.points, generator)
@@ -79,7 +81,6 @@ def _checked(
         claims,
         checked.evaluations,
         tuple(dict.fromkeys(checked.notes)),
-        settings.strict,
         "" if settings.of else session.choice.why,
         monotonic() - began,
     )
@@ -176,6 +177,13 @@ class _Check:
         seconds = (monotonic() - began) / len(findings)
         return [replace(finding, seconds=seconds) for finding in findings]
 
+    def _level(self, verdict: Verdict, elements: list[Element], finite: bool) -> Level:
+        """Return how much a finding matters: what is not finite is a failure, unless allowed."""
+        if not self.settings.allow_nonfinite:
+            return verdict.level if finite else FAILURE
+        others = (e.verdict for e in elements if isfinite(e.analytic))
+        return worst_of(others).level if verdict is Verdict.WRONG else verdict.level
+
     def _as_the_file_does(self, examination: Examination, elements: list[Element]) -> list[Element]:
         """Compare the gradient of float64 with the one in the file's own precision."""
         from gradcli.verify.precision import as_the_file_does
@@ -222,7 +230,7 @@ class _Check:
             directions=len(examination.directions),
             counts=counted(elements),
             worst=tuple((odd or elements)[:KEPT]),
-            level=verdict.level if finite or self.settings.allow_nonfinite else FAILURE,
+            level=self._level(verdict, elements, finite),
             note=note,
             method="complex step" if examination.exact else "differences",
             mean=facts.mean,
@@ -304,8 +312,13 @@ def _where_flat(session: Session, target: Target, leaf: int, elements: list[Elem
     graph, shape = target.graph, target.graph.metas[leaf].shape
     rows = flat(graph, target.outputs, leaf, zero[0].position(shape))
     told = dict.fromkeys(_flat_text(graph, session.source, *found) for found in rows.items())
-    where = "" if len(zero) == len(elements) else f" at {place(zero[0].index or ())}"
+    where = "" if len(zero) == len(elements) else f" at {_place(zero[0])}"
     return f"0{where}: {', '.join(list(told)[:FEW])}" if told else ""
+
+
+def _place(element: Element) -> str:
+    """Return which element: `[1, 2]`, `[0].im`, `.re`."""
+    return place(element.index or ()) + (f".{element.part}" if element.part else "")
 
 
 def _flat_text(graph: Graph, source: Source, row: int, moving: int) -> str:
@@ -313,4 +326,4 @@ def _flat_text(graph: Graph, source: Source, row: int, moving: int) -> str:
     if moving > 1:
         return f"it cancels in {cause}"
     linear = op is not None and isinstance(op.derivative, Multilinear)
-    return f"{cause} {'leaves nothing of it' if linear else 'is flat here'}"
+    return f"{cause} {'leaves nothing of it' if linear else 'has slope 0 here'}"

@@ -26,6 +26,7 @@ STEPS = 20  # halvings below an element's own size,
 DEEP = 51  # and where a kink or an edge seems near: down to the last digits
 MOST_STEPS = 80  # in one ladder, from an ordinary size down
 SUBNORMAL = 2.0**-1000  # below it an element counts as 0: halvings of it have no digits left
+LOST = 1e-12  # a round-off, relative, of what has lost its digits
 LARGE = 2.0**960  # values above are divided by it
 FALL = 8  # halvings that must agree that something grows without end:
 GROWTH = 0.9  # its changes hardly shrink; those of a smooth function halve,
@@ -58,6 +59,7 @@ class Side:
     error: float
     step: float
     limit: float
+    approaching: bool = False  # the value here, at the smallest step still, as a logarithm does
 
     @property
     def defined(self) -> bool:
@@ -66,7 +68,8 @@ class Side:
 
     def scaled(self, factor: float) -> Side:
         """Return the same of a function that is `factor` times as large."""
-        return Side(self.slope * factor, self.error * factor, self.step, self.limit * factor)
+        slope, error, limit = self.slope * factor, self.error * factor, self.limit * factor
+        return Side(slope, error, self.step, limit, self.approaching)
 
 
 @dataclass(frozen=True)
@@ -281,7 +284,7 @@ def _on_ladder(
     with np.errstate(all="ignore"):
         jump = _jumps(start, plus, noise) or _jumps(start, minus, noise)
         if jump:
-            right, left = _beside(h, plus, noise), _beside(-h, minus, noise)
+            right, left = _beside(start, h, plus, noise), _beside(start, -h, minus, noise)
         else:
             right, left = (_one_sided(start, k, y, noise) for k, y in ((h, plus), (-h, minus)))
         # where a step is larger than the element, x ± h is rounded to the step's last digit
@@ -322,6 +325,10 @@ def _third_order(quotients: Array) -> Array:
 def _one_sided(start: float, h: Array, values: Array, noise: float) -> Side:
     """Return the best estimate from one side; `h` has its sign."""
     last, limit = float(abs(h[-1])), _limit(values)
+    if np.isnan(limit) and noise > LOST * np.nanmax(np.abs(values), initial=0.0):
+        defined = int(np.argmax(np.isnan(values)))  # what round-off alone has left the domain
+        if defined >= 2 * FALL:
+            return _one_sided(start, h[:defined], values[:defined], noise)
     if not np.isfinite(start) or np.isnan(limit):
         return Side(np.nan, np.inf, last, limit)
     quotients = (values - start) / h
@@ -339,8 +346,10 @@ def _one_sided(start: float, h: Array, values: Array, noise: float) -> Side:
     return Side(value, error, step, limit)
 
 
-def _beside(h: Array, values: Array, noise: float) -> Side:
+def _beside(start: float, h: Array, values: Array, noise: float) -> Side:
     """Return the slope of one side from points beside a jump, the point itself left out."""
+    if _approaches(start, values):
+        return Side(np.inf, np.inf, float(abs(h[-1])), start, approaching=True)
     limit = _limit(values)
     if not np.isfinite(limit):
         return Side(float(limit * np.sign(h[-1])), np.inf, float(abs(h[-1])), limit)
@@ -373,6 +382,15 @@ def _best(values: Array, bars: Array, steps: Array) -> tuple[float, float, float
     if not np.isfinite(usable[k]):
         return float("nan"), float("inf"), float(steps[k])
     return float(values[k]), float(usable[k]), float(steps[k])
+
+
+def _approaches(start: float, values: Array) -> bool:
+    """Say whether the last values go on towards that of the point, and hardly more slowly."""
+    changes = np.diff(values[-FALL:])
+    if len(changes) < FALL - 1 or not np.all(np.isfinite(changes)) or not np.all(changes):
+        return False
+    towards = np.sign(changes) == np.sign(start - values[-1])
+    return bool(towards.all() and np.all(changes[1:] / changes[:-1] > GROWTH))
 
 
 def _diverges(values: Array, most: float = ROUNDED) -> bool:

@@ -35,6 +35,7 @@ from gradcli.verify.judge import (
     Judgement,
     Tolerance,
     as_cancelled,
+    as_loose,
     by_remainder,
     judge,
 )
@@ -183,18 +184,21 @@ class Examination:
             judgement = self._judged(place, analytic, found.widened(rounding), tolerance)
             if judgement.verdict is Verdict.OK:
                 break
-        if judgement.verdict is Verdict.NOISY and rounding > DECISIVE * abs(analytic):
+        loose = rounding > DECISIVE * max(abs(analytic), abs(np.nan_to_num(found.value)))
+        if loose and judgement.verdict in (Verdict.NOISY, Verdict.WRONG):
             kink = self._at_kink(place, analytic, found, noise, tolerance)
             if kink is not None:
                 return kink
-        steady = found.telling and found.resolved
+            if found.telling:
+                judgement = as_loose(judgement, rounding)
+        steady = found.telling and found.resolved and not loose
         if judgement.verdict is Verdict.NOISY and np.isfinite(analytic) and steady:
             left = self.remainder(element, place.output, analytic, noise)
             judgement = by_remainder(judgement, analytic, left)
         if judgement.verdict is Verdict.NOISY and np.isfinite(analytic):
             size, largest = self.terms.of(element, place.output), self.terms.largest()
             size = largest if abs(analytic) <= EPSILON * largest else size
-            judgement = as_cancelled(judgement, analytic, size, found)
+            judgement = as_cancelled(judgement, analytic, size, found.widened(rounding))
         if judgement.verdict in (Verdict.OK, Verdict.NOISY):
             return self._element(place, analytic, judgement, found)
         return self.causes.explained(self._element(place, analytic, judgement, found), found, noise)
@@ -202,11 +206,13 @@ class Examination:
     def _at_kink(
         self, place: Place, analytic: float, found: Numeric, noise: float, tolerance: Tolerance
     ) -> Element | None:
-        """Return a KINK, None where it is none: rounding chooses a side of it."""
+        """Return what a kink deserves, None where there is none: rounding chooses a side of it."""
         judgement = self._judged(place, analytic, found, tolerance)
+        element = self._element(place, analytic, judgement, found)
+        if judgement.verdict is Verdict.OK:
+            return element if self.causes.kinked(element, found) else None
         if judgement.verdict not in (Verdict.KINK, Verdict.WRONG):
             return None
-        element = self._element(place, analytic, judgement, found)
         element = self.causes.explained(element, found, noise)
         return element if element.verdict is Verdict.KINK and element.op is not None else None
 
@@ -291,6 +297,7 @@ class Examination:
             rungs = ladders(sample, x, max(self.probe.reach, 1.0), depth)
             seen = self.probe.noise_of(element)
             noise = np.maximum(seen, self.rounding.noise_of(element))
+            noise = np.maximum(noise, self.rounding.of_outputs)
             bars = zip(self.probe.start.tolist(), noise.tolist(), seen.tolist(), strict=True)
             self.found[key] = [
                 (numeric(x, start, rungs, j, bar, last), bar)

@@ -12,6 +12,7 @@ from gradcli.verify.verdicts import Verdict
 DECISIVE = 0.01  # an error bar of one per cent of the derivative can tell a wrong one
 
 CLEAR = 0.1  # what the order of a Taylor remainder may be off by
+NOTHING = 1e-300  # what is below is 0
 VAGUE = 0.1  # an error bar, relative to the derivative, that shows no gradient wrong
 CANCELLED = 1e-10  # of the terms of a derivative, that their round-off leaves when they cancel,
 INVISIBLE = 1e-4  # and that a derivative may have that counts as none
@@ -47,7 +48,7 @@ class Tolerance:
     def decides(self, analytic: float, numeric: float, error: float) -> bool:
         """Say whether an error bar is small enough for agreement to mean something."""
         size = DECISIVE * max(abs(analytic), abs(numeric)) if isfinite(analytic) else inf
-        return error <= max(size, self.negligible, 0.0 if analytic else self.still)
+        return error <= max(size, self.negligible, 0.0 if analytic else self.still, NOTHING)
 
 
 class Judgement(NamedTuple):
@@ -79,6 +80,9 @@ def judge(analytic: float, start: float, found: Numeric, tolerance: Tolerance) -
 def _decided(analytic: float, start: float, found: Numeric, tolerance: Tolerance) -> Judgement:
     if not (found.left.defined and found.right.defined):
         return _at_edge(analytic, start, found, tolerance)
+    if found.left.approaching or found.right.approaching:
+        note = "the function still changes at the smallest step, as a logarithm does"
+        return Judgement(Verdict.NOISY, nan, inf, found.step, note)
     if not found.smooth:
         return _at_kink(analytic, start, found, tolerance)
     return _where_smooth(analytic, found, tolerance)
@@ -94,6 +98,15 @@ def by_remainder(judgement: Judgement, analytic: float, left: Remainder) -> Judg
     if abs(left.order - 1) < CLEAR / 2 and left.gap > DECISIVE * abs(analytic):
         return judgement._replace(verdict=Verdict.WRONG, error=left.gap, note=note)
     return judgement
+
+
+def as_loose(judgement: Judgement, rounding: float) -> Judgement:
+    """Return NOISY where rounding on the way changes the gradient itself by so much."""
+    note = (
+        f"rounding on the way changes the gradient itself by {rounding:.0e}: large terms cancel, "
+        "or the function is chaotic"
+    )
+    return judgement._replace(verdict=Verdict.NOISY, note=note)
 
 
 def as_cancelled(judgement: Judgement, analytic: float, size: float, found: Numeric) -> Judgement:
@@ -164,8 +177,13 @@ def _at_edge(analytic: float, start: float, found: Numeric, tolerance: Tolerance
     missing, side = ("right", found.left) if found.left.defined else ("left", found.right)
     value, error = side.slope, side.error
     note = f"not defined on the {missing}"
+    other = "left" if missing == "right" else "right"
+    if isinf(value) and isfinite(analytic):
+        note += f", and the slope is {value:g} on the {other}"
+    if side.approaching:
+        note += f", and still changing at the smallest step on the {other}"
+        return Judgement(Verdict.DOMAIN, nan, inf, side.step, note)
     if found.jump:
-        other = "left" if missing == "right" else "right"
         note += f", and jumps from {start:.6g} to {side.limit:.6g} on the {other}"
         return Judgement(Verdict.DOMAIN, nan, inf, side.step, note)
     if (isinf(value) and isnan(analytic)) or tolerance.allows(analytic, value, SAFETY * error):

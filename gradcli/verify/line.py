@@ -43,7 +43,18 @@ class Line:
         """
         bent = {i for i in self.rows if self._bends(i)}
         first = [i for i in self.rows if i in bent and not bent.intersection(self._operands(i))]
-        return [i for i in first if anywhere or self._may(i)]
+        return [k for i in first if anywhere or self._may(i) for k in self._chosen(i) or [i]]
+
+    def _chosen(self, id: int) -> list[int]:
+        """Return the masks and integers that a row without a kink of its own is multiplied with."""
+        op = self.graph.ops[self.graph.producer(id)]
+        operands = self._operands(id)
+        if op is None or op.kink or not (op.promotes or len(operands) == 1):
+            return []
+        return [
+            i for i in operands
+            if i in self.values and self.graph.metas[i].dtype.kind not in "fc"
+        ]  # fmt: skip
 
     def between_jumps(self) -> Iterator[int]:
         """Yield the rows that jump more often than the numbers at their operand can show."""

@@ -50,9 +50,8 @@ class _Compared:
         position = element.position(self.probe.shape)
         output = self.probe.outputs.labels.index(element.output)
         value = float(self.jacobian[position, output])
-        root = self.own.values[self.probe.outputs.root_of(self.own, output)]
-        lost = not np.isfinite(value) or not np.all(np.isfinite(root))
-        if lost and np.isfinite(element.analytic) and np.isfinite(self.probe.start[output]):
+        known = np.isfinite(element.analytic) and np.isfinite(self.probe.start[output])
+        if known and not np.isfinite(value):
             return self._not_finite(element, value, output)
         if element.verdict is not Verdict.OK:
             return element
@@ -61,6 +60,9 @@ class _Compared:
             return element
         if abs(value - element.analytic) <= CANCELLED * self.terms.of(position, output):
             return element
+        root = self.own.values[self.probe.outputs.root_of(self.own, output)]
+        if not np.all(np.isfinite(root)):
+            return self._not_finite(element, value, output)
         note = f"round-off of {self.dtype}: {element.analytic:g} in float64{self.hint}"
         return replace(element, analytic=value, verdict=Verdict.NOISY, note=note)
 

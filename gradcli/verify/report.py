@@ -153,7 +153,7 @@ class ClaimFinding:
 class Report:
     """Everything that a check found. `outputs` are the labels of what was differentiated.
 
-    `strict` makes a failure of a check that tested nothing. `why` says why it is that, "" where no
+    `why` says why it is that, "" where no
     other could be meant; `seconds` is how long the claims took.
     """
 
@@ -163,7 +163,6 @@ class Report:
     claims: tuple[ClaimFinding, ...]
     evaluations: int = 0
     notes: tuple[str, ...] = field(default=())
-    strict: bool = False
     why: str = ""
     seconds: float = field(default=0.0, compare=False)
 
@@ -185,8 +184,6 @@ class Report:
         if not self.findings and not self.claims:
             return UNDECIDED.status
         false = [FAILURE.status for claim in self.claims if not claim.holds]
-        if self.strict and not self.tested:
-            false.append(FAILURE.status)
         return worst_status([*false, *(finding.level.status for finding in self.findings)])
 
 

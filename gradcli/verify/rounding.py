@@ -21,7 +21,7 @@ from gradcli.verify.beside import at_point, gradient
 from gradcli.verify.differences import EPSILON
 from gradcli.verify.probe import Probe
 
-TRIALS = 2
+TRIALS = 3
 LEAST = 5e-324  # the least number above 0
 FEW = 8  # outputs: of more, one trial each
 
@@ -69,6 +69,20 @@ class Rounding:
         return np.array([_size(parts, moved) for parts in self.parts])
 
     @cached_property
+    def of_outputs(self) -> Array:
+        """By how much the outputs change with the last digits of what is computed, (m,).
+
+        It shows what no first order does: a root of what has lost its digits.
+        """
+        probe, values = self.probe, self.probe.graph.values
+        changes = np.zeros(len(probe.outputs.labels))
+        for seed in range(TRIALS):
+            rows = _Overlay(values, self._rounded(_Signs(seed)))
+            found = probe.outputs.read([np.asarray(rows[i])[None] for i in probe.outputs.roots])
+            changes = np.fmax(changes, np.abs(found[0] - probe.start))
+        return np.where(np.isfinite(changes), changes / 2, 0.0)  # by ε; rounding is by half of it
+
+    @cached_property
     def of_gradient(self) -> Array:
         """By how much each derivative changes with the last digits of what is computed, (n, m)."""
         probe, values = self.probe, self.probe.graph.values
@@ -76,15 +90,15 @@ class Rounding:
         result = np.zeros((probe.base.size, count))
         before = [gradient(probe, j, values.__getitem__) for j in range(count)]
         for seed in range(TRIALS if count <= FEW else 1):
-            generator = np.random.default_rng(seed)
+            generator = _Signs(seed)
             rows = _Overlay(values, self._rounded(generator))
             for j in range(count):
                 after = gradient(probe, j, rows.__getitem__, partial(_rounded, generator))
                 change = np.abs(after - before[j])
                 result[:, j] = np.maximum(result[:, j], np.nan_to_num(change, nan=np.inf))
-        return result
+        return result / 2
 
-    def _rounded(self, generator: np.random.Generator) -> dict[int, Any]:
+    def _rounded(self, signs: _Signs) -> dict[int, Any]:
         """Return the rows as they are where each rounds another way."""
         probe, graph = self.probe, self.probe.graph
         rows: dict[int, Any] = {}
@@ -94,16 +108,38 @@ class Rounding:
                     (rows[i] if i in rows else graph.values[i]) if i >= 0 else graph.scalars[~i]
                     for i in graph.inputs[id]
                 ]
-                rows[id] = _rounded(generator, probe.evaluate(id, operands, graph.attrs[id]))
+                value = probe.evaluate(id, operands, graph.attrs[id])
+                rows[id] = value if _is_exact(value, operands) else _rounded(signs, value)
         return rows
 
 
-def _rounded(generator: np.random.Generator, value: Any) -> Any:
+def _is_exact(value: Any, operands: list[Any]) -> bool:
+    """Say whether a row only picks numbers from its operands, as `max` and `relu` do."""
+    if not isinstance(value, np.ndarray | np.generic):
+        value = np.concatenate([np.ravel(part) for part in value])
+    known = [np.ravel(x) for x in operands if isinstance(x, np.ndarray | np.generic)]
+    return bool(np.isin(value, np.concatenate([*known, [0.0]])).all())
+
+
+class _Signs:
+    """Which way numbers round: all up, all down, or at random."""
+
+    def __init__(self, trial: int) -> None:
+        self.trial, self.generator = trial, np.random.default_rng(trial)
+
+    def of(self, shape: tuple[int, ...]) -> Array:
+        """Return 1 or -1 for each number."""
+        if self.trial < 2:
+            return np.full(shape, 1.0 - 2 * self.trial)
+        return self.generator.choice([-1.0, 1.0], shape)
+
+
+def _rounded(signs: _Signs, value: Any) -> Any:
     if isinstance(value, tuple | list):
-        return type(value)(None if x is None else _rounded(generator, x) for x in value)
+        return type(value)(None if x is None else _rounded(signs, x) for x in value)
     if value.dtype.kind not in "fc":
         return value
-    return value * (1 + EPSILON * generator.choice([-1.0, 1.0], np.shape(value)))
+    return value * (1 + EPSILON * signs.of(np.shape(value)))
 
 
 class _Overlay:

@@ -31,6 +31,6 @@ def test_the_librarys_options_are_those_that_the_manual_names() -> None:
         "seed": 0,
         "max_nodes": 1_000_000,
         "max_memory": None,
-        "max_steps": 3_000_000,
+        "max_steps": 1_500_000,
     }
     assert {name: defaults(options_for)[name] for name in told} == told

@@ -206,3 +206,11 @@ def test_a_list_that_was_used_as_a_tensor_is_a_node_and_no_value() -> None:
     assert [v.name for v in found.values] == ["lr", "ys"]
     assert "x" in leaves(found)
     assert "ys" not in leaves(found)
+
+
+@pytest.mark.parametrize("last", ["x = s == t", "x = {s: 1}", "x = s in (t,)"])
+def test_a_comparison_of_shared_tuples_ends_in_a_limit_and_is_not_called_deep(last: str) -> None:
+    text = "s = (1,)\nt = (1,)\nfor i in range(30):\n    s = (s, s)\n    t = (t, t)\n"
+    with pytest.raises(GradcliError, match=r"items|steps") as fault:
+        loads(text + last, max_steps=100_000)
+    assert "deep" not in str(fault.value)

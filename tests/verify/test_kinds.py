@@ -30,6 +30,9 @@ def logistic(turns: int, rate: float = 3.7) -> str:
 
 
 UNSETTLED = {
+    "a chaotic map, 82 turns": logistic(82),
+    "a chaotic map, 85 turns": logistic(85),
+    "a chaotic sine": "x = param(0.2)\nh = x\nfor i in range(70):\n    h = sin(3.1*h)*0.97\ny = h",
     "a chaotic map, 100 turns": logistic(100),
     "a chaotic map, 120 turns": logistic(120, 3.9),
     "a tent map": (
@@ -59,7 +62,7 @@ def test_what_does_not_settle_is_undecided(case: str) -> None:
 
 SETTLED = {
     # 200-digit arithmetic: -2.393671e6
-    "a chaotic map, 50 turns": (logistic(50), -2.393671e6, 1e-4),
+    "a chaotic map, 50 turns": (logistic(50), -2.393671e6, 2e-4),
     "sin at 1e9": ("x = param(1e9)\ny = sin(x)", cos(1e9), 1e-5),
     "cos at 1e12": ("x = param(1e12)\ny = cos(x)", -sin(1e12), 1e-3),
     "cos at 1e14": ("x = param(1e14)\ny = cos(x)", -sin(1e14), 1e-2),
@@ -161,6 +164,12 @@ NANS = {
     "a gradient penalty": (
         "x = param([0., 0.])\nf = sum(x**2)\ng = grad(f, x, create_graph=True)[0]\n"
         "y = (sqrt(sum(g**2)) - 1)**2", "sqrt (line 4), taken at 0", (4, -4)),
+    "an angle of itself": ("x = param(0.)\ny = acos(cos(x))", "acos (line 2), taken at 1", (-1, 1)),
+    "a chord": ("x = param(0.)\ny = sqrt(2 - 2*cos(x))", "sqrt (line 2), taken at 0", (-1, 1)),
+    "a square that is written out": (
+        "x = param(1.)\ny = sqrt(x*x - 2*x + 1)", "sqrt (line 2), taken at 0", (-1, 1)),
+    "a root of what rounds below 0": (
+        "x = param(0.)\ny = sqrt((1 + x)**2 - 1 - 2*x)", "sqrt (line 2), taken at 0", (-1, 1)),
     "a distance to itself": (
         "x = param([1., 2.])\ny = sqrt(sum((x - tensor([1., 2.]))**2))", "sqrt (line 2)", (-1, 1)),
 }  # fmt: skip
@@ -298,12 +307,12 @@ def test_another_precision_is_a_hint_only_where_it_changes_something() -> None:
 
 
 FLAT = {
-    "a dead relu": ("x = param([-1., -2.])\ny = sum(relu(x))", "0: relu (line 2) is flat here"),
+    "a dead relu": ("x = param([-1., -2.])\ny = sum(relu(x))", "0: relu (line 2) has slope 0 here"),
     "a saturated softmax": ("x = param([1000., 0.])\ny = softmax(x, 0)[0]", "softmax (line 2)"),
-    "clamp": ("x = param([5., 7.])\ny = sum(clamp(x, 0, 1))", "0: clamp (line 2) is flat here"),
-    "a sigmoid": ("x = param(800.)\ny = sigmoid(x)", "0: sigmoid (line 2) is flat here"),
-    "an underflow": ("x = param(-1000.)\ny = exp(x)", "0: exp (line 2) is flat here"),
-    "tanh": ("x = param(40.)\na = 2*x\ny = tanh(a)", "0: tanh (line 3) is flat here"),
+    "clamp": ("x = param([5., 7.])\ny = sum(clamp(x, 0, 1))", "0: clamp (line 2) has slope 0 here"),
+    "a sigmoid": ("x = param(800.)\ny = sigmoid(x)", "0: sigmoid (line 2) has slope 0 here"),
+    "an underflow": ("x = param(-1000.)\ny = exp(x)", "0: exp (line 2) has slope 0 here"),
+    "tanh": ("x = param(40.)\na = 2*x\ny = tanh(a)", "0: tanh (line 3) has slope 0 here"),
 }
 
 
@@ -318,7 +327,7 @@ def test_a_flat_gradient_is_right_tests_nothing_and_has_a_place(case: str) -> No
 
 def test_one_element_that_is_flat_is_named_beside_others_that_are_not() -> None:
     report = checked("x = param([1., -2., 3.])\ny = sum(relu(x))", strict=True)
-    assert report.findings[0].note == "0 at [1]: relu (line 2) is flat here"
+    assert report.findings[0].note == "0 at [1]: relu (line 2) has slope 0 here"
     assert (report.tested, report.status) == (True, 0)
 
 
@@ -399,6 +408,60 @@ def test_a_wrong_rule_is_not_excused_by_a_kink_and_is_named() -> None:
 
 # ---- points that an operation refuses ----------------------------------------------------------
 
+SLOW = {
+    "a clamped logarithm": "x = param([1., 0.])\ny = clamp(-log(x), max=100.).sum()",
+    "an angle of a logarithm": "x = param([1., 0.])\ny = atan(log(x)).sum()",
+    "a loss of PyTorch's": (
+        "x = param([0.3, 1.])\ny = F.binary_cross_entropy(x, tensor([1., 0.]))"
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SLOW)
+def test_what_goes_on_as_a_logarithm_does_has_no_limit_that_nobody_has_seen(case: str) -> None:
+    finding = first(SLOW[case])
+    assert finding.verdict == "DOMAIN"
+    assert "still changing at the smallest step" in finding.note
+    assert "to inf" not in finding.note
+
+
+CHOSEN = {
+    "a mask": ("x = param(2.)\ny = x*(x > 2).float()", "gt (line 2)"),
+    "a comparison": ("x = param(2.)\ny = (x >= 2)*x", "ge (line 2)"),
+    "a cast": ("x = param([1., 2.])\ny = (x.long()*1.0).sum() + x.sum()", "long (line 2)"),
+    "where": ("x = param(1.)\ny = where(x > 1, x, 2*x)", "where (line 2)"),
+    "of the gradient": ("x = param(2.)\ny = F.huber_loss(x, tensor(1.))", "(line 2)"),
+}
+
+
+@pytest.mark.parametrize("case", CHOSEN)
+def test_what_jumps_is_named_and_not_what_is_multiplied_with_it(case: str) -> None:
+    text, words = CHOSEN[case]
+    finding = first(text, order=2) if "huber" in text else first(text)
+    assert finding.verdict == "KINK"
+    assert words in finding.note
+
+
+CANCELLING = {
+    "median": "x = param([3., 1., 2.])\ny = median(x)",
+    "of the middle": "x = param([1., 4., 9.])\ny = nanmedian(x)*2",
+    "abs and relu": "a = param(0.)\ny = abs(a) - relu(a) - relu(-a) + a",
+    "max and min": "x = param([2., 2.])\ny = x.max() + x.min()",
+    "max and amax": "x = param([1., 1., 0.])\ny = max(x) - amax(x) + x[2]",
+}
+
+
+@pytest.mark.parametrize("case", CANCELLING)
+def test_choices_that_rounding_does_not_change_leave_no_doubt(case: str) -> None:
+    assert first(CANCELLING[case]).verdict == "OK"
+
+
+def test_neighbours_of_an_overflow_in_float32_are_right() -> None:
+    text = "p = param(tensor([0.3, 100.]))\ny = log(1 + exp(p)).sum()"
+    finding = checked(text, {"dtype": "float32"}, verbose=True).findings[0]
+    assert {e.index: e.verdict for e in finding.worst} == {(0,): "OK", (1,): "WRONG"}
+
+
 REFUSED = {
     "a probability of 1": (
         "y = param([1., .3])\nl = F.binary_cross_entropy(y, tensor([1., 0.]))", -0.5),
@@ -441,4 +504,4 @@ def test_what_is_not_finite_is_never_well(case: str) -> None:
     assert report.verdict in ("DOMAIN", "WRONG")
     assert report.status == 1
     allowed = checked(text, allow_nonfinite=True)
-    assert allowed.status == (1 if allowed.verdict == "WRONG" else 0)
+    assert allowed.status == 0
