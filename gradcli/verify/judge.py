@@ -106,7 +106,7 @@ def as_loose(judgement: Judgement, rounding: float) -> Judgement:
         f"rounding on the way changes the gradient itself by {rounding:.0e}: large terms cancel, "
         "or the function is chaotic"
     )
-    return judgement._replace(verdict=Verdict.NOISY, note=note)
+    return Judgement(Verdict.NOISY, nan, inf, judgement.step, note)
 
 
 def as_cancelled(judgement: Judgement, analytic: float, size: float, found: Numeric) -> Judgement:

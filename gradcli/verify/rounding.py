@@ -17,6 +17,7 @@ import numpy as np
 from gradcli import autodiff
 from gradcli.execute import compute
 from gradcli.rule.dtypes import Array
+from gradcli.rule.rule import Elementwise, Multilinear
 from gradcli.verify.beside import at_point, gradient
 from gradcli.verify.differences import EPSILON
 from gradcli.verify.probe import Probe
@@ -89,14 +90,14 @@ class Rounding:
         count = len(probe.outputs.labels)
         result = np.zeros((probe.base.size, count))
         before = [gradient(probe, j, values.__getitem__) for j in range(count)]
-        for seed in range(TRIALS if count <= FEW else 1):
-            generator = _Signs(seed)
-            rows = _Overlay(values, self._rounded(generator))
+        for trial in range(2, 4 if count <= FEW else 3):  # at random
+            signs = _Signs(trial)
+            rows = _Overlay(values, self._rounded(signs))
             for j in range(count):
-                after = gradient(probe, j, rows.__getitem__, partial(_rounded, generator))
+                after = gradient(probe, j, rows.__getitem__, partial(_rounded, signs))
                 change = np.abs(after - before[j])
                 result[:, j] = np.maximum(result[:, j], np.nan_to_num(change, nan=np.inf))
-        return result / 2
+        return result
 
     def _rounded(self, signs: _Signs) -> dict[int, Any]:
         """Return the rows as they are where each rounds another way."""
@@ -108,16 +109,24 @@ class Rounding:
                     (rows[i] if i in rows else graph.values[i]) if i >= 0 else graph.scalars[~i]
                     for i in graph.inputs[id]
                 ]
+                op = graph.ops[id]
+                if op is not None and not isinstance(op.derivative, Elementwise | Multilinear):
+                    # what rounds at many places does as if its operands had been rounded
+                    operands = [_rounded(signs, x) if _is_array(x) else x for x in operands]
                 value = probe.evaluate(id, operands, graph.attrs[id])
                 rows[id] = value if _is_exact(value, operands) else _rounded(signs, value)
         return rows
 
 
+def _is_array(x: Any) -> bool:
+    return isinstance(x, np.ndarray | np.generic)
+
+
 def _is_exact(value: Any, operands: list[Any]) -> bool:
     """Say whether a row only picks numbers from its operands, as `max` and `relu` do."""
-    if not isinstance(value, np.ndarray | np.generic):
+    if not _is_array(value):
         value = np.concatenate([np.ravel(part) for part in value])
-    known = [np.ravel(x) for x in operands if isinstance(x, np.ndarray | np.generic)]
+    known = [np.ravel(x) for x in operands if _is_array(x)]
     return bool(np.isin(value, np.concatenate([*known, [0.0]])).all())
 
 
