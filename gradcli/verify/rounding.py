@@ -24,6 +24,7 @@ from gradcli.verify.probe import Probe
 
 TRIALS = 3
 LEAST = 5e-324  # the least number above 0
+SIMPLE = (Elementwise, Multilinear)  # rules of rows that round each number once
 FEW = 8  # outputs: of more, one trial each
 
 
@@ -92,15 +93,15 @@ class Rounding:
         before = [gradient(probe, j, values.__getitem__) for j in range(count)]
         for trial in range(2, 4 if count <= FEW else 3):  # at random
             signs = _Signs(trial)
-            rows = _Overlay(values, self._rounded(signs))
+            rows = _Overlay(values, self._rounded(signs, inside=True))
             for j in range(count):
                 after = gradient(probe, j, rows.__getitem__, partial(_rounded, signs))
                 change = np.abs(after - before[j])
                 result[:, j] = np.maximum(result[:, j], np.nan_to_num(change, nan=np.inf))
         return result
 
-    def _rounded(self, signs: _Signs) -> dict[int, Any]:
-        """Return the rows as they are where each rounds another way."""
+    def _rounded(self, signs: _Signs, *, inside: bool = False) -> dict[int, Any]:
+        """Return the rows as they are where each rounds another way, `inside` too."""
         probe, graph = self.probe, self.probe.graph
         rows: dict[int, Any] = {}
         with np.errstate(all="ignore"):
@@ -109,12 +110,16 @@ class Rounding:
                     (rows[i] if i in rows else graph.values[i]) if i >= 0 else graph.scalars[~i]
                     for i in graph.inputs[id]
                 ]
+                value = probe.evaluate(id, list(operands), graph.attrs[id])
+                if _is_exact(value, operands):
+                    rows[id] = value
+                    continue
                 op = graph.ops[id]
-                if op is not None and not isinstance(op.derivative, Elementwise | Multilinear):
+                if inside and op is not None and not isinstance(op.derivative, SIMPLE):
                     # what rounds at many places does as if its operands had been rounded
                     operands = [_rounded(signs, x) if _is_array(x) else x for x in operands]
-                value = probe.evaluate(id, operands, graph.attrs[id])
-                rows[id] = value if _is_exact(value, operands) else _rounded(signs, value)
+                    value = probe.evaluate(id, operands, graph.attrs[id])
+                rows[id] = _rounded(signs, value)
         return rows
 
 
@@ -124,10 +129,11 @@ def _is_array(x: Any) -> bool:
 
 def _is_exact(value: Any, operands: list[Any]) -> bool:
     """Say whether a row only picks numbers from its operands, as `max` and `relu` do."""
-    if not _is_array(value):
-        value = np.concatenate([np.ravel(part) for part in value])
+    parts = [value] if _is_array(value) else list(value)
+    numbers = [np.ravel(part) for part in parts if part.dtype.kind in "fc"]
     known = [np.ravel(x) for x in operands if _is_array(x)]
-    return bool(np.isin(value, np.concatenate([*known, [0.0]])).all())
+    known.append(np.zeros(1))
+    return not numbers or bool(np.isin(np.concatenate(numbers), np.concatenate(known)).all())
 
 
 class _Signs:
