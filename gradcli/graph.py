@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from gradcli.errors import ArgumentFault, LimitFault, Span
+from gradcli.errors import ArgumentFault, LimitFault, ShapeFault, Span
 from gradcli.ops.python import OPERATORS
 from gradcli.rule.costs import size
 from gradcli.rule.dtypes import FLOAT64, Array, DType, is_differentiable
@@ -25,6 +25,7 @@ from gradcli.rule.rule import Derivative, Primitive, Row, number
 
 NOWHERE = Span(0, 0)
 SMALL = 1 << 20  # bytes that an operation may take beside its results in any case
+MOST_DIMENSIONS = 64  # of an array of numpy
 STEP = 20_000  # elements that numpy works on in about the time that a turn of a loop takes
 NO_GRADIENT = "Only Tensors of floating point and complex dtype can require gradients"
 
@@ -255,6 +256,9 @@ class Graph:
         attrs = op.complete(operands, attrs)
         meta = op.meta(*operands, **attrs)
         results = tuple(meta) if op.outputs else (meta,)
+        for one in results:
+            if len(one.shape) > MOST_DIMENSIONS:
+                raise _too_many(one)
         memory, work = op.cost(operands, attrs, results)
         if memory or work:
             for one in results:
@@ -279,6 +283,8 @@ class Graph:
 
         Raises: LimitFault where they are more than is allowed, before anything is allocated.
         """
+        if len(meta.shape) > MOST_DIMENSIONS:
+            raise _too_many(meta)
         taken = size(meta)
         if meta.strides is not None and 0 in meta.strides:
             return 0
@@ -627,6 +633,12 @@ def short_name(grad_fn: str) -> str:
     """Return the name of a backward function as PyTorch's errors have it: Exp for ExpBackward0."""
     name = grad_fn.replace("Backward", "").removesuffix("0")
     return f"torch::autograd::{name}" if name == "CopySlices" else name
+
+
+def _too_many(meta: Meta) -> ShapeFault:
+    return ShapeFault(
+        f"a tensor of {len(meta.shape)} dimensions: there can be no more than {MOST_DIMENSIONS}"
+    )
 
 
 def _refuse_numbers(op: Primitive, operands: tuple[Any, ...]) -> None:

@@ -111,6 +111,8 @@ def _arange(tracer: Tracer, dtype: DType | None, start: Any, end: Any, step: Any
         start, end, step = int(start), int(end), int(step)
     if not step:
         raise ArgumentFault("step must be nonzero")
+    if step - step != 0:
+        raise ArgumentFault(f"arange() takes a step that is finite, not {step}")
     if not all(x - x == 0 for x in (start, end)):
         raise ArgumentFault(f"unsupported range: {start} -> {end}")
     if (end - start) * step < 0:
