@@ -294,7 +294,8 @@ def _on_ladder(
         if apart > SAFETY * max(error, left.error, right.error):
             error = apart  # what the sides contradict
         change = np.maximum(np.abs(plus - start), np.abs(minus - start)) / h
-        ordinary = float(change[np.argmax(np.isfinite(change))])
+        # the least of a few: at one the function may lie beyond a pole
+        ordinary = float(change[np.isfinite(change)][:4].min(initial=np.inf))
     return Numeric(value, error, step, left, right, jump, ordinary)
 
 
