@@ -115,6 +115,8 @@ def unseen(graph: Graph, order: Sequence[int]) -> dict[int, Any]:
                 continue
             if i == base or not graph.autograd.changes[base].replaced:
                 found[i] = _now(graph, i)
+                if np.shape(found[i]) != graph.metas[i].shape:
+                    raise _reshaped(graph, i, found[i])
         stale = [i for i in graph.inputs[id] if i in found] + [id] * (id in found)
         if stale and _read_rows(graph, id) & set(stale):
             name = next(
@@ -130,6 +132,17 @@ def unseen(graph: Graph, order: Sequence[int]) -> dict[int, Any]:
             if warning not in graph.notes.warnings:
                 graph.notes.warnings.append(warning)
     return found
+
+
+def _reshaped(graph: Graph, id: int, now: Any) -> AutogradFault:
+    name = graph.notes.names.get(id)
+    return AutogradFault(
+        f"{f'`{name}`' if name else 'what it saved'} was given data of another shape behind "
+        f"autograd's back: its gradient has the shape {list(graph.metas[id].shape)}, and it has "
+        f"{list(np.shape(now))} now",
+        graph.autograd.changes[_base(graph, id)].span,
+        "differentiate before, or make a new tensor of the data",
+    )
 
 
 def _now(graph: Graph, id: int) -> Any:

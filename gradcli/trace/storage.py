@@ -100,7 +100,8 @@ class Storage:
         """Move to a row that has a history of its own; `replaced`: in other memory."""
         graph, old = self.graph, self.row
         _, count = graph.autograd.versions[old]
-        graph.autograd.changes[old] = Change(self.memory.span, row, replaced)
+        span = graph.span if replaced else self.memory.span
+        graph.autograd.changes[old] = Change(span, row, replaced)
         if self.version.count == count:
             graph.autograd.uncounted.add(old)
         graph.autograd.versions[row] = self.version, self.version.count

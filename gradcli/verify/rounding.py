@@ -133,7 +133,11 @@ def _is_exact(value: Any, operands: list[Any]) -> bool:
     numbers = [np.ravel(part) for part in parts if part.dtype.kind in "fc"]
     known = [np.ravel(x) for x in operands if _is_array(x)]
     known.append(np.zeros(1))
-    return not numbers or bool(np.isin(np.concatenate(numbers), np.concatenate(known)).all())
+    if not numbers:
+        return True
+    found, given = np.concatenate(numbers), np.concatenate(known)
+    # one number is looked for first: most rows make new ones
+    return bool(np.isin(found[:1], given).all() and np.isin(found, given).all())
 
 
 class _Signs:

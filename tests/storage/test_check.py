@@ -9,7 +9,7 @@ import pytest
 
 from gradcli.against.sides import against
 from gradcli.api import options_for
-from gradcli.errors import Source
+from gradcli.errors import GradcliError, Source
 from gradcli.session import run
 from gradcli.verify import Verdict
 from tests.verify.checking import checked
@@ -93,3 +93,17 @@ def test_pytorch_computes_the_same(text: str) -> None:
     assert "loss" in compared
     assert "w" in compared
     assert not [c.name for c in compared.values() if c.differs]
+
+
+RESHAPED = "x = param([1., 2.])\ny = param([[1., 2.], [3., 4.]])\n{}y.data = x\n{}"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("sum(y).backward()\n", ""), ("z = sum(y*y)\n", "z.backward()\n")]
+)
+def test_data_of_another_shape_is_refused_where_it_was_given(before: str, after: str) -> None:
+    with pytest.raises(GradcliError, match="data of another shape") as fault:
+        checked(RESHAPED.format(before, after))
+    assert fault.value.source is not None
+    assert fault.value.span is not None
+    assert fault.value.source.line_of(fault.value.span) == 4
