@@ -49,8 +49,7 @@ class Causes:
         if self.left <= 0:
             return replace(element, verdict=Verdict.KINK) if convention else element
         self.left -= 1
-        step = self._step(position, found)
-        line = Line(self.probe, position, step)
+        line = self._line(position, found)
         if not (found.left.defined and found.right.defined) and (convention or not wrong):
             return self._edge(replace(element, verdict=Verdict.DOMAIN), line, found)
         rows = line.kinks() or ([] if found.smooth else line.kinks(anywhere=True))
@@ -66,16 +65,17 @@ class Causes:
             apart = float(np.spacing(abs(self.probe.base[position])))
             note = f"neighbouring numbers are {apart:g} apart here, and it jumps between them"
             return _with(replace(element, verdict=Verdict.NOISY), [self._reason(jumping)], note)
-        return self._wrong(element, line, step)
+        return self._wrong(element, line)
 
     def kinked(self, element: Element, found: Numeric) -> bool:
         """Say whether an operation on the way has a kink here, though the function has none."""
         position = element.position(self.probe.shape)
-        return bool(Line(self.probe, position, self._step(position, found)).kinks())
+        return bool(self._line(position, found).kinks())
 
-    def _step(self, position: int, found: Numeric) -> float:
+    def _line(self, position: int, found: Numeric) -> Line:
         size = abs(float(self.probe.base[position]))
-        return min(found.left.step, found.right.step, NEAR * (size if size >= SUBNORMAL else 1.0))
+        near = NEAR * (size if size >= SUBNORMAL else 1.0)
+        return Line(self.probe, position, min(found.left.step, found.right.step, near))
 
     def along(self, element: Element) -> Element:
         """Return a directional derivative that is not finite with its reason."""
@@ -110,9 +110,9 @@ class Causes:
         row = next((spot.row for spot in path if self.graph.ops[spot.row] is not None), None)
         return element if row is None else _with(element, [self._reason(row)], element.note)
 
-    def _wrong(self, element: Element, line: Line, step: float) -> Element:
+    def _wrong(self, element: Element, line: Line) -> Element:
         """Name the operation whose rule is wrong, or does as a convention says."""
-        row = culprit(line, step)
+        row = culprit(line)
         if row is None:
             return element
         cause = self._reason(row)

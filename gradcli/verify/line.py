@@ -22,7 +22,7 @@ class Line:
     """The values of every row where one element moves by some steps."""
 
     def __init__(self, probe: Probe, element: int, step: float) -> None:
-        self.probe, self.graph = probe, probe.graph
+        self.probe, self.graph, self.step = probe, probe.graph, step
         moves = np.array([k * h for h in (step, FINER * step) for k in POINTS])
         self.values = probe.rows_at(element, moves)
         self.rows = [i for i in probe.replay.plan if not probe.graph.is_tuple(i)]
@@ -31,10 +31,10 @@ class Line:
         """Return the values of all rows at one of the `POINTS`; those that stay are not there."""
         return {i: self.values[i][k] for i in (self.probe.leaf, *self.rows)}
 
-    def moved(self, id: int, step: float) -> Array:
+    def moved(self, id: int) -> Array:
         """Return the derivative of a row's value along the line, of fourth order."""
         _, plus, minus, plus2, minus2 = self.values[id][: len(POINTS)]
-        return np.asarray((8 * (plus - minus) - (plus2 - minus2)) / (12 * step))
+        return np.asarray((8 * (plus - minus) - (plus2 - minus2)) / (12 * self.step))
 
     def kinks(self, *, anywhere: bool = False) -> list[int]:
         """Return the rows that have a kink or a jump here, where their operands have none.
@@ -48,13 +48,16 @@ class Line:
     def _chosen(self, id: int) -> list[int]:
         """Return the masks and integers that a row without a kink of its own is multiplied with."""
         op = self.graph.ops[self.graph.producer(id)]
-        operands = self._operands(id)
-        if op is None or op.kink or not (op.promotes or len(operands) == 1):
+        alone = len(self._operands(id)) == 1
+        if op is None or op.kink or not (op.promotes or alone):
             return []
-        return [
-            i for i in operands
-            if i in self.values and self.graph.metas[i].dtype.kind not in "fc"
-        ]  # fmt: skip
+        return self._choices(id)
+
+    def _choices(self, id: int) -> list[int]:
+        """Return the operands that move and are masks or integers."""
+        metas = self.graph.metas
+        moving = [i for i in self._operands(id) if i in self.values]
+        return [i for i in moving if metas[i].dtype.kind not in "fc"]
 
     def between_jumps(self) -> Iterator[int]:
         """Yield the rows that jump more often than the numbers at their operand can show."""
@@ -80,12 +83,8 @@ class Line:
     def _may(self, id: int) -> bool:
         """Say whether a row can have a kink: its own, a branch cut, or one of what it is told."""
         op = self.graph.ops[self.graph.producer(id)]
-        operands = self._operands(id)
-        chosen = any(
-            i in self.values and self.graph.metas[i].dtype.kind not in "fc" for i in operands
-        )
-        cut = any(self.graph.metas[i].dtype.kind == "c" for i in operands)
-        return chosen or cut or (op is not None and bool(op.kink))
+        cut = any(self.graph.metas[i].dtype.kind == "c" for i in self._operands(id))
+        return bool(self._choices(id)) or cut or (op is not None and bool(op.kink))
 
     def _bends(self, id: int) -> bool:
         values = self.values[id]
@@ -112,18 +111,18 @@ def _bends(values: Array) -> bool:
 # ---- rules ---------------------------------------------------------------------------------
 
 
-def culprit(line: Line, step: float) -> int | None:
+def culprit(line: Line) -> int | None:
     """Return the first row whose rule is not the derivative of its own values, if any.
 
-    `step` is the line's. A random cotangent is pulled through each row: what its rule makes of it
-    has to change as the operands move by as much as the result does.
+    A random cotangent is pulled through each row: what its rule makes of it has to change, as the
+    operands move, by as much as the result does.
     """
     graph, generator = line.graph, np.random.default_rng(0)
     for id in line.rows:
         if graph.ops[id] is OUTPUT or not graph.requires_grad[id]:
             continue
         g = generator.standard_normal(graph.metas[id].shape)
-        pulled, moved = _pulled(line, id, g, step), _inner(g, line.moved(id, step))
+        pulled, moved = _pulled(line, id, g), _inner(g, line.moved(id))
         if pulled is None:
             continue
         if not abs(sum(pulled) - moved) <= DISAGREE * max(abs(moved), *map(abs, pulled)):
@@ -131,7 +130,7 @@ def culprit(line: Line, step: float) -> int | None:
     return None
 
 
-def _pulled(line: Line, id: int, g: Array, step: float) -> list[float] | None:
+def _pulled(line: Line, id: int, g: Array) -> list[float] | None:
     """Return what each operand's part of a row's rule contributes, None for what is no array."""
     graph, values = line.graph, line.graph.values
     op = graph.ops[id]
@@ -145,7 +144,7 @@ def _pulled(line: Line, id: int, g: Array, step: float) -> list[float] | None:
             continue
         part = op.derivative.vjp(slot, g, values[id], operands, graph.attrs[id])
         part = autodiff.fit(part, graph, i, op.derivative.broadcasts)
-        parts.append(_inner(part, line.moved(i, step)))
+        parts.append(_inner(part, line.moved(i)))
     return parts
 
 
