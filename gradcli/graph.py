@@ -171,7 +171,8 @@ class Graph:
     None) `scalars[k]`, which is not a node. An operation with several results takes a row for
     their tuple, `widths` of them, and a row for each of them. What autograd keeps and where rows
     come from stand beside the tape. An executor, which stands above it, gives it `compute`, for
-    when a node's value is read.
+    when a node's value is read: `values[i]` is the way to one. `stored` is what executors keep of
+    values, None where they keep nothing; only they look at it.
     """
 
     def __init__(
@@ -192,7 +193,7 @@ class Graph:
         self.attrs: list[dict[str, Any]] = []
         self.metas: list[Meta] = []
         self.requires_grad: list[bool] = []
-        self.values: list[Any] = []
+        self.stored: list[Any] = []
         self.scalars: list[Any] = []
         self.widths: dict[int, int] = {}
         self.autograd = Autograd()
@@ -235,7 +236,7 @@ class Graph:
         """
         meta = Meta(value.shape, value.dtype)
         self.bytes += self.afford(meta)
-        self.metas[id], self.values[id] = meta, value
+        self.metas[id], self.stored[id] = meta, value
         self.reserved.discard(id)
         return Node(self, id)
 
@@ -339,9 +340,23 @@ class Graph:
 
     def value(self, id: int) -> Any:
         """Return the value of a row, computed now if it was not before."""
-        if self.values[id] is None:
+        if self.stored[id] is None:
             self._compute(self, (id,))
-        return self.values[id]
+        return self.stored[id]
+
+    @property
+    def values(self) -> Values:
+        """The value of every row, by its number."""
+        return Values(self)
+
+    def put(self, id: int, value: Any) -> None:
+        """Let a row have another value; None: it is computed when it is read."""
+        self.stored[id] = value
+
+    def convert(self, id: int, dtype: DType) -> None:
+        """Let an operation's row that nothing has read have another dtype."""
+        self.metas[id] = self.metas[id]._replace(dtype=dtype)
+        self.stored[id] = None
 
     def require_grad(self, id: int) -> None:
         """Make a leaf a parameter. A result that needed no gradient loses what it came from.
@@ -458,7 +473,7 @@ class Graph:
         if self.call is not None:
             self.notes.calls[len(self.ops) - 1] = self.call
         self.notes.origins.append(self.origin)
-        self.values.append(value)
+        self.stored.append(value)
         if self.inference:
             self.autograd.inferred.add(len(self.ops) - 1)
         return self.handle(self, len(self.ops) - 1)
@@ -542,6 +557,18 @@ class Graph:
     def is_tuple(self, id: int) -> bool:
         """Say whether a row stands for the several results of an operation together."""
         return id in self.widths
+
+
+class Values:
+    """The values of a tape's rows, computed when they are asked for."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, graph: Graph) -> None:
+        self._value = graph.value
+
+    def __getitem__(self, id: int) -> Any:
+        return self._value(id)
 
 
 class Node(Operators):

@@ -202,3 +202,16 @@ def test_help_loads_nothing_that_is_slow_to_import() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, cwd=HOUSE.parent, check=True
     )
     assert "loaded [] status 0" in done.stderr
+
+
+def test_only_executors_look_at_what_is_kept_of_values() -> None:
+    """Anyone else asks for a value, which need not be there, nor lie there as an array."""
+    allowed = {"graph.py", "execute"}
+    users = [
+        str(file.relative_to(HOUSE))
+        for file in files()
+        if file.relative_to(HOUSE).parts[0] not in allowed
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr == "stored"
+    ]
+    assert users == ["verify/wide.py", "verify/wide.py"]  # which makes a tape without values

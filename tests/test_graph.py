@@ -92,9 +92,9 @@ def test_shape_and_dtype_are_known_and_nothing_is_computed() -> None:
     graph = new_graph()
     y = leaf(graph, np.ones((2, 1))) * leaf(graph, np.ones(3, np.float32))
     assert (y.shape, y.dtype.name) == ((2, 3), "float64")
-    assert graph.values[y.id] is None
+    assert graph.stored[y.id] is None
     assert y.value.tolist() == [[1, 1, 1], [1, 1, 1]]
-    assert graph.values[y.id] is not None
+    assert graph.stored[y.id] is not None
 
 
 def test_a_python_number_is_no_node() -> None:

@@ -32,7 +32,7 @@ def compute(graph: Graph, ids: Iterable[int]) -> None:
     Raises: LimitFault where memory runs out or a number is too large for its dtype; DtypeFault, in
     PyTorch's words, where an operation does not exist for a dtype.
     """
-    values = graph.values
+    values = graph.stored
     with np.errstate(all="ignore"):
         for id in missing(graph, ids, values.__getitem__):
             try:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.execute.plain import compute, evaluate
-from gradcli.graph import Graph
+from gradcli.graph import Graph, Values
 from gradcli.rule.dtypes import Array
 
 
@@ -60,7 +60,7 @@ class Replay:
 class _Overlay:
     """Values of a graph with some replaced."""
 
-    def __init__(self, values: list[Any], changed: dict[int, Any]) -> None:
+    def __init__(self, values: Values, changed: dict[int, Any]) -> None:
         self.values = values
         self.changed = changed
 

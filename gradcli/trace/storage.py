@@ -433,8 +433,7 @@ class Tensor(Node):
                 f"result type {SCALAR_NAMES[value.dtype.name]} can't be cast to the desired output "
                 f"type {SCALAR_NAMES[self.dtype.name]}"
             )
-        graph.metas[value.id] = graph.metas[value.id]._replace(dtype=self.dtype)
-        graph.values[value.id] = None
+        graph.convert(value.id, self.dtype)
         return value
 
 

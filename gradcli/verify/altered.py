@@ -57,12 +57,12 @@ def tape_at(graph: Graph, values: Mapping[int, Array], grads: Mapping[int, int])
     for id in range(len(tape)):
         if id not in moved and any(i in moved for i in tape.inputs[id]):
             moved.add(id)
-            tape.values[id] = None
+            tape.put(id, None)
     for leaf, value in values.items():
-        tape.values[leaf] = value
+        tape.put(leaf, value)
     compute(tape, grads.values())
     for leaf, id in grads.items():
-        tape.values[leaf] = tape.values[id]
+        tape.put(leaf, tape.values[id])
     return tape
 
 

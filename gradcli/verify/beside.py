@@ -15,6 +15,7 @@ import numpy as np
 
 from gradcli import autodiff
 from gradcli.execute import compute
+from gradcli.graph import Values
 from gradcli.rule.dtypes import Array
 from gradcli.verify.analytic import real
 from gradcli.verify.differences import EPSILON
@@ -131,7 +132,7 @@ class Terms:
 class _Shaken:
     """Values of rows, each of them shaken."""
 
-    def __init__(self, values: list[Any], shake: Callable[[Any], Any]) -> None:
+    def __init__(self, values: Values, shake: Callable[[Any], Any]) -> None:
         self.values, self.shake = values, shake
 
     def __getitem__(self, row: int) -> Any:

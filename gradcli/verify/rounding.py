@@ -16,6 +16,7 @@ import numpy as np
 
 from gradcli import autodiff
 from gradcli.execute import compute
+from gradcli.graph import Values
 from gradcli.rule.dtypes import Array
 from gradcli.rule.rule import Elementwise, Multilinear
 from gradcli.verify.beside import at_point, gradient
@@ -164,7 +165,7 @@ def _rounded(signs: _Signs, value: Any) -> Any:
 class _Overlay:
     """Values of rows, some of them replaced."""
 
-    def __init__(self, values: list[Any], changed: Mapping[int, Any]) -> None:
+    def __init__(self, values: Values, changed: Mapping[int, Any]) -> None:
         self.values, self.changed = values, changed
 
     def __getitem__(self, row: int) -> Any:

@@ -31,9 +31,9 @@ def widened(graph: Graph) -> Graph:
     result.attrs = [
         {name: _wide_attribute(value) for name, value in attrs.items()} for attrs in graph.attrs
     ]
-    result.values = [
+    result.stored = [
         _wide_leaf(value) if op is None else None
-        for op, value in zip(graph.ops, graph.values, strict=True)
+        for op, value in zip(graph.ops, graph.stored, strict=True)
     ]
     return result
 

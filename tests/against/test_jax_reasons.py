@@ -35,7 +35,7 @@ def altered(text: str, label: str, change: Any) -> Comparisons:
     ids = [i for i, op in enumerate(graph.ops) if op is not None and op.label == label]
     assert ids
     for id in ids:
-        graph.values[id] = change(graph.values[id])
+        graph.put(id, change(graph.values[id]))
     return against(session, "jax")
 
 
@@ -60,8 +60,8 @@ def test_one_wrong_result_of_several_makes_the_row_wrong() -> None:
     session = session_of("x = tensor([3., 1., 2.])\ns, i = x.sort()\n")
     graph = session.graph
     row = next(k for k in graph.widths)
-    graph.values[row] = (graph.values[row][0] * 2, graph.values[row][1])
-    graph.values[row + 1] = graph.values[row][0]
+    graph.put(row, (graph.values[row][0] * 2, graph.values[row][1]))
+    graph.put(row + 1, graph.values[row][0])
     found = against(session, "jax")
     assert reasons(found) == {"s": ("`sort` (line 2) has another value in JAX",)}
 

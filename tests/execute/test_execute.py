@@ -25,7 +25,7 @@ def test_only_what_is_asked_for_is_computed() -> None:
     used, unused = x * 3, exp(x)
     compute(graph, [(used + 1).id])
     assert graph.values[used.id] == 6
-    assert graph.values[unused.id] is None
+    assert graph.stored[unused.id] is None
 
 
 def test_a_value_is_computed_once() -> None:

@@ -79,7 +79,7 @@ def _without(row: int, kept: int) -> Change:
         scratch, result = _on_tape(body, args, attrs)
         meta = scratch.metas[row]
         operand = Node(scratch, scratch.inputs[row][kept]).value
-        scratch.values[row] = np.broadcast_to(operand, meta.shape).astype(meta.dtype)
+        scratch.put(row, np.broadcast_to(operand, meta.shape).astype(meta.dtype))
         return result.value
 
     return changed
