@@ -22,6 +22,7 @@ from importlib.util import find_spec
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 from statistics import median
 from typing import Any, Literal
 
@@ -157,7 +158,14 @@ def peak_of(kind: Memory) -> Iterator[Callable[[], int | None]]:
 
 
 def resident() -> int:
-    """Return the most memory that this process has had, in bytes."""
+    """Return the most memory that this process has had, in bytes.
+
+    On Linux `ru_maxrss` will not do: a process begins with that of the one that has started it.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        return int(lines["VmHWM"].removesuffix("kB")) * 1024
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 

@@ -40,7 +40,8 @@ def aims(row: Row) -> Iterator[Judged]:
     for aim in row.workload.aims:
         ratio = row.ratio(aim.peer)
         reached = "not measured" if ratio is None else f"{figures(ratio)} ×"
-        yield Judged(f"≤ {aim.ratio:g} × {aim.peer}", reached, ratio and ratio <= aim.ratio)
+        met = None if ratio is None else ratio <= aim.ratio
+        yield Judged(f"≤ {aim.ratio:g} × {aim.peer}", reached, met)
     if row.workload.most_bytes is not None:
         most, found = row.workload.most_bytes(row.size), row.measured[0].bytes
         reached = "not measured" if found is None else size_of(row, found)
@@ -156,7 +157,8 @@ def as_json(rows: Sequence[Row], facts: Mapping[str, str]) -> str:
 
 def machine() -> dict[str, str]:
     """Return what the figures depend on."""
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[index]
+    built: Any = np.show_config(mode="dicts")
+    blas = built["Build Dependencies"]["blas"]
     return {
         "date": date.today().isoformat(),
         "processor": f"{processor()}, {os.cpu_count()} cores, {platform.system()}",

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 
@@ -74,18 +76,15 @@ def file(nodes: int) -> Work:
 
 def pytorch(nodes: int) -> Work:
     """Run PyTorch, with one thread."""
-    import torch
-
+    torch: Any = import_module("torch")
     torch.set_num_threads(1)
 
     def work() -> Result:
-        w, b, y = (torch.tensor(x, dtype=torch.float64) for x in (W, B, START))
-        w.requires_grad_(), b.requires_grad_()
+        w, b = (torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in (W, B))
+        y = torch.tensor(START, dtype=torch.float64)
         for _ in range(nodes // NODES):
             y = torch.tanh(w * y + b)
-        y.backward()  # type: ignore[no-untyped-call]
-        assert w.grad is not None
-        assert b.grad is not None
+        y.backward()
         return {"y": y.item(), "d w": w.grad.item(), "d b": b.grad.item()}
 
     return work
@@ -162,7 +161,7 @@ def objects(nodes: int) -> Work:
 
 
 def flat_tape(nodes: int) -> Work:
-    """Write columns of Python's lists without any call: what the language itself takes."""
+    """Write to columns of Python's lists, without a function of ours: what the language takes."""
     multiply, add, tanh_ = range(3)
 
     def work() -> Result:
@@ -170,11 +169,11 @@ def flat_tape(nodes: int) -> Work:
         y = 2
         for _ in range(nodes // NODES):
             n = len(ops)
-            ops.append(multiply), left.append(0), right.append(y)
+            ops += multiply, add, tanh_
+            left += 0, n, n + 1
+            right += y, 1, 0
             values.append(values[0] * values[y])
-            ops.append(add), left.append(n), right.append(1)
             values.append(values[n] + values[1])
-            ops.append(tanh_), left.append(n + 1), right.append(0)
             values.append(math.tanh(values[n + 1]))
             y = n + 2
         grads = [0.0] * len(ops)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,7 +36,7 @@ class Formula(NamedTuple):
     parameters: Sequence[str]
     torch: Callable[[Any, Any], Any]  # the module, and the inputs
     by_hand: Callable[[Inputs], Gradients]
-    block: Callable[[Inputs, Sequence[Array], Array], tuple[float, ...]]
+    block: Callable[[Inputs, Array, Array], tuple[float, ...]]
     finish: Callable[[Array, Inputs], Gradients]  # sums of the partial sums, of all elements
 
 
@@ -50,7 +51,7 @@ def squares(i: Inputs) -> Gradients:
     return loss, (residual * i["x"]).sum(), residual.sum()
 
 
-def squares_block(i: Inputs, buffers: Sequence[Array], _: Array) -> tuple[float, ...]:
+def squares_block(i: Inputs, buffers: Array, _: Array) -> tuple[float, ...]:
     """Do the same in one buffer."""
     r = buffers[0][: i["x"].size]
     np.multiply(i["x"], i["w"], out=r)
@@ -69,7 +70,7 @@ def logistic(i: Inputs) -> Gradients:
     return np.log(1 + e).mean(), (slope * i["x"]).mean(), slope.mean()
 
 
-def logistic_block(i: Inputs, buffers: Sequence[Array], _: Array) -> tuple[float, ...]:
+def logistic_block(i: Inputs, buffers: Array, _: Array) -> tuple[float, ...]:
     """Do the same in two buffers."""
     e, one = (b[: i["x"].size] for b in buffers[:2])
     np.multiply(i["x"], i["w"], out=e)
@@ -99,7 +100,7 @@ def chain(i: Inputs) -> Gradients:
     return (t * q).sum(), by_x, (cosine * x).sum()
 
 
-def chain_block(i: Inputs, buffers: Sequence[Array], out: Array) -> tuple[float, ...]:
+def chain_block(i: Inputs, buffers: Array, out: Array) -> tuple[float, ...]:
     """Do the same in five buffers."""
     x, a = i["x"], i["a"]
     e, t, q, inner, cosine = (b[: x.size] for b in buffers[:5])
@@ -160,7 +161,11 @@ FORMULAS = {
 def inputs_of(formula: Formula, dtype: str, size: int) -> dict[str, Array]:
     """Return normal numbers, the same for every peer."""
     generator = np.random.default_rng(0)
-    found = {n: generator.standard_normal(size, dtype=dtype) for n in formula.tensors}
+    found: dict[str, Array] = {}
+    for name in formula.tensors:
+        found[name] = generator.standard_normal(
+            size, np.float32 if dtype == "float32" else np.float64
+        )
     return found | {n: np.array(v, dtype) for n, v in formula.scalars.items()}
 
 
@@ -191,8 +196,7 @@ def ours(key: str, dtype: str, table: bool, size: int) -> Work:
 
 def pytorch(key: str, dtype: str, size: int) -> Work:
     """Run PyTorch, with as many threads as it takes."""
-    import torch
-
+    torch: Any = import_module("torch")
     formula = FORMULAS[key]
     inputs = {n: torch.from_numpy(v) for n, v in inputs_of(formula, dtype, size).items()}
     parameters = [inputs[n].requires_grad_() for n in formula.parameters]
@@ -202,7 +206,7 @@ def pytorch(key: str, dtype: str, size: int) -> Work:
             parameter.grad = None
         loss = formula.torch(torch, inputs)
         loss.backward()
-        return named(formula, loss.item(), [p.grad.numpy() for p in parameters])  # type: ignore[union-attr]
+        return named(formula, loss.item(), [p.grad.numpy() for p in parameters])
 
     return work
 
