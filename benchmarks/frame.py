@@ -98,7 +98,7 @@ class Measured:
 
 @dataclass
 class Row:
-    """What came of a workload at a size; `error` is a disagreement or a failure."""
+    """What came of a workload at a size; `error` says where peers disagree or fail."""
 
     workload: Workload
     size: int
@@ -138,6 +138,8 @@ def serve(connection: Connection, peer: Peer, sizes: tuple[int, int], memory: Me
             started = time.perf_counter()
             work()
             connection.send(time.perf_counter() - started)
+    except EOFError:  # nobody asks any more
+        return
     except Exception:
         connection.send(BenchmarkError(traceback.format_exc()))
 
@@ -244,13 +246,16 @@ def measure(workload: Workload, rounds: int = 5, quick: bool = False, limit: flo
                 workers[peer.name] = worker
             except TimeoutError:
                 measured.missing = f"more than {limit:.0f} s"
+            except BenchmarkError as error:
+                measured.missing = "failed"
+                row.error += f"{peer.name}: {error}\n"
             finally:
                 if peer.name not in workers:
                     worker.end()
         compare(results, workload.tolerance)
         take_turns(workers, row, rounds, limit)
     except BenchmarkError as error:
-        row.error = str(error)
+        row.error += f"{error}\n"
     finally:
         for worker in workers.values():
             worker.end()

@@ -95,12 +95,12 @@ def as_text(row: Row) -> str:
     """Return what came of one workload, for a terminal."""
     rounds = max(len(m.times) for m in row.measured)
     lines = [f"{row.workload.name}  {row.workload.title}  (size {row.size:,}, {rounds} rounds)"]
-    if row.error:
-        return "\n".join([*lines, f"  ERROR {row.error}"])
     for measured in row.measured:
         time, ratio, memory = cells(row, measured)
         lines.append(f"  {measured.peer:<32} {time:>18} {ratio:>8}  {memory}".rstrip())
     lines += [f"  aim {j.aim}: {j.reached}, {verdict(j)}" for j in aims(row)]
+    if row.error:
+        lines.append(f"  ERROR {row.error.rstrip()}")
     return "\n".join(lines)
 
 
@@ -113,13 +113,14 @@ def as_markdown(rows: Sequence[Row], facts: Mapping[str, str]) -> str:
         ours, _, memory = cells(row, row.measured[0])
         columns = (
             f"**{row.workload.name}** {row.workload.title}",
-            row.error.splitlines()[-1] if row.error else ", ".join(filter(None, (ours, memory))),
+            ", ".join(filter(None, (ours, memory))),
             "; ".join(beside(row, m) for m in row.measured[1:]),
             "<br>".join(j.aim for j in judged),
             "<br>".join(j.reached for j in judged),
             "<br>".join(verdict(j) for j in judged),
         )
         lines.append(f"| {' | '.join(columns)} |")
+    lines += [f"\nERROR {row.workload.name}: {row.error.rstrip()}" for row in rows if row.error]
     return INTRODUCTION + "\n".join(lines) + "\n"
 
 

@@ -19,7 +19,7 @@ Inputs = Mapping[str, Array]
 # the loss, and the gradients of the parameters, in this order
 Gradients = tuple[Any, ...]
 
-BLOCK = 8192  # elements: four arrays of float64 stay in the cache of a core
+BLOCK = 8192  # elements: five arrays stay in the cache, and BLAS starts no threads for a product
 THREADS = 2
 
 

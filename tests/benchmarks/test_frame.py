@@ -58,17 +58,29 @@ def test_a_peer_that_is_not_installed_is_said_to_be_missing() -> None:
         (peer("B", peers.returns, {"z": 4.0}), "gradcli has ['y'], B ['z']"),
         (peer("B", peers.returns, {"y": [4.0]}), "y: gradcli (), B (1,)"),
         (peer("B", peers.returns, {"y": np.nan}), "y: gradcli and B differ by nan"),
+    ],
+)
+def test_a_disagreement_is_an_error_and_nothing_is_timed(other: Peer, error: str) -> None:
+    row = measure(workload(FINE, other), rounds=1)
+    assert error in row.error
+    assert f"ERROR {row.error.rstrip()}" in as_text(row)
+    assert not any(m.times for m in row.measured)
+
+
+@pytest.mark.parametrize(
+    ("other", "error"),
+    [
         (Peer("B", peers.fails), "ZeroDivisionError"),
         (Peer("B", peers.ends), "its process ended"),
     ],
 )
-def test_a_disagreement_or_a_failure_is_an_error_and_nothing_is_timed(
-    other: Peer, error: str
-) -> None:
+def test_a_peer_that_fails_is_an_error_and_the_others_are_timed(other: Peer, error: str) -> None:
     row = measure(workload(FINE, other), rounds=1)
+    assert row.error.startswith("B: ")
     assert error in row.error
-    assert f"ERROR {row.error}" in as_text(row)
-    assert not any(m.times for m in row.measured)
+    assert row.of("B").missing == "failed"
+    assert [len(m.times) for m in row.measured] == [1, 0]
+    assert error in as_markdown([row], {})
 
 
 def test_a_peer_that_takes_too_long_is_left_out_and_leaves_no_process() -> None:
