@@ -132,8 +132,9 @@ def serve(connection: Connection, peer: Peer, sizes: tuple[int, int], memory: Me
         gc.collect()
         with peak_of(memory) as peak:
             work = peer.make(size)
-            result = {name: np.array(value) for name, value in work().items()}
-        connection.send((result, peak()))
+            result = work()
+        connection.send(({name: np.asarray(value) for name, value in result.items()}, peak()))
+        del result
         while connection.recv():
             started = time.perf_counter()
             work()
@@ -273,6 +274,8 @@ def take_turns(workers: Mapping[str, Worker], row: Row, rounds: int, limit: floa
             except TimeoutError:
                 row.of(name).missing = f"more than {limit:.0f} s"
                 return
+            except BenchmarkError as error:
+                raise BenchmarkError(f"{name}: {error}") from None
         if time.monotonic() > until:
             return
 
