@@ -19,8 +19,9 @@ PACKAGES = ("numpy", "torch", "jax", "autograd", "lark", "typer", "rich")
 INTRODUCTION = """# Results
 
 Written by `python -m benchmarks --write`: medians of alternating rounds, each peer in a process of
-its own. A ratio says how many times as long gradcli takes as that peer. Memory is the peak with the
-inputs, beyond what the process has before. What the workloads are: the modules in `workloads/`.
+its own; a round does short work again for a tenth of a second, and its shortest time counts. A
+ratio says how many times as long gradcli takes as that peer. Memory is the peak with the inputs,
+beyond what the process has before. What the workloads are: the modules in `workloads/`.
 
 """
 
@@ -163,6 +164,7 @@ def machine() -> dict[str, str]:
     return {
         "date": date.today().isoformat(),
         "processor": f"{processor()}, {os.cpu_count()} cores, {platform.system()}",
+        "load": f"{os.getloadavg()[2]:.1f} in the last 15 minutes, this run among it",
         "Python": platform.python_version(),
         "BLAS of numpy": f"{blas['name']} {blas['version']}",
         **{package: installed(package) for package in PACKAGES},

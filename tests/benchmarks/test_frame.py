@@ -1,13 +1,16 @@
 """How `python -m benchmarks` measures: in turns, by peers that agree, in processes of their own."""
 
 import multiprocessing
+import time
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from benchmarks import frame
 from benchmarks.frame import (
     Aim,
     BenchmarkError,
@@ -36,9 +39,20 @@ def test_peers_take_turns_each_in_a_process_of_its_own(tmp_path: Path) -> None:
     row = measure(workload(*three), rounds=2)
     assert not row.error
     lines = [line.split() for line in (tmp_path / "log").read_text().splitlines()]
-    assert [name for name, _ in lines] == [*"ABC", *"ABC", *"ABC"], "once to agree, two rounds"
+    turns = [name for name, _ in groupby(name for name, _ in lines)]
+    assert turns == [*"ABC", *"ABC", *"ABC"], "once to agree, two rounds"
     assert len({process for _, process in lines}) == 3
     assert [len(m.times) for m in row.measured] == [2, 2, 2]
+
+
+def test_a_round_does_short_work_again_and_its_shortest_time_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = iter([0.0, 0.0, 0.06, 0.06, 0.1, 0.1, 0.4])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    assert frame.shortest(dict) == pytest.approx(0.04)
+    clock = iter([0.0, 0.0, 3.0])
+    assert frame.shortest(dict) == 3.0
 
 
 def test_a_peer_that_is_not_installed_is_said_to_be_missing() -> None:
