@@ -10,7 +10,7 @@ import numpy as np
 
 from gradcli.errors import GradcliError, Source
 from gradcli.graph import Graph, Node
-from gradcli.ops import FAMILIES, FUNCTIONS, Primitive, Row
+from gradcli.ops import FUNCTIONS, Primitive, Row
 from gradcli.rule.dtypes import FLOAT64
 from gradcli.rule.meta import Meta
 from gradcli.rule.rule import Elementwise
@@ -55,14 +55,12 @@ class Entry:
 @cache
 def entries() -> tuple[Entry, ...]:
     """Return every operation that a file can call, in the order of the table."""
-    homes = {id(row): f.__name__.rpartition(".")[2] for f in reversed(FAMILIES)
-             for row in vars(f).values() if isinstance(row, Row)}  # fmt: skip
     seen: set[int] = set()
     found = []
     for row in FUNCTIONS.values():
         if id(row) not in seen:
             seen.add(id(row))
-            found.append(_entry(row, homes.get(id(row), "")))
+            found.append(_entry(row, FUNCTIONS.homes[row.name].rpartition(".")[2]))
     return tuple(sorted(found, key=lambda e: e.name))
 
 

@@ -178,6 +178,11 @@ def _broadcast_shapes(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     return Size(shape)
 
 
+def _row(row: str, name: str) -> Any:
+    """Return an operation of the table as a function, without reading its row before it runs."""
+    return lambda tracer, args, keywords: row_function(ROWS[row], name).run(tracer, args, keywords)
+
+
 # ---- the tables ----------------------------------------------------------------------------
 
 OTHERS: dict[str, Any] = {
@@ -185,9 +190,8 @@ OTHERS: dict[str, Any] = {
     **transforms.FUNCTIONS,
     **MODES,
     **dropout.FUNCTIONS,
-    **{name: running.tracked(name, row_function(ROWS[name], name).run)
-       for name in running.TRACKED},
-    "unfold": row_function(ROWS["nn.functional.unfold"], "unfold").run,  # x.unfold is another one
+    **{name: running.tracked(name, _row(name, name)) for name in running.TRACKED},
+    "unfold": _row("nn.functional.unfold", "unfold"),  # x.unfold is another one
     "param": parameter, "nn.Parameter": parameter, "Parameter": parameter,
     "allclose": _allclose, "equal": _equal, "array_equal": _equal, "result_type": _result_type,
     "manual_seed": _manual_seed, "set_default_dtype": _set_default_dtype, "load": _load,
@@ -197,7 +201,7 @@ OTHERS: dict[str, Any] = {
     "get_default_dtype": lambda tracer, args, keywords: tracer.graph.default_dtype,
     "autograd.backward": _backward, "set_printoptions": _set_printoptions,
     "random.seed": _manual_seed,
-    "lax.stop_gradient": row_function(ROWS["detach"], "stop_gradient").run,
+    "lax.stop_gradient": _row("detach", "stop_gradient"),
 }  # fmt: skip
 
 MODULES = {
