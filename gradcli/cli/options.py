@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -15,6 +16,7 @@ import typer
 
 from gradcli.cli.complete import files, nodes
 from gradcli.errors import InputFault, Source
+from gradcli.source import MAX_FILE, decoded, read_source
 
 if TYPE_CHECKING:
     from gradcli.session import Request, Session
@@ -113,6 +115,7 @@ class Running:
         """Return a run's options; `folder` is where the file stands."""
         from gradcli.api import options_for
 
+        collect_garbage()
         return options_for(
             dtype=self.dtype,
             seed=self.seed,
@@ -127,6 +130,12 @@ class Running:
             folder=folder,
             allowed_folders=tuple(self.allow_path or ()),
         )
+
+
+def collect_garbage() -> None:
+    """Look for garbage from now on, but not among the modules that are there already."""
+    gc.freeze()
+    gc.enable()
 
 
 def runs_files(command: Callable[..., None]) -> Callable[..., None]:
@@ -161,8 +170,6 @@ def source_and_folder(file: str | None, text: str | None) -> tuple[Source, Path]
 
     Raises: InputFault where there is no text, or two.
     """
-    from gradcli.api import read_source
-
     if text is not None:
         if file is not None:
             raise InputFault("give a FILE or --expr TEXT, not both")
@@ -182,8 +189,6 @@ def standard_input() -> Source:
 
     Raises: InputFault where it is closed, too large or not UTF-8.
     """
-    from gradcli.api import MAX_FILE, decoded
-
     try:
         return decoded("<stdin>", sys.stdin.buffer.read(MAX_FILE + 1))
     except OSError as error:
