@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from gradcli.cli.options import standard_input
+from gradcli.cli.options import collect_garbage, standard_input
 from gradcli.cli.output import FALSE, WRONG_INPUT, complain, write
 from gradcli.errors import GradcliError, InputFault, Source, visible
 from gradcli.source import read_source
@@ -29,6 +29,7 @@ def fmt(
     ] = False,
 ) -> None:
     """Format expression files: blanks, indentation and blank lines, as black does for Python."""
+    collect_garbage()
     statuses = [_format(file, check=check, diff=diff) for name in files for file in _found(name)]
     raise typer.Exit(max(statuses))
 

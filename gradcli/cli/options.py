@@ -6,11 +6,10 @@ import errno
 import gc
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, fields
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
 
 import typer
 
@@ -95,8 +94,7 @@ MaxSteps = Annotated[
 ]
 
 
-@dataclass(frozen=True)
-class Running:
+class Running(NamedTuple):
     """What every command that runs a file takes; each option stands here and nowhere else."""
 
     expr: Expr = None
@@ -146,9 +144,9 @@ def runs_files(command: Callable[..., None]) -> Callable[..., None]:
         if name == "run":
             options = get_type_hints(Running, include_extras=True)
             parameters += [
-                Parameter(f.name, Parameter.KEYWORD_ONLY, default=f.default,
-                          annotation=options[f.name])
-                for f in fields(Running)
+                Parameter(option, Parameter.KEYWORD_ONLY, default=default,
+                          annotation=options[option])
+                for option, default in Running._field_defaults.items()
             ]  # fmt: skip
         else:
             parameters.append(
@@ -157,7 +155,7 @@ def runs_files(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def expanded(**given: Any) -> None:
-        run = Running(**{f.name: given.pop(f.name) for f in fields(Running)})
+        run = Running(**{option: given.pop(option) for option in Running._fields})
         command(run=run, **given)
 
     expanded.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
