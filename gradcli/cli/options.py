@@ -131,9 +131,10 @@ class Running(NamedTuple):
 
 
 def collect_garbage() -> None:
-    """Look for garbage from now on, but not among the modules that are there already."""
-    gc.freeze()
-    gc.enable()
+    """Look for garbage from now on, where nobody does, but not among the modules that are there."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
 
 
 def runs_files(command: Callable[..., None]) -> Callable[..., None]:
