@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import io
 import math
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from reprlib import repr as shortened
 from stat import S_ISREG
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
 from gradcli.errors import InputFault
 from gradcli.rule.dtypes import BOOL, DTYPES, FLOAT64, INT64, Array
+from gradcli.source import unchanged
 
 LIMIT = 2**30  # bytes
 DEPTH = 500  # of what is nested in a file, and of the calls of its reader
@@ -142,21 +142,6 @@ def _bytes(path: Path, limit: int) -> bytes:
         raise InputFault(f"cannot be read: {error.strerror}") from error
     except ValueError as error:  # a zero byte in the path
         raise InputFault(f"cannot be read: {error}") from error
-
-
-def unchanged(file: BinaryIO, limit: int) -> bytes:
-    """Return what an open file holds, at most `limit` bytes.
-
-    Raises: InputFault where another process writes to it meanwhile: half of the one and half of
-    the other would be what nobody has written.
-    """
-    before = os.fstat(file.fileno())
-    data = file.read(limit)
-    after = os.fstat(file.fileno())
-    same = (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns)
-    if S_ISREG(before.st_mode) and not same:
-        raise InputFault("was written to while it was read", hint="run it again")
-    return data
 
 
 def _nearest(path: Path) -> str | None:

@@ -58,9 +58,10 @@ class ExpressionItem(pytest.Item):
     """The check of a file."""
 
     def runtest(self) -> None:
-        from gradcli.api import options_for, read_source
+        from gradcli.api import options_for
         from gradcli.render.check_files import remarks
         from gradcli.render.words import harmless_lines
+        from gradcli.source import read_source
         from gradcli.verify.run import attempted, check_source
         from gradcli.verify.target import Settings
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 
 from gradcli.errors import GradcliError, Source
 from gradcli.graph import Graph, Node
-from gradcli.ops import FAMILIES, FUNCTIONS, Primitive, Row
+from gradcli.ops import FUNCTIONS, Primitive, Row
 from gradcli.rule.dtypes import FLOAT64
 from gradcli.rule.meta import Meta
 from gradcli.rule.rule import Elementwise
@@ -52,18 +53,9 @@ class Entry:
     needs: str
 
 
-@cache
 def entries() -> tuple[Entry, ...]:
     """Return every operation that a file can call, in the order of the table."""
-    homes = {id(row): f.__name__.rpartition(".")[2] for f in reversed(FAMILIES)
-             for row in vars(f).values() if isinstance(row, Row)}  # fmt: skip
-    seen: set[int] = set()
-    found = []
-    for row in FUNCTIONS.values():
-        if id(row) not in seen:
-            seen.add(id(row))
-            found.append(_entry(row, homes.get(id(row), "")))
-    return tuple(sorted(found, key=lambda e: e.name))
+    return _called(FUNCTIONS)
 
 
 def matching(words: tuple[str, ...]) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
@@ -73,20 +65,20 @@ def matching(words: tuple[str, ...]) -> tuple[tuple[Entry, ...], tuple[Entry, ..
     """
     if not words:
         return entries(), ()
-    exact = tuple(e for e in entries() if any(w in _names(e) for w in words))
-    near = tuple(
-        e
-        for e in entries()
-        if e not in exact and any(w.lower() in n.lower() for w in words for n in _names(e))
-    )
+    exact = _called(w for w in words if w in FUNCTIONS)
+    contain = _called(n for n in FUNCTIONS if any(w.lower() in n.lower() for w in words))
+    near = tuple(e for e in contain if e not in exact)
     return (exact, near) if exact else (near, ())
 
 
-def _names(entry: Entry) -> tuple[str, ...]:
-    return (entry.name, *entry.aliases)
+def _called(names: Iterable[str]) -> tuple[Entry, ...]:
+    """Return the operations that have some names, each once, in order."""
+    return tuple(_entry(name) for name in sorted({FUNCTIONS[name].name for name in names}))
 
 
-def _entry(row: Row, family: str) -> Entry:
+@cache
+def _entry(name: str) -> Entry:
+    row = FUNCTIONS[name]
     graphs = [g for g in map(_example, row.examples) if g is not None]
     primitives = _made(row, graphs)
     own = [p for p in primitives if p[0] is row or p[0].label == row.name]
@@ -96,7 +88,7 @@ def _entry(row: Row, family: str) -> Entry:
     needs = [row.needs, *(p[0].needs for p in own)]
     return Entry(
         row.name,
-        family,
+        FUNCTIONS.homes[name].rpartition(".")[2],
         str(row.signature),
         row.doc,
         row.aliases,

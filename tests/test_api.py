@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import pytest
 
 import gradcli
-from gradcli import api
+from gradcli import api, source
 from gradcli.errors import InputFault
 from tests.cli.runner import run
 
@@ -35,9 +35,9 @@ def test_a_node_that_is_not_there_has_no_facts() -> None:
 
 
 def test_a_file_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "MAX_FILE", 1 << 20)
+    monkeypatch.setattr(source, "MAX_FILE", 1 << 20)
     with pytest.raises(InputFault, match="f: larger than 1 MiB"):
-        api.decoded("f", b"x" * ((1 << 20) + 1))
+        source.decoded("f", b"x" * ((1 << 20) + 1))
 
 
 def test_a_system_that_does_not_say_its_memory_has_4_gib_to_give(

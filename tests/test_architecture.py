@@ -23,12 +23,13 @@ RUN = f"{LANGUAGE} inspection trace roots session facts"
 MAY_IMPORT: dict[str, str] = {
     "errors": "",
     "inspection": "errors",
+    "source": "errors",
     "syntax": "errors",
     "rule": "errors",
     "ops": "errors rule",
     "tensor_text": CORE,
     "random": CORE,
-    "data": CORE,
+    "data": f"{CORE} source",
     "graph": CORE,
     "execute": f"{CORE} graph",
     "autodiff": f"{CORE} graph execute",
@@ -43,10 +44,10 @@ MAY_IMPORT: dict[str, str] = {
     "diagnose": f"{RUN} verify",
     "explain": f"{RUN} symbols verify diagnose",
     "manual": "errors syntax reference verify",
-    "api": f"{RUN} verify diagnose explain",
+    "api": f"{RUN} source verify diagnose explain",
     "render": "errors inspection reference against verify diagnose explain",
-    "pytest_plugin": f"{RUN} verify diagnose explain api render",
-    "cli": f"{RUN} reference manual against verify diagnose explain api render",
+    "pytest_plugin": f"{RUN} source verify diagnose explain api render",
+    "cli": f"{RUN} source reference manual against verify diagnose explain api render",
     "__main__": "cli",
 }
 # a library, and the rooms that may use it
@@ -59,7 +60,7 @@ HOMES: dict[str, str] = {
     "jax": "against",
     "mpmath": "execute",
 }
-WITHOUT_NUMPY = {"errors", "syntax", "cli"}
+WITHOUT_NUMPY = {"errors", "source", "syntax", "cli"}
 SLOW = ("numpy", "lark", "scipy", "rich.table")
 VAGUE = ("util", "helper", "manager", "base", "common", "misc")
 

@@ -15,7 +15,8 @@ from functools import cache
 from typing import Any
 
 from gradcli.errors import InputFault, Source
-from gradcli.ops import ROWS, Primitive
+from gradcli.ops import Primitive
+from gradcli.ops.table import every_row
 from gradcli.trace.attributes import ATTRIBUTES, METHODS
 from gradcli.trace.builtins import member, names
 from gradcli.trace.containers import METHODS as CONTAINERS
@@ -55,7 +56,7 @@ OTHERS = frozenset({"numel", "name", "Tensor"}).union(*CONTAINERS.values())
 def attributes() -> frozenset[str]:
     """Return what may stand after a dot."""
     parts = {part for name in names() for part in name.split(".")}
-    results = {name for row in ROWS if isinstance(row, Primitive) for name in row.outputs}
+    results = {name for row in every_row() if isinstance(row, Primitive) for name in row.outputs}
     known = parts | {f"{name}_" for name in parts} | results | {*ATTRIBUTES, *METHODS, *CONTEXTS}
     return frozenset(name for name in known | OTHERS if not name.startswith("_")) - REFUSED
 

@@ -1,28 +1,66 @@
-"""The commands, listed."""
+"""The commands, listed; each is read when it is given."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Annotated, Any
+from importlib import import_module
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from typer.core import TyperGroup
+from typer.main import get_command
 
 from gradcli import __version__
-from gradcli.cli.check import check
-from gradcli.cli.eval import evaluate
-from gradcli.cli.fmt import fmt
-from gradcli.cli.graph import graph
-from gradcli.cli.ops import ops
-from gradcli.errors import visible
 
 # of click, which typer brings along, in one place or another
 _UsageError: Any = typer.BadParameter.__bases__[0]
 
 
+class _Place(NamedTuple):
+    """Where a command stands, and what the list of commands says of it."""
+
+    module: str
+    function: str
+    help: str
+
+
+PLACES = {
+    "eval": _Place("eval", "evaluate", "Evaluate a file, run backward, and show every node."),
+    "graph": _Place("graph", "graph", "Draw the graph of a file."),
+    "check": _Place("check", "check", "Compare every gradient with finite differences."),
+    "ops": _Place("ops", "ops", "Show operations: signature, derivative, grad_fn, domain."),
+    "fmt": _Place("fmt", "fmt", "Format expression files, as black does for Python."),
+}
+
+
+class _Read(Mapping[str, Any]):
+    """The commands as typer makes them, by name: one is imported when it is asked for."""
+
+    def __getitem__(self, name: str) -> Any:
+        place = PLACES[name]
+        alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+        function = getattr(import_module(f"gradcli.cli.{place.module}"), place.function)
+        alone.command(name)(function)
+        return get_command(alone)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(PLACES)
+
+    def __len__(self) -> int:
+        return len(PLACES)
+
+
 class _Commands(TyperGroup):
     """The commands; what is wrong in a command line is told in characters that can be seen."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**{**attributes, "commands": _Read()})
+
+    def format_commands(self, _: Any, formatter: Any) -> None:
+        """List the commands without reading them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, place.help) for name, place in PLACES.items()])
 
     def make_context(self, *args: Any, **more: Any) -> Any:
         with _seen():
@@ -38,7 +76,10 @@ def _seen() -> Iterator[None]:
     try:
         yield
     except _UsageError as error:
-        error.message = visible(error.message)
+        from gradcli.errors import visible
+
+        if type(error).__name__ != "NoArgsIsHelpError":  # whose message is the help, in lines
+            error.message = visible(error.message)
         raise
 
 
@@ -51,11 +92,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("eval")(evaluate)
-app.command("graph")(graph)
-app.command("check")(check)
-app.command("ops")(ops)
-app.command("fmt")(fmt)
 
 
 def _version(wanted: bool) -> None:

@@ -12,9 +12,7 @@ from pathlib import Path
 READ = 1_000_000  # bytes of a file: a shell does not wait
 _NAME = r"[^\W\d]\w*+"
 # names that are bound at the start of a statement; reading text keeps numpy and lark out
-_TARGET = re.compile(
-    rf"^[ \t]*(?:for[ \t]+)?({_NAME}(?:[ \t]*,[ \t]*{_NAME})*)[ \t]*(?:=(?!=)|:|in\b)", re.M
-)
+_TARGET = rf"(?m)^[ \t]*(?:for[ \t]+)?({_NAME}(?:[ \t]*,[ \t]*{_NAME})*)[ \t]*(?:=(?!=)|:|in\b)"
 
 
 def files(incomplete: str) -> Iterator[str]:
@@ -42,7 +40,7 @@ def nodes(incomplete: str) -> list[str]:
                 text += file.read(READ).decode("utf-8", "replace") + "\n"
     found = {
         name.strip()
-        for target in _TARGET.findall(text)
+        for target in re.findall(_TARGET, text)
         for name in target.split(",")
         if name.strip() not in ("if", "else", "elif", "with", "def", "lambda")
     }

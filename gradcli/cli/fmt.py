@@ -10,9 +10,10 @@ from typing import Annotated
 
 import typer
 
-from gradcli.cli.options import standard_input
+from gradcli.cli.options import collect_garbage, standard_input
 from gradcli.cli.output import FALSE, WRONG_INPUT, complain, write
 from gradcli.errors import GradcliError, InputFault, Source, visible
+from gradcli.source import read_source
 
 
 def fmt(
@@ -28,6 +29,7 @@ def fmt(
     ] = False,
 ) -> None:
     """Format expression files: blanks, indentation and blank lines, as black does for Python."""
+    collect_garbage()
     statuses = [_format(file, check=check, diff=diff) for name in files for file in _found(name)]
     raise typer.Exit(max(statuses))
 
@@ -45,7 +47,6 @@ def _found(name: str) -> Iterator[str]:
 
 def _format(name: str, *, check: bool, diff: bool) -> int:
     """Format one file; return the exit status on its account."""
-    from gradcli.render.words import harmless_lines
     from gradcli.syntax.format import formatted
 
     try:
@@ -54,7 +55,7 @@ def _format(name: str, *, check: bool, diff: bool) -> int:
         if diff:
             write(_difference(source, text), None)
         elif name == "-" and not check:
-            write(harmless_lines(text) if sys.stdout.isatty() else text, None)
+            write(_harmless(text) if sys.stdout.isatty() else text, None)
         elif text != source.text and not check:
             _put(source, text)
     except GradcliError as error:
@@ -68,8 +69,6 @@ def _format(name: str, *, check: bool, diff: bool) -> int:
 
 
 def _read(name: str) -> Source:
-    from gradcli.api import read_source
-
     return standard_input() if name == "-" else read_source(Path(name))
 
 
@@ -90,13 +89,17 @@ def _put(source: Source, text: str) -> None:
     write(text, Path(source.name))
 
 
+def _harmless(text: str) -> str:
+    from gradcli.render.words import harmless_lines
+
+    return harmless_lines(text)
+
+
 def _difference(source: Source, text: str) -> str:
     from difflib import unified_diff
 
-    from gradcli.render.words import harmless_lines
-
     name = visible(source.name)
-    old, new = (harmless_lines(t).splitlines(keepends=True) for t in (source.text, text))
+    old, new = (_harmless(t).splitlines(keepends=True) for t in (source.text, text))
     lines = unified_diff(old, new, name, f"{name} (formatted)")
     return "".join(
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines

@@ -21,15 +21,16 @@ def ops(
     output: o.Output = None,
 ) -> None:
     """Show operations: signature, derivative, grad_fn, kinks, domain."""
-    from gradcli.reference import entries, matching
+    from gradcli.ops import FUNCTIONS
+    from gradcli.reference import matching
     from gradcli.render.ops import render, to_json
 
+    o.collect_garbage()
     found, others = matching(tuple(names or ()))
     if not found:
         from difflib import get_close_matches
 
-        known = [n for e in entries() for n in (e.name, *e.aliases)]
-        near = get_close_matches((names or [""])[0], known, 1)
+        near = get_close_matches((names or [""])[0], FUNCTIONS, 1)
         raise NameFault(
             f"no operation is called {' or '.join(names or ())}",
             hint=f"did you mean `{near[0]}`?" if near else "gradcli ops lists them all",

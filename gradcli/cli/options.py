@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import errno
+import gc
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, fields
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
 
 import typer
 
 from gradcli.cli.complete import files, nodes
 from gradcli.errors import InputFault, Source
+from gradcli.source import MAX_FILE, decoded, read_source
 
 if TYPE_CHECKING:
     from gradcli.session import Request, Session
@@ -93,8 +94,7 @@ MaxSteps = Annotated[
 ]
 
 
-@dataclass(frozen=True)
-class Running:
+class Running(NamedTuple):
     """What every command that runs a file takes; each option stands here and nowhere else."""
 
     expr: Expr = None
@@ -113,6 +113,7 @@ class Running:
         """Return a run's options; `folder` is where the file stands."""
         from gradcli.api import options_for
 
+        collect_garbage()
         return options_for(
             dtype=self.dtype,
             seed=self.seed,
@@ -129,6 +130,13 @@ class Running:
         )
 
 
+def collect_garbage() -> None:
+    """Look for garbage from now on, where nobody does, but not among the modules that are there."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
+
+
 def runs_files(command: Callable[..., None]) -> Callable[..., None]:
     """Return a command whose parameter `run`, a `Running`, is given as its single options."""
     parameters: list[Parameter] = []
@@ -137,9 +145,9 @@ def runs_files(command: Callable[..., None]) -> Callable[..., None]:
         if name == "run":
             options = get_type_hints(Running, include_extras=True)
             parameters += [
-                Parameter(f.name, Parameter.KEYWORD_ONLY, default=f.default,
-                          annotation=options[f.name])
-                for f in fields(Running)
+                Parameter(option, Parameter.KEYWORD_ONLY, default=default,
+                          annotation=options[option])
+                for option, default in Running._field_defaults.items()
             ]  # fmt: skip
         else:
             parameters.append(
@@ -148,7 +156,7 @@ def runs_files(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def expanded(**given: Any) -> None:
-        run = Running(**{f.name: given.pop(f.name) for f in fields(Running)})
+        run = Running(**{option: given.pop(option) for option in Running._fields})
         command(run=run, **given)
 
     expanded.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
@@ -161,8 +169,6 @@ def source_and_folder(file: str | None, text: str | None) -> tuple[Source, Path]
 
     Raises: InputFault where there is no text, or two.
     """
-    from gradcli.api import read_source
-
     if text is not None:
         if file is not None:
             raise InputFault("give a FILE or --expr TEXT, not both")
@@ -182,8 +188,6 @@ def standard_input() -> Source:
 
     Raises: InputFault where it is closed, too large or not UTF-8.
     """
-    from gradcli.api import MAX_FILE, decoded
-
     try:
         return decoded("<stdin>", sys.stdin.buffer.read(MAX_FILE + 1))
     except OSError as error:

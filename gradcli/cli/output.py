@@ -10,7 +10,6 @@ from contextlib import contextmanager, suppress
 from io import StringIO, TextIOWrapper
 from pathlib import Path
 from stat import S_IMODE, S_ISREG
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 from gradcli.cli import INTERRUPTED
@@ -139,6 +138,8 @@ def _reader_may_leave() -> Iterator[None]:
 
 def _replace(path: Path, data: bytes) -> None:
     """Put data in the place of a file, which keeps its owner and permissions; links stay."""
+    from tempfile import NamedTemporaryFile
+
     try:
         before = path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -186,9 +187,11 @@ def show(renderable: Any, path: Path | None = None) -> None:
     if path is None:
         if isinstance(sys.stdout, TextIOWrapper):  # no character is beyond any terminal
             sys.stdout.reconfigure(errors="backslashreplace")
-        console = Console(highlight=False)
+        console = Console(highlight=False, emoji=False)
     else:
-        console = Console(file=StringIO(), highlight=False, no_color=True, force_terminal=False)
+        console = Console(
+            file=StringIO(), highlight=False, emoji=False, no_color=True, force_terminal=False
+        )
     console.width = max(console.width, _NARROWEST)
     with _reader_may_leave():
         console.print(renderable, crop=False)

@@ -25,7 +25,7 @@ WORK = 1 << 14  # rows that are gone over: a fraction of a second
 ELEMENTS = 4096  # by a larger parameter, no single elements of a derivative are looked for
 POINTS, SPREAD = 3, 0.25  # other points, and how far they are, relative to a parameter's size
 CLOSE, CLOSE_IN_HALF = 1e-4, 3e-2  # differences by hand are no more exact
-WORDS = re.compile(r"(^|_)(grads?|gradients?|derivatives?)(_|$)")
+WORDS = r"(^|_)(grads?|gradients?|derivatives?)(_|$)"
 
 
 def explained(tracer: Tracer, scalars: Sequence[int]) -> set[int]:
@@ -85,13 +85,13 @@ def _company(graph: Graph, root: int, gradients: Sequence[int], called: set[int]
 def _called(graph: Graph, ids: Iterable[int]) -> set[int]:
     """Return rows with the name of a derivative by something that has a name: `dw`, `dL_dw`."""
     names = graph.notes.names
-    by = "|".join(re.escape(name) for name in sorted(set(names.values())))
-    pattern = re.compile(rf"(d\w*?)?_?d_?({by})\d?|(g|grad)_?({by})\d?")
-    return {
-        i
-        for i in ids
-        if i in names and (WORDS.search(names[i].lower()) or pattern.fullmatch(names[i]))
-    }
+    ids = [i for i in ids if i in names]
+    found = {i for i in ids if re.search(WORDS, names[i].lower())}
+    if short := [i for i in ids if names[i].startswith(("_", "d", "g"))]:
+        by = "|".join(re.escape(name) for name in sorted(set(names.values())))
+        pattern = re.compile(rf"(d\w*?)?_?d_?({by})\d?|(g|grad)_?({by})\d?")
+        found |= {i for i in short if pattern.fullmatch(names[i])}
+    return found
 
 
 def _by_name(graph: Graph, scalars: Sequence[int], called: set[int], derived: set[int]) -> set[int]:

@@ -7,7 +7,6 @@ kind takes a tensor. The kinds are the keys of `KINDS`; `array|int` takes either
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
 from reprlib import Repr
@@ -67,11 +66,11 @@ class Parameter(NamedTuple):
         return f"{self.name}={self.default!r}"
 
 
-@dataclass(frozen=True)
 class Signature:
     """The name and the parameters of an operation, read from their text when first needed."""
 
-    text: str
+    def __init__(self, text: str) -> None:
+        self.text = text
 
     @property
     def name(self) -> str:

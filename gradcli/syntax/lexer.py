@@ -36,6 +36,8 @@ class Lexer:
     """Cuts a text into tokens; comments, blanks and the line ends within brackets are left out."""
 
     def __init__(self, tables: Tables) -> None:
+        # a class of characters up to the last of Unicode takes re four milliseconds to compile: the
+        # grammar says of a name which characters of ASCII it does not have
         self._next = re.compile(tables.pattern).finditer
         self._literals = tables.literals
 

@@ -8,13 +8,13 @@ from unicodedata import lookup
 from gradcli.errors import Span, SyntaxFault
 
 MAX_DIGITS = 2000  # of a number in hexadecimal, octal or binary digits
-_ESCAPE = (
-    r"\r\n?|\\(?:(?P<joined>\r\n|\r|\n)|(?P<octal>[0-7]{1,3})|x(?P<x>[0-9a-fA-F]{2})"
+# patterns are compiled by the first string that has an escape: few files have one
+_SPECIAL = (
+    r"(?s)\r\n?|\\(?:(?P<joined>\r\n|\r|\n)|(?P<octal>[0-7]{1,3})|x(?P<x>[0-9a-fA-F]{2})"
     r"|u(?P<u>[0-9a-fA-F]{4})|U(?P<U>[0-9a-fA-F]{8})|N\{(?P<name>[^{}]+)\}|(?P<plain>.))"
 )
-_SPECIAL = re.compile(_ESCAPE, re.DOTALL)
-_SPECIAL_OR_BRACES = re.compile(_ESCAPE + r"|\{\{|\}\}", re.DOTALL)
-_RAW_BRACES = re.compile(r"\r\n?|\{\{|\}\}")
+_SPECIAL_OR_BRACES = _SPECIAL + r"|\{\{|\}\}"
+_RAW_BRACES = r"\r\n?|\{\{|\}\}"
 _PLAIN = {
     "\\": "\\",
     "'": "'",
@@ -75,10 +75,10 @@ def decode(body: str, start: int, *, raw: bool, braces: bool = False) -> str:
             raise SyntaxFault(message, span, hint) from None
 
     if raw:
-        return _RAW_BRACES.sub(_unescaped, body) if braces else re.sub("\r\n?", "\n", body)
+        return re.sub(_RAW_BRACES, _unescaped, body) if braces else re.sub("\r\n?", "\n", body)
     if not braces and "\\" not in body and "\r" not in body:
         return body
-    return (_SPECIAL_OR_BRACES if braces else _SPECIAL).sub(character, body)
+    return re.sub(_SPECIAL_OR_BRACES if braces else _SPECIAL, character, body)
 
 
 def _unescaped(match: re.Match[str]) -> str:

@@ -7,18 +7,18 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
-from typing import Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from gradcli.errors import Source, Span, SyntaxFault
 from gradcli.syntax.build import Build
-from gradcli.syntax.fstring import formatted_string
 from gradcli.syntax.lexer import Lexer, Token
-from gradcli.syntax.line import line_before
-from gradcli.syntax.recovery import Stop, SyntaxFaults, further_faults
 from gradcli.syntax.tables import State, Tables, tables
 from gradcli.syntax.tree import Expression, FormattedString, Program
 
-_INDENTED = re.compile(r"\ufeff?\f*([ \t]+)[^\s#\\]")  # a first line that begins with blanks
+if TYPE_CHECKING:
+    from gradcli.syntax.recovery import Stop
+
+_INDENTED = r"\ufeff?\f*([ \t]+)[^\s#\\]"  # a first line that begins with blanks
 # a rule of the tables, with its callback
 _Rule: TypeAlias = tuple[int, str, Callable[..., Any] | None, bool]
 
@@ -56,17 +56,24 @@ class Parser:
             try:
                 return self._parse(source.text, start)
             except (Unexpected, SyntaxFault) as error:
-                faults = [self._stop(error, source.text)]
-            if start == "program":
-                lex = self._lexer.tokens
-                faults += further_faults(source.text, faults[0], self._next_stop, lex)
+                first = error
+            raise self._faults(first, source, start)
+
+    def _faults(self, error: Unexpected | SyntaxFault, source: Source, start: str) -> SyntaxFault:
+        """Return the fault where a parse ended, or several where more of a program is wrong."""
+        from gradcli.syntax.recovery import SyntaxFaults, further_faults
+
+        faults = [self._stop(error, source.text)]
+        if start == "program":
+            lex = self._lexer.tokens
+            faults += further_faults(source.text, faults[0], self._next_stop, lex)
         found = [stop.fault for stop in faults]
         for fault in found:
             fault.source = source
-        raise SyntaxFaults(found) if len(found) > 1 else found[0]
+        return SyntaxFaults(found) if len(found) > 1 else found[0]
 
     def _parse(self, text: str, start: str) -> Any:
-        if start == "program" and (indented := _INDENTED.match(text)):
+        if start == "program" and (indented := re.match(_INDENTED, text)):
             message = "the first line is indented, but no block begins above it"
             raise SyntaxFault(message, Span(*indented.span(1)), "begin it without blanks")
         return self._reduced(self._lexer.tokens(text), start, text)
@@ -125,6 +132,8 @@ class Parser:
 
     def _stop(self, error: Unexpected | SyntaxFault, text: str) -> Stop:
         """Return where and why a parse ended."""
+        from gradcli.syntax.recovery import Stop
+
         if isinstance(error, SyntaxFault):
             return Stop(error, error.span.start if error.span else 0, "")
         fault = self._explained(error, text, self._lexer.tokens(text), self._spelling)
@@ -134,12 +143,15 @@ class Parser:
         self, error: Unexpected, text: str, tokens: Iterator[Token], spelling: dict[str, str]
     ) -> SyntaxFault:
         """Return the fault for a token that could not stand where it does."""
+        from gradcli.syntax.line import line_before
         from gradcli.syntax.mistakes import Scene, explain
 
         line = line_before(text, tokens, error.token.start)
         return explain(Scene(text, error.token, line, error.accepted, spelling))
 
     def _formatted(self, text: str, token: Token) -> FormattedString:
+        from gradcli.syntax.fstring import formatted_string
+
         return formatted_string(token.value, token.start, partial(self._field, text))
 
     def _field(self, text: str, begin: int, end: int) -> Expression:

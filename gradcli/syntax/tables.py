@@ -1,7 +1,7 @@
 """The tables that the lexer and the parser run on: made from the grammar by lark, and kept.
 
-To make them takes some tenths of a second and to read them some milliseconds, so they are kept
-in `tables.json`, with the hash of the grammar that they were made from. Where that is another
+To make them takes some tenths of a second and to read them a millisecond, so they are kept in
+`tables.json`, with the checksum of the grammar that they were made from. Where that is another
 one, they are made anew. After a change to the grammar, write the file:
 
     python -m gradcli.syntax.tables
@@ -12,9 +12,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from functools import cache
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
+from zlib import crc32
 
 SAVED = Path(__file__).with_name("tables.json")
 STARTS = ("program", "value")
@@ -35,14 +35,27 @@ class Rule(NamedTuple):
     spreads: bool
 
 
+class States(dict[int, State]):
+    """The states by number, each read from its line when the parser first comes to it."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__()
+        self.lines = lines
+
+    def __missing__(self, number: int) -> State:
+        words = self.lines[number].split()
+        state = self[number] = dict(zip(words[::2], map(int, words[1::2]), strict=True))
+        return state
+
+
 class Tables(NamedTuple):
     """Plain data: see `Lexer` for the pattern and the literals, `Parser` for the rest."""
 
-    grammar: str  # its hash
+    grammar: int  # its checksum
     pattern: str
     literals: dict[str, str]
     rules: list[Rule]  # the last is number -1
-    states: list[State]
+    states: States
     starts: dict[str, int]
 
 
@@ -52,9 +65,9 @@ def tables() -> Tables:
     text = grammar()
     try:
         kept = json.loads(SAVED.read_bytes())
-        if kept["grammar"] == _hash(text):
+        if kept["grammar"] == _checksum(text):
             kept["rules"] = [Rule(*rule) for rule in kept["rules"]]
-            return Tables(**kept)
+            return Tables(**kept | {"states": States(kept["states"])})
     except (OSError, ValueError, KeyError, TypeError):
         pass  # there are none, or of another version
     return made(text)
@@ -94,11 +107,13 @@ def made(text: str) -> Tables:
     rules = [_rule(memo[number]) for number in numbers]
     rows, starts = _without_passes(states, rules, table["start_states"])
     pattern, literals = _lexical(lark.terminals, set(lark.ignore_tokens))
-    return Tables(_hash(text), pattern, literals, rules, *_numbered(*_merged(rows, starts)))
+    numbered, begins = _numbered(*_merged(rows, starts))
+    lines = [" ".join(f"{symbol} {to}" for symbol, to in row.items()) for row in numbered]
+    return Tables(_checksum(text), pattern, literals, rules, States(lines), begins)
 
 
-def _hash(text: str) -> str:
-    return sha256(text.encode()).hexdigest()
+def _checksum(text: str) -> int:
+    return crc32(text.encode())
 
 
 def _rule(rule: dict[str, Any]) -> Rule:
@@ -217,7 +232,7 @@ def _numbered(states: list[State], starts: dict[str, int]) -> tuple[list[State],
 def as_text(kept: Tables) -> str:
     """Return tables as they are kept: a line for each rule and state."""
     fields = []
-    for name, value in kept._asdict().items():
+    for name, value in (kept._asdict() | {"states": kept.states.lines}).items():
         text = json.dumps(value)
         if isinstance(value, list):
             text = "[\n" + ",\n".join(map(json.dumps, value)) + "\n]"

@@ -1,12 +1,11 @@
 """The syntax tree of an expression file: tuples that know their place in the source."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from gradcli.errors import Source, Span
 
+# Annotations are no texts here, as they are elsewhere: a NamedTuple compiles each that is one.
+#
 # A node says what it is by its class. Its parts are declared by the two protocols below and not
 # by unions of all nodes: tuples that contain unions of each other cost mypy hours.
 
@@ -44,13 +43,6 @@ class Name(NamedTuple):
     span: Span
 
 
-class FormattedString(NamedTuple):
-    """An f-string: texts and fields in turn."""
-
-    parts: tuple[str | Field, ...]
-    span: Span
-
-
 class Field(NamedTuple):
     """`{value!conversion:format}` in an f-string; `label` is the text up to and with a `=`."""
 
@@ -58,6 +50,13 @@ class Field(NamedTuple):
     conversion: str
     format: str
     label: str
+    span: Span
+
+
+class FormattedString(NamedTuple):
+    """An f-string: texts and fields in turn."""
+
+    parts: tuple[str | Field, ...]
     span: Span
 
 
@@ -82,13 +81,6 @@ class ListDisplay(NamedTuple):
     span: Span
 
 
-class DictDisplay(NamedTuple):
-    """`{a: b, **c}`."""
-
-    items: tuple[Item, ...]
-    span: Span
-
-
 class Item(NamedTuple):
     """`key: value` of a dictionary; `**value` where there is no key."""
 
@@ -97,10 +89,26 @@ class Item(NamedTuple):
     span: Span
 
 
+class DictDisplay(NamedTuple):
+    """`{a: b, **c}`."""
+
+    items: tuple[Item, ...]
+    span: Span
+
+
 class SetDisplay(NamedTuple):
     """`{a, b}`; items may be `Starred`."""
 
     items: tuple[Expression, ...]
+    span: Span
+
+
+class Clause(NamedTuple):
+    """`for target in iterable if condition …` of a comprehension."""
+
+    target: Expression
+    iterable: Expression
+    conditions: tuple[Expression, ...]
     span: Span
 
 
@@ -113,15 +121,6 @@ class Comprehension(NamedTuple):
     element: Expression
     clauses: tuple[Clause, ...]
     kind: str
-    span: Span
-
-
-class Clause(NamedTuple):
-    """`for target in iterable if condition …` of a comprehension."""
-
-    target: Expression
-    iterable: Expression
-    conditions: tuple[Expression, ...]
     span: Span
 
 
@@ -168,20 +167,20 @@ class Conditional(NamedTuple):
     span: Span
 
 
-class Lambda(NamedTuple):
-    """`lambda a, b=1: body`."""
-
-    parameters: tuple[Parameter, ...]
-    body: Expression
-    span: Span
-
-
 class Parameter(NamedTuple):
     """A parameter of a `def` or `lambda`; `annotation` and `default` may be missing."""
 
     name: str
     annotation: Expression | None
     default: Expression | None
+    span: Span
+
+
+class Lambda(NamedTuple):
+    """`lambda a, b=1: body`."""
+
+    parameters: tuple[Parameter, ...]
+    body: Expression
     span: Span
 
 
@@ -211,20 +210,20 @@ class Slice(NamedTuple):
     span: Span
 
 
+class Keyword(NamedTuple):
+    """`name=value` in a call."""
+
+    name: str
+    value: Expression
+    span: Span
+
+
 class Call(NamedTuple):
     """`function(arguments, keyword=value)`; positional arguments may be `Starred`."""
 
     function: Expression
     arguments: tuple[Expression, ...]
     keywords: tuple[Keyword, ...]
-    span: Span
-
-
-class Keyword(NamedTuple):
-    """`name=value` in a call."""
-
-    name: str
-    value: Expression
     span: Span
 
 
@@ -360,8 +359,7 @@ class Flow(NamedTuple):
     span: Span
 
 
-@dataclass(frozen=True)
-class Program:
+class Program(NamedTuple):
     """An expression file: its statements, and the text that they point into."""
 
     source: Source

@@ -14,13 +14,12 @@ from gradcli.rule.dtypes import SYNONYMS as DTYPE_SYNONYMS
 from gradcli.rule.meta import broadcast
 from gradcli.rule.signature import Signature
 from gradcli.tensor_text import PROFILES
-from gradcli.trace import dropout, functional, in_place, mathematics, running, transforms
+from gradcli.trace import dropout, in_place, running, transforms
 from gradcli.trace.calls import Args, Keywords, only, row_function
 from gradcli.trace.creation import CREATION, parameter
 from gradcli.trace.gradmode import MODES
 from gradcli.trace.numpy_forms import ABSENT, numpy_function
 from gradcli.trace.python import PYTHON, is_nonzero
-from gradcli.trace.scipy_forms import nn_function, special_function
 from gradcli.trace.values import Function, Namespace, Size, described
 
 if TYPE_CHECKING:
@@ -178,6 +177,11 @@ def _broadcast_shapes(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     return Size(shape)
 
 
+def _row(row: str, name: str) -> Any:
+    """Return an operation of the table as a function, without reading its row before it runs."""
+    return lambda tracer, args, keywords: row_function(ROWS[row], name).run(tracer, args, keywords)
+
+
 # ---- the tables ----------------------------------------------------------------------------
 
 OTHERS: dict[str, Any] = {
@@ -185,9 +189,8 @@ OTHERS: dict[str, Any] = {
     **transforms.FUNCTIONS,
     **MODES,
     **dropout.FUNCTIONS,
-    **{name: running.tracked(name, row_function(ROWS[name], name).run)
-       for name in running.TRACKED},
-    "unfold": row_function(ROWS["nn.functional.unfold"], "unfold").run,  # x.unfold is another one
+    **{name: running.tracked(name, _row(name, name)) for name in running.TRACKED},
+    "unfold": _row("nn.functional.unfold", "unfold"),  # x.unfold is another one
     "param": parameter, "nn.Parameter": parameter, "Parameter": parameter,
     "allclose": _allclose, "equal": _equal, "array_equal": _equal, "result_type": _result_type,
     "manual_seed": _manual_seed, "set_default_dtype": _set_default_dtype, "load": _load,
@@ -197,7 +200,7 @@ OTHERS: dict[str, Any] = {
     "get_default_dtype": lambda tracer, args, keywords: tracer.graph.default_dtype,
     "autograd.backward": _backward, "set_printoptions": _set_printoptions,
     "random.seed": _manual_seed,
-    "lax.stop_gradient": row_function(ROWS["detach"], "stop_gradient").run,
+    "lax.stop_gradient": _row("detach", "stop_gradient"),
 }  # fmt: skip
 
 MODULES = {
@@ -236,11 +239,16 @@ def member(module: Namespace, name: str) -> Any:
     if path in MODULES:
         return Namespace(path)
     if module.path == "math":
+        from gradcli.trace import mathematics
+
         return mathematics.member(name)
     if module.path == "torch" and path in ROWS:  # it differs from that of nn.functional
         return lookup(path, bare=False)
-    if module.path.endswith("autograd.functional") and name in functional.SIGNATURES:
-        return functional.function(name)
+    if module.path.endswith("autograd.functional"):
+        from gradcli.trace import functional
+
+        if name in functional.SIGNATURES:
+            return functional.function(name)
     prefix = MODULES.get(module.path, module.path)
     if _is_numpys(module.path):
         if name == "set_printoptions":  # of arrays, which are printed as tensors here
@@ -248,10 +256,11 @@ def member(module: Namespace, name: str) -> Any:
         found = numpy_function(f"{prefix}.{name}" if prefix != "np" else name)
         if found is not None or name in ABSENT:
             return found
-    if prefix == "jax.nn":
-        return nn_function(name)
-    if prefix == "scipy":
-        return special_function(name, of_jax=module.path.startswith("jax"))
+    if prefix in ("jax.nn", "scipy"):
+        from gradcli.trace.scipy_forms import nn_function, special_function
+
+        of_jax = module.path.startswith("jax")
+        return nn_function(name) if prefix == "jax.nn" else special_function(name, of_jax=of_jax)
     prefix = "" if prefix == "np" else prefix
     return lookup(f"{prefix}.{name}" if prefix else name, bare=False) or (
         lookup(name, bare=False)

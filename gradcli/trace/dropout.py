@@ -9,8 +9,6 @@ import numpy as np
 
 from gradcli.errors import ArgumentFault, DtypeFault
 from gradcli.graph import Node
-from gradcli.ops.pointwise.activations import rrelu
-from gradcli.ops.shape.masks import normal_
 from gradcli.ops.shape.shapes import squeeze_dim, unsqueeze
 from gradcli.rule.dtypes import SCALAR_NAMES, is_differentiable
 from gradcli.rule.meta import broadcast
@@ -74,6 +72,8 @@ RRELU = Signature(
 
 def _rrelu(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     """Draw the slopes of a leaky relu in training."""
+    from gradcli.ops.pointwise.activations import rrelu
+
     a, lower, upper, training, _ = RRELU.bind(args, keywords).values()
     return rrelu(a, lower, upper, training, tracer.generator)
 
@@ -83,6 +83,8 @@ NORMAL = Signature("normal(mean: array|real, std: array|real = 1.0, size: sizes 
 
 def _normal(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     """Draw from normal distributions of some means and deviations."""
+    from gradcli.ops.shape.masks import normal_
+
     mean, std, size = NORMAL.bind(args, keywords).values()
     nodes = [x for x in (mean, std) if isinstance(x, Node)]
     for x in nodes:

@@ -13,7 +13,6 @@ from gradcli.ops.shape.aliases import Steps
 from gradcli.ops.shape.indexing import index, select, slice_
 from gradcli.ops.shape.shapes import alias, unsqueeze, view
 from gradcli.ops.shape.views import copy_in_place, fill_tensor_in_place
-from gradcli.ops.shape.writes import index_put_
 from gradcli.rule.dtypes import SCALAR_NAMES, is_half
 from gradcli.rule.meta import Shape, shown
 from gradcli.rule.rule import number
@@ -75,6 +74,8 @@ def set_item(tracer: Tracer, x: Tensor, key: Any, value: Any) -> None:
             return
         check_apart(target, value, copied=True)
     if indices:
+        from gradcli.ops.shape.writes import index_put_
+
         put = index_put_(target, _of_dtype(value, x), *indices, accumulate=False)
         target.write(target.fitting(put), fresh=True)
         return

@@ -24,7 +24,6 @@ from gradcli.errors import (
 )
 from gradcli.execute import new_graph
 from gradcli.graph import Limits, Node
-from gradcli.ops.shape.joining import unbind
 from gradcli.random import Generator
 from gradcli.rule.dtypes import FLOAT64, Array, DType
 from gradcli.rule.meta import Meta
@@ -317,6 +316,8 @@ class Tracer:
         if isinstance(value, Node):
             if not value.shape:
                 raise ArgumentFault("iteration over a 0-d tensor")
+            from gradcli.ops.shape.joining import unbind
+
             return containers.guarded(unbind(value, dim=0), self.graph.spend)
         if isinstance(value, containers.CONTAINERS) or hasattr(value, "__next__"):
             return containers.guarded(value, self.graph.spend)

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 from gradcli.errors import ArgumentFault, DtypeFault
 from gradcli.graph import Node
 from gradcli.ops import FUNCTIONS as ROWS
-from gradcli.ops.nn.losses import fixed
-from gradcli.ops.nn.normalisation import running_mean, running_var
 from gradcli.ops.shape.shapes import detach
 
 if TYPE_CHECKING:
@@ -24,11 +22,10 @@ TRACKED = {
 
 def tracked(name: str, normalise: Any) -> Any:
     """Return a normalisation that updates its running statistics, as a function of a file."""
-    signature = ROWS[name].signature
 
     def run(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         result = normalise(tracer, args, keywords)
-        given = signature.bind(args, keywords)
+        given = ROWS[name].signature.bind(args, keywords)
         running = {k: given[k] for k in ("running_mean", "running_var")}
         if given[TRACKED[name]] and any(x is not None for x in running.values()):
             _update(tracer, given["input"], running, given["momentum"], alone="instance" in name)
@@ -44,6 +41,9 @@ def _update(
 
     Raises: ArgumentFault, DtypeFault and AutogradFault, in PyTorch's words.
     """
+    from gradcli.ops.nn.losses import fixed
+    from gradcli.ops.nn.normalisation import running_mean, running_var
+
     if any(x is None for x in running.values()):
         raise ArgumentFault(
             "running_mean and running_var must either both be None or neither be None"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -99,4 +100,4 @@ def test_completion_reads_the_beginning_of_a_file_line_by_line(
 
 
 def test_a_name_and_its_sign_stand_on_one_line() -> None:
-    assert complete._TARGET.findall("a\n" * 3 + "= 1\nfor\n b in c\n") == ["b"]
+    assert re.findall(complete._TARGET, "a\n" * 3 + "= 1\nfor\n b in c\n") == ["b"]

@@ -185,7 +185,7 @@ def meddle(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
         looks.append(file)
         return found
 
-    monkeypatch.setattr("gradcli.data.os.fstat", fstat)
+    monkeypatch.setattr("gradcli.source.os.fstat", fstat)
 
 
 @pytest.mark.parametrize(

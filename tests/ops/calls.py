@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradcli.ops import FAMILIES, FUNCTIONS, Primitive, Row
+from gradcli.ops import FUNCTIONS, Primitive, Row
 from gradcli.rule.dtypes import Array
 from gradcli.rule.rule import REAL, Elementwise, Interval
 from gradcli.rule.signature import REQUIRED, Parameter
@@ -135,15 +135,9 @@ class Call(NamedTuple):
 ROWS = {row.name: row for row in FUNCTIONS.values() if not row.name.startswith("np.")}
 
 
-@cache
-def families() -> dict[str, str]:
-    """Return the file of each row, which is that of its results too."""
-    found: dict[str, str] = {}
-    for family in FAMILIES:
-        for value in vars(family).values():
-            if isinstance(value, Row):
-                found.setdefault(value.name, family.__name__.rpartition(".")[2])
-    return found
+def family(row: Row) -> str:
+    """Return the name of the file in which a row stands."""
+    return FUNCTIONS.homes[row.name].rpartition(".")[2]
 
 
 @cache

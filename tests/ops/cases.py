@@ -12,7 +12,8 @@ import numpy as np
 from gradcli.errors import AutogradFault, Source
 from gradcli.execute import new_graph
 from gradcli.graph import Node
-from gradcli.ops import ROWS, Primitive, Row
+from gradcli.ops import Primitive, Row
+from gradcli.ops.table import every_row
 from gradcli.rule.dtypes import FLOAT64, Array, DType
 from gradcli.rule.rule import REAL, Elementwise, Interval
 from gradcli.rule.signature import REQUIRED
@@ -117,7 +118,7 @@ def letters_of(text: str) -> dict[str, Shape]:
 def cases() -> list[Case]:
     """Return all calls of the table."""
     found = []
-    for row in ROWS:
+    for row in every_row():
         for text in examples(row):
             held = frozenset(k for k in LETTERS if f"{k}.detach()" in text)
             for k in held:  # a letter of its own, which differences do not move

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from gradcli.rule.dtypes import Array
-from tests.ops.calls import ROWS, Call, Operand, calls, cotangent, families, operands
+from tests.ops.calls import ROWS, Call, Operand, calls, cotangent, family, operands
 from tests.ops.outcomes import (
     FOLDER,
     Fact,
@@ -141,7 +141,7 @@ def outdated(call: Call) -> str | None:
 def main(option: str = "") -> int:
     """Write the files, or say what is not current."""
     torch.set_num_threads(1)
-    lines: dict[str, list[str]] = {name: [] for name in families().values()}
+    lines: dict[str, list[str]] = {family(row): [] for row in ROWS.values()}
     every = [call for row in ROWS.values() for call in calls(row)]
     if option == "--check":
         said = [f"{call.row.name}: {call.key}: {why}" for call in every if (why := outdated(call))]
@@ -152,7 +152,7 @@ def main(option: str = "") -> int:
         return bool(said)
     for call in every:
         known = by_store(call) if option == "--new" else None
-        lines[families()[call.row.name]].append(written(call, known or by_torch(call)))
+        lines[family(call.row)].append(written(call, known or by_torch(call)))
     FOLDER.mkdir(exist_ok=True)
     for name, texts in lines.items():
         if texts:

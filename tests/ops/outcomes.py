@@ -18,7 +18,7 @@ from gradcli.rule.dtypes import DTYPES, Array
 from gradcli.session import Request, run
 from gradcli.trace import Binding, Options
 from gradcli.trace.values import Results
-from tests.ops.calls import FLOATS, Call, Operand, cotangent, families, operands
+from tests.ops.calls import FLOATS, Call, Operand, cotangent, family, operands
 
 FOLDER = Path(__file__).parent / "store"
 DIGITS = {"float32": 6, "complex64": 6}  # of the numbers in the store; 9 for other dtypes
@@ -157,7 +157,7 @@ def stored(family: str) -> dict[tuple[str, str], list[Any]]:
 
 def by_store(call: Call) -> Outcome | Refusal | None:
     """Return what PyTorch gave, None where the call is not in the store."""
-    found = stored(families()[call.row.name]).get((call.row.name, call.key))
+    found = stored(family(call.row)).get((call.row.name, call.key))
     if found is None:
         return None
     if isinstance(found[0], str):

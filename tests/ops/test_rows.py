@@ -19,16 +19,18 @@ from hypothesis.extra.numpy import BroadcastableShapes, mutually_broadcastable_s
 from gradcli.errors import AutogradFault, DtypeFault
 from gradcli.execute import Replay, new_graph
 from gradcli.graph import OUTPUT
-from gradcli.ops import ROWS, Primitive
+from gradcli.ops import Primitive
 from gradcli.ops.linalg import linalg
 from gradcli.ops.pointwise import elementwise
 from gradcli.ops.reduce import reductions
 from gradcli.ops.shape import shapes
+from gradcli.ops.table import every_row
 from gradcli.rule.dtypes import Array
 from gradcli.rule.rule import Elementwise
 from tests.ops.cases import MORE, build, builder, cases, direct, on_shapes, values_of
 from tests.ops.checks import Built, first_order, gradient_of, second_order
 
+ROWS = every_row()
 CASES = {str(case): case for case in cases()}
 DIRECT = {row.name: row for row in ROWS if isinstance(row, Primitive) and direct(row)}
 NARROW = {"float64": "float32", "complex128": "complex64"}
