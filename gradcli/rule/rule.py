@@ -369,6 +369,11 @@ class Primitive(Row):
         elementwise = isinstance(self.derivative, Elementwise)
         return elementwise and self.memory is None and self.work is None
 
+    @cached_property
+    def is_remembered(self) -> bool:
+        """Whether metas and kinds of numbers say what a call comes to: it is elementwise."""
+        return self.promotes and self.numbers and not self.outputs
+
     @property
     def label(self) -> str:
         """The name that people know: `max` for `max.dim`, `softmax` for `_softmax`."""
