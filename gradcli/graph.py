@@ -18,7 +18,7 @@ from gradcli.errors import ArgumentFault, LimitFault, ShapeFault, Span
 from gradcli.ops.python import OPERATORS
 from gradcli.rule.calls import Call, Calls, remembered
 from gradcli.rule.costs import size
-from gradcli.rule.dtypes import FLOAT64, Array, DType, is_differentiable
+from gradcli.rule.dtypes import ARRAYS, FLOAT64, Array, DType, is_differentiable
 from gradcli.rule.meta import SCALAR, Meta, Shape
 from gradcli.rule.operators import Operators
 from gradcli.rule.rows import primitive
@@ -268,15 +268,17 @@ class Graph:
         Raises: ShapeFault, DtypeFault and ArgumentFault where the operands do not fit.
         """
         if op.is_remembered:
+            if len(operands) == 1 and not attrs and isinstance(operands[0], Node):
+                i = operands[0].id
+                call = self._calls.known.get((op, id(self.metas[i])))
+                if call is not None:
+                    return self._enter(op, call, (i,))
             key = remembered(op, operands, attrs, self.metas, Node)
             if key is not None:
                 call = self._calls.known.get(key) or self._calls.learn(key, op, operands, attrs)
                 ids = tuple([x.id if isinstance(x, Node) else self._scalar(x) for x in operands])
                 return self._enter(op, call, ids)
-        operands = tuple(
-            self.leaf(np.asarray(x)) if isinstance(x, np.ndarray | np.generic) else x
-            for x in operands
-        )
+        operands = tuple(self.leaf(np.asarray(x)) if isinstance(x, ARRAYS) else x for x in operands)
         if not op.numbers:
             _refuse_numbers(op, operands)
         attrs = op.complete(operands, attrs) or NO_ATTRIBUTES

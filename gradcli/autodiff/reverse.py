@@ -19,7 +19,7 @@ from gradcli.graph import OUTPUT, Graph, Node, Step, way_back
 from gradcli.ops.formula import in_dtype
 from gradcli.ops.shape.aliases import overwritten
 from gradcli.ops.shape.shapes import clone, detach, sum_to
-from gradcli.rule.costs import elements
+from gradcli.rule.costs import FEW, elements
 from gradcli.rule.dtypes import Array, is_complex, wide
 from gradcli.rule.meta import Meta, shown
 from gradcli.rule.rows import primitive
@@ -179,8 +179,12 @@ def _afford(graph: Graph, id: int, op: Primitive, operands: tuple[Any, ...]) -> 
     Raises: LimitFault where it is more than is allowed.
     """
     meta = graph.metas[id]
-    if op.plain and not meta.shape:
-        return
+    if op.memory is None and op.work is None:
+        count = elements(meta)
+        for x in operands:
+            count += x.size if type(x) is np.ndarray else elements(x)
+        if count < FEW:
+            return
     memory, work = op.cost(operands, graph.attrs[id], (meta,))
     work = max(work, sum(map(elements, operands)))  # that of a view fills the whole
     graph.afford_work(f"the gradient of {op.label}", 2 * memory, 2 * work)
@@ -198,6 +202,8 @@ def _collect(graph: Graph, cotangents: dict[int, Any], id: int, g: Any) -> None:
 def fit(part: Any, graph: Graph, id: int, broadcasts: bool) -> Any:
     """Bring a cotangent to its node's shape and dtype."""
     meta = graph.metas[id]
+    if part.shape == meta.shape and part.dtype == meta.dtype:
+        return part
     if broadcasts:
         part = sum_to(part, meta.shape)
     assert part.shape == meta.shape, f"a rule gave {part.shape} for an operand of {meta.shape}"

@@ -101,7 +101,7 @@ def _base(graph: Graph, id: int) -> int:
 def in_memory(graph: Graph, order: Sequence[int]) -> Callable[[int], Any]:
     """Return what gives the value of a row as the memory has it when backward runs."""
     if not graph.autograd.uncounted:
-        return graph.values.__getitem__
+        return graph.value
     found = unseen(graph, order)
     return lambda row: found[row] if row in found else graph.values[row]
 

@@ -51,10 +51,10 @@ def _placed(graph: Graph, id: int, values: Any) -> Any:
 
 def evaluate(graph: Graph, id: int, values: Any) -> Any:
     """Return the value of one row by numpy, where `values` has those of its operands."""
-    operands = [values[i] if i >= 0 else graph.scalars[~i] for i in graph.inputs[id]]
-    for slot, i in enumerate(graph.inputs[id]):
-        if i >= 0 and type(operands[slot]) is float:
-            operands[slot] = np.array(operands[slot])
+    operands = []
+    for i in graph.inputs[id]:
+        x = values[i] if i >= 0 else graph.scalars[~i]
+        operands.append(np.array(x) if i >= 0 and type(x) is float else x)
     return apply(graph, id, operands, graph.attrs[id])
 
 
@@ -83,7 +83,7 @@ def apply(graph: Graph, id: int, operands: list[Any], attrs: dict[str, Any]) -> 
         raise DtypeFault(
             f'"{op.label}" not implemented for {name!r}', graph.notes.spans[id]
         ) from None
-    if op.outputs:
+    if op.outputs or (type(result) is np.ndarray and result.dtype == dtype):
         return result
     array = np.asarray(result)
     if is_complex(array.dtype) and not is_complex(dtype):
@@ -96,9 +96,12 @@ def apply(graph: Graph, id: int, operands: list[Any], attrs: dict[str, Any]) -> 
 
 def _promoted(operands: list[Any], result: DType, default: DType) -> list[Any]:
     """Bring arrays to the dtype in which PyTorch computes; Python numbers follow by themselves."""
-    arrays = [x for x in operands if isinstance(x, np.ndarray)]
-    if all(x.dtype == result for x in arrays) and not is_half(result):
-        return operands
+    for x in operands:
+        if isinstance(x, np.ndarray) and x.dtype != result:
+            break
+    else:
+        if not is_half(result):
+            return operands
     common = promote(tuple(x for x in operands if x is not None), default)
     if common.kind in "biu" and result.kind != "b":
         common = result

@@ -18,6 +18,7 @@ class Rows(NamedTuple):
     bitwise_xor: Body
     conj: Body
     div: Body
+    div_tensor: Body
     eq: Body
     floor_divide: Body
     ge: Body
@@ -71,7 +72,7 @@ class Operators(Traced):
     def __rsub__(self, b: Any) -> Any: return self._rsub(b)
     def __mul__(self, b: Any) -> Any: return self.binary(self.rows.mul, b)
     def __rmul__(self, b: Any) -> Any: return self.rows.mul(*_turned(self, b))
-    def __truediv__(self, b: Any) -> Any: return self.rows.div(self, b)
+    def __truediv__(self, b: Any) -> Any: return self.binary(self.rows.div_tensor, b)
     def __rtruediv__(self, b: Any) -> Any: return self.rows.div(b, self)
     def __floordiv__(self, b: Any) -> Any: return self.rows.floor_divide(self, b)
     def __rfloordiv__(self, b: Any) -> Any: return self.rows.floor_divide(b, self)

@@ -440,12 +440,13 @@ class Primitive(Row):
         return self.grad_fn if isinstance(self.grad_fn, str) else self.grad_fn(*operands, **attrs)
 
 
+NUMBERS = (int, float, complex)
 NAMESPACES = ("linalg", "special", "fft", "nn.functional")
 
 
 def number(x: Any) -> bool:
     """Say whether an operand is a Python number: those are not tensors, and not nodes."""
-    return isinstance(x, int | float | complex) and not isinstance(x, np.generic)
+    return isinstance(x, NUMBERS) and not isinstance(x, np.generic)
 
 
 def _zeros_like(x: Any) -> Any:
