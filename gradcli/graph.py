@@ -237,9 +237,8 @@ class Graph:
         if requires_grad and not is_differentiable(value.dtype):
             raise ArgumentFault(NO_GRADIENT, hint="write the data as floats: `1.0` for `1`")
         meta = Meta(value.shape, value.dtype)
-        if meta == SCALAR:
-            value = value.item()
-        return self._append(None, (), NO_ATTRIBUTES, meta, requires_grad, value)
+        stored = float(value) if meta == SCALAR else value
+        return self._append(None, (), NO_ATTRIBUTES, meta, requires_grad, stored)
 
     def reserve(self) -> int:
         """Keep a row for a leaf that may come: its place is here, its value comes with `fill`."""
@@ -275,7 +274,10 @@ class Graph:
                     return self._enter(op, call, (i,))
             key = remembered(op, operands, attrs, self.metas, Node)
             if key is not None:
-                call = self._calls.known.get(key) or self._calls.learn(key, op, operands, attrs)
+                call = self._calls.known.get(key)
+                if call is None:
+                    kept = [self.metas[x.id] for x in operands if isinstance(x, Node)]
+                    call = self._calls.learn(key, op, operands, attrs, kept)
                 ids = tuple([x.id if isinstance(x, Node) else self._scalar(x) for x in operands])
                 return self._enter(op, call, ids)
         operands = tuple(self.leaf(np.asarray(x)) if isinstance(x, ARRAYS) else x for x in operands)
@@ -414,7 +416,8 @@ class Graph:
 
     def put(self, id: int, value: Any) -> None:
         """Let a row have another value; None: it is computed when it is read."""
-        self.stored[id] = value.item() if self.metas[id] == SCALAR and value is not None else value
+        number = self.metas[id] == SCALAR and value is not None
+        self.stored[id] = float(value) if number else value
 
     def convert(self, id: int, dtype: DType) -> None:
         """Let an operation's row that nothing has read have another dtype."""

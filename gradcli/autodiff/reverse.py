@@ -74,7 +74,7 @@ def towards(graph: Graph, order: Sequence[int], targets: Iterable[int]) -> list[
     """Keep the rows of a backward order through which gradients reach some targets."""
     wanted = set(targets)
     for id in reversed(order):
-        if id not in wanted and any(i in wanted for i in graph.inputs[id]):
+        if id not in wanted and not wanted.isdisjoint(graph.inputs[id]):
             wanted.add(id)
     return [i for i in order if i in wanted]
 

@@ -169,7 +169,10 @@ def _now(graph: Graph, id: int) -> Any:
 
 def _is_written(graph: Graph, id: int) -> bool:
     """Say whether a row's memory has been written since, as autograd counts."""
-    held = graph.autograd.versions.get(_base(graph, id))
+    versions, op = graph.autograd.versions, graph.ops[id]
+    held = versions.get(id)
+    if held is None and op is not None and (op.view or op is OUTPUT):
+        held = versions.get(_base(graph, id))
     return held is not None and held[0].count != held[1]
 
 

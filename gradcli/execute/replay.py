@@ -40,7 +40,7 @@ class Replay:
         graph, moved = self.graph, set(self.leaves)
         start, stop = min(moved, default=0), max(self.targets, default=-1) + 1
         for id in range(start, stop):
-            if id not in self.held and any(i in moved for i in graph.inputs[id]):
+            if id not in self.held and not moved.isdisjoint(graph.inputs[id]):
                 moved.add(id)
         needed, stack = set(), [i for i in self.targets if i in moved]
         while stack:

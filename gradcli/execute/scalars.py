@@ -407,6 +407,8 @@ class Puller:
             given, y, parts = inputs[row], stored[row], []
             operands = [stored[i] if i >= 0 else scalars[~i] for i in given]
             try:
+                if y is None or None in operands:  # what is missing compares with everything
+                    return at
                 if type(g) is not float:
                     g = float(g)
                 for i, rule in zip(given, rules, strict=True):

@@ -27,7 +27,7 @@ class Call:
     """What calls of a kind come to.
 
     `taken` are the bytes of the result, `memory` and `work` what the row's costs say, `moves` the
-    operands through which gradients flow. `operands` are kept since a key has their identity.
+    operands through which gradients flow. `kept` are the operands' metas: a key has their identity.
     """
 
     attrs: dict[str, Any]
@@ -37,7 +37,7 @@ class Call:
     work: int
     is_costly: bool
     moves: tuple[int, ...]
-    operands: tuple[Any, ...]
+    kept: Sequence[Meta]
 
 
 class Calls:
@@ -56,9 +56,14 @@ class Calls:
         return self._metas.setdefault(meta, meta)
 
     def learn(
-        self, key: Key, op: Primitive, operands: tuple[Any, ...], attrs: dict[str, Any]
+        self,
+        key: Key,
+        op: Primitive,
+        operands: tuple[Any, ...],
+        attrs: dict[str, Any],
+        kept: Sequence[Meta],
     ) -> Call:
-        """Find out what a call comes to, and remember it.
+        """Find out what a call comes to, and remember it; `kept` are the metas of its operands.
 
         Raises: ShapeFault, DtypeFault and ArgumentFault where the operands do not fit.
         """
@@ -71,10 +76,8 @@ class Calls:
         else:
             moves = tuple(slot for slot in slots if derivative.body(slot) is not None)
         repeats = meta.strides is not None and 0 in meta.strides
-        call = Call(
-            attrs, meta, 0 if repeats else size(meta), memory, work, bool(memory or work), moves,
-            tuple(getattr(x, "meta", None) for x in operands),
-        )  # fmt: skip
+        taken = 0 if repeats else size(meta)
+        call = Call(attrs, meta, taken, memory, work, bool(memory or work), moves, kept)
         if len(self.known) >= MANY:
             self.known.clear()
         self.known[key] = call
