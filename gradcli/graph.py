@@ -604,6 +604,8 @@ class Graph:
         assert op is not None, "a node that is no leaf has an operation"
         if row in self.autograd.in_place and op.in_place:
             return op.in_place
+        if isinstance(op.grad_fn, str):
+            return op.grad_fn
         return op.grad_fn_name(self.operands(row), self.attrs[row])
 
     def label(self, id: int) -> str:
