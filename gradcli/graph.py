@@ -6,7 +6,7 @@ their children, so the order of the tape is a topological order and nothing need
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
@@ -16,9 +16,10 @@ import numpy as np
 
 from gradcli.errors import ArgumentFault, LimitFault, ShapeFault, Span
 from gradcli.ops.python import OPERATORS
+from gradcli.rule.calls import Call, Calls, remembered
 from gradcli.rule.costs import size
-from gradcli.rule.dtypes import FLOAT64, Array, DType, is_differentiable
-from gradcli.rule.meta import Meta, Shape
+from gradcli.rule.dtypes import ARRAYS, FLOAT64, Array, DType, is_differentiable
+from gradcli.rule.meta import SCALAR, Meta, Shape
 from gradcli.rule.operators import Operators
 from gradcli.rule.rows import primitive
 from gradcli.rule.rule import Derivative, Primitive, Row, number
@@ -27,6 +28,9 @@ NOWHERE = Span(0, 0)
 SMALL = 1 << 20  # bytes that an operation may take beside its results in any case
 MOST_DIMENSIONS = 64  # of an array of numpy
 STEP = 20_000  # elements that numpy works on in about the time that a turn of a loop takes
+FEW_NUMBERS = 256  # that are looked for among those which the tape has already
+WINDOW = 4096  # rows that are marked at a time on a way back
+NO_ATTRIBUTES: dict[str, Any] = {}  # of all rows that have none
 NO_GRADIENT = "Only Tensors of floating point and complex dtype can require gradients"
 
 Origin = Literal["file", "claim", "gradient"]
@@ -77,7 +81,7 @@ def copied(x: Any) -> Any:
     """Return an object whose lists, tables and sets are copies."""
     result = copy(x)
     for name, value in vars(x).items():
-        if isinstance(value, list | dict | set):
+        if isinstance(value, list | dict | set | bytearray):
             setattr(result, name, value.copy())
     return result
 
@@ -112,10 +116,10 @@ class Change(NamedTuple):
 class Autograd:
     """What autograd keeps beside the tape, by row.
 
-    `live` is the `.grad` of leaves that the file has seen, `grads` that of the others. `freed` rows
-    have had their saved tensors freed by a backward pass; `successors` are those of parameters that
-    were updated in place. `versions` are of rows that are held in memory, `changes` of those whose
-    memory has been written since, `uncounted` those among them that autograd knows nothing of
+    `live` is the `.grad` of leaves that the file has seen, `grads` that of the others. `freed` is 1
+    of a row whose saved tensors a backward pass has freed; `successors` are those of parameters
+    that were updated in place. `versions` are of rows that are held in memory, `changes` of those
+    whose memory has been written since, `uncounted` those among them that autograd knows nothing of
     (`.data`), `in_place` rows whose first operand was replaced by their result, `inferred` rows
     made under inference_mode. `steps` are differentiations, whose results are rows themselves.
     """
@@ -123,7 +127,7 @@ class Autograd:
     grads: dict[int, Array] = field(default_factory=dict)
     live: dict[int, Node] = field(default_factory=dict)
     retained: set[int] = field(default_factory=set)
-    freed: set[int] = field(default_factory=set)
+    freed: bytearray = field(default_factory=bytearray)
     successors: dict[int, int] = field(default_factory=dict)
     versions: dict[int, tuple[Version, int]] = field(default_factory=dict)
     changes: dict[int, Change] = field(default_factory=dict)
@@ -172,7 +176,8 @@ class Graph:
     their tuple, `widths` of them, and a row for each of them. What autograd keeps and where rows
     come from stand beside the tape. An executor, which stands above it, gives it `compute`, for
     when a node's value is read: `values[i]` is the way to one. `stored` is what executors keep of
-    values, None where they keep nothing; only they look at it.
+    values, None where they keep nothing, a Python float of a float64 without dimensions; only they
+    look at it.
     """
 
     def __init__(
@@ -184,7 +189,8 @@ class Graph:
     ) -> None:
         self._compute = compute
         self.handle = handle or Node
-        self.default_dtype = default_dtype
+        self._calls = Calls(default_dtype)
+        self._places: dict[int, int] = {}  # of numbers among `scalars`, by identity
         self.limits = limits or Limits()
         self.bytes = 0  # of all values, computed or not
         self.steps = 0
@@ -208,6 +214,15 @@ class Graph:
     def __len__(self) -> int:
         return len(self.ops)
 
+    @property
+    def default_dtype(self) -> DType:
+        """The dtype that Python floats bring where no floating tensor is among the operands."""
+        return self._calls.default_dtype
+
+    @default_dtype.setter
+    def default_dtype(self, dtype: DType) -> None:
+        self._calls = Calls(dtype)
+
     def copy(self) -> Graph:
         """Return the same tape, which shares no list, table or set with this one."""
         result: Graph = copied(self)
@@ -221,11 +236,13 @@ class Graph:
         """
         if requires_grad and not is_differentiable(value.dtype):
             raise ArgumentFault(NO_GRADIENT, hint="write the data as floats: `1.0` for `1`")
-        return self._append(None, (), {}, Meta(value.shape, value.dtype), requires_grad, value)
+        meta = Meta(value.shape, value.dtype)
+        stored = float(value) if meta == SCALAR else value
+        return self._append(None, (), NO_ATTRIBUTES, meta, requires_grad, stored)
 
     def reserve(self) -> int:
         """Keep a row for a leaf that may come: its place is here, its value comes with `fill`."""
-        id = self._append(None, (), {}, Meta((), self.default_dtype), False).id
+        id = self._append(None, (), NO_ATTRIBUTES, Meta((), self.default_dtype), False).id
         self.reserved.add(id)
         return id
 
@@ -236,7 +253,8 @@ class Graph:
         """
         meta = Meta(value.shape, value.dtype)
         self.bytes += self.afford(meta)
-        self.metas[id], self.stored[id] = meta, value
+        self.metas[id] = self._calls.one(meta)
+        self.put(id, value)
         self.reserved.discard(id)
         return Node(self, id)
 
@@ -248,13 +266,24 @@ class Graph:
 
         Raises: ShapeFault, DtypeFault and ArgumentFault where the operands do not fit.
         """
-        operands = tuple(
-            self.leaf(np.asarray(x)) if isinstance(x, np.ndarray | np.generic) else x
-            for x in operands
-        )
+        if op.is_remembered:
+            if len(operands) == 1 and not attrs and isinstance(operands[0], Node):
+                i = operands[0].id
+                call = self._calls.known.get((op, id(self.metas[i])))
+                if call is not None:
+                    return self._enter(op, call, (i,))
+            key = remembered(op, operands, attrs, self.metas, Node)
+            if key is not None:
+                call = self._calls.known.get(key)
+                if call is None:
+                    kept = [self.metas[x.id] for x in operands if isinstance(x, Node)]
+                    call = self._calls.learn(key, op, operands, attrs, kept)
+                ids = tuple([x.id if isinstance(x, Node) else self._scalar(x) for x in operands])
+                return self._enter(op, call, ids)
+        operands = tuple(self.leaf(np.asarray(x)) if isinstance(x, ARRAYS) else x for x in operands)
         if not op.numbers:
             _refuse_numbers(op, operands)
-        attrs = op.complete(operands, attrs)
+        attrs = op.complete(operands, attrs) or NO_ATTRIBUTES
         meta = op.meta(*operands, **attrs)
         results = tuple(meta) if op.outputs else (meta,)
         for one in results:
@@ -278,6 +307,40 @@ class Graph:
             )
             for k, m in enumerate(meta)
         )
+
+    def binary(self, op: Primitive, a: Node, b: Any) -> Any:
+        """Append an operation on two operands without attributes: what an operator stands for."""
+        i, kind, metas = a.id, type(b), self.metas
+        if kind is float or kind is int:
+            call = self._calls.known.get((op, id(metas[i]), kind))
+            if call is not None:
+                return self._enter(op, call, (i, self._scalar(b)))
+        elif isinstance(b, Node):
+            j = b.id
+            call = self._calls.known.get((op, id(metas[i]), id(metas[j])))
+            if call is not None:
+                return self._enter(op, call, (i, j))
+        return self.record(op, (a, b), NO_ATTRIBUTES)
+
+    def _enter(self, op: Primitive, call: Call, inputs: tuple[int, ...]) -> Node:
+        """Append a row of which all is remembered but where it comes from."""
+        row = len(self.ops)
+        meta = call.meta
+        if call.is_costly:
+            self.afford(meta)
+            self.afford_work(op.label, call.memory, call.work, size(meta))
+        requires = False
+        if self.grad_enabled:
+            flags = self.requires_grad
+            for slot in call.moves:
+                if inputs[slot] >= 0 and flags[inputs[slot]]:
+                    requires = True
+                    break
+        taken = self.bytes + call.taken
+        if row >= self.limits.nodes or taken > self.limits.memory:
+            return self._append(op, inputs, call.attrs, meta, requires)  # which has the words
+        self.bytes = taken
+        return self._put(op, inputs, call.attrs, meta, requires, None)
 
     def afford(self, meta: Meta) -> int:
         """Return the bytes that a tensor takes; one that repeats its elements takes none.
@@ -340,9 +403,11 @@ class Graph:
 
     def value(self, id: int) -> Any:
         """Return the value of a row, computed now if it was not before."""
-        if self.stored[id] is None:
+        found = self.stored[id]
+        if found is None:
             self._compute(self, (id,))
-        return self.stored[id]
+            found = self.stored[id]
+        return np.array(found) if type(found) is float else found
 
     @property
     def values(self) -> Values:
@@ -351,7 +416,8 @@ class Graph:
 
     def put(self, id: int, value: Any) -> None:
         """Let a row have another value; None: it is computed when it is read."""
-        self.stored[id] = value
+        number = self.metas[id] == SCALAR and value is not None
+        self.stored[id] = float(value) if number else value
 
     def convert(self, id: int, dtype: DType) -> None:
         """Let an operation's row that nothing has read have another dtype."""
@@ -367,7 +433,7 @@ class Graph:
             raise ArgumentFault(NO_GRADIENT, hint="write the data as floats: `1.0` for `1`")
         if self.ops[id] is not None:
             self.value(id)
-            self.ops[id], self.inputs[id], self.attrs[id] = None, (), {}
+            self.ops[id], self.inputs[id], self.attrs[id] = None, (), NO_ATTRIBUTES
         self.requires_grad[id] = True
 
     def release(self, ids: Iterable[int]) -> None:
@@ -446,8 +512,13 @@ class Graph:
                 "a number beside tensors is too large: an integer has 64 bits",
                 hint="write it as a float: 1e20",
             )
-        self.scalars.append(value)
-        return ~(len(self.scalars) - 1)
+        place = self._places.get(id(value))
+        if place is None:
+            if len(self._places) >= FEW_NUMBERS:
+                self._places.clear()
+            self.scalars.append(value)
+            self._places[id(value)] = place = ~(len(self.scalars) - 1)
+        return place
 
     def _append(
         self,
@@ -464,19 +535,35 @@ class Graph:
                 hint="make the loops shorter, or allow more with --max-nodes",
             )
         self.bytes += self.afford(meta)
+        return self._put(op, inputs, attrs, self._calls.one(meta), requires_grad, value)
+
+    def _put(
+        self,
+        op: Primitive | None,
+        inputs: tuple[int, ...],
+        attrs: dict[str, Any],
+        meta: Meta,
+        requires_grad: bool,
+        value: Any,
+    ) -> Node:
+        """Append a row to every column; it is known to be affordable."""
+        row, notes = len(self.ops), self.notes
         self.ops.append(op)
         self.inputs.append(inputs)
         self.attrs.append(attrs)
         self.metas.append(meta)
         self.requires_grad.append(requires_grad)
-        self.notes.spans.append(self.span)
-        if self.call is not None:
-            self.notes.calls[len(self.ops) - 1] = self.call
-        self.notes.origins.append(self.origin)
         self.stored.append(value)
+        notes.spans.append(self.span)
+        notes.origins.append(self.origin)
+        if self.call is not None:
+            notes.calls[row] = self.call
         if self.inference:
-            self.autograd.inferred.add(len(self.ops) - 1)
-        return self.handle(self, len(self.ops) - 1)
+            self.autograd.inferred.add(row)
+        node = object.__new__(self.handle)  # as its __init__ does, in half the time
+        node.graph = self
+        node.row = row
+        return node
 
     def warn(self, message: str) -> None:
         """Keep a warning about the expression that is being evaluated."""
@@ -517,6 +604,8 @@ class Graph:
         assert op is not None, "a node that is no leaf has an operation"
         if row in self.autograd.in_place and op.in_place:
             return op.in_place
+        if isinstance(op.grad_fn, str):
+            return op.grad_fn
         return op.grad_fn_name(self.operands(row), self.attrs[row])
 
     def label(self, id: int) -> str:
@@ -559,6 +648,37 @@ class Graph:
         return id in self.widths
 
 
+def way_back(
+    graph: Graph, starts: Iterable[int], column: Sequence[Any], flag: Literal[True] | None
+) -> list[int]:
+    """Return some rows and what they are made of, the last row first.
+
+    A way back ends where a column holds something else than the flag; so do the starts.
+    """
+    inputs, found = graph.inputs, []
+    pending = {i for i in starts if column[i] is flag}
+    while pending:  # a window of rows after the other: what is needed lies close together
+        base = max(0, max(pending) + 1 - WINDOW)
+        marks = bytearray(WINDOW)
+        for i in pending:
+            if i >= base:
+                marks[i - base] = 1
+        pending = {i for i in pending if i < base}
+        find = marks.rfind
+        place = find(1)
+        while place >= 0:
+            id = base + place
+            found.append(id)
+            for i in inputs[id]:
+                if i >= 0 and column[i] is flag:
+                    if i >= base:
+                        marks[i - base] = 1
+                    else:
+                        pending.add(i)
+            place = find(1, 0, place)
+    return found
+
+
 class Values:
     """The values of a tape's rows, computed when they are asked for."""
 
@@ -588,6 +708,9 @@ class Node(Operators):
 
     def record(self, op: Primitive, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
         return self.graph.record(op, operands, attrs)
+
+    def binary(self, op: Any, b: Any) -> Any:
+        return self.graph.binary(op, self, b)
 
     def warn(self, message: str) -> None:
         self.graph.warn(message)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 
-from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
+from gradcli.autodiff import reachable
+from gradcli.errors import ArgumentFault, DtypeFault, LimitFault, ShapeFault
 from gradcli.execute import new_graph
-from gradcli.graph import OUTPUT, Graph, Node
+from gradcli.graph import OUTPUT, WINDOW, Graph, Limits, Node
 from gradcli.ops.linalg.linalg import matmul
 from gradcli.ops.pointwise.elementwise import add, eq, exp, floor, gt, mul, pow_, relu, where
+from gradcli.ops.pointwise.scalars import mul_number
 from gradcli.ops.reduce.extrema import max_dim
 from gradcli.ops.shape.shapes import clone, detach, sum_, transpose
+from gradcli.rule.dtypes import FLOAT32
 
 
 def leaf(graph: Graph, data: object, requires_grad: bool = True) -> Node:
@@ -149,3 +155,84 @@ def test_arrays_among_operands_become_constants() -> None:
     y = where(np.array([True, False]), x, np.array([5.0, 6.0]))
     assert y.value.tolist() == [1, 6]
     assert graph.edges(y.id) == (x.id, None)
+
+
+# calls that Python's equality takes for the same, and what tells their results apart
+LOOKALIKES: dict[str, tuple[Any, Callable[[Any], tuple[Any, ...]], tuple[Any, ...]]] = {
+    "a whole exponent and a float": ([2, 3], lambda x: (x**2, x**2.0), ("int64", "float64")),
+    "a truth and a whole number": ([True], lambda x: (x * True, x * 1), ("bool", "int64")),
+    "0 and -0": (1.0, lambda x: (mul_number(x, other=0.0), mul_number(x, other=-0.0)), (0, 1)),
+    "1 and 1.0": ([1, 2], lambda x: (x + 1, x + 1.0), ("int64", "float64")),
+}
+
+
+@pytest.mark.parametrize("case", LOOKALIKES)
+def test_what_is_remembered_of_a_call_is_not_taken_for_another(case: str) -> None:
+    data, calls, expected = LOOKALIKES[case]
+    graph = new_graph()
+    for _ in range(2):
+        results = calls(leaf(graph, data, False))
+        facts = [y.dtype.name for y in results]
+        if case == "0 and -0":
+            facts = [int(np.signbit(y.value)) for y in results]
+        assert tuple(facts) == expected
+
+
+def test_another_default_dtype_changes_calls_that_were_made_before() -> None:
+    graph = new_graph()
+    x = leaf(graph, [1, 2], False)
+    assert (x * 0.5).dtype.name == "float64"
+    graph.default_dtype = FLOAT32
+    assert (x * 0.5).dtype.name == "float32"
+
+
+def test_limits_hold_for_calls_that_are_remembered() -> None:
+    graph = new_graph(limits=Limits(nodes=10))
+    y = leaf(graph, 1.0)
+    for _ in range(9):
+        y = y * 2
+    with pytest.raises(LimitFault, match="more than 10 nodes"):
+        _ = y * 2
+    assert len(graph) == 10
+    graph = new_graph(limits=Limits(memory=8 * 10))
+    y = leaf(graph, 1.0)
+    for _ in range(9):
+        y = y * 2
+    with pytest.raises(LimitFault, match="more than the limit of 80 bytes"):
+        _ = y * 2
+    assert graph.bytes == 80
+
+
+def test_work_is_counted_for_each_call_that_is_remembered() -> None:
+    graph = new_graph()
+    x = leaf(graph, np.ones(100_000))
+    steps = []
+    for _ in range(3):
+        _ = x * x
+        steps.append(graph.steps)
+    assert steps[0] > 0
+    assert steps == [steps[0], 2 * steps[0], 3 * steps[0]]
+
+
+def test_a_number_too_large_beside_tensors_is_refused_each_time() -> None:
+    graph = new_graph()
+    x = leaf(graph, 1.0)
+    _ = x * 3
+    for _ in range(2):
+        with pytest.raises(ArgumentFault, match="too large: an integer has 64 bits"):
+            _ = x * (1 << 70)
+
+
+def test_the_way_back_is_found_over_any_distance() -> None:
+    graph = new_graph()
+    x, w = leaf(graph, 1.0), leaf(graph, 2.0)
+    far = w * 3
+    y = x
+    for _ in range(3 * WINDOW):
+        y = y * 1.0
+        _ = far * 2  # off the way
+    y = y * far
+    order = reachable(graph, (y.id,))
+    assert order == sorted(order, reverse=True)
+    assert len(order) == 3 * WINDOW + 4
+    assert order[-3:] == [far.id, w.id, x.id]

@@ -6,7 +6,7 @@ the descending order of ids, since every use of a node has a higher id than the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -14,11 +14,12 @@ import numpy as np
 from gradcli.autodiff.saved import free_saved, in_memory, unseen
 from gradcli.errors import AutogradFault
 from gradcli.execute import compute
-from gradcli.graph import OUTPUT, Graph, Node, Step
+from gradcli.execute.scalars import Puller
+from gradcli.graph import OUTPUT, Graph, Node, Step, way_back
 from gradcli.ops.formula import in_dtype
 from gradcli.ops.shape.aliases import overwritten
 from gradcli.ops.shape.shapes import clone, detach, sum_to
-from gradcli.rule.costs import elements
+from gradcli.rule.costs import FEW, elements
 from gradcli.rule.dtypes import Array, is_complex, wide
 from gradcli.rule.meta import Meta, shown
 from gradcli.rule.rows import primitive
@@ -66,21 +67,14 @@ def seed(node: Node, gradient: Any) -> Any:
 
 def reachable(graph: Graph, roots: Iterable[int]) -> list[int]:
     """Return the rows to which gradients flow from some roots, highest sequence number first."""
-    found: set[int] = set()
-    pending = [i for i in roots if graph.requires_grad[i]]
-    while pending:
-        id = pending.pop()
-        if id not in found:
-            found.add(id)
-            pending.extend(i for i in graph.inputs[id] if i >= 0 and graph.requires_grad[i])
-    return sorted(found, reverse=True)
+    return way_back(graph, roots, graph.requires_grad, True)
 
 
 def towards(graph: Graph, order: Sequence[int], targets: Iterable[int]) -> list[int]:
     """Keep the rows of a backward order through which gradients reach some targets."""
     wanted = set(targets)
     for id in reversed(order):
-        if id not in wanted and any(i in wanted for i in graph.inputs[id]):
+        if id not in wanted and not wanted.isdisjoint(graph.inputs[id]):
             wanted.add(id)
     return [i for i in order if i in wanted]
 
@@ -106,21 +100,77 @@ def pull(
         if op is OUTPUT:
             _collect(graph, cotangents, id, g)
             continue
-        derivative = op.derivative
-        assert derivative is not None, "only differentiable rows are reachable"
-        inputs = graph.inputs[id]
-        operands = tuple(wide(read(i)) if i >= 0 else graph.scalars[~i] for i in inputs)
-        g = g if passing is None else passing(g)
-        g, y, attrs = wide(g), wide(read(id)), graph.attrs[id]
-        _afford(graph, id, op, operands)
-        for slot, i in enumerate(inputs):
-            if i not in inside or derivative.body(slot) is None:
-                continue
-            part = derivative.vjp(slot, g, y, operands, attrs)
-            part = fit(part, graph, i, derivative.broadcasts)
+        for i, part in _parts(graph, id, op, g if passing is None else passing(g), read, inside):
             before = cotangents.get(i)
             cotangents[i] = part if before is None else before + part
     return cotangents
+
+
+def pull_values(
+    graph: Graph, given: Mapping[int, Array], order: Sequence[int], wanted: Collection[int]
+) -> dict[int, Array]:
+    """Carry cotangents back along an order of rows, as `pull` does, for the values on the tape.
+
+    Returns the cotangents of those wanted rows that are reached. Numbers go as floats.
+    """
+    read = in_memory(graph, order)
+    kept = frozenset(wanted)
+    cotangents: dict[int, Any] = dict.fromkeys(order)
+    cotangents.update((i, g) for i, g in given.items() if i in cotangents)
+    floats = None if graph.autograd.uncounted else Puller(graph, cotangents)
+    at = 0
+    with np.errstate(all="ignore"):
+        while True:
+            at = at if floats is None else floats.along(order, at)
+            if at == len(order):
+                break
+            _pull_row(graph, order[at], read, cotangents, kept)
+            at += 1
+    found = {i: cotangents.get(i, given.get(i)) for i in wanted}
+    return {i: np.asarray(g) for i, g in found.items() if g is not None}
+
+
+def _pull_row(
+    graph: Graph,
+    id: int,
+    read: Callable[[int], Any],
+    cotangents: dict[int, Any],
+    kept: Container[int],
+) -> None:
+    """Carry the cotangent of one row back with numpy, and let go of it unless it is kept."""
+    g, op = cotangents[id], graph.ops[id]
+    if g is None or op is None:
+        return
+    if op is OUTPUT:
+        _collect(graph, cotangents, id, g)
+        return
+    g = np.array(g) if type(g) is float else g
+    for i, part in _parts(graph, id, op, g, read, cotangents):
+        before = cotangents[i]
+        cotangents[i] = part if before is None else before + part
+    if id not in kept:
+        cotangents[id] = None
+
+
+def _parts(
+    graph: Graph,
+    id: int,
+    op: Primitive,
+    g: Any,
+    read: Callable[[int], Any],
+    inside: Container[int],
+) -> Iterator[tuple[int, Any]]:
+    """Give the cotangents of a row's operands that are inside of an order, by their rows."""
+    derivative = op.derivative
+    assert derivative is not None, "only differentiable rows are reachable"
+    inputs = graph.inputs[id]
+    operands = tuple(wide(read(i)) if i >= 0 else graph.scalars[~i] for i in inputs)
+    g, y, attrs = wide(g), wide(read(id)), graph.attrs[id]
+    _afford(graph, id, op, operands)
+    for slot, i in enumerate(inputs):
+        if i in inside and derivative.body(slot) is not None:
+            part = derivative.vjp(slot, g, y, operands, attrs)
+            yield i, fit(part, graph, i, derivative.broadcasts)
 
 
 def _afford(graph: Graph, id: int, op: Primitive, operands: tuple[Any, ...]) -> None:
@@ -129,8 +179,12 @@ def _afford(graph: Graph, id: int, op: Primitive, operands: tuple[Any, ...]) -> 
     Raises: LimitFault where it is more than is allowed.
     """
     meta = graph.metas[id]
-    if op.plain and not meta.shape:
-        return
+    if op.memory is None and op.work is None:
+        count = elements(meta)
+        for x in operands:
+            count += x.size if type(x) is np.ndarray else elements(x)
+        if count < FEW:
+            return
     memory, work = op.cost(operands, graph.attrs[id], (meta,))
     work = max(work, sum(map(elements, operands)))  # that of a view fills the whole
     graph.afford_work(f"the gradient of {op.label}", 2 * memory, 2 * work)
@@ -139,13 +193,17 @@ def _afford(graph: Graph, id: int, op: Primitive, operands: tuple[Any, ...]) -> 
 def _collect(graph: Graph, cotangents: dict[int, Any], id: int, g: Any) -> None:
     """Put the cotangent of one of several results in its place in their tuple."""
     whole = graph.inputs[id][0]
-    parts = cotangents.setdefault(whole, [None] * graph.widths[whole])
+    parts = cotangents.get(whole)
+    if parts is None:
+        parts = cotangents[whole] = [None] * graph.widths[whole]
     parts[graph.attrs[id]["position"]] = g
 
 
 def fit(part: Any, graph: Graph, id: int, broadcasts: bool) -> Any:
     """Bring a cotangent to its node's shape and dtype."""
     meta = graph.metas[id]
+    if part.shape == meta.shape and part.dtype == meta.dtype:
+        return part
     if broadcasts:
         part = sum_to(part, meta.shape)
     assert part.shape == meta.shape, f"a rule gave {part.shape} for an operand of {meta.shape}"
@@ -192,12 +250,10 @@ def backward(
                 _accumulate_node(graph, graph.current(id), found)
         return [graph.current(i) for i in reached]
     start = np.asarray(start, graph.metas[root].dtype)
-    with np.errstate(all="ignore"):
-        cotangents = pull(graph, {root: start}, order, in_memory(graph, order))
-    wanted = [i for i in wanted if i in cotangents]
-    for id in wanted:
-        _accumulate(graph, graph.current(id), np.asarray(cotangents[id]))
-    return [graph.current(i) for i in wanted]
+    values = pull_values(graph, {root: start}, order, wanted)
+    for id, value in values.items():
+        _accumulate(graph, graph.current(id), value)
+    return [graph.current(i) for i in values]
 
 
 def _accumulate(graph: Graph, id: int, found: Array) -> None:
@@ -272,6 +328,5 @@ def gradient_values(
     """Return the gradients of some roots with respect to some nodes, as arrays."""
     compute(graph, roots)
     order = towards(graph, reachable(graph, roots), inputs)
-    with np.errstate(all="ignore"):
-        found = pull(graph, dict(roots), order, in_memory(graph, order))
-    return [None if (g := found.get(i)) is None else np.asarray(g) for i in inputs]
+    found = pull_values(graph, roots, order, inputs)
+    return [found.get(i) for i in inputs]

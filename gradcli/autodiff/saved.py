@@ -28,25 +28,32 @@ def free_saved(graph: Graph, order: Sequence[int], *, retain_graph: bool) -> Non
     Raises: AutogradFault, in PyTorch's words, where an earlier pass has freed one, or where one
     was changed in place.
     """
-    for id in sorted(order, reverse=True):  # as PyTorch goes: what was made last comes first
-        if graph.autograd.versions:
-            _check_unchanged(graph, id)
-        if graph.autograd.inferred and not graph.autograd.inferred.isdisjoint(
-            saved_rows(graph, id)
-        ):
-            raise AutogradFault(INFERRED, graph.notes.spans[id])
-        if id in graph.autograd.freed and saved_rows(graph, id):
-            raise AutogradFault(
-                "Trying to backward through the graph a second time (or directly access saved "
-                "tensors after they have already been freed). Saved intermediate values of the "
-                "graph are freed when you call .backward() or autograd.grad(). Specify "
-                "retain_graph=True if you need to backward through the graph a second time or if "
-                "you need to access saved tensors after calling backward.",
-                hint=f"`{graph.label(id)}` needs its saved tensors again: keep them in the first "
-                "pass with backward(retain_graph=True)",
-            )
+    kept, freed = graph.autograd, graph.autograd.freed
+    if kept.versions or kept.inferred or freed:
+        freed.extend(bytes(len(graph) - len(freed)))
+        for id in sorted(order, reverse=True):  # as PyTorch goes: what was made last comes first
+            if kept.versions:
+                _check_unchanged(graph, id)
+            if kept.inferred and not kept.inferred.isdisjoint(saved_rows(graph, id)):
+                raise AutogradFault(INFERRED, graph.notes.spans[id])
+            if freed[id] and saved_rows(graph, id):
+                raise _second_time(graph, id)
     if not retain_graph:
-        graph.autograd.freed.update(id for id in order if graph.ops[id] is not None)
+        freed.extend(bytes(len(graph) - len(freed)))
+        for id in order:
+            freed[id] = 1
+
+
+def _second_time(graph: Graph, id: int) -> AutogradFault:
+    return AutogradFault(
+        "Trying to backward through the graph a second time (or directly access saved "
+        "tensors after they have already been freed). Saved intermediate values of the "
+        "graph are freed when you call .backward() or autograd.grad(). Specify "
+        "retain_graph=True if you need to backward through the graph a second time or if "
+        "you need to access saved tensors after calling backward.",
+        hint=f"`{graph.label(id)}` needs its saved tensors again: keep them in the first "
+        "pass with backward(retain_graph=True)",
+    )
 
 
 def _check_unchanged(graph: Graph, id: int) -> None:
@@ -94,7 +101,7 @@ def _base(graph: Graph, id: int) -> int:
 def in_memory(graph: Graph, order: Sequence[int]) -> Callable[[int], Any]:
     """Return what gives the value of a row as the memory has it when backward runs."""
     if not graph.autograd.uncounted:
-        return graph.values.__getitem__
+        return graph.value
     found = unseen(graph, order)
     return lambda row: found[row] if row in found else graph.values[row]
 
@@ -162,7 +169,10 @@ def _now(graph: Graph, id: int) -> Any:
 
 def _is_written(graph: Graph, id: int) -> bool:
     """Say whether a row's memory has been written since, as autograd counts."""
-    held = graph.autograd.versions.get(_base(graph, id))
+    versions, op = graph.autograd.versions, graph.ops[id]
+    held = versions.get(id)
+    if held is None and op is not None and (op.view or op is OUTPUT):
+        held = versions.get(_base(graph, id))
     return held is not None and held[0].count != held[1]
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, DtypeFault, GradcliError, LimitFault
-from gradcli.graph import Graph, Limits, Node
+from gradcli.execute.scalars import run
+from gradcli.graph import Graph, Limits, Node, way_back
 from gradcli.rule.dtypes import FLOAT32, FLOAT64, SCALAR_NAMES, DType, is_complex, is_half, promote
 
 NUMPY_REFUSES = ("not supported", "did not contain a loop")  # a dtype that a ufunc lacks
@@ -32,21 +33,28 @@ def compute(graph: Graph, ids: Iterable[int]) -> None:
     Raises: LimitFault where memory runs out or a number is too large for its dtype; DtypeFault, in
     PyTorch's words, where an operation does not exist for a dtype.
     """
-    values = graph.stored
+    rows = way_back(graph, ids, graph.stored, None)
     with np.errstate(all="ignore"):
-        for id in missing(graph, ids, values.__getitem__):
-            try:
-                values[id] = evaluate(graph, id, values)
-            except GradcliError as error:  # what only the values show: an index, a singular matrix
-                raise error.at(None, graph.notes.spans[id]) from None
-            except Exception:
-                graph.span = graph.notes.spans[id]  # the place of an error that nobody foresaw
-                raise
+        run(graph, reversed(rows), graph.stored, _placed)
+
+
+def _placed(graph: Graph, id: int, values: Any) -> Any:
+    """Return the value of one row, and say where it stands if it has none."""
+    try:
+        return evaluate(graph, id, values)
+    except GradcliError as error:  # what only the values show: an index, a singular matrix
+        raise error.at(None, graph.notes.spans[id]) from None
+    except Exception:
+        graph.span = graph.notes.spans[id]  # the place of an error that nobody foresaw
+        raise
 
 
 def evaluate(graph: Graph, id: int, values: Any) -> Any:
-    """Return the value of one row, where `values` has those of its operands."""
-    operands = [values[i] if i >= 0 else graph.scalars[~i] for i in graph.inputs[id]]
+    """Return the value of one row by numpy, where `values` has those of its operands."""
+    operands = []
+    for i in graph.inputs[id]:
+        x = values[i] if i >= 0 else graph.scalars[~i]
+        operands.append(np.array(x) if i >= 0 and type(x) is float else x)
     return apply(graph, id, operands, graph.attrs[id])
 
 
@@ -75,7 +83,7 @@ def apply(graph: Graph, id: int, operands: list[Any], attrs: dict[str, Any]) -> 
         raise DtypeFault(
             f'"{op.label}" not implemented for {name!r}', graph.notes.spans[id]
         ) from None
-    if op.outputs:
+    if op.outputs or (type(result) is np.ndarray and result.dtype == dtype):
         return result
     array = np.asarray(result)
     if is_complex(array.dtype) and not is_complex(dtype):
@@ -88,9 +96,12 @@ def apply(graph: Graph, id: int, operands: list[Any], attrs: dict[str, Any]) -> 
 
 def _promoted(operands: list[Any], result: DType, default: DType) -> list[Any]:
     """Bring arrays to the dtype in which PyTorch computes; Python numbers follow by themselves."""
-    arrays = [x for x in operands if isinstance(x, np.ndarray)]
-    if all(x.dtype == result for x in arrays) and not is_half(result):
-        return operands
+    for x in operands:
+        if isinstance(x, np.ndarray) and x.dtype != result:
+            break
+    else:
+        if not is_half(result):
+            return operands
     common = promote(tuple(x for x in operands if x is not None), default)
     if common.kind in "biu" and result.kind != "b":
         common = result

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from gradcli.execute.plain import compute, evaluate
-from gradcli.graph import Graph, Values
+from gradcli.execute.scalars import run
+from gradcli.graph import Graph
 from gradcli.rule.dtypes import Array
+from gradcli.rule.meta import SCALAR
 
 
 class Replay:
@@ -38,7 +40,7 @@ class Replay:
         graph, moved = self.graph, set(self.leaves)
         start, stop = min(moved, default=0), max(self.targets, default=-1) + 1
         for id in range(start, stop):
-            if id not in self.held and any(i in moved for i in graph.inputs[id]):
+            if id not in self.held and not moved.isdisjoint(graph.inputs[id]):
                 moved.add(id)
         needed, stack = set(), [i for i in self.targets if i in moved]
         while stack:
@@ -50,20 +52,28 @@ class Replay:
 
     def run(self, values: Mapping[int, Array]) -> tuple[Array, ...]:
         """Return the targets' values when the leaves have other values."""
-        now = _Overlay(self.graph.values, dict(values))
+        metas = self.graph.metas
+        now = _Overlay(
+            self.graph, {i: x.item() if metas[i] == SCALAR else x for i, x in values.items()}
+        )
         with np.errstate(all="ignore"):
-            for id in self.plan:
-                now.changed[id] = evaluate(self.graph, id, now)
-        return tuple(now[i] for i in self.targets)
+            run(self.graph, self.plan, now, evaluate)
+        found = (now[i] for i in self.targets)
+        return tuple(np.array(y) if type(y) is float else y for y in found)
 
 
 class _Overlay:
-    """Values of a graph with some replaced."""
+    """Values of a graph with some replaced; numbers are floats, as the tape has them."""
 
-    def __init__(self, values: Values, changed: dict[int, Any]) -> None:
-        self.values = values
+    def __init__(self, graph: Graph, changed: dict[int, Any]) -> None:
+        self.graph = graph
         self.changed = changed
 
     def __getitem__(self, id: int) -> Any:
         found = self.changed.get(id)
-        return self.values[id] if found is None else found
+        if found is None:
+            found = self.graph.stored[id]
+        return self.graph.value(id) if found is None else found
+
+    def __setitem__(self, id: int, value: Any) -> None:
+        self.changed[id] = value

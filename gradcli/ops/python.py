@@ -16,6 +16,7 @@ OPERATORS = Rows(
     bitwise_xor=elementwise.bitwise_xor,
     conj=shapes.conj,
     div=elementwise.div,
+    div_tensor=elementwise.div_tensor,
     eq=elementwise.eq,
     floor_divide=elementwise.floor_divide_tensor,
     ge=elementwise.ge,

@@ -14,6 +14,10 @@ import numpy.typing as npt
 DType = np.dtype[Any]
 Array = npt.NDArray[Any]
 
+# tuples, for a union of types is made anew each time that one is written
+ARRAYS = (np.ndarray, np.generic)
+LISTS = (tuple, list)
+
 FLOAT32 = np.dtype(np.float32)
 FLOAT64 = np.dtype(np.float64)
 COMPLEX128 = np.dtype(np.complex128)
@@ -109,9 +113,9 @@ def limits(dtype: DType) -> tuple[float, float]:
 
 def wide(x: Any) -> Any:
     """Return arrays of half types in float32, tuples of them too; all else as it is."""
-    if isinstance(x, np.ndarray | np.generic):
+    if isinstance(x, ARRAYS):
         return x.astype(FLOAT32) if is_half(x.dtype) else x
-    return tuple(map(wide, x)) if isinstance(x, tuple | list) else x
+    return tuple(map(wide, x)) if isinstance(x, LISTS) else x
 
 
 def number_dtype(number: complex, default: DType) -> DType:

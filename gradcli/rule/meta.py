@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from gradcli.errors import DtypeFault, ShapeFault
 from gradcli.rule.dtypes import (
     BOOL,
+    FLOAT64,
     SCALAR_NAMES,
     DType,
     is_differentiable,
@@ -32,6 +33,9 @@ class Meta(NamedTuple):
     shape: Shape
     dtype: DType
     strides: tuple[int, ...] | None = None
+
+
+SCALAR = Meta((), FLOAT64)  # of what may lie on the tape as a Python float
 
 
 def shown(shape: Sequence[int]) -> str:

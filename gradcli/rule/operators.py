@@ -18,6 +18,7 @@ class Rows(NamedTuple):
     bitwise_xor: Body
     conj: Body
     div: Body
+    div_tensor: Body
     eq: Body
     floor_divide: Body
     ge: Body
@@ -57,17 +58,21 @@ class Operators(Traced):
     def zeros_like(self) -> Any:
         return self.rows.zeros_like(self)
 
+    def binary(self, op: Body, b: Any) -> Any:
+        """Return what an operator gives that stands for one row."""
+        return op(self, b)
+
     def _rsub(self, b: Any) -> Any:
         return self.rows.rsub_number(self, other=b) if number(b) else self.rows.sub(b, self)
 
     # fmt: off
-    def __add__(self, b: Any) -> Any: return self.rows.add(self, b)
+    def __add__(self, b: Any) -> Any: return self.binary(self.rows.add, b)
     def __radd__(self, b: Any) -> Any: return self.rows.add(*_turned(self, b))
-    def __sub__(self, b: Any) -> Any: return self.rows.sub(self, b)
+    def __sub__(self, b: Any) -> Any: return self.binary(self.rows.sub, b)
     def __rsub__(self, b: Any) -> Any: return self._rsub(b)
-    def __mul__(self, b: Any) -> Any: return self.rows.mul(self, b)
+    def __mul__(self, b: Any) -> Any: return self.binary(self.rows.mul, b)
     def __rmul__(self, b: Any) -> Any: return self.rows.mul(*_turned(self, b))
-    def __truediv__(self, b: Any) -> Any: return self.rows.div(self, b)
+    def __truediv__(self, b: Any) -> Any: return self.binary(self.rows.div_tensor, b)
     def __rtruediv__(self, b: Any) -> Any: return self.rows.div(b, self)
     def __floordiv__(self, b: Any) -> Any: return self.rows.floor_divide(self, b)
     def __rfloordiv__(self, b: Any) -> Any: return self.rows.floor_divide(b, self)
@@ -91,10 +96,10 @@ class Operators(Traced):
     def __rlshift__(self, b: Any) -> Any: return self.rows.left_shift(b, self)
     def __rshift__(self, b: Any) -> Any: return self.rows.right_shift(self, b)
     def __rrshift__(self, b: Any) -> Any: return self.rows.right_shift(b, self)
-    def __lt__(self, b: Any) -> Any: return self.rows.lt(self, b)
-    def __le__(self, b: Any) -> Any: return self.rows.le(self, b)
-    def __gt__(self, b: Any) -> Any: return self.rows.gt(self, b)
-    def __ge__(self, b: Any) -> Any: return self.rows.ge(self, b)
-    def __eq__(self, b: Any) -> Any: return self.rows.eq(self, b)
-    def __ne__(self, b: Any) -> Any: return self.rows.ne(self, b)
+    def __lt__(self, b: Any) -> Any: return self.binary(self.rows.lt, b)
+    def __le__(self, b: Any) -> Any: return self.binary(self.rows.le, b)
+    def __gt__(self, b: Any) -> Any: return self.binary(self.rows.gt, b)
+    def __ge__(self, b: Any) -> Any: return self.binary(self.rows.ge, b)
+    def __eq__(self, b: Any) -> Any: return self.binary(self.rows.eq, b)
+    def __ne__(self, b: Any) -> Any: return self.binary(self.rows.ne, b)
     # fmt: on

@@ -369,6 +369,11 @@ class Primitive(Row):
         elementwise = isinstance(self.derivative, Elementwise)
         return elementwise and self.memory is None and self.work is None
 
+    @cached_property
+    def is_remembered(self) -> bool:
+        """Whether metas and kinds of numbers say what a call comes to: it is elementwise."""
+        return self.promotes and self.numbers and not self.outputs
+
     @property
     def label(self) -> str:
         """The name that people know: `max` for `max.dim`, `softmax` for `_softmax`."""
@@ -435,12 +440,13 @@ class Primitive(Row):
         return self.grad_fn if isinstance(self.grad_fn, str) else self.grad_fn(*operands, **attrs)
 
 
+NUMBERS = (int, float, complex)
 NAMESPACES = ("linalg", "special", "fft", "nn.functional")
 
 
 def number(x: Any) -> bool:
     """Say whether an operand is a Python number: those are not tensors, and not nodes."""
-    return isinstance(x, int | float | complex) and not isinstance(x, np.generic)
+    return isinstance(x, NUMBERS) and not isinstance(x, np.generic)
 
 
 def _zeros_like(x: Any) -> Any:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
 from gradcli.autodiff import reachable
 from gradcli.graph import Graph
 from gradcli.rule.dtypes import Array
+
+Held = int | Array | None  # what a leaf's `.grad` is: a row where the file has seen it
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Passes:
     def __init__(self) -> None:
         self.made: list[Pass] = []
         self.gathered: dict[int, tuple[int, ...]] = {}
-        self._left: dict[int, Array | None] = {}  # what the last call left in `.grad`
+        self._left: dict[int, Held] = {}  # what the last call left in `.grad`
 
     def begin(self, graph: Graph) -> None:
         """Before a call: forget what a file has taken out of `.grad` since the one before."""
@@ -42,7 +46,7 @@ class Passes:
         self.gathered = {
             now[i]: found
             for i, found in self.gathered.items()
-            if graph.grad(now[i]) is self._left[i]
+            if _is_same(graph, self._left[i], _held(graph, now[i]))
         }
 
     def end(self, graph: Graph, root: int, cotangent: Array | None, rows: Iterable[int]) -> None:
@@ -53,7 +57,7 @@ class Passes:
         )
         for i in reached:
             self.gathered[i] = (*self.gathered.get(i, ()), len(self.made))
-        self._left = {i: graph.grad(i) for i in self.gathered}
+        self._left = {i: _held(graph, i) for i in self.gathered}
         self.made.append(Pass(root, cotangent, leaves, reached))
 
     def sums(self, graph: Graph, living: Collection[int]) -> list[tuple[int, ...]]:
@@ -75,3 +79,15 @@ class Passes:
             if k not in found
         )
         return [every] if whole else sorted(set(held.values()))
+
+
+def _held(graph: Graph, id: int) -> Held:
+    live = graph.autograd.live.get(id)
+    return graph.autograd.grads.get(id) if live is None else live.id
+
+
+def _is_same(graph: Graph, left: Held, now: Held) -> bool:
+    if isinstance(left, int) or not isinstance(now, int):
+        return left is now or (isinstance(left, int) and left == now)
+    # the file has looked at it, and so made a row of it
+    return left is not None and np.array_equal(left, graph.values[now], equal_nan=True)
