@@ -34,6 +34,7 @@ from gradcli.trace import containers, operators
 from gradcli.trace.builtins import lookup
 from gradcli.trace.calls import only
 from gradcli.trace.claims import ClaimRecord
+from gradcli.trace.code import Code
 from gradcli.trace.derivatives import checked
 from gradcli.trace.expressions import EXPRESSIONS
 from gradcli.trace.inputs import free_names
@@ -41,7 +42,7 @@ from gradcli.trace.lists import Lists
 from gradcli.trace.mistakes import UNFORESEEN, counted, nearest, outside, unbound, unforeseen
 from gradcli.trace.passes import Passes
 from gradcli.trace.sentences import class_name
-from gradcli.trace.statements import STATEMENTS, assign
+from gradcli.trace.statements import STATEMENTS
 from gradcli.trace.storage import Tensor
 from gradcli.trace.text import formatted_value, text
 from gradcli.trace.values import (
@@ -110,7 +111,7 @@ class Tracer:
         self.output: list[str] = []  # what print() has written
         self.written = 0  # characters
         self.grad_owners: dict[int, int] = {}
-        self.active: list[Any] = []  # bodies of the functions that are being called
+        self.active: list[Code] = []  # bodies of the functions that are being called
         self.sizes: dict[str, tuple[int, int]] = {}  # named in annotations: the size, the line
         self.libraries: set[str] = set()  # imported: what methods mean differs between them
         self.lists = Lists(self.graph)
@@ -118,6 +119,7 @@ class Tracer:
         self.stated: dict[Span, Any] = {}  # values of expressions that stand on their own
         self.loops = 0  # how many are being run, one in the other
         self.depth = 0  # of calls within calls
+        self._built_in: dict[str, Any] = {}  # what was found under names
 
     # ---- running -------------------------------------------------------------------------
 
@@ -128,7 +130,9 @@ class Tracer:
         """
         with self.placed():
             self.bind_inputs()
-            self.block(self.program.statements)
+            for statement in self.program.statements:  # each is run once, and forgotten
+                self.graph.span = statement.span
+                self._statement(statement)()
             self.settle()
 
     def settle(self) -> None:
@@ -213,15 +217,34 @@ class Tracer:
             return self.lists.node(value, span)
         return as_node(self.graph, value)
 
-    def block(self, statements: tuple[tree.Statement, ...]) -> None:
-        """Run statements in order."""
-        for statement in statements:
-            self.graph.span = statement.span
-            STATEMENTS[type(statement)](self, statement)
+    def block(self, statements: tuple[tree.Statement, ...]) -> Code:
+        """Return what runs statements in order."""
+        graph, codes = self.graph, [(s.span, self._statement(s)) for s in statements]
+
+        def run() -> None:
+            for span, code in codes:
+                graph.span = span
+                code()
+
+        return run
+
+    def _statement(self, statement: tree.Statement) -> Code:
+        return STATEMENTS[type(statement)](self, statement)
+
+    def code(self, expression: tree.Expression) -> Code:
+        """Return what evaluates an expression, as often as it is called."""
+        return EXPRESSIONS[type(expression)](self, expression)
 
     def evaluate(self, expression: tree.Expression) -> Any:
-        """Return the value of an expression."""
-        return EXPRESSIONS[type(expression)](self, expression)
+        """Return the value of an expression that is evaluated once."""
+        return self.code(expression)()
+
+    def built_in(self, name: str) -> Any:
+        """Return what stands for a name that the file does not bind, None where nothing does."""
+        found = self._built_in.get(name)
+        if found is None:
+            found = self._built_in[name] = lookup(name)
+        return found
 
     # ---- what the functions of a file ask for ----------------------------------------------
 
@@ -235,13 +258,13 @@ class Tracer:
             raise LimitFault(f"calls within calls are more than {MAX_CALLS} deep")
         self.depth += 1
         try:
+            if isinstance(function, Function):
+                return function.run(self, args, keywords)
             return self._call(function, args, keywords)
         finally:
             self.depth -= 1
 
     def _call(self, function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-        if isinstance(function, Function):
-            return function.run(self, args, keywords)
         if isinstance(function, UserFunction):
             return self._call_user(function, args, keywords)
         if isinstance(function, np.dtype):
@@ -255,7 +278,7 @@ class Tracer:
     def _call_user(
         self, function: UserFunction, args: tuple[Any, ...], keywords: dict[str, Any]
     ) -> Any:
-        if any(function.body is body for body in self.active):
+        if function.body in self.active:
             raise SyntaxFault(
                 f"`{function.name}` calls itself: recursion is not part of the language",
                 hint="a file is a formula; unroll with `for i in range(n)`",
@@ -266,10 +289,7 @@ class Tracer:
         graph, call = self.graph, self.graph.call
         graph.call = call or graph.span
         try:
-            if function.is_def:
-                self.block(function.body)
-                return None
-            return self.evaluate(function.body)
+            return function.body()
         except Return as result:
             return result.value
         except Jump as jump:
@@ -282,6 +302,8 @@ class Tracer:
         self, function: UserFunction, args: tuple[Any, ...], keywords: dict[str, Any]
     ) -> dict[str, Any]:
         wanted = [p.name for p in function.parameters]
+        if len(args) == len(wanted) and not keywords:
+            return dict(zip(wanted, args, strict=True))
         signature = f"the signature is `{self._signature(function)}`"
         if len(args) > len(wanted):
             raise ArgumentFault(
@@ -448,7 +470,3 @@ class Tracer:
             self.graph.require_grad(x.id)
         else:
             self.graph.requires_grad[x.id] = False
-
-    def assign(self, target: tree.Expression, value: Any, *, named: bool = True) -> None:
-        """Bind a target: a name, a tuple of targets, an attribute or a subscript."""
-        assign(self, target, value, named=named)

@@ -109,7 +109,7 @@ class UserFunction:
 
     name: str
     parameters: tuple[tree.Parameter, ...]
-    body: Any  # statements of a def, the expression of a lambda
+    body: Callable[[], Any]  # runs it; a def and a lambda have one, however often they are met
     scope: dict[str, Any]
     is_def: bool
     defaults: dict[str, Any]
