@@ -34,22 +34,30 @@ def row_function(
     """Return an operation of the table as a function of a file; NumPy's take more dtypes."""
 
     def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
-        out = keywords.pop("out", None)
-        if out is not None:
-            return into(
-                tracer, name, out, lambda: run(tracer, args, keywords), (*args, *keywords.values())
-            )
-        if name in WITH_KEYWORD and keywords.pop("inplace", False):
-            return method(name, run).run(tracer, args, keywords)
-        args, keywords = _with_tensors(row, tracer, args, keywords)
+        if keywords:
+            out = keywords.pop("out", None)
+            if out is not None:
+                others = (*args, *keywords.values())
+                return into(tracer, name, out, lambda: run(tracer, args, keywords), others)
+            if name in WITH_KEYWORD and keywords.pop("inplace", False):
+                return method(name, run).run(tracer, args, keywords)
+        bindings = tracer.bindings_of(row)
+        bound = bindings.known(args, keywords) if preset is None else None
+        if bound is None:
+            args, keywords = _with_tensors(row, tracer, args, keywords)
         try:
-            if not any_node(args) and not any_node(tuple(keywords.values())):
-                return _on_numbers(row, name, tracer, args, keywords, lenient)
+            if bound is None:
+                if not any_node(args) and not any_node(tuple(keywords.values())):
+                    return _on_numbers(row, name, tracer, args, keywords, lenient)
+                if preset is None:
+                    bound = bindings.made(args, keywords)
+                else:
+                    given = {row.signature.word(word) for word in keywords}
+                    unset = {k: v for k, v in preset.items() if k not in given}
+                    bound = row.bind(args, unset | keywords)
             if isinstance(row, Composite) and (row.needs or row.domain):
                 _note(row, tracer, args, keywords)
-            given = {row.signature.word(word) for word in keywords}
-            unset = {k: v for k, v in (preset or {}).items() if k not in given}
-            return results_of(row.call(args, unset | keywords, lenient=lenient), name)
+            return results_of(row.run(bound, lenient=lenient), name)
         except (AttributeError, TypeError, LookupError, ValueError, ArithmeticError):
             _refuse_numbers(row, name, args, keywords)
             raise

@@ -16,7 +16,6 @@ from gradcli.graph import Node
 from gradcli.rule.nesting import check_arguments
 from gradcli.syntax import tree
 from gradcli.trace import operators
-from gradcli.trace.attributes import attribute
 from gradcli.trace.builtins import member, names
 from gradcli.trace.code import Code, defaults, several, truth
 from gradcli.trace.containers import get_item
@@ -79,7 +78,7 @@ def _attribute(tracer: Tracer, e: tree.Attribute) -> Code:
         graph.span = span
         if isinstance(value, Tensor):
             try:
-                return attribute(tracer, value, name)
+                return tracer.attribute(name)(tracer, value)
             except NameFault as error:
                 raise error.at(None, e.name_span) from None
         if not isinstance(value, Namespace):

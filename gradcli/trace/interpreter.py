@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,7 @@ from gradcli.errors import (
 )
 from gradcli.execute import new_graph
 from gradcli.graph import Limits, Node
+from gradcli.ops import Row
 from gradcli.ops.shape.joining import unbind
 from gradcli.random import Generator
 from gradcli.rule.dtypes import FLOAT64, Array, DType
@@ -31,6 +32,8 @@ from gradcli.rule.meta import Meta
 from gradcli.syntax import tree
 from gradcli.tensor_text import DEFAULT
 from gradcli.trace import containers, operators
+from gradcli.trace.attributes import attribute
+from gradcli.trace.bindings import Bindings
 from gradcli.trace.builtins import lookup
 from gradcli.trace.calls import only
 from gradcli.trace.claims import ClaimRecord
@@ -120,6 +123,8 @@ class Tracer:
         self.loops = 0  # how many are being run, one in the other
         self.depth = 0  # of calls within calls
         self._built_in: dict[str, Any] = {}  # what was found under names
+        self._bindings: dict[Row, Bindings] = {}
+        self._attributes: dict[str, Callable[[Tracer, Tensor], Any]] = {}  # of tensors, likewise
 
     # ---- running -------------------------------------------------------------------------
 
@@ -238,6 +243,28 @@ class Tracer:
     def evaluate(self, expression: tree.Expression) -> Any:
         """Return the value of an expression that is evaluated once."""
         return self.code(expression)()
+
+    def uses(self, library: str) -> None:
+        """Take note that a library is imported: what attributes of tensors mean may change."""
+        self.libraries.add(library)
+        self._attributes.clear()
+
+    def attribute(self, name: str) -> Callable[[Tracer, Tensor], Any]:
+        """Return what gives an attribute of tensors.
+
+        Raises: NameFault where they have none of that name.
+        """
+        found = self._attributes.get(name)
+        if found is None:
+            found = self._attributes[name] = attribute(self, name)
+        return found
+
+    def bindings_of(self, row: Row) -> Bindings:
+        """Return what is known of how the file's calls of an operation bind their arguments."""
+        found = self._bindings.get(row)
+        if found is None:
+            found = self._bindings[row] = Bindings(row)
+        return found
 
     def built_in(self, name: str) -> Any:
         """Return what stands for a name that the file does not bind, None where nothing does."""
