@@ -77,7 +77,8 @@ def binary(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
     if isinstance(left, Node) or isinstance(right, Node):
         left, right = (tracer.tensor(x) if isinstance(x, list) else x for x in (left, right))
         return _on_tensors(operator, left, right)
-    _check_size(operator, left, right)
+    if type(left) is not float and type(right) is not float:
+        _check_size(operator, left, right)
     try:
         found = BINARY[operator](left, right)
     except ZeroDivisionError:
@@ -94,6 +95,8 @@ def binary(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
         raise _uncombined(operator, left, right, error) from None
     except ValueError:
         raise ArgumentFault(f"`{operator}` by a negative number of bits: {right}") from None
+    if type(found) is float:
+        return found
     if isinstance(found, int):
         check_bits(found.bit_length(), f"the result of `{operator}`")
     return kept(tracer, found)
