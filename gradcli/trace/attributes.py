@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from difflib import get_close_matches
+from functools import cache
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -236,8 +237,13 @@ def _bound(text: str, run: Callable[..., Any]) -> Method:
     """Return a method whose arguments its signature binds, after the run and the tensor."""
     signature = Signature(text)
 
+    @cache
+    def alone() -> Keywords:
+        return signature.bind((), {})
+
     def method(tracer: Tracer, x: Any, args: Args, keywords: Keywords) -> Any:
-        return run(tracer, x, **signature.bind(args, keywords))
+        bound = signature.bind(args, keywords) if args or keywords else alone()
+        return run(tracer, x, **bound)
 
     return method
 

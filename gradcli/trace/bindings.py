@@ -36,6 +36,7 @@ class Bindings:
 
     def __init__(self, row: Row) -> None:
         self.row = row
+        self.kinds = {p.name: p.kind.rstrip("?") for p in row.signature.parameters}
         self._known: dict[tuple[Any, ...], _Binding] = {}
 
     def known(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any] | None:
@@ -57,11 +58,10 @@ class Bindings:
         signature, bound = self.row.signature, self.row.bind(args, keywords)
         words = [signature.word(word) or word for word in keywords]
         values = (*args, *keywords.values())
-        kinds = {p.name: p.kind.rstrip("?") for p in signature.parameters}
-        names = *islice(chain(kinds, repeat("")), len(args)), *words
+        names = *islice(chain(self.kinds, repeat("")), len(args)), *words
         places = tuple(n if type(x) is Tensor else "" for n, x in zip(names, values, strict=True))
         if all(
-            type(x) in FIXED or (kinds.get(name) in UNTOUCHED and bound[name] is x)
+            type(x) in FIXED or (self.kinds.get(name) in UNTOUCHED and bound[name] is x)
             for name, x in zip(places, values, strict=True)
         ):
             if len(self._known) == MOST:

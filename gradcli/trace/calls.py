@@ -22,8 +22,10 @@ from gradcli.trace.values import (
 )
 
 if TYPE_CHECKING:
+    from gradcli.trace.bindings import Bindings
     from gradcli.trace.interpreter import Tracer
 
+SEQUENCES = (list, tuple)
 Args = tuple[Any, ...]
 Keywords = dict[str, Any]
 
@@ -44,7 +46,7 @@ def row_function(
         bindings = tracer.bindings_of(row)
         bound = bindings.known(args, keywords) if preset is None else None
         if bound is None:
-            args, keywords = _with_tensors(row, tracer, args, keywords)
+            args, keywords = _with_tensors(bindings, tracer, args, keywords)
         try:
             if bound is None:
                 if not any_node(args) and not any_node(tuple(keywords.values())):
@@ -78,14 +80,16 @@ def _note(row: Composite, tracer: Tracer, args: Args, keywords: Keywords) -> Non
 
 
 def _with_tensors(
-    row: Row, tracer: Tracer, args: Args, keywords: Keywords
+    bindings: Bindings, tracer: Tracer, args: Args, keywords: Keywords
 ) -> tuple[Args, Keywords]:
     """Return arguments in which a list stands for a tensor where the signature takes one."""
-    if not any(isinstance(x, list | tuple) or hasattr(x, "__next__")
-               for x in (*args, *keywords.values())):  # fmt: skip
+    for x in (*args, *keywords.values()):
+        if isinstance(x, SEQUENCES) or hasattr(x, "__next__"):
+            break
+    else:
         return args, keywords
     check_arguments((*args, *keywords.values()))
-    kinds = {p.name: p.kind.rstrip("?") for p in row.signature.parameters}
+    kinds, word = bindings.kinds, bindings.row.signature.word
 
     def tensor(value: Any, kind: str | None) -> Any:
         if hasattr(value, "__next__"):
@@ -98,8 +102,7 @@ def _with_tensors(
 
     return (
         tuple(tensor(x, kind) for x, kind in zip_longest(args, [*kinds.values()][: len(args)])),
-        {word: tensor(x, kinds.get(row.signature.word(word) or word))
-         for word, x in keywords.items()},
+        {name: tensor(x, kinds.get(word(name) or name)) for name, x in keywords.items()},
     )  # fmt: skip
 
 
@@ -115,6 +118,9 @@ def _refuse_numbers(row: Row, name: str, args: Args, keywords: Keywords) -> None
 
 def any_node(values: Args) -> bool:
     """Say whether a tensor is among some arguments, or in a list of them."""
+    for x in values:
+        if isinstance(x, Node):
+            return True
     return any(isinstance(x, Node) for x in parts(values))
 
 

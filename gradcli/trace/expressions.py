@@ -6,7 +6,7 @@ behind a name that is built in, what a module has under a name, the operator.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -147,7 +147,7 @@ def _call(tracer: Tracer, e: tree.Call) -> Code:
             raise _uncallable(function, e)
         for x in (*args, *keywords.values()):
             if isinstance(x, LISTS):
-                tracer.lists.written = dict(_written(_operands(tracer, e, args, keywords)))
+                tracer.lists.written = lambda: _written(_operands(tracer, e, args, keywords))
                 break
         try:
             return tracer.call(function, tuple(args), dict(keywords))
@@ -185,11 +185,9 @@ def _operands(
     return items
 
 
-def _written(operands: list[tuple[tree.Expression, Any]]) -> Iterator[tuple[int, Span]]:
-    """Yield where the lists among operands are written, by the ids of the lists."""
-    for expression, value in operands:
-        if isinstance(value, list):
-            yield id(value), expression.span
+def _written(operands: list[tuple[tree.Expression, Any]]) -> dict[int, Span]:
+    """Return where the lists among operands are written, by the ids of the lists."""
+    return {id(value): expression.span for expression, value in operands if isinstance(value, list)}
 
 
 def _binary(tracer: Tracer, e: tree.Binary) -> Code:

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ class Tracer:
         self.print_options = DEFAULT
         self.scope: dict[str, Any] = {}
         self.globals = self.scope
-        self.results: list[Node] = []  # what the file's own statements made, in order
+        self.made: list[int] = []  # rows of what the file's own statements made, in order
         self.passes = Passes()  # what backward() was called on
         self.claims: list[ClaimRecord] = []
         self.output: list[str] = []  # what print() has written
@@ -207,6 +208,11 @@ class Tracer:
         node = self.graph.leaf(array, requires_grad or name in self.options.wrt)
         self.graph.notes.names[node.id] = name
         return node
+
+    @property
+    def results(self) -> list[Node]:
+        """What the file's own statements made, in order."""
+        return [Node(self.graph, id) for id in self.made]
 
     @property
     def runs_once(self) -> bool:
@@ -386,7 +392,7 @@ class Tracer:
         Raises: ArgumentFault, in PyTorch's words, for a tensor with several.
         """
         if isinstance(value, Node):
-            count = int(np.prod(value.shape))
+            count = prod(value.shape)
             if count != 1:
                 raise ArgumentFault(
                     f"Boolean value of Tensor with {'no values' if not count else 'more than one '}"

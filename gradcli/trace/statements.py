@@ -152,13 +152,13 @@ def _changed(tracer: Tracer, s: tree.Augmented) -> Code:
 
 
 def _expression(tracer: Tracer, s: tree.ExpressionStatement) -> Code:
-    evaluate, graph, span = tracer.code(s.value), tracer.graph, s.span
+    evaluate, span = tracer.code(s.value), s.span
 
     def run() -> None:
         value = evaluate()
         if isinstance(value, Tensor):
             if value.is_fresh:
-                tracer.results.append(Node(graph, value.id))
+                tracer.made.append(value.id)
         elif tracer.scope is tracer.globals:
             mutable = isinstance(value, list | dict | set)
             tracer.stated[span] = value.copy() if mutable else value

@@ -47,7 +47,7 @@ def _plain_name(tracer: Tracer, name: str) -> Bind:
 
 
 def _name(tracer: Tracer, target: tree.Name) -> Bind:
-    name, span, graph, names = target.id, target.span, tracer.graph, tracer.graph.notes.names
+    name, span, names, made = target.id, target.span, tracer.graph.notes.names, tracer.made
 
     def bind(value: Any) -> None:
         scope = tracer.scope
@@ -57,7 +57,7 @@ def _name(tracer: Tracer, target: tree.Name) -> Bind:
         if isinstance(value, Node):
             id = value.id
             names.setdefault(id, name)
-            tracer.results.append(Node(graph, id))
+            made.append(id)
         elif isinstance(value, list):
             tracer.lists.bind(name, value, once=tracer.runs_once)
 
