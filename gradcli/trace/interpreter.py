@@ -21,7 +21,6 @@ from gradcli.errors import (
     GradcliError,
     LimitFault,
     Span,
-    SyntaxFault,
 )
 from gradcli.execute import new_graph
 from gradcli.graph import Limits, Node
@@ -41,9 +40,10 @@ from gradcli.trace.claims import ClaimRecord
 from gradcli.trace.code import Code
 from gradcli.trace.derivatives import checked
 from gradcli.trace.expressions import EXPRESSIONS
+from gradcli.trace.functions import call_user
 from gradcli.trace.inputs import free_names
 from gradcli.trace.lists import Lists
-from gradcli.trace.mistakes import UNFORESEEN, counted, nearest, outside, unbound, unforeseen
+from gradcli.trace.mistakes import UNFORESEEN, outside, unbound, unforeseen
 from gradcli.trace.passes import Passes
 from gradcli.trace.sentences import class_name
 from gradcli.trace.statements import STATEMENTS
@@ -53,7 +53,6 @@ from gradcli.trace.values import (
     Function,
     Jump,
     Return,
-    Scope,
     UserFunction,
     as_node,
     described,
@@ -299,7 +298,7 @@ class Tracer:
 
     def _call(self, function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         if isinstance(function, UserFunction):
-            return self._call_user(function, args, keywords)
+            return call_user(self, function, args, keywords)
         if isinstance(function, np.dtype):
             return as_node(
                 self.graph, to_array(only(args, keywords, function.name), dtype=function)
@@ -307,65 +306,6 @@ class Tracer:
         if isinstance(function, operators.PLAIN):
             raise ArgumentFault(f"'{class_name(function)}' object is not callable")
         raise ArgumentFault(f"{described(function)} cannot be called")
-
-    def _call_user(
-        self, function: UserFunction, args: tuple[Any, ...], keywords: dict[str, Any]
-    ) -> Any:
-        if function.body in self.active:
-            raise SyntaxFault(
-                f"`{function.name}` calls itself: recursion is not part of the language",
-                hint="a file is a formula; unroll with `for i in range(n)`",
-            )
-        before, self.scope = self.scope, Scope(function.scope, self._arguments(
-            function, args, keywords))  # fmt: skip
-        self.active.append(function.body)
-        graph, call = self.graph, self.graph.call
-        graph.call = call or graph.span
-        try:
-            return function.body()
-        except Return as result:
-            return result.value
-        except Jump as jump:
-            raise outside(jump) from None
-        finally:
-            self.scope, graph.call = before, call
-            self.active.pop()
-
-    def _arguments(
-        self, function: UserFunction, args: tuple[Any, ...], keywords: dict[str, Any]
-    ) -> dict[str, Any]:
-        wanted = [p.name for p in function.parameters]
-        if len(args) == len(wanted) and not keywords:
-            return dict(zip(wanted, args, strict=True))
-        signature = f"the signature is `{self._signature(function)}`"
-        if len(args) > len(wanted):
-            raise ArgumentFault(
-                f"{function.name}() takes {counted(len(wanted), 'argument')} but {len(args)} "
-                f"{'was' if len(args) == 1 else 'were'} given",
-                hint=signature,
-            )
-        values = dict(zip(wanted, args, strict=False))
-        for word, value in keywords.items():
-            if word not in wanted or word in values:
-                problem = "multiple values for" if word in values else "an unexpected keyword"
-                near = [] if word in values else nearest(word, wanted)
-                guess = f"did you mean `{near[0]}`? " if near else ""
-                raise ArgumentFault(
-                    f"{function.name}() got {problem} argument '{word}'", hint=guess + signature
-                )
-            values[word] = value
-        for name in wanted:
-            if name not in values:
-                if name not in function.defaults:
-                    raise ArgumentFault(
-                        f"{function.name}() missing argument '{name}'", hint=signature
-                    )
-                values[name] = function.defaults[name]
-        return values
-
-    def _signature(self, function: UserFunction) -> str:
-        parameters = ", ".join(self.source.snippet(p.span) for p in function.parameters)
-        return f"{function.name}({parameters})" if function.is_def else f"lambda {parameters}: …"
 
     def iterate(self, value: Any) -> Any:
         """Return the items of a value that a loop can run over; each is a step."""

@@ -128,3 +128,29 @@ def test_an_import_changes_what_an_attribute_means_also_in_a_loop() -> None:
         "    import numpy as np\n"
     )
     assert ran(text).printed == ("torch.Size([2])", "2")
+
+
+class Counted(dict[int, int]):
+    """A table that counts what is looked up in it."""
+
+    lookups = 0
+
+    def __getitem__(self, key: int) -> int:
+        self.lookups += 1
+        return super().__getitem__(key)
+
+
+def steps(turns: int) -> int:
+    """Return how many steps lead from rows of a parameter to its latest in a loop of training."""
+    text = f"{START}for i in range({turns}):\n    (x * a).backward()\n"
+    text += "    with torch.no_grad():\n        a -= 0.1 * a.grad\n"
+    tracer = Tracer(parse(Source("program", text)), Options())
+    heirs = tracer.graph.autograd.successors = Counted()
+    tracer.run()
+    tracer.passes.sums(tracer.graph, ())
+    return heirs.lookups
+
+
+def test_a_loop_of_training_goes_through_the_rows_of_a_parameter_once() -> None:
+    assert steps(20) > 0
+    assert steps(200) < 3 * steps(100)  # it is linear: quadratic work would be four times as much
