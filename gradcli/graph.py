@@ -6,8 +6,7 @@ their children, so the order of the tape is a topological order and nothing need
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
@@ -494,9 +493,12 @@ class Graph:
 
     def current(self, id: int) -> int:
         """Return the row that holds a parameter's value now, after updates in place."""
-        while id in self.autograd.successors:
-            id = self.autograd.successors[id]
-        return id
+        heirs, last = self.autograd.successors, id
+        while last in heirs:
+            last = heirs[last]
+        while id != last:  # a loop of training makes a long way, which nobody goes twice
+            heirs[id], id = last, heirs[id]
+        return last
 
     def _moves(self, op: Primitive, ids: tuple[int, ...]) -> bool:
         """Say whether a gradient can flow to any operand."""
@@ -569,18 +571,12 @@ class Graph:
         """Keep a warning about the expression that is being evaluated."""
         self.notes.warnings.append((self.span, message))
 
-    @contextmanager
-    def settings(self, origin: Origin, grad_enabled: bool) -> Iterator[None]:
+    def settings(self, origin: Origin, grad_enabled: bool) -> Settings:
         """Append nodes of an origin, and set whether gradients are recorded, as PyTorch does.
 
         The mode is set, whatever it was: `enable_grad` inside `no_grad` records again.
         """
-        before = self.origin, self.grad_enabled
-        self.origin, self.grad_enabled = origin, grad_enabled
-        try:
-            yield
-        finally:
-            self.origin, self.grad_enabled = before
+        return Settings(self, origin, grad_enabled)
 
     # ---- facts about a node ----------------------------------------------------------------
 
@@ -689,6 +685,23 @@ class Values:
 
     def __getitem__(self, id: int) -> Any:
         return self._value(id)
+
+
+class Settings:
+    """The context in which a graph has other settings; a generator would take thrice the time."""
+
+    __slots__ = ("_before", "_graph", "_settings")
+
+    def __init__(self, graph: Graph, origin: Origin, grad_enabled: bool) -> None:
+        self._graph, self._settings = graph, (origin, grad_enabled)
+
+    def __enter__(self) -> None:
+        graph = self._graph
+        self._before = graph.origin, graph.grad_enabled
+        graph.origin, graph.grad_enabled = self._settings
+
+    def __exit__(self, *raised: object) -> None:
+        self._graph.origin, self._graph.grad_enabled = self._before
 
 
 class Node(Operators):

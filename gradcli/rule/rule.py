@@ -279,7 +279,17 @@ class Row:
 
         Raises: DtypeFault for a dtype that PyTorch refuses, unless `lenient`, as NumPy is.
         """
-        bound = self.signature.bind(arguments, keywords)
+        return self.run(self.bind(arguments, keywords), lenient=lenient)
+
+    def bind(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
+        """Return a value for each parameter.
+
+        Raises: ArgumentFault where the arguments are not what the signature takes.
+        """
+        return self.signature.bind(arguments, keywords)
+
+    def run(self, bound: dict[str, Any], *, lenient: bool = False) -> Any:
+        """Call the operation with a value for each parameter, which `bind` gives."""
         if not lenient and (self.refuses or self.alike):
             self.check_dtypes(bound)
         return self.apply(bound)

@@ -10,6 +10,8 @@ from gradcli.graph import Node
 from gradcli.rule.dtypes import DTYPES
 from gradcli.syntax import tree
 from gradcli.trace.builtins import DTYPE_NAMES
+from gradcli.trace.code import Code
+from gradcli.trace.targets import binding
 from gradcli.trace.values import as_node, described, is_numeric_list
 
 if TYPE_CHECKING:
@@ -18,22 +20,35 @@ if TYPE_CHECKING:
 PYTHONS = ("list", "List", "Sequence", "Any", "object")
 
 
-def annotated(tracer: Tracer, s: tree.Annotated) -> None:
-    """Bind an annotated name, and check its value against the annotation.
+def annotated(tracer: Tracer, s: tree.Annotated) -> Code:
+    """Return what binds an annotated name, and checks its value against the annotation.
 
     Raises: ShapeFault or DtypeFault where the value is not as stated.
     """
     if s.value is None:
-        if not isinstance(s.target, tree.Name) or s.target.id not in tracer.scope:
-            return
-        value = tracer.scope[s.target.id]
-    else:
-        value = tracer.evaluate(s.value)
-        if is_numeric_list(value) and not _is_pythons(s.annotation):
+        return _declared(tracer, s)
+    evaluate, bind = tracer.code(s.value), binding(tracer, s.target, named=True)
+    tensor = not _is_pythons(s.annotation)
+
+    def assign() -> None:
+        value = evaluate()
+        if tensor and is_numeric_list(value):
             value = as_node(tracer.graph, value)  # what is stated to be a tensor is one
-        tracer.assign(s.target, value)
-    if isinstance(value, Node):
-        _check(tracer, s.annotation, value)
+        bind(value)
+        if isinstance(value, Node):
+            _check(tracer, s.annotation, value)
+
+    return assign
+
+
+def _declared(tracer: Tracer, s: tree.Annotated) -> Code:
+    def check() -> None:
+        if isinstance(s.target, tree.Name) and s.target.id in tracer.scope:
+            value = tracer.scope[s.target.id]
+            if isinstance(value, Node):
+                _check(tracer, s.annotation, value)
+
+    return check
 
 
 def _is_pythons(annotation: tree.Expression) -> bool:

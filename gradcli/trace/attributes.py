@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from difflib import get_close_matches
+from functools import cache
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -236,8 +237,13 @@ def _bound(text: str, run: Callable[..., Any]) -> Method:
     """Return a method whose arguments its signature binds, after the run and the tensor."""
     signature = Signature(text)
 
+    @cache
+    def alone() -> Keywords:
+        return signature.bind((), {})
+
     def method(tracer: Tracer, x: Any, args: Args, keywords: Keywords) -> Any:
-        return run(tracer, x, **signature.bind(args, keywords))
+        bound = signature.bind(args, keywords) if args or keywords else alone()
+        return run(tracer, x, **bound)
 
     return method
 
@@ -323,28 +329,37 @@ def _changed(tracer: Tracer, x: Tensor, name: str, args: Any, keywords: Any) -> 
     in_place.change(tracer, x, lambda: function.run(tracer, (x, *args), keywords))
 
 
-def attribute(tracer: Tracer, x: Tensor, name: str) -> Any:
-    """Return an attribute of a tensor, or a method of it as a function.
+def attribute(tracer: Tracer, name: str) -> Callable[[Tracer, Tensor], Any]:
+    """Return what gives an attribute of tensors, or a method of one as a function.
 
-    Raises: NameFault where it has neither.
+    Raises: NameFault where they have neither.
     """
-    if name in ARRAY_ATTRIBUTES and numpys(tracer):
-        return ARRAY_ATTRIBUTES[name](tracer, x)
+    arrays = numpys(tracer)
+    if name in ARRAY_ATTRIBUTES and arrays:
+        return ARRAY_ATTRIBUTES[name]
     if name in ATTRIBUTES:
-        return ATTRIBUTES[name](tracer, x)
-    if name in IN_PLACE and numpys(tracer) and tracer.libraries & ARRAYS != {"jax"}:
-        return Function(name, lambda tr, args, keywords: _changed(tr, x, name, args, keywords))
-    if (name in FORMS or name in PRESET) and numpys(tracer):
-        form = numpy_function(name)
-        assert form is not None
-        return Function(name, lambda tr, args, keywords: form.run(tr, (x, *args), keywords))
-    if name in METHODS:
-        method = METHODS[name]
-        return Function(name, lambda tr, args, keywords: method(tr, x, args, keywords))
-    changing = in_place.named(name, _row) if name.endswith("_") else None
-    if changing is not None or name in ROWS:
-        function = changing or row_function(ROWS[name], name, lenient=numpys(tracer))
-        return Function(name, lambda tr, args, keywords: function.run(tr, (x, *args), keywords))
+        return ATTRIBUTES[name]
+    method = _method(tracer, name, arrays)
+    return lambda tracer, x: Function(
+        name, lambda tr, args, keywords: method(tr, x, args, keywords)
+    )
+
+
+def _method(tracer: Tracer, name: str, arrays: bool) -> Method:
+    if name in IN_PLACE and arrays and tracer.libraries & ARRAYS != {"jax"}:
+        return lambda tr, x, args, keywords: _changed(tr, x, name, args, keywords)
+    function: Function | None = None
+    if (name in FORMS or name in PRESET) and arrays:
+        function = numpy_function(name)
+    elif name in METHODS:
+        return METHODS[name]
+    elif name.endswith("_"):
+        function = in_place.named(name, _row)
+    if function is None and name in ROWS:
+        function = row_function(ROWS[name], name, lenient=arrays)
+    if function is not None:
+        run = function.run
+        return lambda tr, x, args, keywords: run(tr, (x, *args), keywords)
     near = [] if len(name) > GUESSED else get_close_matches(name, [*ATTRIBUTES, *METHODS, *ROWS], 1)
     raise NameFault(
         f"a tensor has no attribute or method `{name}`",

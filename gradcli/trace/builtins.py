@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -150,7 +151,7 @@ def _of_tensor(name: str, function: Any) -> Any:
 
 
 FACTS: dict[str, Any] = {
-    "numel": lambda tracer, x: int(np.prod(x.shape)),
+    "numel": lambda tracer, x: prod(x.shape),
     "is_floating_point": lambda tracer, x: is_floating(x.dtype),
     "is_complex": lambda tracer, x: x.dtype.kind == "c",
     "is_nonzero": is_nonzero,

@@ -22,8 +22,10 @@ from gradcli.trace.values import (
 )
 
 if TYPE_CHECKING:
+    from gradcli.trace.bindings import Bindings
     from gradcli.trace.interpreter import Tracer
 
+SEQUENCES = (list, tuple)
 Args = tuple[Any, ...]
 Keywords = dict[str, Any]
 
@@ -34,22 +36,30 @@ def row_function(
     """Return an operation of the table as a function of a file; NumPy's take more dtypes."""
 
     def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
-        out = keywords.pop("out", None)
-        if out is not None:
-            return into(
-                tracer, name, out, lambda: run(tracer, args, keywords), (*args, *keywords.values())
-            )
-        if name in WITH_KEYWORD and keywords.pop("inplace", False):
-            return method(name, run).run(tracer, args, keywords)
-        args, keywords = _with_tensors(row, tracer, args, keywords)
+        if keywords:
+            out = keywords.pop("out", None)
+            if out is not None:
+                others = (*args, *keywords.values())
+                return into(tracer, name, out, lambda: run(tracer, args, keywords), others)
+            if name in WITH_KEYWORD and keywords.pop("inplace", False):
+                return method(name, run).run(tracer, args, keywords)
+        bindings = tracer.bindings_of(row)
+        bound = bindings.known(args, keywords) if preset is None else None
+        if bound is None:
+            args, keywords = _with_tensors(bindings, tracer, args, keywords)
         try:
-            if not any_node(args) and not any_node(tuple(keywords.values())):
-                return _on_numbers(row, name, tracer, args, keywords, lenient)
+            if bound is None:
+                if not any_node(args) and not any_node(tuple(keywords.values())):
+                    return _on_numbers(row, name, tracer, args, keywords, lenient)
+                if preset is None:
+                    bound = bindings.made(args, keywords)
+                else:
+                    given = {row.signature.word(word) for word in keywords}
+                    unset = {k: v for k, v in preset.items() if k not in given}
+                    bound = row.bind(args, unset | keywords)
             if isinstance(row, Composite) and (row.needs or row.domain):
                 _note(row, tracer, args, keywords)
-            given = {row.signature.word(word) for word in keywords}
-            unset = {k: v for k, v in (preset or {}).items() if k not in given}
-            return results_of(row.call(args, unset | keywords, lenient=lenient), name)
+            return results_of(row.run(bound, lenient=lenient), name)
         except (AttributeError, TypeError, LookupError, ValueError, ArithmeticError):
             _refuse_numbers(row, name, args, keywords)
             raise
@@ -70,14 +80,16 @@ def _note(row: Composite, tracer: Tracer, args: Args, keywords: Keywords) -> Non
 
 
 def _with_tensors(
-    row: Row, tracer: Tracer, args: Args, keywords: Keywords
+    bindings: Bindings, tracer: Tracer, args: Args, keywords: Keywords
 ) -> tuple[Args, Keywords]:
     """Return arguments in which a list stands for a tensor where the signature takes one."""
-    if not any(isinstance(x, list | tuple) or hasattr(x, "__next__")
-               for x in (*args, *keywords.values())):  # fmt: skip
+    for x in (*args, *keywords.values()):
+        if isinstance(x, SEQUENCES) or hasattr(x, "__next__"):
+            break
+    else:
         return args, keywords
     check_arguments((*args, *keywords.values()))
-    kinds = {p.name: p.kind.rstrip("?") for p in row.signature.parameters}
+    kinds, word = bindings.kinds, bindings.row.signature.word
 
     def tensor(value: Any, kind: str | None) -> Any:
         if hasattr(value, "__next__"):
@@ -90,8 +102,7 @@ def _with_tensors(
 
     return (
         tuple(tensor(x, kind) for x, kind in zip_longest(args, [*kinds.values()][: len(args)])),
-        {word: tensor(x, kinds.get(row.signature.word(word) or word))
-         for word, x in keywords.items()},
+        {name: tensor(x, kinds.get(word(name) or name)) for name, x in keywords.items()},
     )  # fmt: skip
 
 
@@ -107,6 +118,9 @@ def _refuse_numbers(row: Row, name: str, args: Args, keywords: Keywords) -> None
 
 def any_node(values: Args) -> bool:
     """Say whether a tensor is among some arguments, or in a list of them."""
+    for x in values:
+        if isinstance(x, Node):
+            return True
     return any(isinstance(x, Node) for x in parts(values))
 
 

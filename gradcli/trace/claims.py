@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import GradcliError
@@ -10,7 +11,7 @@ from gradcli.graph import Node
 from gradcli.syntax import tree
 from gradcli.trace import operators
 from gradcli.trace.builtins import close_arguments
-from gradcli.trace.expressions import holds
+from gradcli.trace.code import truth
 from gradcli.trace.values import Function, is_numeric_list, to_array
 
 if TYPE_CHECKING:
@@ -29,27 +30,39 @@ class ClaimRecord:
     span: Span
     source: str
     holds: bool
-    message: str | None
+    message: str | None = None
     relation: str | None = None
     left: tuple[str, Any] | None = None
     right: tuple[str, Any] | None = None
     tolerances: tuple[float, float] | None = None
 
 
-def claim(tracer: Tracer, s: tree.Assert) -> ClaimRecord:
-    """Evaluate an `assert`; a false one is reported, and the file goes on."""
+def claim(tracer: Tracer, s: tree.Assert) -> Callable[[], ClaimRecord]:
+    """Return what evaluates an `assert`; a false one is reported, and the file goes on."""
     test = s.test
     while isinstance(test, tree.Group):
         test = test.inner
-    message = None if s.message is None else tracer.text(tracer.evaluate(s.message))
-    source = tracer.source.snippet(s.test.span)
+    message_of = None if s.message is None else tracer.code(s.message)
+    evaluate = _evaluated(tracer, s, test)
+
+    def run() -> ClaimRecord:
+        message = None if message_of is None else tracer.text(message_of())
+        return replace(evaluate(), message=message)
+
+    return run
+
+
+def _evaluated(tracer: Tracer, s: tree.Assert, test: tree.Expression) -> Callable[[], ClaimRecord]:
     if isinstance(test, tree.Compare) and len(test.rest) == 1:
-        return _comparison(tracer, s, test, source, message)
-    if isinstance(test, tree.Call):
-        function = tracer.evaluate(test.function)
-        if isinstance(function, Function) and function.name in ("allclose", "equal"):
-            return _closeness(tracer, s, test, function, source, message)
-    return ClaimRecord(s.span, source, holds(tracer, test), message)
+        return _comparison(tracer, s, test)
+    holds, source = truth(tracer, test), tracer.source.snippet(s.test.span)
+
+    def plain() -> ClaimRecord:
+        return ClaimRecord(s.span, source, holds())
+
+    if isinstance(test, tree.Call) and not any(isinstance(a, tree.Starred) for a in test.arguments):
+        return _closeness(tracer, s, test, plain)
+    return plain
 
 
 def now(value: Any) -> Any:
@@ -62,38 +75,43 @@ def now(value: Any) -> Any:
         return None
 
 
-def _comparison(
-    tracer: Tracer, s: tree.Assert, test: tree.Compare, source: str, message: str | None
-) -> ClaimRecord:
+def _comparison(tracer: Tracer, s: tree.Assert, test: tree.Compare) -> Callable[[], ClaimRecord]:
     operator, second = test.rest[0]
-    left, right = tracer.evaluate(test.first), tracer.evaluate(second)
-    tracer.graph.span = test.span
-    found = tracer.truth(operators.compare(tracer, operator, left, right))
-    return ClaimRecord(
-        s.span, source, found, message, operator,
-        (tracer.source.snippet(test.first.span), now(left)),
-        (tracer.source.snippet(second.span), now(right)),
-    )  # fmt: skip
+    left_of, right_of = tracer.code(test.first), tracer.code(second)
+    source, *texts = (tracer.source.snippet(e.span) for e in (s.test, test.first, second))
+
+    def run() -> ClaimRecord:
+        left, right = left_of(), right_of()
+        tracer.graph.span = test.span
+        found = tracer.truth(operators.compare(tracer, operator, left, right))
+        sides = (texts[0], now(left)), (texts[1], now(right))
+        return ClaimRecord(s.span, source, found, None, operator, *sides)
+
+    return run
 
 
 def _closeness(
-    tracer: Tracer,
-    s: tree.Assert,
-    test: tree.Call,
-    function: Function,
-    source: str,
-    message: str | None,
-) -> ClaimRecord:
-    args = tuple(tracer.evaluate(a) for a in test.arguments)
-    keywords = {k.name: tracer.evaluate(k.value) for k in test.keywords}
-    tracer.graph.span = test.span
-    found = function.run(tracer, args, keywords)
-    if len(test.arguments) < 2:
-        return ClaimRecord(s.span, source, found, message)
-    texts = [tracer.source.snippet(a.span) for a in test.arguments[:2]]
-    exact = function.name == "equal"
-    tolerances = None if exact else close_arguments(args, keywords)[2:4]
-    return ClaimRecord(
-        s.span, source, found, message, "==" if exact else "≈",
-        (texts[0], now(args[0])), (texts[1], now(args[1])), tolerances,
-    )  # fmt: skip
+    tracer: Tracer, s: tree.Assert, test: tree.Call, otherwise: Callable[[], ClaimRecord]
+) -> Callable[[], ClaimRecord]:
+    """Return what evaluates a call as `allclose` or `equal`, where it turns out to be one."""
+    function_of = tracer.code(test.function)
+    given = [tracer.code(a) for a in test.arguments]
+    words = [(k.name, tracer.code(k.value)) for k in test.keywords]
+    source, *texts = (tracer.source.snippet(e.span) for e in (s.test, *test.arguments[:2]))
+
+    def run() -> ClaimRecord:
+        function = function_of()
+        if not (isinstance(function, Function) and function.name in ("allclose", "equal")):
+            return otherwise()
+        args = tuple([value() for value in given])
+        keywords = {word: value() for word, value in words}
+        tracer.graph.span = test.span
+        found = function.run(tracer, args, keywords)
+        if len(args) < 2:
+            return ClaimRecord(s.span, source, found)
+        exact = function.name == "equal"
+        tolerances = None if exact else close_arguments(args, keywords)[2:4]
+        sides = (texts[0], now(args[0])), (texts[1], now(args[1]))
+        return ClaimRecord(s.span, source, found, None, "==" if exact else "≈", *sides, tolerances)
+
+    return run

@@ -161,16 +161,12 @@ def guarded(items: Any, spend: Callable[[], None]) -> Iterator[Any]:
 
     Raises: ArgumentFault, with Python's sentence, where they do change.
     """
-    found = iter(items)
-    while True:
-        try:
-            item = next(found)
-        except StopIteration:
-            return
-        except PYTHONS as error:
-            raise fault(error) from None
-        spend()
-        yield item
+    try:
+        for item in items:
+            spend()
+            yield item
+    except PYTHONS as error:
+        raise fault(error) from None
 
 
 # ---- items ---------------------------------------------------------------------------------

@@ -6,14 +6,14 @@ mode where it is called, and a context that it opens ends with the mode from bef
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import ArgumentFault
+from gradcli.graph import Graph
 from gradcli.rule.signature import Signature
 from gradcli.syntax import tree
+from gradcli.trace.code import Code
 from gradcli.trace.values import Function, UserFunction, described
 
 if TYPE_CHECKING:
@@ -29,30 +29,42 @@ class GradMode:
     before: bool
 
 
-@contextmanager
-def entered(tracer: Tracer, mode: GradMode, after: bool) -> Iterator[None]:
-    """Run in a mode; `after` is the mode in which the file goes on."""
-    graph = tracer.graph
-    inference = graph.inference
-    graph.grad_enabled = mode.enabled
-    if mode.name == "inference_mode":
-        graph.inference = not mode.enabled
-    try:
-        yield
-    finally:
-        graph.grad_enabled, graph.inference = after, inference
+class Entered:
+    """The context of what runs in a mode; `after` is the mode in which the file goes on."""
+
+    __slots__ = ("after", "graph", "inference", "mode")
+
+    def __init__(self, graph: Graph, mode: GradMode, after: bool) -> None:
+        self.graph, self.mode, self.after = graph, mode, after
+
+    def __enter__(self) -> None:
+        graph, mode = self.graph, self.mode
+        self.inference = graph.inference
+        graph.grad_enabled = mode.enabled
+        if mode.name == "inference_mode":
+            graph.inference = not mode.enabled
+
+    def __exit__(self, *raised: object) -> None:
+        self.graph.grad_enabled, self.graph.inference = self.after, self.inference
 
 
-def context(tracer: Tracer, expression: tree.Expression) -> Any:
-    """Return the context that an expression of `with` stands for.
+def within(tracer: Tracer, context: tree.Expression, body: Code) -> Code:
+    """Return what runs a body in the mode that an expression of `with` stands for."""
+    evaluate = tracer.code(context)
 
-    Raises: ArgumentFault where it is none.
-    """
-    value = tracer.evaluate(expression)
-    if isinstance(value, GradMode):
-        return entered(tracer, value, value.before)
+    def run() -> None:
+        mode = evaluate()
+        if not isinstance(mode, GradMode):
+            raise _no_context(mode, context)
+        with Entered(tracer.graph, mode, mode.before):
+            body()
+
+    return run
+
+
+def _no_context(value: Any, expression: tree.Expression) -> ArgumentFault:
     name = getattr(value, "name", "")
-    raise ArgumentFault(
+    return ArgumentFault(
         f"{described(value)} is no context for `with`", expression.span,
         f"write `with torch.{name}():`" if name in MODES
         else "there are no_grad(), enable_grad(), set_grad_enabled(…) and inference_mode()",
@@ -67,7 +79,7 @@ def decorated(tracer: Tracer, mode: GradMode, function: Any) -> Function:
     tracer.graph.grad_enabled = mode.before
 
     def run(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-        with entered(tracer, mode, tracer.graph.grad_enabled):
+        with Entered(tracer.graph, mode, tracer.graph.grad_enabled):
             return tracer.call(function, args, keywords)
 
     return Function(function.name, run)

@@ -24,7 +24,7 @@ def import_names(tracer: Tracer, s: tree.Import) -> None:
     root = s.module.partition(".")[0]
     if root in IGNORED:
         return
-    tracer.libraries.add(root)
+    tracer.uses(root)
     if s.module not in MODULES:
         last = s.module.rpartition(".")[2]
         raise NameFault(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -20,34 +21,37 @@ from gradcli.errors import (
     GradcliError,
     LimitFault,
     Span,
-    SyntaxFault,
 )
 from gradcli.execute import new_graph
 from gradcli.graph import Limits, Node
+from gradcli.ops import Row
 from gradcli.random import Generator
 from gradcli.rule.dtypes import FLOAT64, Array, DType
 from gradcli.rule.meta import Meta
 from gradcli.syntax import tree
 from gradcli.tensor_text import DEFAULT
 from gradcli.trace import containers, operators
+from gradcli.trace.attributes import attribute
+from gradcli.trace.bindings import Bindings
 from gradcli.trace.builtins import lookup
 from gradcli.trace.calls import only
 from gradcli.trace.claims import ClaimRecord
+from gradcli.trace.code import Code
 from gradcli.trace.derivatives import checked
 from gradcli.trace.expressions import EXPRESSIONS
+from gradcli.trace.functions import call_user
 from gradcli.trace.inputs import free_names
 from gradcli.trace.lists import Lists
-from gradcli.trace.mistakes import UNFORESEEN, counted, nearest, outside, unbound, unforeseen
+from gradcli.trace.mistakes import UNFORESEEN, outside, unbound, unforeseen
 from gradcli.trace.passes import Passes
 from gradcli.trace.sentences import class_name
-from gradcli.trace.statements import STATEMENTS, assign
+from gradcli.trace.statements import STATEMENTS
 from gradcli.trace.storage import Tensor
 from gradcli.trace.text import formatted_value, text
 from gradcli.trace.values import (
     Function,
     Jump,
     Return,
-    Scope,
     UserFunction,
     as_node,
     described,
@@ -103,13 +107,13 @@ class Tracer:
         self.print_options = DEFAULT
         self.scope: dict[str, Any] = {}
         self.globals = self.scope
-        self.results: list[Node] = []  # what the file's own statements made, in order
+        self.made: list[int] = []  # rows of what the file's own statements made, in order
         self.passes = Passes()  # what backward() was called on
         self.claims: list[ClaimRecord] = []
         self.output: list[str] = []  # what print() has written
         self.written = 0  # characters
         self.grad_owners: dict[int, int] = {}
-        self.active: list[Any] = []  # bodies of the functions that are being called
+        self.active: list[Code] = []  # bodies of the functions that are being called
         self.sizes: dict[str, tuple[int, int]] = {}  # named in annotations: the size, the line
         self.libraries: set[str] = set()  # imported: what methods mean differs between them
         self.lists = Lists(self.graph)
@@ -117,6 +121,9 @@ class Tracer:
         self.stated: dict[Span, Any] = {}  # values of expressions that stand on their own
         self.loops = 0  # how many are being run, one in the other
         self.depth = 0  # of calls within calls
+        self._built_in: dict[str, Any] = {}  # what was found under names
+        self._bindings: dict[Row, Bindings] = {}
+        self._attributes: dict[str, Callable[[Tracer, Tensor], Any]] = {}  # of tensors, likewise
 
     # ---- running -------------------------------------------------------------------------
 
@@ -127,7 +134,9 @@ class Tracer:
         """
         with self.placed():
             self.bind_inputs()
-            self.block(self.program.statements)
+            for statement in self.program.statements:  # each is run once, and forgotten
+                self.graph.span = statement.span
+                self._statement(statement)()
             self.settle()
 
     def settle(self) -> None:
@@ -199,6 +208,11 @@ class Tracer:
         return node
 
     @property
+    def results(self) -> list[Node]:
+        """What the file's own statements made, in order."""
+        return [Node(self.graph, id) for id in self.made]
+
+    @property
     def runs_once(self) -> bool:
         """Whether the statement that is being run stands in no loop and no function."""
         return not self.loops and not self.active and self.scope is self.globals
@@ -212,15 +226,56 @@ class Tracer:
             return self.lists.node(value, span)
         return as_node(self.graph, value)
 
-    def block(self, statements: tuple[tree.Statement, ...]) -> None:
-        """Run statements in order."""
-        for statement in statements:
-            self.graph.span = statement.span
-            STATEMENTS[type(statement)](self, statement)
+    def block(self, statements: tuple[tree.Statement, ...]) -> Code:
+        """Return what runs statements in order."""
+        graph, codes = self.graph, [(s.span, self._statement(s)) for s in statements]
+
+        def run() -> None:
+            for span, code in codes:
+                graph.span = span
+                code()
+
+        return run
+
+    def _statement(self, statement: tree.Statement) -> Code:
+        return STATEMENTS[type(statement)](self, statement)
+
+    def code(self, expression: tree.Expression) -> Code:
+        """Return what evaluates an expression, as often as it is called."""
+        return EXPRESSIONS[type(expression)](self, expression)
 
     def evaluate(self, expression: tree.Expression) -> Any:
-        """Return the value of an expression."""
-        return EXPRESSIONS[type(expression)](self, expression)
+        """Return the value of an expression that is evaluated once."""
+        return self.code(expression)()
+
+    def uses(self, library: str) -> None:
+        """Take note that a library is imported: what attributes of tensors mean may change."""
+        self.libraries.add(library)
+        self._attributes.clear()
+
+    def attribute(self, name: str) -> Callable[[Tracer, Tensor], Any]:
+        """Return what gives an attribute of tensors.
+
+        Raises: NameFault where they have none of that name.
+        """
+        found = self._attributes.get(name)
+        if found is None:
+            found = self._attributes[name] = attribute(self, name)
+        return found
+
+    def bindings_of(self, row: Row) -> Bindings:
+        """Return what is known of how the file's calls of an operation bind their arguments."""
+        found = self._bindings.get(row)
+        if found is None:
+            found = self._bindings[row] = Bindings(row)
+        return found
+
+    def built_in(self, name: str) -> Any:
+        """Return what stands for a name that the file does not bind, None where nothing does."""
+        found = self._built_in.get(name)
+        if found is None:
+            found = self._built_in[name] = lookup(name)
+        return found
 
     # ---- what the functions of a file ask for ----------------------------------------------
 
@@ -234,15 +289,15 @@ class Tracer:
             raise LimitFault(f"calls within calls are more than {MAX_CALLS} deep")
         self.depth += 1
         try:
+            if isinstance(function, Function):
+                return function.run(self, args, keywords)
             return self._call(function, args, keywords)
         finally:
             self.depth -= 1
 
     def _call(self, function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-        if isinstance(function, Function):
-            return function.run(self, args, keywords)
         if isinstance(function, UserFunction):
-            return self._call_user(function, args, keywords)
+            return call_user(self, function, args, keywords)
         if isinstance(function, np.dtype):
             return as_node(
                 self.graph, to_array(only(args, keywords, function.name), dtype=function)
@@ -250,66 +305,6 @@ class Tracer:
         if isinstance(function, operators.PLAIN):
             raise ArgumentFault(f"'{class_name(function)}' object is not callable")
         raise ArgumentFault(f"{described(function)} cannot be called")
-
-    def _call_user(
-        self, function: UserFunction, args: tuple[Any, ...], keywords: dict[str, Any]
-    ) -> Any:
-        if any(function.body is body for body in self.active):
-            raise SyntaxFault(
-                f"`{function.name}` calls itself: recursion is not part of the language",
-                hint="a file is a formula; unroll with `for i in range(n)`",
-            )
-        before, self.scope = self.scope, Scope(function.scope, self._arguments(
-            function, args, keywords))  # fmt: skip
-        self.active.append(function.body)
-        graph, call = self.graph, self.graph.call
-        graph.call = call or graph.span
-        try:
-            if function.is_def:
-                self.block(function.body)
-                return None
-            return self.evaluate(function.body)
-        except Return as result:
-            return result.value
-        except Jump as jump:
-            raise outside(jump) from None
-        finally:
-            self.scope, graph.call = before, call
-            self.active.pop()
-
-    def _arguments(
-        self, function: UserFunction, args: tuple[Any, ...], keywords: dict[str, Any]
-    ) -> dict[str, Any]:
-        wanted = [p.name for p in function.parameters]
-        signature = f"the signature is `{self._signature(function)}`"
-        if len(args) > len(wanted):
-            raise ArgumentFault(
-                f"{function.name}() takes {counted(len(wanted), 'argument')} but {len(args)} "
-                f"{'was' if len(args) == 1 else 'were'} given",
-                hint=signature,
-            )
-        values = dict(zip(wanted, args, strict=False))
-        for word, value in keywords.items():
-            if word not in wanted or word in values:
-                problem = "multiple values for" if word in values else "an unexpected keyword"
-                near = [] if word in values else nearest(word, wanted)
-                guess = f"did you mean `{near[0]}`? " if near else ""
-                raise ArgumentFault(
-                    f"{function.name}() got {problem} argument '{word}'", hint=guess + signature
-                )
-            values[word] = value
-        for name in wanted:
-            if name not in values:
-                if name not in function.defaults:
-                    raise ArgumentFault(
-                        f"{function.name}() missing argument '{name}'", hint=signature
-                    )
-                values[name] = function.defaults[name]
-        return values
-
-    def _signature(self, function: UserFunction) -> str:
-        parameters = ", ".join(self.source.snippet(p.span) for p in function.parameters)
-        return f"{function.name}({parameters})" if function.is_def else f"lambda {parameters}: …"
 
     def iterate(self, value: Any) -> Any:
         """Return the items of a value that a loop can run over; each is a step."""
@@ -338,7 +333,7 @@ class Tracer:
         Raises: ArgumentFault, in PyTorch's words, for a tensor with several.
         """
         if isinstance(value, Node):
-            count = int(np.prod(value.shape))
+            count = prod(value.shape)
             if count != 1:
                 raise ArgumentFault(
                     f"Boolean value of Tensor with {'no values' if not count else 'more than one '}"
@@ -449,7 +444,3 @@ class Tracer:
             self.graph.require_grad(x.id)
         else:
             self.graph.requires_grad[x.id] = False
-
-    def assign(self, target: tree.Expression, value: Any, *, named: bool = True) -> None:
-        """Bind a target: a name, a tuple of targets, an attribute or a subscript."""
-        assign(self, target, value, named=named)

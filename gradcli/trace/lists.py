@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +53,8 @@ class Lists:
         self._leaves: dict[int, _Leaf] = {}
         self._changes: dict[int, tuple[int, Span]] = {}
         self._total = 0
-        self.written: dict[int, Span] = {}  # where the lists among a call's arguments are written
+        # tells, when asked, where the lists among the last call's arguments are written
+        self.written: Callable[[], dict[int, Span]] = dict
 
     def bind(self, name: str, value: list[Any], *, once: bool) -> None:
         """Remember the name of a list.
@@ -126,8 +128,8 @@ class Lists:
         before = graph.span, graph.call
         if bound is not None:
             graph.span, graph.call = bound.span, bound.call
-        elif span is not None or id(value) in self.written:
-            graph.span = span or self.written[id(value)]
+        else:
+            graph.span = span or self.written().get(id(value), graph.span)
         latest = [self._changes[id] for id, count in changes if count]
         if latest and self.stands_for_a_leaf(value):
             graph.span = latest[-1][1]

@@ -14,17 +14,13 @@ from gradcli.errors import (
     LimitFault,
     NameFault,
     ShapeFault,
-    SyntaxFault,
 )
 from gradcli.graph import Node
 from gradcli.rule.dtypes import SCALAR_NAMES, is_differentiable
-from gradcli.rule.meta import shown
-from gradcli.rule.nesting import check_arguments
 from gradcli.rule.rule import number
 from gradcli.syntax import tree
 from gradcli.trace import containers
 from gradcli.trace.budgets import kept
-from gradcli.trace.indexing import set_item
 from gradcli.trace.mistakes import no_attribute
 from gradcli.trace.sentences import class_name, python_errors, sentence
 from gradcli.trace.storage import Tensor
@@ -59,6 +55,17 @@ BITWISE = {"&": "bitwise_and", "|": "bitwise_or", "^": "bitwise_xor", "<<": "lsh
            ">>": "rshift"}  # fmt: skip
 
 
+ARITHMETIC: frozenset[type[Any]] = frozenset({Tensor, int, float})
+ONLY_TENSORS: frozenset[type[Any]] = frozenset({Tensor})
+
+
+def beside_tensors(operator: str) -> frozenset[type[Any]]:
+    """Return the types whose values an operator takes beside any tensor, without further ado."""
+    if operator in BITWISE:
+        return frozenset()
+    return ONLY_TENSORS if operator == "@" else ARITHMETIC
+
+
 def binary(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
     """Apply a binary operator.
 
@@ -70,7 +77,8 @@ def binary(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
     if isinstance(left, Node) or isinstance(right, Node):
         left, right = (tracer.tensor(x) if isinstance(x, list) else x for x in (left, right))
         return _on_tensors(operator, left, right)
-    _check_size(operator, left, right)
+    if type(left) is not float and type(right) is not float:
+        _check_size(operator, left, right)
     try:
         found = BINARY[operator](left, right)
     except ZeroDivisionError:
@@ -87,6 +95,8 @@ def binary(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
         raise _uncombined(operator, left, right, error) from None
     except ValueError:
         raise ArgumentFault(f"`{operator}` by a negative number of bits: {right}") from None
+    if type(found) is float:
+        return found
     if isinstance(found, int):
         check_bits(found.bit_length(), f"the result of `{operator}`")
     return kept(tracer, found)
@@ -247,77 +257,3 @@ def member_of(tracer: Tracer, value: Any, e: tree.Attribute) -> Any:
             f"'{class_name(value)}' object has no attribute '{name}'", e.name_span, hint
         )
     raise NameFault(f"{described(value)} has no attribute `{name}`", e.name_span, hint)
-
-
-def assign_member(tracer: Tracer, target: Any, value: Any) -> None:
-    """Carry out `x.grad = None`, `x.requires_grad = True`, `x[i] = …`."""
-    if isinstance(target, tree.Attribute):
-        owner = tracer.evaluate(target.value)
-        if isinstance(owner, Tensor):
-            if target.name == "grad" and value is None:
-                tracer.graph.set_grad(owner.id, None)
-                return
-            if target.name == "data" and isinstance(value, Tensor):
-                if value is not owner:
-                    owner.lie_in(value)
-                return
-            if target.name == "requires_grad" and isinstance(value, bool):
-                from gradcli.trace.attributes import set_requires_grad
-
-                set_requires_grad(tracer, owner, value, "floating point and complex dtype")
-                return
-            if target.name == "grad" and isinstance(value, Node):
-                _set_grad(owner, value)
-                return
-    if isinstance(target, tree.Subscript) and _assign_item(tracer, target, value):
-        return
-    raise SyntaxFault(
-        f"`{tracer.source.snippet(target.span)}` cannot be assigned to", target.span,
-        "bind the result to a name instead",
-    )  # fmt: skip
-
-
-def _assign_item(tracer: Tracer, target: tree.Subscript, value: Any) -> bool:
-    """Carry out `x[i] = …` if x is a tensor, a list or a dictionary."""
-    owner, key = tracer.evaluate(target.value), tracer.evaluate(target.index)
-    tracer.graph.span = target.span
-    check_arguments((key,))
-    if isinstance(owner, PLAIN):
-        containers.set_item(tracer, owner, key, value)
-        return True
-    if not isinstance(owner, Tensor):
-        return False
-    set_item(tracer, owner, key, value)
-    return True
-
-
-def delete(tracer: Tracer, target: tree.Expression) -> None:
-    """Carry out `del` of a name or an item.
-
-    Raises: NameFault or ArgumentFault, with Python's sentence, where there is none.
-    """
-    while isinstance(target, tree.Group):
-        target = target.inner
-    if isinstance(target, tree.TupleDisplay):
-        for item in target.items:
-            delete(tracer, item)
-    elif isinstance(target, tree.Name):
-        if not dict.__contains__(tracer.scope, target.id):
-            raise NameFault(f"name '{target.id}' is not defined", target.span)
-        del tracer.scope[target.id]
-    elif isinstance(target, tree.Subscript):
-        owner, at = tracer.evaluate(target.value), tracer.evaluate(target.index)
-        tracer.graph.span = target.span
-        containers.delete_item(tracer, owner, at)
-    else:
-        raise SyntaxFault("an attribute cannot be deleted", target.span)
-
-
-def _set_grad(owner: Node, value: Node) -> None:
-    if value.shape != owner.shape:
-        raise ShapeFault(
-            f"attempting to assign a gradient of size '{shown(value.shape)}' to a tensor of size "
-            f"'{shown(owner.shape)}'. Please ensure that the gradient and the tensor are the same "
-            "size"
-        )
-    owner.graph.set_grad(owner.id, value)

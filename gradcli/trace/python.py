@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import gcd, isfinite
+from math import gcd, isfinite, prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -190,7 +190,7 @@ def _converted(kind: Any, x: Any, base: int | None = None) -> Any:
 
 def item(tracer: Tracer, x: Node) -> Any:
     """Return the only element of a tensor as a Python number."""
-    count = int(np.prod(x.shape))
+    count = prod(x.shape)
     if count != 1:
         raise ArgumentFault(f"a Tensor with {count} elements cannot be converted to Scalar")
     x.graph.notes.numbers.append(x.id)
@@ -199,7 +199,7 @@ def item(tracer: Tracer, x: Node) -> Any:
 
 def is_nonzero(tracer: Tracer, x: Node) -> bool:
     """Say whether the only element of a tensor differs from zero."""
-    if (count := int(np.prod(x.shape))) != 1:
+    if (count := prod(x.shape)) != 1:
         many = "more than one value" if count else "no values"
         raise ArgumentFault(f"Boolean value of Tensor with {many} is ambiguous")
     return bool(x.value)

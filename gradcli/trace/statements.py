@@ -1,9 +1,8 @@
-"""What each kind of statement does."""
+"""What each kind of statement does: a function, made once from the tree, called at each turn."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import ArgumentFault, InputFault, ShapeFault
@@ -13,68 +12,52 @@ from gradcli.syntax import tree
 from gradcli.trace import operators
 from gradcli.trace.annotations import annotated
 from gradcli.trace.claims import claim
+from gradcli.trace.code import Code, defaults, items, truth
 from gradcli.trace.containers import CONTAINERS, augmented
-from gradcli.trace.expressions import defaults, holds, items
-from gradcli.trace.gradmode import GradMode, context, decorated
+from gradcli.trace.gradmode import GradMode, decorated, within
 from gradcli.trace.imports import import_names
 from gradcli.trace.in_place import change
 from gradcli.trace.inputs import calls
-from gradcli.trace.operators import PLAIN
-from gradcli.trace.sentences import class_name, python_errors
+from gradcli.trace.sentences import python_errors
 from gradcli.trace.storage import Tensor
+from gradcli.trace.targets import Bind, binding, deletion
 from gradcli.trace.values import Jump, Return, UserFunction, is_numeric_list, to_array
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
 
 
-def assign(tracer: Tracer, target: tree.Expression, value: Any, *, named: bool = True) -> None:
-    """Bind a target: a name, or a tuple of targets."""
-    while isinstance(target, tree.Group):
-        target = target.inner
-    if isinstance(target, tree.Name):
-        tracer.scope[target.id] = value
-        if not named:
-            return
+def _assign(tracer: Tracer, s: tree.Assign) -> Code:
+    value_of = tracer.code(s.value)
+    binds = [binding(tracer, target, named=True) for target in s.targets]
+    first = s.targets[0] if isinstance(s.targets[0], tree.Name) else None
+    if first is None or first.id not in {*tracer.options.bindings, *tracer.options.wrt}:
+        return _simple(value_of, binds)
+
+    def assign() -> None:
+        value = value_of()
         if tracer.scope is tracer.globals:
-            tracer.places[target.id] = target.span
-        if isinstance(value, Node):
-            id = value.id
-            tracer.graph.notes.names.setdefault(id, target.id)
-            tracer.results.append(Node(tracer.graph, id))
-        elif isinstance(value, list):
-            tracer.lists.bind(target.id, value, once=tracer.runs_once)
-    elif isinstance(target, tree.TupleDisplay | tree.ListDisplay):
-        _unpack(tracer, target, value, named)
-    else:
-        operators.assign_member(tracer, target, value)
+            value = _overridden(tracer, first, value)
+        for bind in binds:
+            bind(value)
+        if first.id in tracer.options.wrt:
+            _make_parameter(tracer, value)
+
+    return assign
 
 
-def _unpack(tracer: Tracer, target: Any, value: Any, named: bool) -> None:
-    if isinstance(value, PLAIN) and not isinstance(value, CONTAINERS):
-        raise ArgumentFault(f"cannot unpack non-iterable {class_name(value)} object", target.span)
-    values = list(tracer.iterate(value))
-    if len(values) != len(target.items):
-        few = len(values) < len(target.items)
-        raise ArgumentFault(
-            f"not enough values to unpack (expected {len(target.items)}, got {len(values)})"
-            if few
-            else f"too many values to unpack (expected {len(target.items)})",
-            target.span,
-        )
-    for item, one in zip(target.items, values, strict=True):
-        assign(tracer, item, one, named=named)
+def _simple(value_of: Code, binds: list[Bind]) -> Code:
+    """Return what binds a value to targets that nothing from outside is meant for."""
+    if len(binds) == 1:
+        bind = binds[0]
+        return lambda: bind(value_of())
 
+    def assign() -> None:
+        value = value_of()
+        for bind in binds:
+            bind(value)
 
-def _assign(tracer: Tracer, s: tree.Assign) -> None:
-    value = tracer.evaluate(s.value)
-    first = s.targets[0]
-    if isinstance(first, tree.Name) and tracer.scope is tracer.globals:
-        value = _overridden(tracer, first, value)
-    for target in s.targets:
-        assign(tracer, target, value)
-    if isinstance(first, tree.Name) and first.id in tracer.options.wrt:
-        _make_parameter(tracer, value)
+    return assign
 
 
 def _overridden(tracer: Tracer, target: tree.Name, value: Any) -> Any:
@@ -113,120 +96,190 @@ def _make_parameter(tracer: Tracer, value: Any) -> None:
         tracer.graph.autograd.retained.add(value.id)
 
 
-def _once(tracer: Tracer, target: tree.Expression) -> tree.Expression:
-    """Return an item's target with what a call in it gives: it is read and then written.
-
-    Only of Python's containers: a chain of indices of a tensor is one place.
-    """
+def _augmented(tracer: Tracer, s: tree.Augmented) -> Code:
+    plain, target = _changed(tracer, s), s.target
     if not isinstance(target, tree.Subscript) or not calls(target):
-        return target
-    owner = tracer.evaluate(target.value)
-    if not isinstance(owner, CONTAINERS):
-        return target
-    at = tree.Constant(tracer.evaluate(target.index), target.index.span)
-    return tree.Subscript(tree.Constant(owner, target.value.span), at, target.span)
+        return plain
+    owner_of, key_of = tracer.code(target.value), tracer.code(target.index)
 
+    def once() -> None:
+        """Let a call in an item's target be made once: the item is read and then written.
 
-def _augmented(tracer: Tracer, s: tree.Augmented) -> None:
-    s = s._replace(target=_once(tracer, s.target))
-    left, right = tracer.evaluate(s.target), tracer.evaluate(s.value)
-    tracer.graph.span = s.span
-    if isinstance(left, list | dict | set):
-        with python_errors():
-            changed = augmented(tracer, s.operator, left, right)
-        if changed:
-            assign(tracer, s.target, left)
+        Only of Python's containers: a chain of indices of a tensor is one place.
+        """
+        owner = owner_of()
+        if not isinstance(owner, CONTAINERS):
+            plain()
             return
-    try:
-        if isinstance(left, Tensor) and s.operator != "@":
-            value: Any = change(
-                tracer, left, lambda: operators.binary(tracer, s.operator, left, right), (right,)
-            )
-        else:
-            value = operators.binary(tracer, s.operator, left, right)
-    except ArgumentFault as error:
-        for sign in (s.operator, f"{s.operator} or pow()"):  # as Python says it of `+`, and of `+=`
-            error.message = error.message.replace(f" for {sign}: ", f" for {s.operator}=: ")
-        raise
-    except ShapeFault as error:
-        raise operators.named(tracer, error, [(s.target, left), (s.value, right)]) from None
-    assign(tracer, s.target, value)
+        at = tree.Constant(key_of(), target.index.span)
+        place = tree.Subscript(tree.Constant(owner, target.value.span), at, target.span)
+        _changed(tracer, s._replace(target=place))()
+
+    return once
 
 
-def _expression(tracer: Tracer, s: tree.ExpressionStatement) -> None:
-    value = tracer.evaluate(s.value)
-    if isinstance(value, Tensor):
-        if value.is_fresh:
-            tracer.results.append(Node(tracer.graph, value.id))
-    elif tracer.scope is tracer.globals:
-        mutable = isinstance(value, list | dict | set)
-        tracer.stated[s.span] = value.copy() if mutable else value
+def _changed(tracer: Tracer, s: tree.Augmented) -> Code:
+    target, operand = tracer.code(s.target), tracer.code(s.value)
+    bind = binding(tracer, s.target, named=True)
+    graph, span, operator = tracer.graph, s.span, s.operator
+
+    def run() -> None:
+        left, right = target(), operand()
+        graph.span = span
+        if isinstance(left, list | dict | set):
+            with python_errors():
+                changed = augmented(tracer, operator, left, right)
+            if changed:
+                bind(left)
+                return
+        try:
+            if isinstance(left, Tensor) and operator != "@":
+                value: Any = change(
+                    tracer, left, lambda: operators.binary(tracer, operator, left, right), (right,)
+                )
+            else:
+                value = operators.binary(tracer, operator, left, right)
+        except ArgumentFault as error:
+            for sign in (operator, f"{operator} or pow()"):  # as Python says it of `+`, and of `+=`
+                error.message = error.message.replace(f" for {sign}: ", f" for {operator}=: ")
+            raise
+        except ShapeFault as error:
+            operands = [(s.target, left), (s.value, right)]
+            raise operators.named(tracer, error, operands) from None
+        bind(value)
+
+    return run
 
 
-def _assert(tracer: Tracer, s: tree.Assert) -> None:
-    with tracer.graph.settings("claim", tracer.graph.grad_enabled):
-        tracer.claims.append(claim(tracer, s))
+def _expression(tracer: Tracer, s: tree.ExpressionStatement) -> Code:
+    evaluate, span = tracer.code(s.value), s.span
+
+    def run() -> None:
+        value = evaluate()
+        if isinstance(value, Tensor):
+            if value.is_fresh:
+                tracer.made.append(value.id)
+        elif tracer.scope is tracer.globals:
+            mutable = isinstance(value, list | dict | set)
+            tracer.stated[span] = value.copy() if mutable else value
+
+    return run
 
 
-def _def(tracer: Tracer, s: tree.Def) -> None:
-    given = defaults(tracer, s.parameters)
-    function: Any = UserFunction(s.name, s.parameters, s.body, tracer.scope, True, given)
-    for expression in reversed(s.decorators):
-        decorator = tracer.evaluate(expression)
-        tracer.graph.span = expression.span
-        if isinstance(decorator, GradMode):
-            function = decorated(tracer, decorator, function)
-        else:
-            function = tracer.call(decorator, (function,), {})
-    tracer.scope[s.name] = function
+def _assert(tracer: Tracer, s: tree.Assert) -> Code:
+    evaluate, graph = claim(tracer, s), tracer.graph
+
+    def run() -> None:
+        with graph.settings("claim", graph.grad_enabled):
+            tracer.claims.append(evaluate())
+
+    return run
 
 
-def _return(tracer: Tracer, s: tree.Return) -> None:
-    raise Return(None if s.value is None else tracer.evaluate(s.value))
+def _def(tracer: Tracer, s: tree.Def) -> Code:
+    body, given = _body(tracer, s.body), defaults(tracer, s.parameters)
+    decorators = [(tracer.code(e), e.span) for e in reversed(s.decorators)]
+
+    def define() -> None:
+        function: Any = UserFunction(s.name, s.parameters, body, tracer.scope, True, given())
+        for decorator_of, span in decorators:
+            decorator = decorator_of()
+            tracer.graph.span = span
+            if isinstance(decorator, GradMode):
+                function = decorated(tracer, decorator, function)
+            else:
+                function = tracer.call(decorator, (function,), {})
+        tracer.scope[s.name] = function
+
+    return define
 
 
-def _for(tracer: Tracer, s: tree.For) -> None:
-    tracer.loops += 1
-    try:
-        for item in items(tracer, s.iterable):
-            assign(tracer, s.target, item, named=False)
-            try:
-                tracer.block(s.body)
-            except Jump as jump:
-                if jump.args[0] == "break":
-                    break
-    finally:
-        tracer.loops -= 1
+def _body(tracer: Tracer, statements: tuple[tree.Statement, ...]) -> Code:
+    """Return what runs the body of a function and returns its value; most end in `return`."""
+    *before, last = statements
+    if not isinstance(last, tree.Return):
+        return tracer.block(statements)
+    run, graph, span = tracer.block(tuple(before)), tracer.graph, last.span
+    value_of = _none if last.value is None else tracer.code(last.value)
+
+    def body() -> Any:
+        run()
+        graph.span = span
+        return value_of()
+
+    return body
 
 
-def _if(tracer: Tracer, s: tree.If) -> None:
-    tracer.block(s.then if holds(tracer, s.test) else s.otherwise)
+def _none() -> None:
+    """Stand for a value that is left out."""
 
 
-def _with(tracer: Tracer, s: tree.With) -> None:
-    with ExitStack() as stack:
-        for expression in s.contexts:
-            stack.enter_context(context(tracer, expression))
-        tracer.block(s.body)
+def _return(tracer: Tracer, s: tree.Return) -> Code:
+    value_of = _none if s.value is None else tracer.code(s.value)
+
+    def run() -> None:
+        raise Return(value_of())
+
+    return run
 
 
-def _delete(tracer: Tracer, s: tree.Delete) -> None:
-    for target in s.targets:
-        operators.delete(tracer, target)
+def _for(tracer: Tracer, s: tree.For) -> Code:
+    items_of, bind, body = (
+        items(tracer, s.iterable), binding(tracer, s.target), tracer.block(s.body)
+    )  # fmt: skip
+
+    def run() -> None:
+        tracer.loops += 1
+        try:
+            for item in items_of():
+                bind(item)
+                try:
+                    body()
+                except Jump as jump:
+                    if jump.args[0] == "break":
+                        break
+        finally:
+            tracer.loops -= 1
+
+    return run
 
 
-def _flow(tracer: Tracer, s: tree.Flow) -> None:
-    if s.keyword != "pass":
+def _if(tracer: Tracer, s: tree.If) -> Code:
+    holds, then, otherwise = (
+        truth(tracer, s.test), tracer.block(s.then), tracer.block(s.otherwise)
+    )  # fmt: skip
+    return lambda: then() if holds() else otherwise()
+
+
+def _with(tracer: Tracer, s: tree.With) -> Code:
+    body = tracer.block(s.body)
+    for context in reversed(s.contexts):
+        body = within(tracer, context, body)
+    return body
+
+
+def _delete(tracer: Tracer, s: tree.Delete) -> Code:
+    parts = [deletion(tracer, target) for target in s.targets]
+    return lambda: [delete() for delete in parts]
+
+
+def _flow(tracer: Tracer, s: tree.Flow) -> Code:  # as all of them
+    if s.keyword == "pass":
+        return _none
+
+    def jump() -> None:
         raise Jump(s.keyword)
 
+    return jump
 
-STATEMENTS: dict[type, Callable[[Tracer, Any], None]] = {
+
+STATEMENTS: dict[type, Callable[[Tracer, Any], Code]] = {
     tree.Assign: _assign,
     tree.Annotated: annotated,
     tree.Augmented: _augmented,
     tree.ExpressionStatement: _expression,
     tree.Assert: _assert,
-    tree.Import: import_names,
+    tree.Import: lambda tracer, s: lambda: import_names(tracer, s),
     tree.Def: _def,
     tree.Return: _return,
     tree.For: _for,

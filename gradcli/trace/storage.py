@@ -241,15 +241,16 @@ class Tensor(Node):
     def part(self) -> None:
         """Take a row of its own, in the same memory, if anything else has this one."""
         graph, storage = self.graph, self.storage
-        used = any(self.row in inputs for inputs in graph.inputs[self.row + 1 :])
+        row, inputs = self.row, graph.inputs
+        used = any(row in inputs[i] for i in range(row + 1, len(inputs)))
         if storage is None and not used:
             return
-        row = graph.leaf(self.value)
-        graph.notes.sources[row.id] = self.row
+        leaf = graph.leaf(self.value)
+        graph.notes.sources[leaf.id] = row
         if storage is not None and self.steps:
-            self.storage = Storage(graph, row.id, storage.memory, storage.version, self.twin())
+            self.storage = Storage(graph, leaf.id, storage.memory, storage.version, self.twin())
             self.seen, self.steps, self.made = storage.memory.clock, (), ""
-        self.cut(row)
+        self.cut(leaf)
 
     def view(self, steps: Steps) -> Place:
         """Return a view that has not been read yet: to be written, it need not be."""
@@ -418,6 +419,8 @@ class Tensor(Node):
 
         Raises: ShapeFault, DtypeFault, in PyTorch's words, where it does not fit.
         """
+        if value.meta == self.meta:
+            return value
         if value.shape != self.shape:
             raise ShapeFault(
                 f"output with shape {list(self.shape)} doesn't match the broadcast shape "

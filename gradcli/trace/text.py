@@ -12,6 +12,7 @@ from gradcli.rule.nesting import MAX_NESTING
 from gradcli.syntax import tree
 from gradcli.tensor_text import format_tensor, number_text, shown_count, tensor_text
 from gradcli.trace.budgets import kept
+from gradcli.trace.code import Code
 from gradcli.trace.containers import VIEWS
 from gradcli.trace.sentences import class_name, sentence
 from gradcli.trace.strings import check_width
@@ -109,26 +110,36 @@ class _Text:
         return f"({inside},)" if len(value) == 1 else f"({inside})"
 
 
-def formatted(tracer: Tracer, e: tree.FormattedString) -> str:
-    """Return the text of an f-string."""
-    size, parts = 0, list[str]()
-    for part in e.parts:
-        parts.append(part if isinstance(part, str) else _field(tracer, part))
-        size += len(parts[-1])
-        check_size(size, "characters")
-    return kept(tracer, "".join(parts))
+def formatted(tracer: Tracer, e: tree.FormattedString) -> Code:
+    """Return what gives the text of an f-string."""
+    parts = [part if isinstance(part, str) else _field(tracer, part) for part in e.parts]
+
+    def write() -> str:
+        size, texts = 0, list[str]()
+        for part in parts:
+            texts.append(part if isinstance(part, str) else part())
+            size += len(texts[-1])
+            check_size(size, "characters")
+        return kept(tracer, "".join(texts))
+
+    return write
 
 
-def _field(tracer: Tracer, field: tree.Field) -> str:
-    value = tracer.evaluate(field.value)
-    if field.conversion or (field.label and not field.format):
-        value = text(tracer, value, quoted=field.conversion != "s")
-    try:
-        return field.label + formatted_value(tracer, value, field.format)
-    except (TypeError, ValueError) as error:
-        raise ArgumentFault(sentence(error), field.span, FORMATS) from None
-    except GradcliError as error:
-        raise error.at(None, field.span) from None
+def _field(tracer: Tracer, field: tree.Field) -> Code:
+    evaluate = tracer.code(field.value)
+
+    def write() -> str:
+        value = evaluate()
+        if field.conversion or (field.label and not field.format):
+            value = text(tracer, value, quoted=field.conversion != "s")
+        try:
+            return field.label + formatted_value(tracer, value, field.format)
+        except (TypeError, ValueError) as error:
+            raise ArgumentFault(sentence(error), field.span, FORMATS) from None
+        except GradcliError as error:
+            raise error.at(None, field.span) from None
+
+    return write
 
 
 def formatted_value(tracer: Tracer, value: Any, form: str) -> str:

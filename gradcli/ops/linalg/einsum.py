@@ -346,13 +346,11 @@ def _tensorsolve(a: Any, b: Any, dims: Any) -> Any:
 class Spread(Composite):
     """A composite whose last argument, a list of tensors, may be written one by one."""
 
-    def call(
-        self, arguments: tuple[Any, ...], keywords: dict[str, Any], *, lenient: bool = False
-    ) -> Any:
+    def bind(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
         first = len(self.signature.parameters) - 1
         if len(arguments) > first and hasattr(arguments[first], "dtype"):
             arguments = (*arguments[:first], arguments[first:])
-        return super().call(arguments, keywords, lenient=lenient)
+        return super().bind(arguments, keywords)
 
 
 def _spread(row: Composite) -> Spread:

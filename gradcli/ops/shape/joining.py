@@ -150,12 +150,10 @@ block_diag_ = primitive(Variadic,
 class Gathering(Composite):
     """A composite of a list of tensors, which may also be given one by one: `meshgrid(x, y)`."""
 
-    def call(
-        self, arguments: tuple[Any, ...], keywords: dict[str, Any], *, lenient: bool = False
-    ) -> Any:
+    def bind(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
         one_by_one = arguments and all(hasattr(x, "dtype") for x in arguments)
         arguments = (arguments,) if one_by_one else arguments
-        return super().call(arguments, keywords, lenient=lenient)
+        return super().bind(arguments, keywords)
 
 
 MOST_PARTS = 1_000_000  # of one tensor

@@ -1,0 +1,188 @@
+"""What stands left of `=`, after `for`, after `del`: names, items, attributes, tuples of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from gradcli.errors import ArgumentFault, NameFault, ShapeFault, SyntaxFault
+from gradcli.graph import Node
+from gradcli.rule.meta import shown
+from gradcli.rule.nesting import check_arguments
+from gradcli.syntax import tree
+from gradcli.trace import containers
+from gradcli.trace.attributes import set_requires_grad
+from gradcli.trace.code import Code
+from gradcli.trace.indexing import set_item
+from gradcli.trace.operators import PLAIN
+from gradcli.trace.sentences import class_name
+from gradcli.trace.storage import Tensor
+
+if TYPE_CHECKING:
+    from gradcli.trace.interpreter import Tracer
+
+Bind = Callable[[Any], None]
+
+
+def binding(tracer: Tracer, target: tree.Expression, *, named: bool = False) -> Bind:
+    """Return what binds a value to a target; where `named`, a tensor is known by that name."""
+    while isinstance(target, tree.Group):
+        target = target.inner
+    if isinstance(target, tree.Name):
+        return _name(tracer, target) if named else _plain_name(tracer, target.id)
+    if isinstance(target, tree.TupleDisplay | tree.ListDisplay):
+        return _unpacked(tracer, target, named)
+    if isinstance(target, tree.Attribute):
+        return _member(tracer, target)
+    if isinstance(target, tree.Subscript):
+        return _item(tracer, target)
+    return _refused(tracer, target)
+
+
+def _plain_name(tracer: Tracer, name: str) -> Bind:
+    def bind(value: Any) -> None:
+        tracer.scope[name] = value
+
+    return bind
+
+
+def _name(tracer: Tracer, target: tree.Name) -> Bind:
+    name, span, names, made = target.id, target.span, tracer.graph.notes.names, tracer.made
+
+    def bind(value: Any) -> None:
+        scope = tracer.scope
+        scope[name] = value
+        if scope is tracer.globals:
+            tracer.places[name] = span
+        if isinstance(value, Node):
+            id = value.id
+            names.setdefault(id, name)
+            made.append(id)
+        elif isinstance(value, list):
+            tracer.lists.bind(name, value, once=tracer.runs_once)
+
+    return bind
+
+
+def _unpacked(tracer: Tracer, target: tree.TupleDisplay | tree.ListDisplay, named: bool) -> Bind:
+    span, binds = target.span, [binding(tracer, item, named=named) for item in target.items]
+
+    def bind(value: Any) -> None:
+        if isinstance(value, PLAIN) and not isinstance(value, containers.CONTAINERS):
+            raise ArgumentFault(f"cannot unpack non-iterable {class_name(value)} object", span)
+        values = list(tracer.iterate(value))
+        if len(values) != len(binds):
+            few = len(values) < len(binds)
+            raise ArgumentFault(
+                f"not enough values to unpack (expected {len(binds)}, got {len(values)})"
+                if few
+                else f"too many values to unpack (expected {len(binds)})",
+                span,
+            )
+        for each, one in zip(binds, values, strict=True):
+            each(one)
+
+    return bind
+
+
+def _member(tracer: Tracer, target: tree.Attribute) -> Bind:
+    """Return what carries out `x.grad = None`, `x.requires_grad = True`, `x.data = y`."""
+    owner_of, name, refuse = tracer.code(target.value), target.name, _refused(tracer, target)
+
+    def bind(value: Any) -> None:
+        owner = owner_of()
+        if not isinstance(owner, Tensor):
+            refuse(value)
+        elif name == "grad" and value is None:
+            tracer.graph.set_grad(owner.id, None)
+        elif name == "grad" and isinstance(value, Node):
+            _set_grad(owner, value)
+        elif name == "data" and isinstance(value, Tensor):
+            if value is not owner:
+                owner.lie_in(value)
+        elif name == "requires_grad" and isinstance(value, bool):
+            set_requires_grad(tracer, owner, value, "floating point and complex dtype")
+        else:
+            refuse(value)
+
+    return bind
+
+
+def _set_grad(owner: Node, value: Node) -> None:
+    if value.shape != owner.shape:
+        raise ShapeFault(
+            f"attempting to assign a gradient of size '{shown(value.shape)}' to a tensor of size "
+            f"'{shown(owner.shape)}'. Please ensure that the gradient and the tensor are the same "
+            "size"
+        )
+    owner.graph.set_grad(owner.id, value)
+
+
+def _item(tracer: Tracer, target: tree.Subscript) -> Bind:
+    """Return what carries out `x[i] = …` of a tensor, a list or a dictionary."""
+    owner_of, key_of, span = tracer.code(target.value), tracer.code(target.index), target.span
+    graph, refuse = tracer.graph, _refused(tracer, target)
+
+    def bind(value: Any) -> None:
+        owner, key = owner_of(), key_of()
+        graph.span = span
+        check_arguments((key,))
+        if isinstance(owner, Tensor):
+            set_item(tracer, owner, key, value)
+        elif isinstance(owner, PLAIN):
+            containers.set_item(tracer, owner, key, value)
+        else:
+            refuse(value)
+
+    return bind
+
+
+def _refused(tracer: Tracer, target: tree.Expression) -> Bind:
+    def refuse(value: Any) -> None:  # whatever it is
+        raise SyntaxFault(
+            f"`{tracer.source.snippet(target.span)}` cannot be assigned to", target.span,
+            "bind the result to a name instead",
+        )  # fmt: skip
+
+    return refuse
+
+
+def deletion(tracer: Tracer, target: tree.Expression) -> Code:
+    """Return what carries out `del` of a name or an item.
+
+    Raises: NameFault or ArgumentFault, with Python's sentence, where there is none.
+    """
+    while isinstance(target, tree.Group):
+        target = target.inner
+    if isinstance(target, tree.TupleDisplay):
+        parts = [deletion(tracer, item) for item in target.items]
+        return lambda: [delete() for delete in parts]
+    if isinstance(target, tree.Name):
+        return _deleted_name(tracer, target)
+    if isinstance(target, tree.Subscript):
+        return _deleted_item(tracer, target)
+
+    def refuse() -> None:
+        raise SyntaxFault("an attribute cannot be deleted", target.span)
+
+    return refuse
+
+
+def _deleted_name(tracer: Tracer, target: tree.Name) -> Code:
+    def delete() -> None:
+        if not dict.__contains__(tracer.scope, target.id):
+            raise NameFault(f"name '{target.id}' is not defined", target.span)
+        del tracer.scope[target.id]
+
+    return delete
+
+
+def _deleted_item(tracer: Tracer, target: tree.Subscript) -> Code:
+    owner_of, key_of = tracer.code(target.value), tracer.code(target.index)
+
+    def delete() -> None:
+        owner, key = owner_of(), key_of()
+        tracer.graph.span = target.span
+        containers.delete_item(tracer, owner, key)
+
+    return delete
