@@ -15,9 +15,9 @@ from gradcli.autodiff import backward, gradient_values, pull, reachable
 from gradcli.execute import Replay, compute, evaluate, new_graph, plain
 from gradcli.execute.scalars import bound
 from gradcli.graph import Graph, Node
-from gradcli.ops import ROWS
 from gradcli.ops.pointwise.elementwise import exp, log, pow_number, sin, sqrt, tanh
 from gradcli.ops.shape.shapes import sum_
+from gradcli.ops.table import every_row
 from gradcli.rule.rule import Primitive
 from gradcli.rule.signature import REQUIRED
 
@@ -53,7 +53,7 @@ def has_form(row: Primitive) -> bool:
     return row.is_remembered and any(bound(row, a, count).forward for a in attributes(row))
 
 
-TAKEN = {row.name: row for row in ROWS if isinstance(row, Primitive) and has_form(row)}
+TAKEN = {row.name: row for row in every_row() if isinstance(row, Primitive) and has_form(row)}
 
 
 def leaf(graph: Graph, data: object, requires_grad: bool = True) -> Node:
