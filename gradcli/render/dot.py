@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from gradcli.inspection import Array, Inspection, Kind, NodeFacts
-from gradcli.render.numbers import lines
+from gradcli.inspection import Inspection, Kind, NodeFacts
+from gradcli.render.numbers import Shown, grad_of, lines, value_of
 from gradcli.render.words import harmless_lines, headline, one_line
 
 # Tints of the colour-blind safe palette of Okabe and Ito, with dark text and dark borders: they
@@ -113,7 +113,7 @@ class _Picture:
         style = _STYLES[node.kind]
         if self.values:
             style = style.replace("shape=ellipse", _ROUNDED)  # ellipses of many lines are huge
-            title += self._numbers("value", node.value) + self._numbers("grad", node.grad)
+            title += self._numbers("value", value_of(node)) + self._numbers("grad", grad_of(node))
         tooltip = one_line(f"line {node.line}: {node.source}")
         return f"n{node.id} [label={quote(title)}, {style}, tooltip={quote(tooltip)}];"
 
@@ -123,7 +123,7 @@ class _Picture:
             return _short(node.label) + _shape(node)
         return f"{_short(node.label)}\n{node.op}" if node.name is not None else node.op
 
-    def _numbers(self, what: str, array: Array | None) -> str:
+    def _numbers(self, what: str, array: Shown | None) -> str:
         if array is None:
             return ""
         return f"\n{what} " + "\n".join(lines(array, _WIDTH, self.precision))

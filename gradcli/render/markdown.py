@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from gradcli.inspection import Array, Inspection, NodeFacts, ValueFacts
-from gradcli.render.numbers import lines
+from gradcli.inspection import Inspection, NodeFacts, ValueFacts
+from gradcli.render.numbers import Shown, grad_of, lines, value_of
 from gradcli.render.values import COLUMNS, cells
 from gradcli.render.words import (
     MARKS,
@@ -36,7 +36,7 @@ def render(
     precision: int | None = None,
 ) -> str:
     """Return the nodes as a table; `full` writes out every element of large tensors."""
-    nodes = shown(inspection, named, derived=full)
+    nodes = list(shown(inspection, named, derived=full))
     parts = [
         *_printed(inspection),
         escape(headline(inspection)),
@@ -100,8 +100,8 @@ def _row(node: NodeFacts, full: bool, precision: int | None) -> str:
         str(node.line),
         str(node.shape) if node.shape else "",
         node.dtype,
-        _array(node.value, full, precision) if node.value is not None else "",
-        _array(node.grad, full, precision),
+        "" if (value := value_of(node, full=full)) is None else _array(value, full, precision),
+        _array(grad_of(node, full=full), full, precision),
         str(node.requires_grad),
         str(node.is_leaf),
         str(node.grad_fn),
@@ -109,7 +109,7 @@ def _row(node: NodeFacts, full: bool, precision: int | None) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _array(array: Array | None, full: bool, precision: int | None) -> str:
+def _array(array: Shown | None, full: bool, precision: int | None) -> str:
     if array is None:
         return "None"
     return escape(" ".join(lines(array, _WIDTH, precision, full=full)))
