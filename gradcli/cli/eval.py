@@ -51,10 +51,10 @@ def evaluate(
 
     inspection = inspected(o.session(source, options, request))
     kind = "json" if json else format.value
-    rendered = EVAL[kind](inspection, named=named, full=full, precision=precision)
-    if isinstance(rendered, str):
-        write(rendered, output)
+    how = {"named": named, "full": full, "precision": precision}
+    if kind == "table":
+        show(EVAL[kind](inspection, **how), output)
     else:
-        show(rendered, output)
+        write(EVAL[kind].pieces(inspection, **how), output)
     if not all(claim.holds for claim in inspection.claims):
         raise typer.Exit(FALSE)

@@ -37,4 +37,5 @@ def graph(
     if tree:
         show(GRAPH["tree"](inspection, full=full, precision=precision), output)
         return
-    write(GRAPH["dot"](inspection, values=values, backward=backward, precision=precision), output)
+    how = {"values": values, "backward": backward, "precision": precision}
+    write(GRAPH["dot"].pieces(inspection, **how), output)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from io import StringIO, TextIOWrapper
 from pathlib import Path
@@ -104,16 +104,19 @@ def complain(text: str) -> None:
         sys.stderr.write(text + "\n")
 
 
-def write(text: str, path: Path | None) -> None:
+def write(text: str | Iterable[str], path: Path | None) -> None:
     """Write data to standard output, or to a file that appears whole or not at all.
+
+    A text may come in pieces.
 
     Raises: InputFault where the file cannot be written.
     """
-    data = text.encode("utf-8", "backslashreplace")
+    pieces = (text,) if isinstance(text, str) else text
+    data = (piece.encode("utf-8", "backslashreplace") for piece in pieces)
     if path is None:
         with _reader_may_leave():
             sys.stdout.flush()
-            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.writelines(data)
             sys.stdout.flush()
         return
     try:
@@ -137,14 +140,15 @@ def _reader_may_leave() -> Iterator[None]:
         _discard_output()
 
 
-def _replace(path: Path, data: bytes) -> None:
+def _replace(path: Path, data: Iterable[bytes]) -> None:
     """Put data in the place of a file, which keeps its owner and permissions; links stay."""
     try:
         before = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         before = None
     if before is not None and not S_ISREG(before.st_mode):  # a device or a pipe
-        path.write_bytes(data)
+        with path.open("wb") as file:
+            file.writelines(data)
         return
     if not path.parent.is_dir():
         raise OSError(errno.ENOENT, f"there is no folder {path.parent}")
@@ -153,7 +157,7 @@ def _replace(path: Path, data: bytes) -> None:
     target = path.resolve()
     with NamedTemporaryFile(dir=target.parent, prefix=".gradcli.", delete=False) as file:
         try:
-            file.write(data)
+            file.writelines(data)
             file.flush()
             _give(file.fileno(), before)
             Path(file.name).replace(target)

@@ -12,8 +12,10 @@ from gradcli.render.words import (
     MARKS,
     claims_headline,
     differing,
+    excerpt,
     harmless_lines,
     headline,
+    left_out,
     legend,
     notes,
     one_line,
@@ -34,22 +36,28 @@ def render(
     named: bool = False,
     full: bool = False,
     precision: int | None = None,
-) -> str:
-    """Return the nodes as a table; `full` writes out every element of large tensors."""
-    nodes = list(shown(inspection, named, derived=full))
-    parts = [
-        *_printed(inspection),
-        escape(headline(inspection)),
-        "",
-        *(_values(values, full) if (values := stated(inspection)) else _header(_COLUMNS)),
-        *(_row(node, full, precision) for node in nodes),
-        "",
-        "<br>".join(escape(text) for text in ["  ".join(legend(nodes)), *notes(inspection)]),
-        *_claims(inspection, precision),
-    ]
+) -> Iterator[str]:
+    """Yield the nodes as a table; `full` writes out every node, and every element of tensors."""
+    for line in _lines(inspection, named, full, precision):
+        yield f"{line}\n"
+
+
+def _lines(inspection: Inspection, named: bool, full: bool, precision: int | None) -> Iterator[str]:
+    rows = excerpt(shown(inspection, named, derived=full), full=full)
+    yield from _printed(inspection)
+    yield from (escape(headline(inspection)), "")
+    yield from _values(values, full) if (values := stated(inspection)) else _header(_COLUMNS)
+    yield from (_row(node, full, precision) for node in rows.first)
+    if rows.last:
+        yield f"| | {left_out(rows.left_out)} |" + " |" * (len(_COLUMNS) - 2)
+    yield from (_row(node, full, precision) for node in rows.last)
+    yield ""
+    yield "<br>".join(
+        escape(text) for text in ["  ".join(legend([*rows.first, *rows.last])), *notes(inspection)]
+    )
+    yield from _claims(inspection, precision)
     if inspection.notices:
-        parts += ["", *(f"- line {n.line}: {escape(n.message)}" for n in inspection.notices)]
-    return "\n".join(parts) + "\n"
+        yield from ("", *(f"- line {n.line}: {escape(n.message)}" for n in inspection.notices))
 
 
 def _header(columns: tuple[str, ...]) -> Iterator[str]:
