@@ -14,6 +14,7 @@ from tempfile import NamedTemporaryFile
 from typing import Any
 
 from gradcli.cli import INTERRUPTED
+from gradcli.cli.interrupt import heeded
 from gradcli.errors import GradcliError, InputFault, visible
 
 OK, FALSE, WRONG_INPUT, UNDECIDED, INTERNAL = 0, 1, 2, 3, 70
@@ -22,9 +23,10 @@ _NARROWEST = 20  # columns: a terminal of fewer breaks the lines itself
 
 def guarded(app: Callable[..., Any]) -> int:
     """Run a command and return its exit status; no traceback reaches a person."""
-    _stand_in_for_closed_streams()
+    _stand_in_for_closed_streams()  # first: what is opened next would come to stand there
     try:
-        app()
+        with heeded():
+            app()
     except SystemExit as exit:
         if isinstance(exit.__context__, BrokenPipeError):  # rich and click exit with status 1
             _discard_output()

@@ -124,6 +124,40 @@ def test_an_interrupted_start_ends_so_too(monkeypatch: pytest.MonkeyPatch) -> No
     assert exit.value.code == 130
 
 
+# a command that is in a computation of C, which knows of no signal, when Ctrl-C comes
+BUSY = """
+import hashlib, sys
+from gradcli.cli.output import guarded
+def busy():
+    print("begun", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", (1 << 31) - 1)
+sys.exit(guarded(busy))
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="signals are POSIX's")
+def test_ctrl_c_ends_a_computation_that_does_not_hear_it() -> None:
+    with subprocess.Popen([sys.executable, "-c", BUSY], stdout=subprocess.PIPE, cwd=ROOT) as busy:
+        try:
+            assert busy.stdout is not None
+            assert busy.stdout.readline() == b"begun\n"
+            busy.send_signal(signal.SIGINT)
+            assert busy.wait(60) == 130
+        finally:
+            busy.kill()
+
+
+def test_a_command_leaves_signals_as_they_were() -> None:
+    inside: list[int] = []
+
+    def app() -> None:
+        inside.append(signal.set_wakeup_fd(-1))
+
+    assert guarded(app) == 0
+    assert inside != [-1]
+    assert signal.set_wakeup_fd(-1) == -1
+
+
 # ---- files ---------------------------------------------------------------------------------
 
 
