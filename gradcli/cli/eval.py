@@ -9,6 +9,7 @@ import typer
 
 from gradcli.cli import options as o
 from gradcli.cli.output import FALSE, show, write
+from gradcli.cli.progress import Progress
 
 
 class Format(StrEnum):
@@ -49,7 +50,8 @@ def evaluate(
     from gradcli.api import inspected
     from gradcli.render import EVAL
 
-    inspection = inspected(o.session(source, options, request))
+    with Progress("nodes") as progress:
+        inspection = inspected(o.session(source, options, request, progress))
     kind = "json" if json else format.value
     how = {"named": named, "full": full, "precision": precision}
     if kind == "table":

@@ -15,6 +15,7 @@ from typing import Any
 
 from gradcli.cli import INTERRUPTED
 from gradcli.cli.interrupt import heeded
+from gradcli.cli.progress import Progress
 from gradcli.errors import GradcliError, InputFault, visible
 
 OK, FALSE, WRONG_INPUT, UNDECIDED, INTERNAL = 0, 1, 2, 3, 70
@@ -122,11 +123,20 @@ def write(text: str | Iterable[str], path: Path | None) -> None:
             sys.stdout.flush()
         return
     try:
-        _replace(path, data)
+        with Progress("bytes written") as progress:
+            _replace(path, _counted(data, progress))
     except OSError as error:
         raise InputFault(
             f"{path}: cannot write: {(error.strerror or str(error)).lower()}"
         ) from None
+
+
+def _counted(data: Iterable[bytes], progress: Progress) -> Iterator[bytes]:
+    done = 0
+    for piece in data:
+        yield piece
+        done += len(piece)
+        progress.advance(done)
 
 
 @contextmanager

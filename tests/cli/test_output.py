@@ -10,13 +10,16 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from threading import Event, active_count
 from typing import Any, NoReturn
 
 import pytest
 
+from gradcli import session
 from gradcli.cli import main, output
-from gradcli.cli.check import _progress
 from gradcli.cli.output import guarded
+from gradcli.cli.progress import Progress
+from gradcli.errors import Source
 from tests.cli.runner import ROOT, run
 
 TEXT = "w = param(2.)\ny = w**2\n"
@@ -266,31 +269,60 @@ def test_a_terminal_of_ascii_shows_many_files(tmp_path: Path) -> None:
 # ---- progress ------------------------------------------------------------------------------
 
 
+class Terminal(io.StringIO):
+    """Standard error that is a terminal, and says when something is drawn on it."""
+
+    def __init__(self, wanted: str) -> None:
+        super().__init__()
+        self.wanted, self.drawn = wanted, Event()
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        count = super().write(text)
+        if self.wanted in self.getvalue():
+            self.drawn.set()
+        return count
+
+
 def test_a_bar_is_shown_to_people_when_the_work_takes_a_while(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    terminal = Terminal()
+    terminal = Terminal("50%")
     monkeypatch.setattr(sys, "stderr", terminal)
-    monkeypatch.setattr("gradcli.cli.check.PATIENCE", 3600.0)
-    with _progress("files") as advance:
-        advance(1, 4)
+    with Progress("files") as progress:
+        progress.advance(1, 4)
     assert terminal.getvalue() == ""
-    monkeypatch.setattr("gradcli.cli.check.PATIENCE", 0.0)
-    with _progress("files") as advance:
-        advance(1, 4)
-        advance(2, 4)
+    monkeypatch.setattr("gradcli.cli.progress.PATIENCE", 0.0)
+    with Progress("files") as progress:
+        progress.advance(1, 4)
+        progress.advance(2, 4)
+        assert terminal.drawn.wait(60)
     assert "files" in terminal.getvalue()
-    assert "50%" in terminal.getvalue()
+
+
+def test_what_has_no_known_end_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal("1,234 nodes")
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr("gradcli.cli.progress.PATIENCE", 0.0)
+    with Progress("nodes") as progress:
+        progress.watch(lambda: 1234)
+        assert terminal.drawn.wait(60)
+
+
+def test_a_run_gives_its_tape_before_anything_is_on_it() -> None:
+    sizes: list[int] = []
+    session.run(Source("f", "y = param(1.)*2\n"), begun=lambda graph: sizes.append(len(graph)))
+    assert sizes == [0]
 
 
 def test_a_pipe_gets_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     pipe = io.StringIO()
     monkeypatch.setattr(sys, "stderr", pipe)
-    monkeypatch.setattr("gradcli.cli.check.PATIENCE", 0.0)
-    with _progress("files") as advance:
-        advance(1, 4)
+    monkeypatch.setattr("gradcli.cli.progress.PATIENCE", 0.0)
+    threads = active_count()
+    with Progress("files") as progress:
+        progress.advance(1, 4)
+        assert active_count() == threads
     assert pipe.getvalue() == ""
