@@ -1,8 +1,14 @@
-"""What every renderer reads: rows of plain facts about a run, with nothing left to compute."""
+"""What every renderer reads: rows of facts about a run.
+
+What a row says may be computed when it is read, and what a sequence has in it when it is gone
+through: whoever shows a part of a run pays for that part.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +20,74 @@ Kind = Literal["parameter", "data", "intermediate", "root"]
 
 
 @dataclass(frozen=True, slots=True)
+class Summary:
+    """What is shown of a tensor that is too large to be written out.
+
+    `first` are its first elements, up to EDGE, and `last` its last one, each of shape (k,), in the
+    order of their indices. `minimum`, `mean` and `maximum` are those of its finite elements, in its
+    dtype (the mean in float64), None where there are none or they are complex. `nan`, `posinf` and
+    `neginf` count what is not finite; a complex infinity is counted as `posinf`.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    first: Array
+    last: Array
+    minimum: Array | None
+    mean: float | None
+    maximum: Array | None
+    nan: int
+    posinf: int
+    neginf: int
+
+
+EDGE = 3  # first elements in a summary
+_BLOCK = 1 << 16  # elements that are looked at together: they and their masks fit into the cache
+
+
+def summary(array: Array) -> Summary:
+    """Return what is shown of a large tensor, in one pass that makes no second one."""
+    nan = posinf = neginf = count = 0
+    least, most, sums = [], [], []
+    with np.errstate(all="ignore"):
+        for block in _blocks(array):
+            finite = np.isfinite(block)
+            if not finite.all():
+                infinite = np.isinf(block)
+                below = infinite & (block < 0) if block.dtype.kind != "c" else np.False_
+                nan += int(np.count_nonzero(np.isnan(block)))
+                neginf += int(np.count_nonzero(below))
+                posinf += int(np.count_nonzero(infinite)) - int(np.count_nonzero(below))
+                block = block[finite]
+            if block.size and block.dtype.kind != "c":
+                count += block.size
+                least.append(block.min())
+                most.append(block.max())
+                # a mean of bfloat16 values must not be summed in bfloat16
+                sums.append(block.sum(dtype=np.float64))
+        mean = float(np.sum(sums) / count) if count else None
+    return Summary(
+        array.shape,
+        array.dtype,
+        array.flat[:EDGE],
+        array.flat[-1:] if array.size else array.flat[:0],
+        np.asarray(min(least)) if count else None,
+        mean,
+        np.asarray(max(most)) if count else None,
+        nan,
+        posinf,
+        neginf,
+    )
+
+
+def _blocks(array: Array) -> Iterator[Array]:
+    """Yield the elements in their order, so many at a time, as arrays that live until the next."""
+    yield from np.nditer(
+        array, ["external_loop", "buffered", "zerosize_ok"], order="C", buffersize=_BLOCK
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class NodeFacts:
     """One node of the graph.
 
@@ -48,6 +122,26 @@ class NodeFacts:
     operands: tuple[str, ...] = ()
     call_line: int | None = None
     aliases: tuple[str, ...] = ()
+
+    @property
+    def summary(self) -> Summary | None:
+        """What is shown of a large `value`, None where there is no value."""
+        return None if self.value is None else summary(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NodeFacts) and all(
+            _same(getattr(self, field.name), getattr(other, field.name))
+            for field in fields(NodeFacts)
+        )
+
+    def __repr__(self) -> str:
+        return f"<NodeFacts {self.id} {self.label} {list(self.shape)} {self.dtype}>"
+
+
+def _same(left: Any, right: Any) -> bool:
+    if isinstance(left, np.ndarray) and isinstance(right, np.ndarray):
+        return left.dtype == right.dtype and np.array_equal(left, right)
+    return bool(left == right)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,18 +210,18 @@ class Inspection:
     is the backward graph reachable from the root, in the order in which backward visits it.
     `why` says why it is this root, "" where no other could be meant; `sum` what the gradients are
     of where several `backward()` calls have gathered them; `elsewhere` what the file's own
-    `backward()` ran from where that is not the root.
+    `backward()` ran from where that is not the root. The nodes are in the order of their ids.
     """
 
     file: str
     root: int | None
     ran_backward: bool
-    nodes: tuple[NodeFacts, ...]
-    functions: tuple[FunctionFacts, ...]
+    nodes: Sequence[NodeFacts]
+    functions: Sequence[FunctionFacts]
     claims: tuple[Claim, ...]
     notices: tuple[Notice, ...]
     printed: tuple[str, ...]
-    values: tuple[ValueFacts, ...] = ()
+    values: Sequence[ValueFacts] = ()
     why: str = ""
     sum: str = ""
     elsewhere: str = ""
@@ -137,19 +231,10 @@ class Inspection:
 
         Raises: KeyError where no node has it.
         """
-        for node in self.nodes:
-            if node.id == id:
-                return node
-        raise KeyError(id)
-
-
-def summary(array: Array) -> dict[str, float | int]:
-    """Return min, mean and max of the finite values of an array, and counts of nan and inf."""
-    nans, infinities = int(np.isnan(array).sum()), int(np.isinf(array).sum())
-    finite = array[np.isfinite(array)]
-    facts: dict[str, float | int] = {"nan": nans, "inf": infinities}
-    if finite.size and not np.iscomplexobj(finite):
-        # in float64: a mean of bfloat16 values must not be summed in bfloat16
-        mean = finite.mean(dtype=np.float64)
-        facts |= {"min": finite.min(), "mean": mean, "max": finite.max()}
-    return facts
+        nodes = self.nodes
+        if 0 <= id < len(nodes) and nodes[id].id == id:  # where every row is shown
+            return nodes[id]
+        place = bisect_left(nodes, id, key=lambda node: node.id)
+        if place == len(nodes) or nodes[place].id != id:
+            raise KeyError(id)
+        return nodes[place]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from gradcli import autodiff
@@ -48,13 +48,21 @@ class Session:
         return self.tracer.graph
 
 
-def run(source: Source, options: Options | None = None, request: Request | None = None) -> Session:
+def run(
+    source: Source,
+    options: Options | None = None,
+    request: Request | None = None,
+    begun: Callable[[Graph], object] = id,
+) -> Session:
     """Run a file, and the backward pass unless the file runs its own.
+
+    `begun` is given the tape before anything is on it: who shows how far a run is looks there.
 
     Raises: a GradcliError that knows its place.
     """
     options, request = options or Options(), request or Request()
     tracer = Tracer(parse(source), options)
+    begun(tracer.graph)
     tracer.run()
     _check_names(tracer)
     if request.of is None:

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import closing
 from dataclasses import replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gradcli.cli import options as o
 from gradcli.cli.output import complain, show, write
+from gradcli.cli.progress import Progress
 from gradcli.errors import visible
 
 if TYPE_CHECKING:
     from gradcli.verify import Report, Settings
     from gradcli.verify.run import Outcome
-
-
-PATIENCE = 1.0  # seconds after which a bar is shown
 
 
 class Format(StrEnum):
@@ -205,8 +201,8 @@ def _one(
     from gradcli.verify.run import Outcome, timed
 
     def checked() -> Outcome:
-        with _progress("elements") as advance:
-            report = _report(file, run, settings, progress=advance)
+        with Progress("elements") as progress:
+            report = _report(file, run, settings, progress=progress.advance)
         return Outcome(report.file, report)
 
     outcome = timed(checked)
@@ -222,10 +218,10 @@ def _several(
     found: list[Outcome] = []
     names = [path or "<expr>" for path in paths]
     made = outcomes(paths, one, jobs, fail_fast, complain)  # type: ignore[arg-type]
-    with _progress("files") as advance, closing(made):
+    with Progress("files") as progress, closing(made):
         for outcome in made:
             found.append(outcome)
-            advance(len(found), len(paths))
+            progress.advance(len(found), len(paths))
     if kind == "table":
         from gradcli.render import CHECK
 
@@ -280,33 +276,3 @@ def _against(
         show(render(found), output)
     statuses = {comparisons.status for _, comparisons in found}
     return 1 if 1 in statuses else max(statuses, default=0)
-
-
-class _progress:  # noqa: N801 - used as a function, as contextmanagers are
-    """A bar on standard error, for people only, that appears when the work takes a while."""
-
-    def __init__(self, what: str) -> None:
-        self.what = what
-        self.started = monotonic()
-        self.bar: Any = None
-        self.task: Any = None
-
-    def __enter__(self) -> Any:
-        return self.advance
-
-    def advance(self, done: int, total: int) -> None:
-        """Show how much is done."""
-        if not sys.stderr.isatty() or monotonic() - self.started < PATIENCE:
-            return
-        if self.bar is None:
-            from rich.console import Console
-            from rich.progress import Progress
-
-            self.bar = Progress(console=Console(stderr=True), transient=True)
-            self.task = self.bar.add_task(self.what, total=total)
-            self.bar.start()
-        self.bar.update(self.task, completed=done)
-
-    def __exit__(self, *_: Any) -> None:
-        if self.bar is not None:
-            self.bar.stop()

@@ -9,6 +9,7 @@ import typer
 
 from gradcli.cli import options as o
 from gradcli.cli.output import FALSE, show, write
+from gradcli.cli.progress import Progress
 
 
 class Format(StrEnum):
@@ -49,12 +50,13 @@ def evaluate(
     from gradcli.api import inspected
     from gradcli.render import EVAL
 
-    inspection = inspected(o.session(source, options, request))
+    with Progress("nodes") as progress:
+        inspection = inspected(o.session(source, options, request, progress))
     kind = "json" if json else format.value
-    rendered = EVAL[kind](inspection, named=named, full=full, precision=precision)
-    if isinstance(rendered, str):
-        write(rendered, output)
+    how = {"named": named, "full": full, "precision": precision}
+    if kind == "table":
+        show(EVAL[kind](inspection, **how), output)
     else:
-        show(rendered, output)
+        write(EVAL[kind].pieces(inspection, **how), output)
     if not all(claim.holds for claim in inspection.claims):
         raise typer.Exit(FALSE)

@@ -8,6 +8,7 @@ import typer
 
 from gradcli.cli import options as o
 from gradcli.cli.output import show, write
+from gradcli.cli.progress import Progress
 
 
 @o.runs_files
@@ -33,8 +34,11 @@ def graph(
     from gradcli.facts import inspect
     from gradcli.render import GRAPH
 
-    inspection = inspect(o.session(source, options, o.made_request(options, of, None)))
+    request = o.made_request(options, of, None)
+    with Progress("nodes") as progress:
+        inspection = inspect(o.session(source, options, request, progress))
     if tree:
         show(GRAPH["tree"](inspection, full=full, precision=precision), output)
         return
-    write(GRAPH["dot"](inspection, values=values, backward=backward, precision=precision), output)
+    how = {"values": values, "backward": backward, "precision": precision}
+    write(GRAPH["dot"].pieces(inspection, **how), output)

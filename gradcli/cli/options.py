@@ -18,6 +18,7 @@ from gradcli.errors import InputFault, Source
 from gradcli.source import MAX_FILE, decoded, read_source
 
 if TYPE_CHECKING:
+    from gradcli.cli.progress import Progress
     from gradcli.session import Request, Session
     from gradcli.trace import Options
 
@@ -233,8 +234,8 @@ def made_request(options: Options, of: str | None, grad_output: str | None, **mo
     return Request(of, cotangent, **more)
 
 
-def session(source: Source, options: Options, request: Request) -> Session:
-    """Run the file."""
+def session(source: Source, options: Options, request: Request, progress: Progress) -> Session:
+    """Run the file, and show how many nodes there are when it takes a while."""
     from gradcli.session import run
 
-    return run(source, options, request)
+    return run(source, options, request, lambda graph: progress.watch(graph.__len__))

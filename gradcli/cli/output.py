@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from io import StringIO, TextIOWrapper
 from pathlib import Path
@@ -13,6 +13,8 @@ from stat import S_IMODE, S_ISREG
 from typing import Any
 
 from gradcli.cli import INTERRUPTED
+from gradcli.cli.interrupt import heeded
+from gradcli.cli.progress import Progress
 from gradcli.errors import GradcliError, InputFault, visible
 
 OK, FALSE, WRONG_INPUT, UNDECIDED, INTERNAL = 0, 1, 2, 3, 70
@@ -21,9 +23,10 @@ _NARROWEST = 20  # columns: a terminal of fewer breaks the lines itself
 
 def guarded(app: Callable[..., Any]) -> int:
     """Run a command and return its exit status; no traceback reaches a person."""
-    _stand_in_for_closed_streams()
+    _stand_in_for_closed_streams()  # first: what is opened next would come to stand there
     try:
-        app()
+        with heeded():
+            app()
     except SystemExit as exit:
         if isinstance(exit.__context__, BrokenPipeError):  # rich and click exit with status 1
             _discard_output()
@@ -103,24 +106,36 @@ def complain(text: str) -> None:
         sys.stderr.write(text + "\n")
 
 
-def write(text: str, path: Path | None) -> None:
+def write(text: str | Iterable[str], path: Path | None) -> None:
     """Write data to standard output, or to a file that appears whole or not at all.
+
+    A text may come in pieces.
 
     Raises: InputFault where the file cannot be written.
     """
-    data = text.encode("utf-8", "backslashreplace")
+    pieces = (text,) if isinstance(text, str) else text
+    data = (piece.encode("utf-8", "backslashreplace") for piece in pieces)
     if path is None:
         with _reader_may_leave():
             sys.stdout.flush()
-            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.writelines(data)
             sys.stdout.flush()
         return
     try:
-        _replace(path, data)
+        with Progress("bytes written") as progress:
+            _replace(path, _counted(data, progress))
     except OSError as error:
         raise InputFault(
             f"{path}: cannot write: {(error.strerror or str(error)).lower()}"
         ) from None
+
+
+def _counted(data: Iterable[bytes], progress: Progress) -> Iterator[bytes]:
+    done = 0
+    for piece in data:
+        yield piece
+        done += len(piece)
+        progress.advance(done)
 
 
 @contextmanager
@@ -136,7 +151,7 @@ def _reader_may_leave() -> Iterator[None]:
         _discard_output()
 
 
-def _replace(path: Path, data: bytes) -> None:
+def _replace(path: Path, data: Iterable[bytes]) -> None:
     """Put data in the place of a file, which keeps its owner and permissions; links stay."""
     from tempfile import NamedTemporaryFile
 
@@ -145,7 +160,8 @@ def _replace(path: Path, data: bytes) -> None:
     except (FileNotFoundError, NotADirectoryError):
         before = None
     if before is not None and not S_ISREG(before.st_mode):  # a device or a pipe
-        path.write_bytes(data)
+        with path.open("wb") as file:
+            file.writelines(data)
         return
     if not path.parent.is_dir():
         raise OSError(errno.ENOENT, f"there is no folder {path.parent}")
@@ -154,7 +170,7 @@ def _replace(path: Path, data: bytes) -> None:
     target = path.resolve()
     with NamedTemporaryFile(dir=target.parent, prefix=".gradcli.", delete=False) as file:
         try:
-            file.write(data)
+            file.writelines(data)
             file.flush()
             _give(file.fileno(), before)
             Path(file.name).replace(target)

@@ -1,55 +1,65 @@
 """What is shown of an inspection: one module per output, listed here and imported when called.
 
 Every entry of `EVAL` takes the same options: `named=True` shows named nodes only, `full=True`
-leaves nothing out, `precision=N` shows N significant digits. The value of a call is a string of
-plain text, without escape codes and complete with its final newline, except for tables and trees:
-these return a rich renderable for `console.print(..., crop=False)`, which adapts to the console (a
-file's own print may be wider than it).
+leaves nothing out, `precision=N` shows N significant digits. A module gives plain text, without
+escape codes and complete with its final newline, except for tables and trees: these are rich
+renderables for `console.print(..., crop=False)`, which adapt to the console (a file's own print may
+be wider than it).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any
 
 
-class Renderer(Protocol):
-    """A function from facts to text or to a rich renderable."""
+@dataclass(frozen=True)
+class Renderer:
+    """A function of a module of this package, which is imported (and rich) when it is called.
+
+    It takes an inspection, or what a check found; the module documents the options.
+    """
+
+    module: str
+    function: str = "render"
 
     def __call__(self, facts: Any, /, **options: Any) -> Any:
-        """Render an inspection, or what a check found; the module documents the options."""
+        """Return all of it: a text, or a rich renderable."""
+        rendered = self._rendered(facts, options)
+        return "".join(rendered) if isinstance(rendered, Iterator) else rendered
 
+    def pieces(self, facts: Any, /, **options: Any) -> Iterator[str]:
+        """Yield a text from its beginning to its end, so that nobody has to hold all of it."""
+        rendered = self._rendered(facts, options)
+        yield from (rendered,) if isinstance(rendered, str) else rendered
 
-def _in_module(name: str, function: str = "render") -> Renderer:
-    """Return a function of a module of this package, importing it (and rich) at the call."""
-
-    def render(facts: Any, /, **options: Any) -> Any:
-        return getattr(import_module(f"gradcli.render.{name}"), function)(facts, **options)
-
-    return render
+    def _rendered(self, facts: Any, options: Mapping[str, Any]) -> Any:
+        module = import_module(f"gradcli.render.{self.module}")
+        return getattr(module, self.function)(facts, **options)
 
 
 # `gradcli eval --format`
 EVAL: Mapping[str, Renderer] = {
-    "table": _in_module("table"),
-    "json": _in_module("json"),
-    "csv": _in_module("csv"),
-    "markdown": _in_module("markdown"),
+    "table": Renderer("table"),
+    "json": Renderer("json"),
+    "csv": Renderer("csv"),
+    "markdown": Renderer("markdown"),
 }
 
 # `gradcli graph`
 GRAPH: Mapping[str, Renderer] = {
-    "dot": _in_module("dot"),  # values=, backward=, precision=
-    "tree": _in_module("tree"),  # full=, precision=
+    "dot": Renderer("dot"),  # values=, backward=, precision=
+    "tree": Renderer("tree"),  # full=, precision=
 }
 
 # `gradcli check --format`; `table` shows a report, the others the outcomes of many files
 CHECK: Mapping[str, Renderer] = {
-    "table": _in_module("check"),  # verbose=
-    "files": _in_module("check_files"),  # column=, left_out=
-    "json": _in_module("check_json"),
-    "markdown": _in_module("check_reports", "markdown"),
-    "junit": _in_module("check_reports", "junit"),
-    "github": _in_module("check_reports", "github"),
+    "table": Renderer("check"),  # verbose=
+    "files": Renderer("check_files"),  # column=, left_out=
+    "json": Renderer("check_json"),
+    "markdown": Renderer("check_reports", "markdown"),
+    "junit": Renderer("check_reports", "junit"),
+    "github": Renderer("check_reports", "github"),
 }

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from gradcli.inspection import Array, Kind
-from gradcli.render.numbers import align, brief, lines
+from gradcli.inspection import Kind
+from gradcli.render.numbers import Shown, align, brief, lines
 
 STYLES: Mapping[Kind, str] = {
     "parameter": "bold magenta",
@@ -28,7 +28,7 @@ class NumberColumn:
 
     def __init__(
         self,
-        arrays: Sequence[Array | None],
+        arrays: Sequence[Shown | None],
         digits: int | None = None,
         *,
         full: bool = False,
@@ -47,7 +47,7 @@ class NumberColumn:
         """Return the lines of each cell, the decimal points of the scalars in one column."""
         result = [self._cell(array, width) for array in self._arrays]
         scalars = [
-            i for i, array in enumerate(self._arrays) if array is not None and not array.ndim
+            i for i, array in enumerate(self._arrays) if array is not None and not array.shape
         ]
         for i, text in zip(scalars, align([result[i][0] for i in scalars]), strict=True):
             if len(text) <= width:
@@ -58,7 +58,7 @@ class NumberColumn:
         shown = (cell_len(line) for cell in self.cells(width) for line in cell)
         return max(shown, default=0)
 
-    def _cell(self, array: Array | None, width: int) -> list[str]:
+    def _cell(self, array: Shown | None, width: int) -> list[str]:
         if array is None:
             return [self._missing]
         if self._brief:

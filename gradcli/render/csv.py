@@ -7,15 +7,16 @@ that a spreadsheet would take for a formula, as the source `-w`, has `'` before 
 
 from __future__ import annotations
 
-import csv
-import io
+import re
+from collections.abc import Iterator
 from typing import Any
 
-from gradcli.inspection import Inspection
-from gradcli.render.json import NODE_KEYS, node_record
+from gradcli.inspection import Array, Inspection, NodeFacts
+from gradcli.render.json import NODE_KEYS, PIECE, array_text, node_record, plain
 from gradcli.render.words import harmless_lines, json_text, shown
 
 _FORMULA = ("=", "+", "-", "@")
+_SPECIAL = re.compile(r'[,"\r\n]')
 
 
 def render(
@@ -24,21 +25,51 @@ def render(
     named: bool = False,
     full: bool = True,
     precision: int | None = None,
-) -> str:
-    """Return the nodes as CSV; `full` changes nothing: data are never elided."""
+) -> Iterator[str]:
+    """Yield the nodes as CSV; `full` changes nothing: data are never elided."""
     del full
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(NODE_KEYS)
+    yield ",".join(NODE_KEYS) + "\r\n"
     for node in shown(inspection, named):
-        writer.writerow([_cell(value) for value in node_record(node, precision).values()])
-    return out.getvalue()
+        yield from _row(node, precision)
+
+
+def _row(node: NodeFacts, precision: int | None) -> Iterator[str]:
+    """Yield a record: at once, or in pieces where it has a large array."""
+    record = node_record(node)
+    arrays = record["value"], record["grad"]
+    if all(array is None or array.size <= PIECE for array in arrays):
+        record["value"], record["grad"] = (plain(array, precision) for array in arrays)
+        yield ",".join(map(_cell, record.values())) + "\r\n"
+        return
+    before = ""
+    for key, fact in record.items():
+        yield before
+        yield from _array(fact, precision) if key in ("value", "grad") else [_cell(fact)]
+        before = ","
+    yield "\r\n"
 
 
 def _cell(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, int):
+        return str(value).lower()  # true, false and numbers, as JSON has them
     if not isinstance(value, str):
-        return json_text(value)
+        return _quoted(json_text(value))
     text = harmless_lines(value)
-    return f"'{text}" if text.startswith(_FORMULA) and text != "-inf" else text
+    return _quoted(f"'{text}" if text.startswith(_FORMULA) and text != "-inf" else text)
+
+
+def _array(array: Array | None, precision: int | None) -> Iterator[str]:
+    """Yield the cell of an array: that of a large one, which has commas, in pieces."""
+    if array is None or array.size <= PIECE:
+        yield _cell(plain(array, precision))
+        return
+    yield '"'
+    for text in array_text(array, precision):
+        yield text.replace('"', '""')
+    yield '"'
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if _SPECIAL.search(text) else text

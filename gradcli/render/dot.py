@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from gradcli.inspection import Array, Inspection, Kind, NodeFacts
-from gradcli.render.numbers import lines
+from gradcli.inspection import Inspection, Kind, NodeFacts
+from gradcli.render.numbers import Shown, grad_of, lines, value_of
 from gradcli.render.words import harmless_lines, headline, one_line
 
 # Tints of the colour-blind safe palette of Okabe and Ito, with dark text and dark borders: they
@@ -35,8 +35,8 @@ def render(
     values: bool = False,
     backward: bool = False,
     precision: int | None = None,
-) -> str:
-    """Return the graph as a digraph.
+) -> Iterator[str]:
+    """Yield the graph as a digraph, line by line.
 
     `values` writes value and grad into the nodes. `backward` draws the graph of grad_fns instead,
     with AccumulateGrad and the leaves attached: as torchviz arranges it, each arrow pointing
@@ -46,17 +46,14 @@ def render(
     body = picture.backward() if backward else picture.forward()
     reason = f"  // {one_line(headline(inspection))}" if inspection.why else ""
     font = 'fontname="Helvetica,Arial,sans-serif"'
-    return "\n".join(
-        [
-            f"digraph {quote(one_line(inspection.file))} {{{reason}",
-            # operands stand from left to right in their order
-            '  graph [bgcolor="transparent", ordering=in, ranksep=0.35, nodesep=0.3];',
-            f'  node [{font}, fontsize=12, fontcolor="#1a1a1a", style=filled, height=0.35];',
-            f'  edge [{font}, fontsize=10, fontcolor="#808080", color="#808080", arrowsize=0.7];',
-            *(f"  {line}" for line in body),
-            "}\n",
-        ]
-    )
+    yield f"digraph {quote(one_line(inspection.file))} {{{reason}\n"
+    # operands stand from left to right in their order
+    yield '  graph [bgcolor="transparent", ordering=in, ranksep=0.35, nodesep=0.3];\n'
+    yield f'  node [{font}, fontsize=12, fontcolor="#1a1a1a", style=filled, height=0.35];\n'
+    yield f'  edge [{font}, fontsize=10, fontcolor="#808080", color="#808080", arrowsize=0.7];\n'
+    for line in body:
+        yield f"  {line}\n"
+    yield "}\n"
 
 
 def quote(text: str, end: str = r"\n") -> str:
@@ -74,7 +71,6 @@ class _Picture:
 
     def __init__(self, inspection: Inspection, values: bool, precision: int | None) -> None:
         self.inspection = inspection
-        self.nodes = {node.id: node for node in inspection.nodes}
         self.values = values
         self.precision = precision
 
@@ -94,7 +90,7 @@ class _Picture:
         if not functions:
             yield 'none [label="no grad_fn: nothing requires grad", shape=plain, style=""];'
         for function in functions:
-            node = self.nodes[function.node]
+            node = self.inspection.node(function.node)
             if function.name == "AccumulateGrad":
                 yield f"f{function.id} [label={function.name}, {_ACCUMULATE}];"
                 yield self._node(node, _short(node.label) + _shape(node))
@@ -113,7 +109,7 @@ class _Picture:
         style = _STYLES[node.kind]
         if self.values:
             style = style.replace("shape=ellipse", _ROUNDED)  # ellipses of many lines are huge
-            title += self._numbers("value", node.value) + self._numbers("grad", node.grad)
+            title += self._numbers("value", value_of(node)) + self._numbers("grad", grad_of(node))
         tooltip = one_line(f"line {node.line}: {node.source}")
         return f"n{node.id} [label={quote(title)}, {style}, tooltip={quote(tooltip)}];"
 
@@ -123,7 +119,7 @@ class _Picture:
             return _short(node.label) + _shape(node)
         return f"{_short(node.label)}\n{node.op}" if node.name is not None else node.op
 
-    def _numbers(self, what: str, array: Array | None) -> str:
+    def _numbers(self, what: str, array: Shown | None) -> str:
         if array is None:
             return ""
         return f"\n{what} " + "\n".join(lines(array, _WIDTH, self.precision))

@@ -56,19 +56,20 @@ dtype: `float32` and `float16` are written with the decimals of their own precis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
 
-from gradcli.inspection import Array, Claim, Inspection, NodeFacts, ValueFacts
+from gradcli.inspection import Array, Claim, FunctionFacts, Inspection, NodeFacts, ValueFacts
 from gradcli.render.numbers import shortest
 from gradcli.render.words import json_text, shown
 
 SCHEMA = "gradcli.eval/1"
 WHICH = ("why", "sum", "elsewhere")  # of what is differentiated
 NODE_KEYS = tuple(field.name for field in fields(NodeFacts))
+PIECE = 1 << 14  # elements that are written at once
 
 
 def render(
@@ -77,29 +78,38 @@ def render(
     named: bool = False,
     full: bool = True,
     precision: int | None = None,
-) -> str:
-    """Return the inspection as JSON (see the module for every key).
+) -> Iterator[str]:
+    """Yield the inspection as JSON (see the module for every key).
 
     `precision` rounds floats to so many significant digits; without it they are exact. `full`
     changes nothing: data are never elided.
     """
     del full
-    nodes = [node_record(node, precision) for node in shown(inspection, named)]
-    claims = [_claim(claim, precision) for claim in inspection.claims]
-    parts = [
-        f'"schema": {json_text(SCHEMA)}',
-        f'"file": {json_text(inspection.file)}',
-        f'"root": {json_text(inspection.root)}',
-        *(f'"{key}": {json_text(getattr(inspection, key))}' for key in WHICH),
-        f'"ran_backward": {json_text(inspection.ran_backward)}',
-        f'"nodes": {_list(nodes)}',
-        f'"functions": {_list(map(asdict, inspection.functions))}',
-        f'"claims": {_list(claims)}',
-        f'"notices": {_list(map(asdict, inspection.notices))}',
-        f'"printed": {_list(inspection.printed)}',
-        f'"values": {_list(_value(value, precision) for value in inspection.values)}',
-    ]
-    return "{\n  " + ",\n  ".join(parts) + "\n}\n"
+    yield f'{{\n  "schema": {json_text(SCHEMA)}'
+    for key in ("file", "root", *WHICH, "ran_backward"):
+        yield f',\n  "{key}": {json_text(getattr(inspection, key))}'
+    lists: Mapping[str, Iterable[Iterable[str]]] = {
+        "nodes": (node_text(node, precision) for node in shown(inspection, named)),
+        "functions": ([_function(function)] for function in inspection.functions),
+        "claims": ([json_text(_claim(claim, precision))] for claim in inspection.claims),
+        "notices": ([json_text(asdict(notice))] for notice in inspection.notices),
+        "printed": ([json_text(line)] for line in inspection.printed),
+        "values": ([json_text(_value(value, precision))] for value in inspection.values),
+    }
+    for key, items in lists.items():
+        yield f',\n  "{key}": '
+        yield from _list(items)
+    yield "\n}\n"
+
+
+def _list(items: Iterable[Iterable[str]]) -> Iterator[str]:
+    """Yield a JSON list with one line an item: readable, and fast."""
+    before = "[\n    "
+    for item in items:
+        yield before
+        yield from item
+        before = ",\n    "
+    yield "[]" if before.startswith("[") else "\n  ]"
 
 
 def plain(array: Array | None, precision: int | None = None) -> Any:
@@ -109,6 +119,8 @@ def plain(array: Array | None, precision: int | None = None) -> Any:
     array = shortest(array)
     if array.dtype.kind in "biu":
         return array.tolist()
+    if array.dtype.kind == "f" and not array.ndim:
+        return _float(array.item(), precision)
     if array.dtype.kind == "c":
         return _mapped(array.tolist(), lambda z: _complex(z, precision))
     if precision is None and np.isfinite(array).all():
@@ -133,10 +145,47 @@ def _mapped(value: Any, function: Callable[[Any], Any]) -> Any:
     return function(value)
 
 
-def node_record(node: NodeFacts, precision: int | None = None) -> dict[str, Any]:
-    """Return a node with the keys and values of the schema."""
-    record = {key: getattr(node, key) for key in NODE_KEYS}
-    return record | {"value": plain(node.value, precision), "grad": plain(node.grad, precision)}
+def node_record(node: NodeFacts) -> dict[str, Any]:
+    """Return a node with the keys of the schema, its value and gradient as arrays."""
+    return {key: getattr(node, key) for key in NODE_KEYS}
+
+
+def node_text(node: NodeFacts, precision: int | None) -> Iterator[str]:
+    """Yield a node's record: at once, or in pieces where it has a large array."""
+    record = node_record(node)
+    arrays = record["value"], record["grad"]
+    if all(array is None or array.size <= PIECE for array in arrays):
+        record["value"], record["grad"] = (plain(array, precision) for array in arrays)
+        yield json_text(record)
+        return
+    before = "{"
+    for key, fact in record.items():
+        yield f'{before}"{key}": '
+        yield from array_text(fact, precision) if key in ("value", "grad") else [json_text(fact)]
+        before = ", "
+    yield "}"
+
+
+def array_text(array: Array | None, precision: int | None) -> Iterator[str]:
+    """Yield an array as nested lists, so many of its elements at a time."""
+    if array is None or array.size <= PIECE:
+        yield json_text(plain(array, precision))
+        return
+    rows = PIECE * len(array) // array.size  # together; none where a row is too large itself
+    before = "["
+    for k in range(0, len(array), rows or 1):
+        yield before
+        if rows:
+            yield json_text(plain(array[k : k + rows], precision))[1:-1]
+        else:
+            yield from array_text(array[k], precision)
+        before = ", "
+    yield "]"
+
+
+def _function(function: FunctionFacts) -> str:
+    record = {"id": function.id, "name": function.name, "node": function.node}
+    return json_text(record | {"next": function.next})
 
 
 def _claim(claim: Claim, precision: int | None) -> dict[str, Any]:
@@ -163,9 +212,3 @@ def _value(value: ValueFacts, precision: int | None) -> dict[str, Any]:
 
     found = asdict(value)
     return found | {"value": _mapped(found.pop("data"), plainly)}
-
-
-def _list(items: Iterable[Any]) -> str:
-    """Return a JSON list with one line an item: readable, and fast."""
-    texts = [json_text(item) for item in items]
-    return "[\n    " + ",\n    ".join(texts) + "\n  ]" if texts else "[]"

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from gradcli.inspection import Array, Inspection, NodeFacts, ValueFacts
-from gradcli.render.numbers import lines
+from gradcli.inspection import Inspection, NodeFacts, ValueFacts
+from gradcli.render.numbers import Shown, grad_of, lines, value_of
 from gradcli.render.values import COLUMNS, cells
 from gradcli.render.words import (
     MARKS,
     claims_headline,
     differing,
+    excerpt,
     harmless_lines,
     headline,
+    left_out,
     legend,
     notes,
     one_line,
@@ -34,22 +36,28 @@ def render(
     named: bool = False,
     full: bool = False,
     precision: int | None = None,
-) -> str:
-    """Return the nodes as a table; `full` writes out every element of large tensors."""
-    nodes = shown(inspection, named, derived=full)
-    parts = [
-        *_printed(inspection),
-        escape(headline(inspection)),
-        "",
-        *(_values(values, full) if (values := stated(inspection)) else _header(_COLUMNS)),
-        *(_row(node, full, precision) for node in nodes),
-        "",
-        "<br>".join(escape(text) for text in ["  ".join(legend(nodes)), *notes(inspection)]),
-        *_claims(inspection, precision),
-    ]
+) -> Iterator[str]:
+    """Yield the nodes as a table; `full` writes out every node, and every element of tensors."""
+    for line in _lines(inspection, named, full, precision):
+        yield f"{line}\n"
+
+
+def _lines(inspection: Inspection, named: bool, full: bool, precision: int | None) -> Iterator[str]:
+    rows = excerpt(shown(inspection, named, derived=full), full=full)
+    yield from _printed(inspection)
+    yield from (escape(headline(inspection)), "")
+    yield from _values(values, full) if (values := stated(inspection)) else _header(_COLUMNS)
+    yield from (_row(node, full, precision) for node in rows.first)
+    if rows.last:
+        yield f"| | {left_out(rows.left_out)} |" + " |" * (len(_COLUMNS) - 2)
+    yield from (_row(node, full, precision) for node in rows.last)
+    yield ""
+    yield "<br>".join(
+        escape(text) for text in ["  ".join(legend([*rows.first, *rows.last])), *notes(inspection)]
+    )
+    yield from _claims(inspection, precision)
     if inspection.notices:
-        parts += ["", *(f"- line {n.line}: {escape(n.message)}" for n in inspection.notices)]
-    return "\n".join(parts) + "\n"
+        yield from ("", *(f"- line {n.line}: {escape(n.message)}" for n in inspection.notices))
 
 
 def _header(columns: tuple[str, ...]) -> Iterator[str]:
@@ -100,8 +108,8 @@ def _row(node: NodeFacts, full: bool, precision: int | None) -> str:
         str(node.line),
         str(node.shape) if node.shape else "",
         node.dtype,
-        _array(node.value, full, precision) if node.value is not None else "",
-        _array(node.grad, full, precision),
+        "" if (value := value_of(node, full=full)) is None else _array(value, full, precision),
+        _array(grad_of(node, full=full), full, precision),
         str(node.requires_grad),
         str(node.is_leaf),
         str(node.grad_fn),
@@ -109,7 +117,7 @@ def _row(node: NodeFacts, full: bool, precision: int | None) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _array(array: Array | None, full: bool, precision: int | None) -> str:
+def _array(array: Shown | None, full: bool, precision: int | None) -> str:
     if array is None:
         return "None"
     return escape(" ".join(lines(array, _WIDTH, precision, full=full)))

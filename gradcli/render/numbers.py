@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import prod
 from re import match
 from typing import Any
 
 import numpy as np
 
-from gradcli.inspection import Array, summary
+from gradcli.inspection import EDGE, Array, NodeFacts, Summary, summary
 
 SCALAR_DIGITS = 6
 ELEMENT_DIGITS = 4
@@ -18,6 +19,7 @@ EXACT_DIGITS = 17
 
 # up to this many elements are written out where there is room, as is PyTorch's habit with 1000
 _SMALL = 64
+Shown = Array | Summary
 _MATRIX_LINES = 4
 # a vector is no longer than its summary, unless it has but a few elements
 _VECTOR_LINES = 2
@@ -47,7 +49,7 @@ def shortest(array: Array) -> Array:
     0.1 in float32 becomes 0.1, not 0.10000000149011612. Double precision, integers and booleans
     are returned as they are.
     """
-    if array.dtype.kind in "biu" or array.dtype in (np.float64, np.complex128):
+    if array.dtype.kind in "biu" or array.dtype.char in "dD":
         return array
     if array.dtype.kind == "c":
         result = np.empty(array.shape, np.complex128)
@@ -61,13 +63,27 @@ def shortest(array: Array) -> Array:
     return np.where(whole, wide, array.astype("S").astype(np.float64))
 
 
-def lines(array: Array, width: int, digits: int | None = None, *, full: bool = False) -> list[str]:
+def value_of(node: NodeFacts, *, full: bool = False) -> Shown | None:
+    """Return what a node's value is written from: itself, or its summary where it is large."""
+    return node.value if full or prod(node.shape) <= _SMALL else node.summary
+
+
+def grad_of(node: NodeFacts, *, full: bool = False) -> Shown | None:
+    """Return what a node's gradient is written from, as for its value."""
+    grad = node.grad
+    return grad if grad is None or full or grad.size <= _SMALL else summary(grad)
+
+
+def lines(array: Shown, width: int, digits: int | None = None, *, full: bool = False) -> list[str]:
     """Return a value as lines of at most `width` characters, no number of which is broken.
 
     A scalar is one line. A small array is written out where there is room, `full` writes out any;
     otherwise it is its first values ... its last, and then min, mean, max and the counts of nan
     and inf. A line is wider than `width` only where a single number is.
     """
+    if isinstance(array, Summary):
+        ends = _ends(array.first, array.last, width, digits)
+        return [ends, *_statistics(array, width, digits)]
     text = inline(array, width, digits)
     if text is not None:
         return [text]
@@ -76,15 +92,15 @@ def lines(array: Array, width: int, digits: int | None = None, *, full: bool = F
         most = _VECTOR_LINES if array.ndim == 1 and array.size > _FEW else _MATRIX_LINES
         if full or (len(written) <= most and max(map(len, written)) <= width):
             return written
-    return [
-        _ends(array.reshape(-1), width, digits or ELEMENT_DIGITS),
-        *_statistics(array, width, digits or STATISTICS_DIGITS),
-    ]
+    return lines(summary(array), width, digits)
 
 
-def brief(array: Array, width: int, digits: int | None = None) -> str:
+def brief(array: Shown, width: int, digits: int | None = None) -> str:
     """Return a value in one line: written out where it fits, otherwise its first and last."""
-    return inline(array, width, digits) or _ends(array.reshape(-1), width, digits or ELEMENT_DIGITS)
+    if isinstance(array, Summary):
+        return _ends(array.first, array.last, width, digits)
+    flat = array.flat
+    return inline(array, width, digits) or _ends(flat[:EDGE], flat[-1:], width, digits)
 
 
 def inline(array: Array, width: int, digits: int | None = None) -> str | None:
@@ -139,9 +155,10 @@ def _written_out(array: Array, width: int, digits: int) -> list[str]:
     return block(array.tolist(), width)
 
 
-def _ends(flat: Array, width: int, digits: int) -> str:
+def _ends(front: Array, back: Array, width: int, digits: int | None) -> str:
     """Return the first values, up to three, an ellipsis and the last: as much as fits."""
-    first, last = shortest(flat[:3]).tolist(), shortest(flat[-1:]).tolist()
+    digits = digits or ELEMENT_DIGITS
+    first, last = shortest(front).tolist(), shortest(back).tolist()
     for count, n in ((3, digits), (2, digits), (1, digits), (1, 3), (1, 2)):
         texts = [number(item, min(n, digits)) for item in first[:count] + last]
         text = f"[{', '.join(texts[:count])} ... {texts[-1]}]"
@@ -151,12 +168,12 @@ def _ends(flat: Array, width: int, digits: int) -> str:
     return text if len(text) <= width else "[...]"
 
 
-def _statistics(array: Array, width: int, digits: int) -> list[str]:
-    with np.errstate(over="ignore"):
-        facts = summary(array)
-    ranges = {key: np.asarray(facts[key]) for key in ("min", "mean", "max") if key in facts}
-    parts = [f"{key} {number(shortest(x).item(), digits)}" for key, x in ranges.items()]
-    return filled(parts + [f"{facts[key]} {key}" for key in ("nan", "inf") if facts[key]], width)
+def _statistics(array: Summary, width: int, digits: int | None) -> list[str]:
+    found = {"min": array.minimum, "mean": array.mean, "max": array.maximum}
+    values = {key: shortest(np.asarray(x)).item() for key, x in found.items() if x is not None}
+    parts = [f"{key} {number(x, digits or STATISTICS_DIGITS)}" for key, x in values.items()]
+    counts = {"nan": array.nan, "inf": array.posinf + array.neginf}
+    return filled(parts + [f"{count} {key}" for key, count in counts.items() if count], width)
 
 
 def filled(parts: Iterable[str], width: int, gap: str = "  ") -> list[str]:

@@ -20,14 +20,17 @@ from rich.text import Text
 from gradcli.inspection import Inspection, Kind, NodeFacts
 from gradcli.render.cells import STYLES, NumberColumn, numbers_text, share, shorten
 from gradcli.render.claims import claims, notices
-from gradcli.render.numbers import filled
+from gradcli.render.numbers import filled, grad_of, value_of
 from gradcli.render.values import table
 from gradcli.render.words import (
     ASCII_MARKS,
     MARKS,
+    Excerpt,
     dtype_and_shape,
+    excerpt,
     harmless,
     headline,
+    left_out,
     legend,
     notes,
     one_line,
@@ -35,9 +38,6 @@ from gradcli.render.words import (
     stated,
 )
 
-# a rich table takes 0.28 ms a row, and nobody reads more
-_MAX_ROWS = 200
-_FIRST, _LAST = 150, 50
 _GAP = 2
 
 _RULE = Box("    \n    \n ── \n    \n    \n    \n    \n    \n")
@@ -121,10 +121,11 @@ class _Report:
             yield Text(line, no_wrap=True, overflow="ignore")
         yield Text(one_line(headline(inspection), ascii_only=ascii_only), style="bold")
         yield Text()
-        nodes = shown(inspection, self.named, derived=self.full)
+        rows = excerpt(shown(inspection, self.named, derived=self.full), full=self.full)
+        nodes = [*rows.first, *rows.last]
         marks = ASCII_MARKS if ascii_only else MARKS
         if nodes:
-            yield from self._tables(nodes, marks, options)
+            yield from self._tables(rows, marks, options)
             yield Text()
         elif values := stated(inspection):
             box = _ASCII_RULE if ascii_only else _RULE
@@ -132,7 +133,7 @@ class _Report:
             yield Text()
         for line in filled(legend(nodes, marks), options.max_width):
             yield Text(line, style="dim")
-        steps = len(shown(inspection, self.named)) - len(nodes)
+        steps = 0 if self.named else len(inspection.nodes) - len(nodes) - rows.left_out
         if steps:
             yield Text(f"{steps:,} steps of differentiation are left out (--full)", style="dim")
         for note in notes(inspection):
@@ -141,18 +142,26 @@ class _Report:
         yield from notices(inspection, options)
 
     def _tables(
-        self, nodes: Sequence[NodeFacts], marks: Mapping[Kind, str], options: ConsoleOptions
+        self, shown: Excerpt, marks: Mapping[Kind, str], options: ConsoleOptions
     ) -> Iterator[RenderableType]:
-        left_out = 0 if self.full else max(len(nodes) - _MAX_ROWS, 0)
-        if left_out:
-            nodes = [*nodes[:_FIRST], *nodes[-_LAST:]]
+        nodes, end = [*shown.first, *shown.last], len(shown.first)
         rows = _Rows(self, nodes, marks, options)
-        if not left_out:
-            yield rows.table(0, len(nodes))
-            return
-        yield rows.table(0, _FIRST)
-        yield Text(f"  {left_out:,} rows left out (--full shows them, --json has them)", "italic")
-        yield rows.table(_FIRST, len(nodes), header=False)
+        yield rows.table(0, end)
+        if shown.last:
+            yield Text(f"  {left_out(shown.left_out)}", "italic")
+            yield rows.table(end, len(nodes), header=False)
+
+
+class _Labels(dict[int, str]):
+    """The labels of nodes by their ids, those that are asked for."""
+
+    def __init__(self, inspection: Inspection, ascii_only: bool) -> None:
+        self._inspection, self._ascii_only = inspection, ascii_only
+
+    def __missing__(self, id: int) -> str:
+        label = one_line(self._inspection.node(id).label, ascii_only=self._ascii_only)
+        self[id] = label
+        return label
 
 
 def _header(name: str) -> str:
@@ -171,19 +180,16 @@ class _Rows:
     ) -> None:
         self.nodes = nodes
         self.ascii_only = options.ascii_only
-        labels = {
-            node.id: one_line(node.label, ascii_only=self.ascii_only)
-            for node in report.inspection.nodes
-        }
+        labels = _Labels(report.inspection, self.ascii_only)
         self.texts = {
             name: [one_line(text(node, labels), ascii_only=self.ascii_only) for node in nodes]
             for name, text in _TEXTS.items()
         }
         self.texts["node"] = [f"{marks[node.kind]} {labels[node.id]}" for node in nodes]
-        value = NumberColumn([n.value for n in nodes], report.precision, full=report.full)
-        grad = NumberColumn(
-            [n.grad for n in nodes], report.precision, full=report.full, missing="None"
-        )
+        full, digits = report.full, report.precision
+        value = NumberColumn([value_of(n, full=full) for n in nodes], digits, full=full)
+        grads = [grad_of(n, full=full) for n in nodes]
+        grad = NumberColumn(grads, digits, full=full, missing="None")
         self.widths = self._choose(options.max_width, value, grad)
         self.numbers = {
             "value": value.cells(self.widths["value"]),

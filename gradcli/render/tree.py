@@ -12,7 +12,7 @@ from rich.text import Text
 
 from gradcli.inspection import Inspection, NodeFacts
 from gradcli.render.cells import STYLES, NumberColumn, numbers_text, share, shorten
-from gradcli.render.numbers import filled
+from gradcli.render.numbers import filled, grad_of, value_of
 from gradcli.render.words import ASCII_MARKS, MARKS, dtype_and_shape, headline, legend, one_line
 
 _MAX_LINES = 200
@@ -66,7 +66,6 @@ class _Tree:
 
     def _lines(self, ascii_only: bool) -> tuple[list[_Line], int]:
         """Return the lines, and how many nodes were left out of them; a stack, no recursion."""
-        nodes = {node.id: node for node in self.inspection.nodes}
         tee, corner, bar = ("|-", "`-", "| ") if ascii_only else ("├─", "└─", "│ ")
         drawn: list[_Line] = []
         expanded: set[int] = set()
@@ -74,7 +73,7 @@ class _Tree:
         stack = [(root, "", "", 0) for root in self._roots()]
         while stack and (self.full or len(drawn) < _MAX_LINES):
             id, prefix, below, depth = stack.pop()
-            node = nodes[id]
+            node = self.inspection.node(id)
             drawn.append(_Line(prefix, node, id in expanded and bool(node.inputs)))
             if id in expanded or (not self.full and depth == _MAX_DEPTH):
                 continue
@@ -84,7 +83,7 @@ class _Tree:
                 guide, more = (corner, "  ") if last else (tee, bar)
                 stack.append((operand, below + guide, below + more, depth + 1))
         shown = {line.node.id for line in drawn}
-        return drawn, len(_reachable(nodes, self._roots()) - shown)
+        return drawn, len(_reachable(self.inspection.nodes, self._roots()) - shown)
 
     def _roots(self) -> list[int]:
         """Return the root, or what nothing else uses where there is none."""
@@ -94,14 +93,11 @@ class _Tree:
         return [node.id for node in reversed(self.inspection.nodes) if node.id not in used]
 
 
-def _reachable(nodes: dict[int, NodeFacts], roots: Sequence[int]) -> set[int]:
+def _reachable(nodes: Sequence[NodeFacts], roots: Sequence[int]) -> set[int]:
     found = set(roots)
-    stack = list(roots)
-    while stack:
-        for operand in nodes[stack.pop()].inputs:
-            if operand not in found:
-                found.add(operand)
-                stack.append(operand)
+    for node in reversed(nodes):  # operands come before what they are used for
+        if node.id in found:
+            found.update(node.inputs)
     return found
 
 
@@ -133,8 +129,8 @@ def _table(
     value, grad = (
         NumberColumn(arrays, precision, full=full, brief=not full)
         for arrays in (
-            [node.value if node else None for node in nodes],
-            [node.grad if node else None for node in nodes],
+            [value_of(node, full=full) if node else None for node in nodes],
+            [grad_of(node, full=full) if node else None for node in nodes],
         )
     )
     wanted = min(value.width, _COMFORT) + min(grad.width, _COMFORT)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from itertools import islice
+from typing import NamedTuple
 
 from gradcli.inspection import Claim, Inspection, Kind, NodeFacts, Place, ValueFacts
 from gradcli.render.numbers import EXACT_DIGITS, lines, number
@@ -16,6 +20,9 @@ ASCII_MARKS: Mapping[Kind, str] = {"parameter": "P", "data": "D", "intermediate"
 OTHERS = " (--of NODE takes another)"  # after the reason for a root that was not asked for
 # so many of the parameters that a note is about are named in it
 _NAMED = 5
+
+# nobody reads more rows of a table, unless they are asked for
+_FIRST, _LAST = 150, 50
 
 _FEW = 8  # a claim's sides are shown in full up to so many elements
 _NOT_ASCII = re.compile(r"[^\n -~]+")
@@ -51,8 +58,15 @@ def json_text(value: object, indent: int | None = None) -> str:
     A lone surrogate, of a file name that is not UTF-8, is no character of JSON and becomes the
     text that `harmless` makes of it.
     """
-    text = json.dumps(value, allow_nan=False, ensure_ascii=False, indent=indent)
+    text = _encoder(indent).encode(value)
+    if text.isascii() and text.isprintable():
+        return text
     return _NOT_ASCII.sub(lambda found: "".join(map(_in_json, found.group())), text)
+
+
+@cache
+def _encoder(indent: int | None) -> json.JSONEncoder:
+    return json.JSONEncoder(allow_nan=False, ensure_ascii=False, indent=indent)
 
 
 def _in_json(character: str) -> str:
@@ -62,18 +76,15 @@ def _in_json(character: str) -> str:
     return json.dumps(harmless(character) if lone else character)[1:-1]
 
 
-def shown(inspection: Inspection, named: bool, *, derived: bool = True) -> list[NodeFacts]:
-    """Return the nodes to show: all, or the named ones and the root.
+def shown(inspection: Inspection, named: bool, *, derived: bool = True) -> Iterator[NodeFacts]:
+    """Yield the nodes to show: all, or the named ones and the root.
 
     Without `derived`, the steps of differentiations are left out where they have no name.
     """
-    return [
-        node
-        for node in inspection.nodes
-        if node.name is not None
-        or node.id == inspection.root
-        or not (named or (node.derived and not derived))
-    ]
+    for node in inspection.nodes:
+        hidden = named or (node.derived and not derived)
+        if not hidden or node.name is not None or node.id == inspection.root:
+            yield node
 
 
 def dtype_and_shape(node: NodeFacts) -> str:
@@ -82,13 +93,40 @@ def dtype_and_shape(node: NodeFacts) -> str:
     return " ".join(parts + ([node.dtype] if node.dtype != "float64" else []))
 
 
+class Excerpt(NamedTuple):
+    """The rows of a table: the first, the last, and how many between them are left out."""
+
+    first: list[NodeFacts]
+    last: list[NodeFacts]
+    left_out: int
+
+
+def excerpt(nodes: Iterable[NodeFacts], *, full: bool) -> Excerpt:
+    """Return what a table shows of many nodes; `full` leaves nothing out."""
+    rows = iter(nodes)
+    first = list(rows if full else islice(rows, _FIRST))
+    last: deque[NodeFacts] = deque(maxlen=_LAST)
+    count = 0
+    for node in rows:
+        last.append(node)
+        count += 1
+    if count <= _LAST:
+        return Excerpt([*first, *last], [], 0)
+    return Excerpt(first, list(last), count - _LAST)
+
+
+def left_out(count: int) -> str:
+    """Return where the rows are that a table leaves out."""
+    return f"{count:,} rows left out (--full shows them, --json has them)"
+
+
 def legend(nodes: list[NodeFacts], marks: Mapping[Kind, str] = MARKS) -> list[str]:
     """Return what each mark means, of those that occur."""
     kinds = {node.kind for node in nodes}
     return [f"{mark} {_MEANINGS[kind]}" for kind, mark in marks.items() if kind in kinds]
 
 
-def stated(inspection: Inspection) -> tuple[ValueFacts, ...]:
+def stated(inspection: Inspection) -> Sequence[ValueFacts]:
     """Return the numbers, lists and texts to show: those of a file that has no tensor."""
     return () if inspection.nodes else inspection.values
 
@@ -134,16 +172,7 @@ def _notes_on_gradients(inspection: Inspection) -> list[str]:
             "An intermediate's grad is None unless it is kept: --retain-grad keeps them all, "
             "`.retain_grad()` one."
         )
-    reached = {function.node for function in inspection.functions}
-    newest = {n.name or n.label: n.id for n in nodes}  # updated in place, a parameter is a new one
-    missed = [
-        n.label
-        for n in nodes
-        if n.kind == "parameter"
-        and n.id == newest[n.name or n.label]
-        and n.id not in reached
-        and n.grad is None
-    ]
+    missed = _missed(inspection)
     if missed:
         others = f" and {len(missed) - _NAMED} others" if len(missed) > _NAMED else ""
         result.append(
@@ -151,6 +180,31 @@ def _notes_on_gradients(inspection: Inspection) -> list[str]:
             f"depend on {'it' if len(missed) == 1 else 'them'}."
         )
     return result
+
+
+def _missed(inspection: Inspection) -> list[str]:
+    """Return the labels of the parameters that backward did not reach.
+
+    Updated in place, a parameter is a new one: of several of one name, the newest counts.
+    """
+    missed: list[NodeFacts] = []
+    names = set()
+    for node in reversed(inspection.nodes):
+        name = node.name
+        if name not in names and node.kind == "parameter" and node.grad is None:
+            missed.append(node)
+        if name is not None:
+            names.add(name)
+    if missed:  # the backward order is found when it is asked for
+        reached = {function.node for function in inspection.functions}
+        missed = [node for node in missed if node.id not in reached]
+    newest: dict[str, int] = {}
+    for node in reversed(inspection.nodes) if missed else ():
+        if node.id < missed[-1].id:
+            break
+        newest.setdefault(node.name or node.label, node.id)
+    missed = [node for node in missed if node.id == newest[node.name or node.label]]
+    return [node.label for node in reversed(missed)]
 
 
 def claims_headline(inspection: Inspection) -> str:

@@ -162,6 +162,16 @@ def test_wrong_input_is_said_and_ends_with_status_2(case: str) -> None:
     assert "Traceback" not in outcome.errors
 
 
+@pytest.mark.parametrize("format", ["table", "json", "csv", "markdown"])
+def test_what_only_a_value_shows_to_be_wrong_is_said_before_anything_is_written(
+    format: str,
+) -> None:
+    text = "x = param(zeros(2, 2))\ny = sum(x)\nz = linalg.inv(x)"
+    outcome = run("eval", "-e", text, "--format", format)
+    assert (outcome.status, outcome.output) == (2, "")
+    assert "<expr>:3:" in outcome.errors
+
+
 @pytest.mark.parametrize(
     "content",
     [b"\xff\xfe\x00", b"x = \x00", b"(" * 10_000, b"x = " + b"[" * 9_999, b"\x1b[2J"],

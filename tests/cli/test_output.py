@@ -10,13 +10,16 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from threading import Event, active_count
 from typing import Any, NoReturn
 
 import pytest
 
+from gradcli import session
 from gradcli.cli import main, output
-from gradcli.cli.check import _progress
 from gradcli.cli.output import guarded
+from gradcli.cli.progress import Progress
+from gradcli.errors import Source
 from tests.cli.runner import ROOT, run
 
 TEXT = "w = param(2.)\ny = w**2\n"
@@ -122,6 +125,40 @@ def test_an_interrupted_start_ends_so_too(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(SystemExit) as exit:
         main()
     assert exit.value.code == 130
+
+
+# a command that is in a computation of C, which knows of no signal, when Ctrl-C comes
+BUSY = """
+import hashlib, sys
+from gradcli.cli.output import guarded
+def busy():
+    print("begun", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", (1 << 31) - 1)
+sys.exit(guarded(busy))
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="signals are POSIX's")
+def test_ctrl_c_ends_a_computation_that_does_not_hear_it() -> None:
+    with subprocess.Popen([sys.executable, "-c", BUSY], stdout=subprocess.PIPE, cwd=ROOT) as busy:
+        try:
+            assert busy.stdout is not None
+            assert busy.stdout.readline() == b"begun\n"
+            busy.send_signal(signal.SIGINT)
+            assert busy.wait(60) == 130
+        finally:
+            busy.kill()
+
+
+def test_a_command_leaves_signals_as_they_were() -> None:
+    inside: list[int] = []
+
+    def app() -> None:
+        inside.append(signal.set_wakeup_fd(-1))
+
+    assert guarded(app) == 0
+    assert inside != [-1]
+    assert signal.set_wakeup_fd(-1) == -1
 
 
 # ---- files ---------------------------------------------------------------------------------
@@ -232,31 +269,60 @@ def test_a_terminal_of_ascii_shows_many_files(tmp_path: Path) -> None:
 # ---- progress ------------------------------------------------------------------------------
 
 
+class Terminal(io.StringIO):
+    """Standard error that is a terminal, and says when something is drawn on it."""
+
+    def __init__(self, wanted: str) -> None:
+        super().__init__()
+        self.wanted, self.drawn = wanted, Event()
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        count = super().write(text)
+        if self.wanted in self.getvalue():
+            self.drawn.set()
+        return count
+
+
 def test_a_bar_is_shown_to_people_when_the_work_takes_a_while(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
-    terminal = Terminal()
+    terminal = Terminal("50%")
     monkeypatch.setattr(sys, "stderr", terminal)
-    monkeypatch.setattr("gradcli.cli.check.PATIENCE", 3600.0)
-    with _progress("files") as advance:
-        advance(1, 4)
+    with Progress("files") as progress:
+        progress.advance(1, 4)
     assert terminal.getvalue() == ""
-    monkeypatch.setattr("gradcli.cli.check.PATIENCE", 0.0)
-    with _progress("files") as advance:
-        advance(1, 4)
-        advance(2, 4)
+    monkeypatch.setattr("gradcli.cli.progress.PATIENCE", 0.0)
+    with Progress("files") as progress:
+        progress.advance(1, 4)
+        progress.advance(2, 4)
+        assert terminal.drawn.wait(60)
     assert "files" in terminal.getvalue()
-    assert "50%" in terminal.getvalue()
+
+
+def test_what_has_no_known_end_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal("1,234 nodes")
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr("gradcli.cli.progress.PATIENCE", 0.0)
+    with Progress("nodes") as progress:
+        progress.watch(lambda: 1234)
+        assert terminal.drawn.wait(60)
+
+
+def test_a_run_gives_its_tape_before_anything_is_on_it() -> None:
+    sizes: list[int] = []
+    session.run(Source("f", "y = param(1.)*2\n"), begun=lambda graph: sizes.append(len(graph)))
+    assert sizes == [0]
 
 
 def test_a_pipe_gets_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     pipe = io.StringIO()
     monkeypatch.setattr(sys, "stderr", pipe)
-    monkeypatch.setattr("gradcli.cli.check.PATIENCE", 0.0)
-    with _progress("files") as advance:
-        advance(1, 4)
+    monkeypatch.setattr("gradcli.cli.progress.PATIENCE", 0.0)
+    threads = active_count()
+    with Progress("files") as progress:
+        progress.advance(1, 4)
+        assert active_count() == threads
     assert pipe.getvalue() == ""

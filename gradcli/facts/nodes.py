@@ -1,0 +1,154 @@
+"""The facts of nodes, each computed when it is read: a node that nobody shows has none."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
+from functools import cache, partial
+from typing import Any
+
+from gradcli.errors import Span, cropped
+from gradcli.facts.asked import Asked
+from gradcli.facts.labels import NAME_WIDTH, Labels, operand_ids
+from gradcli.graph import Graph
+from gradcli.inspection import Array, Kind, NodeFacts
+from gradcli.session import Session
+
+
+def nodes(session: Session, ids: Sequence[int]) -> Sequence[NodeFacts]:
+    """Return the facts of some of a run's nodes, made when they are asked for."""
+    run = _Run(session, ids)
+    return Asked(lambda: ids, partial(_Node, run))
+
+
+def shown(graph: Graph, results: Iterable[int]) -> Sequence[int]:
+    """Return the nodes of the file's own lines, its results, and all that they depend on."""
+    found = bytearray(len(graph))
+    names, origins, inputs = graph.notes.names, graph.notes.origins, graph.inputs
+    for id in results:
+        found[id] = True
+    for id in reversed(range(len(graph))):  # operands have smaller ids
+        if found[id] or origins[id] == "file" or id in names:
+            found[id] = True
+            for i in inputs[id]:
+                if i >= 0:
+                    found[i] = True
+    for id in (*graph.widths, *graph.reserved):
+        found[id] = False
+    return array("q", (id for id, is_shown in enumerate(found) if is_shown))
+
+
+class _Run:
+    """What the facts of every node are read from."""
+
+    def __init__(self, session: Session, ids: Iterable[int]) -> None:
+        self.graph, self.root = session.graph, session.root
+        # the nodes that stand in one place share its line and its text
+        self.line_of: Callable[[Span], int] = cache(session.source.line_of)
+        self.snippet: Callable[[Span], str] = cache(session.source.snippet)
+        self.dtype_name: Callable[[Any], str] = cache(lambda dtype: dtype.name)
+        self.labels = Labels(self.graph, ids, self.line_of, self.snippet)
+
+
+class _Node(NodeFacts):
+    """A node of a run; what is not read is not computed."""
+
+    __slots__ = ("_run",)
+    _run: _Run
+
+    def __init__(self, run: _Run, id: int) -> None:
+        _put_id(self, id)
+        _put_run(self, run)
+
+    @property
+    def name(self) -> str | None:
+        name = self._run.graph.notes.names.get(self.id)
+        return None if name is None else cropped(name, NAME_WIDTH)
+
+    @property
+    def label(self) -> str:
+        return self._run.labels[self.id]
+
+    @property
+    def source(self) -> str:
+        return self._run.snippet(self._run.graph.notes.spans[self.id])
+
+    @property
+    def line(self) -> int:
+        return self._run.line_of(self._run.graph.notes.spans[self.id])
+
+    @property
+    def op(self) -> str:
+        return self._run.graph.label(self.id)
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        return operand_ids(self._run.graph, self.id)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._run.graph.metas[self.id].shape
+
+    @property
+    def dtype(self) -> str:
+        return self._run.dtype_name(self._run.graph.metas[self.id].dtype)
+
+    @property
+    def requires_grad(self) -> bool:
+        return self._run.graph.requires_grad[self.id]
+
+    @property
+    def is_leaf(self) -> bool:
+        return self._run.graph.is_leaf(self.id)
+
+    @property
+    def retains_grad(self) -> bool:
+        return self.id in self._run.graph.autograd.retained
+
+    @property
+    def grad_fn(self) -> str | None:
+        return self._run.graph.grad_fn(self.id)
+
+    @property
+    def kind(self) -> Kind:
+        if self.id == self._run.root:
+            return "root"
+        if self.is_leaf:
+            return "parameter" if self.requires_grad else "data"
+        return "intermediate"
+
+    @property
+    def value(self) -> Array | None:
+        value: Array | None = self._run.graph.value(self.id)
+        return value
+
+    @property
+    def grad(self) -> Array | None:
+        return self._run.graph.grad(self.id)
+
+    @property
+    def derived(self) -> bool:
+        return self._run.graph.notes.origins[self.id] == "gradient"
+
+    @property
+    def operands(self) -> tuple[str, ...]:
+        return self._run.graph.operand_names(self._run.graph.producer(self.id))
+
+    @property
+    def call_line(self) -> int | None:
+        call = self._run.graph.notes.calls.get(self.id)
+        return None if call is None else self._run.line_of(call)
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        return tuple(cropped(x, NAME_WIDTH) for x in self._run.graph.notes.aliases.get(self.id, ()))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle the facts, and nothing of the run."""
+        return NodeFacts, tuple(getattr(self, field.name) for field in fields(NodeFacts))
+
+
+# the dataclass is frozen: these are the ways past it
+_put_id = NodeFacts.__dict__["id"].__set__
+_put_run = _Node.__dict__["_run"].__set__
