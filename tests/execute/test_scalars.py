@@ -63,8 +63,10 @@ def leaf(graph: Graph, data: object, requires_grad: bool = True) -> Node:
 def points(count: int) -> list[tuple[float, ...]]:
     draw = np.random.default_rng(5)
     near = [tuple(p.tolist()) for s in (0.3, 1, 6) for p in draw.normal(size=(20, count)) * s]
-    if count < 3:
-        return [*product(EDGES, repeat=count), *near]
+    if count == 1:
+        return [*((x,) for x in EDGES), *near]
+    if count == 2:
+        return [*product(EDGES[:6], EDGES), *product(EDGES[6:14], repeat=2), *near]
     return [*(tuple(draw.choice(EDGES, count).tolist()) for _ in range(300)), *near]
 
 
