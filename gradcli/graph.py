@@ -237,7 +237,7 @@ class Graph:
             raise ArgumentFault(NO_GRADIENT, hint="write the data as floats: `1.0` for `1`")
         meta = Meta(value.shape, value.dtype)
         stored = float(value) if meta == SCALAR else value
-        return self._append(None, (), NO_ATTRIBUTES, meta, requires_grad, stored)
+        return self._append(None, (), NO_ATTRIBUTES, meta, bool(requires_grad), stored)
 
     def reserve(self) -> int:
         """Keep a row for a leaf that may come: its place is here, its value comes with `fill`."""

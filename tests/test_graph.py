@@ -236,3 +236,9 @@ def test_the_way_back_is_found_over_any_distance() -> None:
     assert order == sorted(order, reverse=True)
     assert len(order) == 3 * WINDOW + 4
     assert order[-3:] == [far.id, w.id, x.id]
+
+
+def test_a_truth_of_numpy_makes_a_parameter_too() -> None:
+    graph = new_graph()
+    x = graph.leaf(np.array(2.0), np.bool_(True))  # type: ignore[arg-type]
+    assert reachable(graph, ((x * 3).id,)) == [1, 0]

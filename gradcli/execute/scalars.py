@@ -110,6 +110,9 @@ def bound(op: Primitive, attrs: Attrs, count: int) -> Bound:
         else:
             return Bound(None, ())
     form = _form(op, count, tuple(fixed), tuple(numbers))
+    if form.forward is None and numbers:  # its lines may depend on the numbers
+        known = (*fixed, *((name, attrs[name]) for name in numbers))
+        return Bound(_form(op, count, known, ()), ())
     return Bound(form, tuple(attrs[name] for name in numbers))
 
 

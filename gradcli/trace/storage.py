@@ -198,11 +198,13 @@ class Tensor(Node):
     def record(self, op: Primitive, operands: tuple[Any, ...], attrs: dict[str, Any]) -> Any:
         """Append the operation; a view of this tensor shares its memory."""
         graph = self.graph
+        if not op.view:
+            return graph.record(op, operands, attrs)
         if op.view == "detached" and graph.grad_enabled and not self.is_readable:
             with graph.settings(graph.origin, False):  # what is cut off may be read all the same
                 return self.record(op, operands, attrs)
         result = graph.record(op, operands, attrs)
-        if op.view and operands[0] is self:
+        if operands[0] is self:
             if isinstance(result, tuple):
                 for position, part in enumerate(result):
                     part.share(self, op, position)
