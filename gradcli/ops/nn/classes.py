@@ -82,8 +82,8 @@ def _nll_weights(a: Any, target: Any, weight: Any, ignore_index: int) -> Any:
 
 def _picked(a: Any, index: Any) -> Any:
     """Return the number of one class at each place."""
-    if len(a.shape) == 2:
-        return a[np.arange(len(index)), index]
+    if len(a.shape) > 1 and len(index.shape) == 1:
+        return a[..., np.arange(len(index)), index]
     dim = _class_dim(a.shape)
     return np.take_along_axis(a, np.expand_dims(index, dim), dim).squeeze(dim)
 
@@ -93,7 +93,9 @@ def _nll(a: Any, target: Any, weight: Any, ignore_index: int, reduction: str) ->
     losses = -_picked(a, np.where(target == ignore_index, 0, target)) * weights
     if reduction == "none":
         return losses
-    return np.sum(losses) if reduction == "sum" else np.sum(losses) / np.sum(weights)
+    before = len(losses.shape) - len(weights.shape)  # the axis of a stack of points
+    total = np.sum(losses, axis=tuple(range(before, len(losses.shape))))
+    return total if reduction == "sum" else total / np.sum(weights)
 
 
 def _nll_parts(
