@@ -68,7 +68,8 @@ class Stack:
         with np.errstate(all="ignore"):
             for id in plan:
                 found[id] = self._one_by_one(id, found, len(trial))
-                if self.width > 1 and graph.ops[id] is not OUTPUT:
+                fits = prod(graph.metas[id].shape) <= BUDGET // 2  # a part may be at two points
+                if fits and graph.ops[id] is not OUTPUT:
                     self.ways[id] = self._way(id, found, len(trial))
 
     def _begin(self, leaf: int, plan: Sequence[int]) -> None:

@@ -53,6 +53,14 @@ class Split(NamedTuple):
     table: Array
     mask: Array
 
+    def of(self, elements: Array) -> Split:
+        """Return the runs in which some elements move."""
+        if len(elements) == self.together.size:
+            return self
+        wanted = np.zeros(self.together.size, bool)
+        wanted[elements] = True
+        return self._replace(together=self.together[wanted[self.together].any(axis=1)])
+
 
 class Chain:
     """The derivatives of outputs by all elements of a leaf, through the rows that it passes.
@@ -71,7 +79,7 @@ class Chain:
 
         None where moving each of them is as quick. `tiny` is the step, relative to their sizes.
         """
-        links = self._links(len(elements), tiny)
+        links = self._links(elements, tiny)
         if not links:
             return None
         found = self._by_last(links[-1].last, tiny)
@@ -83,8 +91,9 @@ class Chain:
 
     # ---- which pieces --------------------------------------------------------------------------
 
-    def _links(self, count: int, tiny: float) -> list[Link]:
-        """Return the pieces that serve `count` elements, none where moving each is as quick."""
+    def _links(self, elements: Array, tiny: float) -> list[Link]:
+        """Return the pieces that serve some elements, none where moving each is as quick."""
+        count = len(elements)
         rows = [self.leaf, *self._passed(tiny)]
         direct = self._cost(Link(self.leaf, self.leaf, self.stack.plan), count)
         every = self._link(self.leaf, rows[-1])
@@ -97,7 +106,8 @@ class Chain:
             for last in rows[k + 1 : k + 1 + AHEAD]:
                 link, least = self._link(rows[k], last), runs
                 if last == rows[k + 1]:
-                    least = min(runs, len(self._split(link).together))
+                    split = self._split(link).of(np.arange(runs) if k else elements)
+                    least = min(runs, len(split.together))
                 found.append((self._cost(link, least) + costs[last], link))
             costs[rows[k]], best[rows[k]] = min(found, key=lambda one: one[0])
         if costs[self.leaf] >= direct / 2:
@@ -172,6 +182,7 @@ class Chain:
         `after` are those by all elements of its last.
         """
         split = self.splits.get(link[:2])
+        split = None if split is None else split.of(elements)
         if split is None or len(split.together) > len(elements):
             split = _apart(elements, self._count(link.last))
         part, h = self.stack.part(link.first, link.rows), self._steps(link.first, tiny)
@@ -230,10 +241,11 @@ class Chain:
         shape, part = self.graph.metas[link.first].shape, self.stack.part(link.first, link.rows)
         step = self._steps(link.first, TINY)
         step = step * np.random.default_rng(0).uniform(0.5, 1.5, step.size)  # nothing cancels
-        moves = (masks * step.reshape(shape)).reshape(len(masks), -1)
-        pieces = [moves[k : k + part.width] for k in range(0, len(moves), part.width)]
-        moved = np.concatenate([self._moved(part, m, link.last) for m in pieces])
-        return np.asarray(moved != 0)
+        found = []
+        for k in range(0, len(masks), part.width):
+            moves = masks[k : k + part.width] * step.reshape(shape)
+            found.append(self._moved(part, moves.reshape(len(moves), -1), link.last) != 0)
+        return np.concatenate(found)
 
 
 def _apart(elements: Array, size: int) -> Split:
