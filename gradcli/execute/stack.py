@@ -8,6 +8,7 @@ none gives the same, as for most decompositions, the row is computed point by po
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from math import prod
 from typing import Any, NamedTuple
 
@@ -60,16 +61,27 @@ class Stack:
     def __init__(
         self, graph: Graph, leaf: int, plan: Sequence[int], evaluate: Evaluate, trial: Array
     ) -> None:
-        self.graph, self.leaf, self.plan, self.evaluate = graph, leaf, plan, evaluate
-        self.size = sum(prod(graph.metas[i].shape) for i in (leaf, *plan))  # of one point
-        self.width = max(1, min(MOST, BUDGET // max(self.size, 1)))  # points of one run
+        self.graph, self.evaluate = graph, evaluate
+        self._begin(leaf, plan)
         self.ways: dict[int, Way | None] = {}
         found: dict[int, Any] = {leaf: trial}
         with np.errstate(all="ignore"):
             for id in plan:
                 found[id] = self._one_by_one(id, found, len(trial))
-                if self.width > 1 and graph.ops[id] is not OUTPUT:
+                fits = prod(graph.metas[id].shape) <= BUDGET // 2  # a part may be at two points
+                if fits and graph.ops[id] is not OUTPUT:
                     self.ways[id] = self._way(id, found, len(trial))
+
+    def _begin(self, leaf: int, plan: Sequence[int]) -> None:
+        self.leaf, self.plan = leaf, plan
+        self.size = sum(prod(self.graph.metas[i].shape) for i in (leaf, *plan))  # of one point
+        self.width = max(1, min(MOST, BUDGET // max(self.size, 1)))  # points of one run
+
+    def part(self, row: int, plan: Sequence[int]) -> Stack:
+        """Return the same for some of the rows, which move with one of them alone."""
+        part = copy(self)
+        part._begin(row, plan)
+        return part
 
     def run(self, points: Array) -> dict[int, Any]:
         """Return the value of every row at `points` of the leaf, shape (k, ...)."""

@@ -20,6 +20,7 @@ from gradcli.rule.dtypes import Array, is_differentiable
 from gradcli.rule.rule import Multilinear
 from gradcli.session import Request, Session, run
 from gradcli.verify import analytic
+from gradcli.verify.chain import Known
 from gradcli.verify.claims import check_claims
 from gradcli.verify.compare import described, vectors
 from gradcli.verify.complex_step import ComplexStep
@@ -107,7 +108,7 @@ def _prepared(source: Source, options: Any, settings: Settings) -> Callable[[Wor
 
     def rows(work: Work) -> Rows:
         probe = _probe(target, work.leaf, settings)
-        step = ComplexStep(probe) if work.exact else None
+        step = ComplexStep(probe, {}) if work.exact else None
         if step is not None:
             step.serves(np.random.default_rng(settings.seed))
         return differences(probe, step)
@@ -124,7 +125,10 @@ def _probe(target: Target, leaf: int, settings: Settings) -> Probe:
 
 @dataclass
 class _Check:
-    """What the check of every parameter needs; `evaluations` counts replays of the tape."""
+    """What the check of every parameter needs; `evaluations` counts replays of the tape.
+
+    `known` are derivatives by rows that several parameters pass.
+    """
 
     session: Session
     inspection: Inspection
@@ -134,6 +138,7 @@ class _Check:
     workers: Workers
     evaluations: int = 0
     notes: list[str] = field(default_factory=list)
+    known: Known = field(default_factory=dict)
 
     def parameter(self, leaf: int) -> list[Finding]:
         """Return a finding for each mode."""
@@ -149,10 +154,11 @@ class _Check:
             probe,
             self.session.source,
             chosen,
-            np.all(np.isfinite(jacobian), axis=1),
+            jacobian,
             settings.tolerance,
             self.generator,
             self.workers,
+            self.known,
         )
         findings = []
         for mode in settings.modes:

@@ -31,9 +31,10 @@ class Vectors(NamedTuple):
 
 def vectors(elements: Iterable[Element]) -> Vectors:
     """Return mean absolute error, cosine and ratio of norms of analytic to numeric."""
-    pairs = [(e.analytic, e.numeric) for e in elements if e.index is not None]
-    table = np.array(pairs).reshape(-1, 2)
-    a, b = table[np.isfinite(table).all(axis=1)].T
+    own = [e for e in elements if e.index is not None]
+    a, b = np.array([e.analytic for e in own]), np.array([e.numeric for e in own])
+    finite = np.isfinite(a) & np.isfinite(b)
+    a, b = a[finite], b[finite]
     if not a.size:
         return Vectors(0.0, None, None)
     scale = float(np.abs([a, b]).max()) or 1.0

@@ -18,10 +18,10 @@ from gradcli.execute import Replay
 from gradcli.execute.stack import Stack
 from gradcli.rule.dtypes import Array
 from gradcli.rule.rule import Elementwise, Multilinear, Primitive
+from gradcli.verify.chain import TINY, Chain, Known
 from gradcli.verify.differences import EPSILON
 from gradcli.verify.probe import TRIALS, Probe, as_taken, held_elements
 
-TINY = 2.0**-70  # the imaginary step, relative to an element's size
 ANOTHER = 1.37 * TINY  # no power of two apart: its round-off is another
 REAL = 2.0**-17  # the real one that it is compared with
 SAME = 1e-5
@@ -35,13 +35,14 @@ class ComplexStep:
     the differentials of the rows.
     """
 
-    def __init__(self, probe: Probe) -> None:
-        self.probe = probe
+    def __init__(self, probe: Probe, known: Known) -> None:
+        self.probe, self.known = probe, known
         self.graph = probe.graph
         self.size = probe.size
         self.plan = self._plan()
         self._moving = frozenset((probe.leaf, *self.plan))
         self.stack: Stack | None = None
+        self.chain: Chain | None = None
 
     def _plan(self) -> list[int]:
         """Return the rows that move: integers and booleans do not, with so small a step."""
@@ -66,6 +67,25 @@ class ComplexStep:
                 return self._passes(self.stack.run(trial[:1]), directions[0])
         except Exception:  # a forward function that refuses complex numbers, in its own words
             return False
+
+    def at_once(self, elements: Array, tiny: float = TINY) -> Array | None:
+        """Return the derivatives by some elements, shape (k, m), None where pieces do not pay.
+
+        Along directions they are compared with what moving all elements gives.
+        """
+        assert self.stack is not None, "the step has to serve first"
+        if self.chain is None:
+            self.chain = Chain(self.probe, self.stack, self.known)
+        found = self.chain.derivatives(elements, tiny)
+        if found is None:
+            return None
+        directions = np.zeros((TRIALS, self.size.size))
+        signs = np.random.default_rng(0).choice([-1.0, 1.0], (TRIALS, len(elements)))
+        directions[:, elements] = signs * self.size[elements]
+        parts = self.size[elements, None] * found
+        bar = LOST * np.linalg.norm(parts, axis=0)
+        same = np.abs(signs @ parts - self.along(directions)) <= bar
+        return found if np.all(same) else None
 
     def derivatives(self, elements: Array, tiny: float = TINY) -> Array:
         """Return the derivatives of all outputs by some elements, shape (k, m)."""

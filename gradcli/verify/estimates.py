@@ -71,7 +71,10 @@ def _exact(step: ComplexStep, elements: Array, rows: Array) -> Quick:
     blunt = (error > BLUNT * np.abs(rows)) & (rows != 0)
     again = np.flatnonzero(blunt.any(axis=1))[:AGAIN]
     if again.size:  # much smaller than others: what another step makes of it is its round-off
-        apart = np.abs(rows[again] - step.derivatives(elements[again], ANOTHER))
+        other = step.at_once(elements[again], ANOTHER)
+        if other is None:
+            other = step.derivatives(elements[again], ANOTHER)
+        apart = np.abs(rows[again] - other)
         error[again] = np.where(
             blunt[again], step.rounding(rows[again], 0.0) + 8 * apart, error[again]
         )

@@ -13,7 +13,8 @@ from gradcli.errors import Source
 from gradcli.rule.dtypes import Array
 from gradcli.verify.beside import Terms
 from gradcli.verify.causes import Causes
-from gradcli.verify.complex_step import TINY, ComplexStep
+from gradcli.verify.chain import TINY, Known
+from gradcli.verify.complex_step import ComplexStep
 from gradcli.verify.differences import (
     DEEP,
     EPSILON,
@@ -116,15 +117,19 @@ class Examination:
             else self._glanced_at(p, float(jacobian[p]), bool(quick_ok[p]))
             for n, p in enumerate(places)
         ]
-        for p in zip(*np.nonzero(fine), strict=True):
-            place = Place(int(p[0]), int(p[1]))
-            value, error = self.estimates.value[place], self.estimates.error[place]
-            step = self._step(place.element)
-            judgement = Judgement(Verdict.OK, float(value), float(error), step)
-            result.append(self._element(place, float(jacobian[place]), judgement))
+        result += self._agreed(jacobian, fine)
         for k in range(len(self.directions)):
             result += self._directional(k, along[k], tolerances)
         return result
+
+    def _agreed(self, jacobian: Array, fine: Array) -> list[Element]:
+        """Return the derivatives with which the quick differences agree, many at once."""
+        labels, places, steps = self.probe.outputs.labels, self._places, self._steps.tolist()
+        columns = [x[fine].tolist() for x in (jacobian, self.estimates.value, self.estimates.error)]
+        return [
+            Element(labels[j], places[i][0], places[i][1], a, value, error, steps[i], Verdict.OK)
+            for i, j, a, value, error in zip(*np.nonzero(fine), *columns, strict=True)
+        ]
 
     def _tolerances(self, jacobian: Array) -> Tolerances:
         """Return what the derivatives may differ by.
@@ -248,7 +253,7 @@ class Examination:
         verdict = Verdict.WRONG if sharp else Verdict.NOISY
         note = "" if sharp else "not looked at closely"
         value, error = float(self.estimates.value[place]), float(self.estimates.error[place])
-        judgement = Judgement(verdict, value, error, self._step(place.element), note)
+        judgement = Judgement(verdict, value, error, float(self._steps[place.element]), note)
         return self._element(place, analytic, judgement)
 
     def _directional(self, k: int, analytic: Array, tolerances: Tolerances) -> list[Element]:
@@ -309,11 +314,11 @@ class Examination:
         """Return the outputs as a function of steps of one element."""
         return partial(self.probe.at, element)
 
-    def _step(self, element: int) -> float:
-        position = int(self.elements[element])
-        if self.exact:
-            return TINY * (abs(float(self.probe.base[position])) or self.probe.reach)
-        return float(self.usual[position])
+    @cached_property
+    def _steps(self) -> Array:
+        """The step of every element in the quick differences."""
+        steps = TINY * self.probe.size if self.exact else self.usual
+        return steps[self.elements]
 
     # ---- the facts -------------------------------------------------------------------------
 
@@ -330,7 +335,7 @@ class Examination:
     def _element(
         self, place: Place, analytic: float, judgement: Judgement, found: Numeric | None = None
     ) -> Element:
-        index, part = self._named(place.element)
+        index, part = (None, "") if place.element < 0 else self._places[place.element]
         return Element(
             output=self.probe.outputs.labels[place.output],
             index=index,
@@ -346,15 +351,17 @@ class Examination:
             note=judgement.note,
         )
 
-    def _named(self, element: int) -> tuple[tuple[int, ...] | None, str]:
-        if element < 0:
-            return None, ""
+    @cached_property
+    def _places(self) -> list[tuple[tuple[int, ...], str]]:
+        """The index of every element, and which part of a complex number it is."""
         meta = self.probe.graph.metas[self.probe.leaf]
-        position, part = int(self.elements[element]), ""
-        if meta.dtype.kind == "c":
-            position, odd = divmod(position, 2)
-            part = "im" if odd else "re"
-        return tuple(int(i) for i in np.unravel_index(position, meta.shape)), part
+        parts = ("re", "im") if meta.dtype.kind == "c" else ("",)
+        places, part = np.divmod(self.elements, len(parts))
+        if not meta.shape:
+            return [((), parts[k]) for k in part]
+        indices = (x.tolist() for x in np.unravel_index(places, meta.shape))
+        each = zip(*indices, part.tolist(), strict=True)
+        return [(tuple(index), parts[k]) for *index, k in each]
 
 
 def _limits(verdict: Verdict, found: Numeric | None) -> tuple[float, float] | None:
@@ -368,28 +375,35 @@ def examine(
     probe: Probe,
     source: Source,
     elements: Array,
-    tame: Array,
+    jacobian: Array,
     tolerance: float,
     generator: np.random.Generator,
     workers: Workers,
+    known: Known,
 ) -> Examination:
     """Return the differences of some elements of a parameter; of all of it along directions.
 
-    `tame` is the mask of the elements at which nothing stops being finite.
+    `jacobian`, shape (n, m), is its gradient, `known` are derivatives by rows, for all parameters
+    that pass them.
     """
-    rounding = Rounding(probe)
+    rounding = Rounding(probe, jacobian)
+    tame = np.all(np.isfinite(jacobian), axis=1)
     noise = np.maximum(probe.noise(generator, tame), rounding.noise)
-    step = ComplexStep(probe)
+    step = ComplexStep(probe, known)
     exact = step.serves(generator)
     if not probe.depends:
         zeros = np.zeros((len(elements), len(noise)))
         estimates = Quick(zeros, zeros, zeros == 0)
     else:
-        here = differences(probe, step if exact else None)
-        before = probe.evaluations
-        rows = workers.rows(Work(probe.leaf, exact), here, elements, probe.stack.width)
-        # wherever they were made
-        probe.evaluations = before + len(elements) * (1 if exact else len(STENCIL))
+        rows = step.at_once(elements) if exact else None
+        if rows is None:
+            here = differences(probe, step if exact else None)
+            before = probe.evaluations
+            rows = workers.rows(Work(probe.leaf, exact), here, elements, probe.stack.width)
+            # wherever they were made
+            probe.evaluations = before + len(elements) * (1 if exact else len(STENCIL))
+        else:
+            workers.advance(len(elements))
         estimates = estimated(probe, step if exact else None, elements, rows, noise)
         wobble = SAFETY * rounding.of_gradient[elements]
         estimates = estimates._replace(error=estimates.error + wobble)

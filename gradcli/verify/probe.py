@@ -255,7 +255,7 @@ class Probe:
         move = np.random.default_rng(0).uniform(0.5, 1.5, (TRIALS, self.base.size))
         return self._shaped(self.base + NEAR * move * self.size)
 
-    @property
+    @cached_property
     def reach(self) -> float:
         """What counts as an ordinary size of an element: the median magnitude, 1 for zeros."""
         usual = np.isfinite(self.base) & (np.abs(self.base) >= SUBNORMAL)

@@ -30,10 +30,10 @@ FEW = 8  # outputs: of more, one trial each
 
 
 class Rounding:
-    """The round-off of the outputs of a probe and of their derivatives."""
+    """The round-off of the outputs of a probe and of their derivatives, shape (n, m)."""
 
-    def __init__(self, probe: Probe) -> None:
-        self.probe = probe
+    def __init__(self, probe: Probe, jacobian: Array) -> None:
+        self.probe, self.jacobian = probe, jacobian
 
     @cached_property
     def parts(self) -> list[dict[int, Array]]:
@@ -91,13 +91,12 @@ class Rounding:
         probe, values = self.probe, self.probe.graph.values
         count = len(probe.outputs.labels)
         result = np.zeros((probe.base.size, count))
-        before = [gradient(probe, j, values.__getitem__) for j in range(count)]
         for trial in range(2, 4 if count <= FEW else 3):  # at random
             signs = _Signs(trial)
             rows = _Overlay(values, self._rounded(signs, inside=True))
             for j in range(count):
                 after = gradient(probe, j, rows.__getitem__, partial(_rounded, signs))
-                change = np.abs(after - before[j])
+                change = np.abs(after - self.jacobian[:, j])
                 result[:, j] = np.maximum(result[:, j], np.nan_to_num(change, nan=np.inf))
         return result
 
@@ -134,11 +133,11 @@ def _is_exact(value: Any, operands: list[Any]) -> bool:
     numbers = [np.ravel(part) for part in parts if part.dtype.kind in "fc"]
     known = [np.ravel(x) for x in operands if _is_array(x)]
     known.append(np.zeros(1))
-    if not numbers:
+    found, given = np.concatenate([*numbers, []]), np.concatenate(known)
+    if not found.size:
         return True
-    found, given = np.concatenate(numbers), np.concatenate(known)
     # one number is looked for first: most rows make new ones
-    return bool(np.isin(found[:1], given).all() and np.isin(found, given).all())
+    return bool(np.any(given == found[0]) and np.isin(found, given).all())
 
 
 class _Signs:

@@ -113,18 +113,14 @@ class Verdict(StrEnum):
     )  # fmt: skip
 
     row: Row
+    rank: int  # its place in the order, 0 the worst
 
     def __new__(cls, name: str, row: Row) -> Self:
         """Make a member: a string with a row."""
         member = str.__new__(cls, name)
         member._value_ = name
-        member.row = row
+        member.row, member.rank = row, len(cls.__members__)
         return member
-
-    @property
-    def rank(self) -> int:
-        """Its place in the order, 0 the worst."""
-        return list(Verdict).index(self)
 
     @property
     def level(self) -> Level:

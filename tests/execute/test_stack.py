@@ -93,8 +93,15 @@ def test_a_file_gives_the_same(text: str, leaf: str, count: int) -> None:
     )
 
 
-def test_rows_of_a_network_go_together() -> None:
-    text = "y = sum(log_softmax(tanh(x @ w + b), dim=1).mean(dim=0).reshape(3, 1).T)"
+NETWORKS = (
+    "y = sum(log_softmax(tanh(x @ w + b), dim=1).mean(dim=0).reshape(3, 1).T)",
+    "y = F.cross_entropy(relu(x @ w + b), arange(4) % 3)",
+    "y = sum(b) + F.nll_loss(x @ w, arange(4) % 3, tensor([1.0, 2.0, 0.5]), ignore_index=1)",
+)
+
+
+@pytest.mark.parametrize("text", NETWORKS)
+def test_rows_of_a_network_go_together(text: str) -> None:
     shapes = {"x": (4, 3), "w": (3, 3), "b": (3,)}
     values = {k: np.random.default_rng(0).normal(size=s) for k, s in shapes.items()}
     data = {"x": values.pop("x")}

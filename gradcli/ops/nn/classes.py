@@ -80,14 +80,22 @@ def _nll_weights(a: Any, target: Any, weight: Any, ignore_index: int) -> Any:
     return np.where(kept, weight[np.where(kept, target, 0)], 0).astype(a.dtype)
 
 
+def _picked(a: Any, index: Any) -> Any:
+    """Return the number of one class at each place."""
+    if len(a.shape) > 1 and len(index.shape) == 1:
+        return a[..., np.arange(len(index)), index]
+    dim = _class_dim(a.shape)
+    return np.take_along_axis(a, np.expand_dims(index, dim), dim).squeeze(dim)
+
+
 def _nll(a: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> Any:
     weights = _nll_weights(a, target, weight, ignore_index)
-    dim = _class_dim(a.shape)
-    index = np.expand_dims(np.where(target == ignore_index, 0, target), dim)
-    losses = -np.take_along_axis(a, index, dim).squeeze(dim) * weights
+    losses = -_picked(a, np.where(target == ignore_index, 0, target)) * weights
     if reduction == "none":
         return losses
-    return np.sum(losses) if reduction == "sum" else np.sum(losses) / np.sum(weights)
+    before = len(losses.shape) - len(weights.shape)  # the axis of a stack of points
+    total = np.sum(losses, axis=tuple(range(before, len(losses.shape))))
+    return total if reduction == "sum" else total / np.sum(weights)
 
 
 def _nll_parts(
