@@ -206,11 +206,9 @@ def _matrices(tracer: Tracer, y: Node, x: Any, order: int) -> Any:
         if order == 1:
             found = [autodiff.jacobian(y, checked(v, "an input")) for v in one(x)]
             return tuple(found) if isinstance(x, tuple | list) else found[0]
-        rows = []
-        for g in gradient(y, one(x), materialize=True):
-            assert g is not None, "unused inputs have gradients of zero"
-            rows.append(tuple(autodiff.jacobian(g, v) for v in one(x)))
-        return tuple(rows) if isinstance(x, tuple | list) else rows[0][0]
+        slopes = gradient(y, one(x), materialize=True)
+        blocks = autodiff.hessian([checked(g, "a gradient") for g in slopes], one(x))
+        return blocks if isinstance(x, tuple | list) else blocks[0][0]
 
 
 # ---- products ------------------------------------------------------------------------------
