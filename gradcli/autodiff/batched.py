@@ -113,7 +113,10 @@ class PerSlice(GradcliError):
     """A rule looks at the values of what each slice has others of."""
 
     def __init__(self) -> None:
-        super().__init__("what is batched has no value of its own")
+        super().__init__(
+            "the derivative looks at the values of each cotangent by itself",
+            hint="differentiate with one after the other",
+        )
 
 
 class Batch:

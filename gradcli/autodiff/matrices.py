@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
-from typing import Literal
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from gradcli.autodiff.colouring import compressed
 from gradcli.autodiff.forward import push
 from gradcli.autodiff.reverse import gradients, note, pull, reachable, towards, traced
 from gradcli.autodiff.saved import unseen
-from gradcli.graph import Node
+from gradcli.graph import Graph, Node
 from gradcli.ops.shape.indexing import put_at, take
 from gradcli.ops.shape.shapes import contiguous_copy, reshape, stack, t, view
 from gradcli.rule.dtypes import Array, is_floating
@@ -99,21 +98,44 @@ def _products(y: Node, x: Node, order: Sequence[int], seeds: Array, ahead: bool)
     Raises: PerSlice where a rule looks at the values of one product.
     """
     graph, (source, target) = y.graph, (x, y) if ahead else (y, x)
-    first, batch = len(graph), Batch(graph, len(seeds))
     vectors = graph.leaf(seeds.reshape(-1, *source.shape).astype(source.dtype))
-    given = {source.id: batch.leading(vectors)}
-    mode: Literal["reverse", "forward"] = "forward" if ahead else "reverse"
     if ahead:
-        found = push(graph, given, (y.id,), lambda i: batch.lifted(traced(graph, i)), order[::-1])[
-            0
-        ]
+        found = _pushed(y, x, order, vectors)
     else:
-        now = unseen(graph, order)
-        found = pull(
-            graph, given, order, lambda i: batch.lifted(traced(graph, i, now))
-        ).get(x.id)  # fmt: skip
+        (found,) = gradients_together(graph, {y.id: vectors}, (x.id,))
     if found is None:
-        return target.constant(np.zeros((batch.count, *target.shape), target.dtype))
+        return target.constant(np.zeros((len(seeds), *target.shape), target.dtype))
+    return found
+
+
+def _pushed(y: Node, x: Node, order: Sequence[int], vectors: Node) -> Node | None:
+    """Return the tangents of y along several of x, along rows that carry a gradient."""
+    graph, first = y.graph, len(y.graph)
+    batch = Batch(graph, vectors.shape[0])
+    given = {x.id: batch.leading(vectors)}
+    (found,) = push(graph, given, (y.id,), lambda i: batch.lifted(traced(graph, i)), order[::-1])
+    if found is None:
+        return None
     node = batch.lowered(found)
-    note(graph, mode, {source.id: vectors}, (target.id,), (node,), order, first, batched=True)
+    note(graph, "forward", {x.id: vectors}, (y.id,), (node,), order, first, batched=True)
     return node
+
+
+def gradients_together(
+    graph: Graph, roots: Mapping[int, Node], inputs: Sequence[int]
+) -> list[Node | None]:
+    """Return gradients for many cotangents of each root: a leading axis counts both.
+
+    None stands for an input that is not used.
+
+    Raises: PerSlice where a rule looks at the values of one of the cotangents.
+    """
+    first, (count, *_) = len(graph), next(iter(roots.values())).shape
+    batch = Batch(graph, count)
+    order = towards(graph, reachable(graph, roots), inputs)
+    now = unseen(graph, order)
+    given = {i: batch.leading(g) for i, g in roots.items()}
+    pulled = pull(graph, given, order, lambda i: batch.lifted(traced(graph, i, now)))
+    found = [None if (g := pulled.get(i)) is None else batch.lowered(g) for i in inputs]
+    note(graph, "reverse", roots, inputs, found, order, first, batched=True)
+    return found
