@@ -104,14 +104,30 @@ class _Together:
         self.tracer, self.graph = calls.tracer, calls.tracer.graph
         self.batch, self.start = Batch(self.graph, count), len(self.graph)
         self.rows: dict[int, Batched] = {}
+        steps = self.graph.autograd.steps[calls.steps :]
+        # what differentiations of the call start from, and what that is for all slices
+        self.starts = {g: -1 for step in steps for g in step.given.values()}
+        ends = {x for step in steps for x in self._inputs(step)}
         span, call = self.graph.span, self.graph.call
         try:
-            for id in range(calls.first, self.start):
+            for id in sorted({*self.starts, *ends, *range(calls.first, self.start)}):
                 self._record(id, calls.slices)
+                if id in ends:  # the derivatives by it are of each slice
+                    self.rows[id] = self.batch.leading(self.batch.lowered(self._row(id)))
+                if id in self.starts:  # before what is made of it
+                    self.starts[id] = self.batch.lowered(self._row(id)).id
         finally:
             self.graph.span, self.graph.call = span, call
-        for step in self.graph.autograd.steps[calls.steps :]:
+        for step in steps:
             self._repeat(step)
+
+    def _inputs(self, step: Step) -> Iterable[int]:
+        """Return what a step differentiates by."""
+        return step.wanted if step.mode == "reverse" else step.given
+
+    def _row(self, id: int) -> Any:
+        known = self.rows.get(id)
+        return self.batch.lifted(traced(self.graph, id)) if known is None else known
 
     def _record(self, id: int, slices: Mapping[int, tuple[Node, int]]) -> None:
         graph, op = self.graph, self.graph.ops[id]
@@ -125,10 +141,7 @@ class _Together:
             return
         if is_computed(graph, id):
             raise PerSlice
-        operands = tuple(
-            graph.scalars[~i] if i < 0 else self.rows.get(i, self.batch.lifted(traced(graph, i)))
-            for i in graph.inputs[id]
-        )
+        operands = tuple(graph.scalars[~i] if i < 0 else self._row(i) for i in graph.inputs[id])
         graph.span, graph.call = graph.notes.spans[id], graph.notes.calls.get(id)
         with graph.settings(graph.notes.origins[id], graph.requires_grad[id]):
             found = self.batch.record(op, operands, graph.attrs[id])
@@ -140,25 +153,20 @@ class _Together:
 
     def _repeat(self, step: Step) -> None:
         """Keep a differentiation of the call as one of all slices, where that is what it is."""
-        if not all(i in self.rows for i in (*step.given, *step.wanted)):
+        rows = {i: x.node.id for i, x in self.rows.items() if x.leads}
+        if step.batched or not {*step.given, *step.wanted} <= rows.keys():
             return
-        lowered = {
-            i: self.batch.lowered(self.rows.get(i, self.batch.lifted(Node(self.graph, i)))).id
-            for i in (*step.given, *step.given.values(), *step.wanted)
-        }
-        found = tuple(self.rows[i].node.id if i in self.rows else None for i in step.found)
         roots = step.given if step.mode == "reverse" else step.wanted
-        last = max(lowered[i] for i in roots)
-        rows = tuple(range(last, self.start - 1, -1))
-        first = min((i for i in found if i is not None), default=last)
+        passed = tuple(range(max(rows[i] for i in roots), self.start - 1, -1))
+        found = tuple(None if i is None else rows.get(i) for i in step.found)
         self.graph.autograd.steps.append(
             Step(
                 step.mode,
-                {lowered[i]: lowered[g] for i, g in step.given.items()},
-                tuple(lowered[i] for i in step.wanted),
+                {rows[i]: self.starts[g] for i, g in step.given.items()},
+                tuple(rows[i] for i in step.wanted),
                 found,
-                rows if step.mode == "reverse" else rows[::-1],
-                first,
+                passed if step.mode == "reverse" else passed[::-1],
+                min((i for i in found if i is not None), default=len(self.graph)),
             )
         )
 
