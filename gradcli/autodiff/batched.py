@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import count as numbers_from
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +30,8 @@ from gradcli.rule.operators import Operators
 from gradcli.rule.rule import Primitive
 
 REMEMBERED = 2048  # rows whose way is known without another trial
+KEPT = 1 << 12  # bytes of integers that one of them is remembered with
+LARGEST = 1 << 18  # elements of a slice that is tried: beyond, Python's time does not matter
 TOLD_BY_SHAPE = (zeros_like, ones_like)  # they read no values: each slice gives the same
 
 Attrs = dict[str, Any]
@@ -266,14 +269,17 @@ def _plans(op: Primitive, ranks: Sequence[int]) -> Iterator[Plan]:
 
 
 def _plan(op: Primitive, operands: Sequence[Any], attrs: Attrs) -> Plan | None:
-    given = tuple(map(_given, operands))
-    key = tuple(attrs.items())
-    default = next(x.default_dtype for x in operands if isinstance(x, Batched))
+    tensors = [x for x in operands if isinstance(x, Batched)]
+    if sum(prod(x.shape) for x in tensors) > LARGEST:
+        return None
+    given, key = tuple(map(_given, operands)), tuple(attrs.items())
+    kept = sum(len(x.held) for x in given if isinstance(x.held, bytes))
     try:
         hash(key)
     except TypeError:
         return None
-    return _tried(op, key, given, default)
+    tried = _tried if kept <= KEPT else _tried.__wrapped__
+    return tried(op, key, given, tensors[0].default_dtype)
 
 
 def _given(x: Any) -> Given:

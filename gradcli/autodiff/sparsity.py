@@ -18,6 +18,7 @@ from gradcli.rule.dtypes import Array, is_floating
 from gradcli.rule.meta import Shape, reduced, reduced_dims
 from gradcli.rule.rule import Multilinear, Primitive, Variadic
 
+LARGEST = 1 << 20  # elements of a row that is looked at: it takes a few times their bytes
 WIDEST = 64  # elements of the input of which one element may be, before any counts as of all
 
 # shape (elements, width), each sorted and filled up with the input's size; None: all may be of all
@@ -29,7 +30,8 @@ def pattern(graph: Graph, y: int, x: int, order: Sequence[int]) -> tuple[Array, 
 
     `order` are the rows of the tape from x to y that carry a gradient, parents first.
     """
-    if not all(is_floating(graph.metas[i].dtype) for i in order):
+    metas = [graph.metas[i] for i in order]
+    if not all(is_floating(meta.dtype) and prod(meta.shape) <= LARGEST for meta in metas):
         return None
     finder = _Finder(graph, x)
     for id in order:

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradcli import autodiff
-from gradcli.autodiff.batched import Batch
+from gradcli.autodiff import batched
+from gradcli.autodiff.batched import Batch, PerSlice
 from gradcli.autodiff.colouring import coloured, compressed
 from gradcli.autodiff.reverse import traced
 from gradcli.autodiff.sparsity import pattern
@@ -26,6 +27,7 @@ from gradcli.ops.reduce.reductions import logsumexp
 from gradcli.ops.reduce.scans import cumsum
 from gradcli.ops.reduce.sorting import sort_unstable
 from gradcli.ops.shape.indexing import index, slice_
+from gradcli.ops.shape.layout import roll_
 from gradcli.ops.shape.shapes import cat, detach, mean, reshape, stack, sum_, t
 from gradcli.rule.dtypes import Array
 from tests.ops.cases import builder, cases
@@ -103,6 +105,36 @@ def test_a_row_gives_the_same_for_many_cotangents_at_once(name: str) -> None:
                 outside = np.ones((prod(y.shape), prod(x.shape)), bool)
                 outside[found] = False
                 assert not known.reshape(outside.shape)[outside].any()
+
+
+def test_a_row_without_a_way_is_recorded_slice_by_slice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batched, "_plan", lambda *_: None)
+    for name in list(ALL)[::40]:
+        build, values = builder(ALL[name])
+        call = build(values)
+        for y, x, order in pairs(call):
+            with call.graph.settings("gradient", True):
+                assert_same(pulled_together(y, x, order), element_by_element(y, x))
+
+
+def test_what_looks_at_one_cotangent_is_differentiated_row_by_row(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: Any) -> Any:
+        raise PerSlice
+
+    monkeypatch.setattr(Batch, "record", refuse)
+    x = leaf(np.linspace(-1, 1, 9))
+    y = sin(x) * sum_(x)
+    assert_same(np.asarray(autodiff.jacobian(y, x).value), element_by_element(y, x))
+
+
+def test_a_number_of_points_tells_axes_apart() -> None:
+    """A shift by as many as there are points, or a size that is theirs, would look right anyway."""
+    x = leaf(np.arange(12.0).reshape(3, 4))
+    for dim, shift in ((0, 3), (1, 4), (0, 6), (1, 2)):
+        y = roll_(x * x, shifts=(shift,), dims=(dim,))
+        assert_same(np.asarray(autodiff.jacobian(y, x).value), element_by_element(y, x))
 
 
 # ---- functions -----------------------------------------------------------------------------
