@@ -50,15 +50,18 @@ def compressed(
     if elements is None:
         return None
     rows, columns = elements
-    for forward in (True, False) if ahead else (False,):
+    most, found = min(m, n) // 2, None
+    for forward in (False, True) if ahead else (False,):
         across, along = (rows, columns) if forward else (columns, rows)
         size, other = (n, m) if forward else (m, n)
-        colours = coloured(across, along, size, min(m, n) // 2)
+        colours = coloured(across, along, size, most)
         if colours is not None:
             seeds = np.zeros((int(colours.max(initial=0)) + 1, size))
             seeds[colours, np.arange(size)] = 1
-            return Compressed(seeds, forward, colours[along] * other + across, rows * n + columns)
-    return None
+            places = rows * n + columns
+            found = Compressed(seeds, forward, colours[along] * other + across, places)
+            most = len(seeds) - 1  # what would be fewer
+    return found
 
 
 def coloured(rows: Array, columns: Array, count: int, most: int) -> Array | None:

@@ -55,7 +55,7 @@ def _together(y: Node, x: Node, order: Sequence[int]) -> Node:
     if sparse is not None:
         products = _products(y, x, order, sparse.seeds, sparse.ahead)
         return put_at(take(products, sparse.found), sparse.places, size=(m * n,))  # type: ignore[no-any-return]
-    if ahead and n <= m:
+    if ahead and n < m:
         columns = reshape(_products(y, x, order, np.eye(n), True), (n, m))
         return contiguous_copy(t(columns))  # type: ignore[no-any-return]
     return _products(y, x, order, np.eye(m), False)
