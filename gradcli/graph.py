@@ -66,6 +66,7 @@ class Step:
     In reverse mode `given` are the roots' cotangents, `wanted` the nodes to differentiate by and
     `found` their gradients; in forward mode `given` are the inputs' tangents, `wanted` the results
     and `found` their tangents. `rows` are gone through, and what is made begins at row `first`.
+    Where it is `batched`, those given and found have a leading axis: one slice a differentiation.
     """
 
     mode: Literal["reverse", "forward"]
@@ -74,6 +75,7 @@ class Step:
     found: tuple[int | None, ...]
     rows: tuple[int, ...]
     first: int
+    batched: bool = False
 
 
 def copied(x: Any) -> Any:

@@ -162,23 +162,23 @@ class Tape:
     def _differentiated(self, values: Values, step: Step) -> Sequence[Any]:
         """Return what a step of the file has found, differentiated by JAX."""
         try:
+            vectors = [values.of[i] for i in step.given.values()]
             if step.mode == "forward":
-                return self._tangents(values, step)
+                return _each(step, lambda given: self._tangents(values, step, given), vectors)
             key = (step.wanted, tuple(step.given), step.rows)
             if key not in values.pullbacks:
                 values.pullbacks[key] = self.pullback(
                     values, tuple(step.given), step.wanted, step.rows
                 )
-            return values.pullbacks[key]([values.of[i] for i in step.given.values()])  # type: ignore[no-any-return]
+            return _each(step, values.pullbacks[key], vectors)
         except _Stopped as stop:
             return [stop.gap] * len(step.found)
 
-    def _tangents(self, values: Values, step: Step) -> Sequence[Any]:
+    def _tangents(self, values: Values, step: Step, tangents: list[Any]) -> Sequence[Any]:
         # what gradcli has no derivative for is a constant: detach, comparisons
         rows = [i for i in step.rows if self._moves(i)]
         inputs = tuple(step.given)
         function = self.function(values, step.wanted, inputs, rows)
-        tangents = [values.of[i] for i in step.given.values()]
         _refuse_gaps([values.of[i] for i in inputs] + tangents)
         try:
             return jax.jvp(  # type: ignore[no-any-return]
@@ -272,6 +272,17 @@ class Tape:
             return list(pull([jnp.ones((), jnp.asarray(self.values.of[root]).dtype)]))
         except _Stopped as stop:
             return stop.gap
+
+
+def _each(
+    step: Step, found: Callable[[list[Any]], Sequence[Any]], vectors: list[Any]
+) -> Sequence[Any]:
+    """Return what is found of the vectors of a step; of each slice of them where it is batched."""
+    if not step.batched:
+        return found(vectors)
+    _refuse_gaps(vectors)
+    slices = [found(list(x)) for x in zip(*vectors, strict=True)]
+    return [jnp.stack(parts) for parts in zip(*slices, strict=True)]
 
 
 def _same(x: Any, _: Any) -> Any:

@@ -1,7 +1,7 @@
 """Reverse and forward mode over the tape, and matrices of derivatives."""
 
 from gradcli.autodiff.forward import behind, push, tangent, tangent_values
-from gradcli.autodiff.matrices import jacobian
+from gradcli.autodiff.matrices import gradients_together, hessian, jacobian
 from gradcli.autodiff.reverse import (
     GRAD_COPY,
     backward,
@@ -23,6 +23,8 @@ __all__ = [
     "free_saved",
     "gradient_values",
     "gradients",
+    "gradients_together",
+    "hessian",
     "jacobian",
     "pull",
     "push",

@@ -16,10 +16,17 @@ from gradcli.rule.dtypes import Array, wide
 
 
 def push(
-    graph: Graph, tangents: dict[int, Any], targets: Sequence[int], read: Callable[[int], Any]
+    graph: Graph,
+    tangents: dict[int, Any],
+    targets: Sequence[int],
+    read: Callable[[int], Any],
+    order: Iterable[int] | None = None,
 ) -> list[Any]:
-    """Carry tangents of some nodes forward; return the tangents of targets, None where at rest."""
-    for id in behind(graph, targets, min(tangents)):
+    """Carry tangents of some nodes forward; return the tangents of targets, None where at rest.
+
+    `order`, where it is given, are the rows to go through, all that the targets are made of if not.
+    """
+    for id in behind(graph, targets, min(tangents)) if order is None else order:
         op, inputs = graph.ops[id], graph.inputs[id]
         if op is None or id in tangents or not any(i in tangents for i in inputs):
             continue

@@ -299,6 +299,7 @@ def note(
     found: Sequence[Node | None],
     order: Sequence[int],
     first: int,
+    batched: bool = False,
 ) -> None:
     """Keep what a differentiation was of; a Jacobian's rows share the rows that they go through."""
     rows = tuple(order)
@@ -306,7 +307,8 @@ def note(
         rows = graph.autograd.steps[-1].rows
     made = tuple(None if g is None else g.id for g in found)
     ids = {i: node.id for i, node in given.items()}
-    graph.autograd.steps.append(Step(mode, ids, tuple(wanted), made, rows, first))
+    step = Step(mode, ids, tuple(wanted), made, rows, first, batched)
+    graph.autograd.steps.append(step)
 
 
 def traced(graph: Graph, id: int, now: Mapping[int, Any] = UNCHANGED) -> Any:

@@ -27,6 +27,11 @@ def new_graph(
     return Graph(compute, default_dtype, limits, handle)
 
 
+def is_computed(graph: Graph, id: int) -> bool:
+    """Say whether a row has a value already: something has read it, or one that follows from it."""
+    return graph.stored[id] is not None
+
+
 def compute(graph: Graph, ids: Iterable[int]) -> None:
     """Compute the values of nodes, and of all that they depend on, where they are missing.
 

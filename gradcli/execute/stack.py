@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gradcli.graph import OUTPUT, Graph
-from gradcli.rule.dtypes import Array
+from gradcli.rule.dtypes import Array, is_half
 from gradcli.rule.rule import Primitive
 
 BUDGET = 1 << 19  # elements of all rows together, at all points of one run
 MOST = 128  # points of one run
-SAME = 64 * float(np.finfo(np.float64).eps)  # relative to a row's largest value
+SAME = 64  # units in the last place of a row's largest value
+WHICH = ("dim", "dim0", "dim1", "dim2", "dimension")  # integers that say which dimension
 
 Attrs = dict[str, Any]
 Evaluate = Callable[[int, list[Any], Attrs], Any]  # a row's value from its operands' values
@@ -42,12 +43,20 @@ class Way(NamedTuple):
                 changed[name] = (0,) * self.first + tuple(d + 1 for d in value or range(rank))
             elif self.dims and kind == "dim" and value is not None:
                 changed[name] = value + 1
+            elif self.dims and kind == "int" and name in WHICH and value >= 0:
+                changed[name] = value + 1  # one below 0 counts from the end
             elif self.sizes and kind == "sizes":
                 changed[name] = (count, *value)
         return changed
 
 
-WAYS = (Way(), Way(dims=True), Way(sizes=True), Way(dims=True, first=True))
+WAYS = (
+    Way(),
+    Way(dims=True),
+    Way(sizes=True),
+    Way(dims=True, first=True),
+    Way(dims=True, sizes=True),
+)
 
 
 class Stack:
@@ -142,12 +151,12 @@ class Stack:
         """Return the first way by which a row gives the same as point by point."""
         for way in WAYS:
             result = self._attempted(id, found, count, way)
-            if result is not None and _same(result, found[id]):
+            if result is not None and same(result, found[id]):
                 return way
         return None
 
 
-def _same(together: Any, one_by_one: Any) -> bool:
+def same(together: Any, one_by_one: Any) -> bool:
     """Say whether two stacks are the same; where all points look alike, nothing is shown."""
     if not isinstance(one_by_one, tuple):
         together, one_by_one = (together,), (one_by_one,)
@@ -162,7 +171,8 @@ def _varies(stack: Array) -> bool:
 def _equal(a: Array, b: Array) -> bool:
     if np.shape(a) != b.shape or a.dtype != b.dtype:
         return False
-    if b.dtype.kind not in "fc":
+    if b.dtype.kind not in "fc" or is_half(b.dtype):
         return np.array_equal(a, b)
     size = np.abs(b[np.isfinite(b)]).max(initial=0.0)
-    return bool(np.allclose(a, b, rtol=0, atol=SAME * size, equal_nan=True))
+    precision = float(np.finfo(b.dtype).eps)
+    return bool(np.allclose(a, b, rtol=0, atol=SAME * precision * size, equal_nan=True))

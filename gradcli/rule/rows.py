@@ -87,6 +87,7 @@ def elementwise(
         in_place=in_place,
         saves=tuple(saves.split()),
         jumps=jumps,
+        elementwise=True,
         memory=memory,
         work=work,
     )
@@ -143,6 +144,7 @@ def primitive(
         view=view,
         saves=tuple(saves.split()),
         taken=taken,
+        elementwise=issubclass(kind, Elementwise),
         memory=memory,
         work=work,
     )
@@ -172,6 +174,7 @@ def pullback(
         meta=meta or elementwise_meta(parameters, "same"),
         derivative=OfFormula(bodies),
         formula=formula,
+        elementwise=meta is None and "dim: int" not in signature,  # along which a softmax adds up
         memory=memory,
         work=work,
     )

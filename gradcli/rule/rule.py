@@ -372,6 +372,7 @@ class Primitive(Row):
     # convention makes it another one: taken(moved operands, operands at the point, attributes)
     taken: Callable[..., Any] | None = None
     formula: Body | None = None  # what the row is one node for: symbols write it out
+    elementwise: bool = False  # each element of the result is of one element of each operand
 
     @cached_property
     def plain(self) -> bool:

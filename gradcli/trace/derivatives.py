@@ -10,6 +10,7 @@ from gradcli.errors import ArgumentFault, AutogradFault
 from gradcli.execute import compute
 from gradcli.graph import Node
 from gradcli.ops.shape.shapes import zeros_like
+from gradcli.rule.meta import shown
 from gradcli.trace.values import as_node, described
 
 if TYPE_CHECKING:
@@ -45,8 +46,11 @@ def gradient(
     retain_graph: bool | None = None,
     allow_unused: bool = False,
     materialize: bool = False,
+    is_grads_batched: bool = False,
 ) -> tuple[Node | None, ...]:
     """Return the gradients of the sum of outputs with respect to inputs, as nodes.
+
+    Where `is_grads_batched`, each of `grad_outputs` has a leading axis, and so has what is found.
 
     Raises: AutogradFault, in PyTorch's words, where there is none.
     """
@@ -67,18 +71,42 @@ def gradient(
         if len(given) != len(roots):
             raise AutogradFault(f"got {len(roots)} tensors and {len(given)} gradients")
         for y, cotangent in zip(roots, given, strict=True):
-            start = autodiff.seed(y, None if cotangent is None else as_node(graph, cotangent))
+            start = None if cotangent is None else as_node(graph, cotangent)
+            start = _batched(y, start) if is_grads_batched else autodiff.seed(y, start)
             node = start if isinstance(start, Node) else graph.leaf(start)
             starts[y.id] = starts[y.id] + node if y.id in starts else node
+        if is_grads_batched and len({g.shape[0] for g in starts.values()}) > 1:
+            raise AutogradFault("is_grads_batched=True: the leading axes have different sizes")
         ids = [x.id for x in wanted]
         order = autodiff.towards(graph, autodiff.reachable(graph, starts), ids)
-        compute(graph, starts)
+        if not create_graph:
+            compute(graph, starts)
         autodiff.free_saved(
             graph, order, retain_graph=create_graph if retain_graph is None else retain_graph
         )
-        found = autodiff.gradients(graph, starts, ids)
+        differentiate = autodiff.gradients_together if is_grads_batched else autodiff.gradients
+        found = differentiate(graph, starts, ids)
         return tuple(_used(x, g, i, allow_unused, materialize) for i, (x, g) in
                      enumerate(zip(wanted, found, strict=True)))  # fmt: skip
+
+
+def _batched(y: Node, cotangents: Node | None) -> Node:
+    """Return cotangents of a root that a leading axis counts."""
+    if cotangents is None:
+        raise ArgumentFault(
+            "is_grads_batched=True takes grad_outputs, which have a leading axis",
+            hint="write grad(y, x, torch.eye(n), is_grads_batched=True)",
+        )
+    if cotangents.shape[1:] != y.shape or not cotangents.shape:
+        raise AutogradFault(
+            "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as "
+            "the batch dimension. The sizes of the remaining dimensions are expected to match the "
+            f"shape of corresponding output, but a mismatch was detected: grad_output[0] has a "
+            f"shape of torch.Size({shown(cotangents.shape)}) and output[0] has a shape of "
+            f"torch.Size({shown(y.shape)})."
+        )
+    autodiff.seed(y, Node(y.graph, y.id))  # whether it has a gradient at all
+    return cotangents
 
 
 def _used(x: Node, g: Node | None, position: int, allow_unused: bool, materialize: bool) -> Any:
@@ -115,9 +143,7 @@ def options(args: Args, keywords: Keywords) -> tuple[Any, Any, dict[str, Any]]:
     if "outputs" not in given or "inputs" not in given:
         raise ArgumentFault("grad() needs outputs and inputs", hint="write grad(loss, w)")
     options: dict[str, Any] = {
-        k: given[k]
-        for k in ("grad_outputs", "retain_graph", "create_graph", "allow_unused")
-        if k in given
+        k: given[k] for k in (*names[2:], "allow_unused", "is_grads_batched") if k in given
     }
     options["materialize"] = bool(given.get("materialize_grads", False))
     if options["materialize"] and given.get("allow_unused") is False:

@@ -9,13 +9,14 @@ import numpy as np
 
 from gradcli import autodiff
 from gradcli.errors import ArgumentFault, AutogradFault, ShapeFault
+from gradcli.execute import is_computed
 from gradcli.graph import Node
-from gradcli.ops.shape.indexing import select
-from gradcli.ops.shape.shapes import stack, zeros_like
-from gradcli.rule.meta import own_dim, shown
+from gradcli.ops.shape.shapes import clone, to_copy, zeros_like
+from gradcli.rule.meta import shown
 from gradcli.rule.signature import Signature
 from gradcli.trace.derivatives import Args, Keywords, checked, gradient, one, options
 from gradcli.trace.values import Function, Results, UserFunction, described
+from gradcli.trace.vmap import mapped
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -79,11 +80,19 @@ class _Call:
             )
         x = self.tracer.tensor(self.args[i])
         if not x.requires_grad:
-            values = x.value if x.dtype.kind in "fc" else x.value.astype(self.graph.default_dtype)
-            x = self.graph.leaf(values, True)
+            x = self._fresh(x)
             self.fresh.append(x.id)
         self.args[i] = x
         return x
+
+    def _fresh(self, x: Node) -> Node:
+        """Return a parameter of the same values, which are not computed for that."""
+        graph, differentiable = self.graph, x.dtype.kind in "fc"
+        if graph.ops[x.id] is not None and not is_computed(graph, x.id):
+            copy: Node = clone(x) if differentiable else to_copy(x, dtype=graph.default_dtype)
+            graph.requires_grad[copy.id] = True
+            return copy
+        return graph.leaf(x.value if differentiable else x.value.astype(graph.default_dtype), True)
 
     @property
     def result(self) -> Node:
@@ -206,11 +215,9 @@ def _matrices(tracer: Tracer, y: Node, x: Any, order: int) -> Any:
         if order == 1:
             found = [autodiff.jacobian(y, checked(v, "an input")) for v in one(x)]
             return tuple(found) if isinstance(x, tuple | list) else found[0]
-        rows = []
-        for g in gradient(y, one(x), materialize=True):
-            assert g is not None, "unused inputs have gradients of zero"
-            rows.append(tuple(autodiff.jacobian(g, v) for v in one(x)))
-        return tuple(rows) if isinstance(x, tuple | list) else rows[0][0]
+        slopes = gradient(y, one(x), materialize=True)
+        blocks = autodiff.hessian([checked(g, "a gradient") for g in slopes], one(x))
+        return blocks if isinstance(x, tuple | list) else blocks[0][0]
 
 
 # ---- products ------------------------------------------------------------------------------
@@ -366,39 +373,9 @@ def _vmap(tracer: Tracer, args: Args, keywords: Keywords) -> Function:
     _function(f, "vmap")
 
     def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
-        axes = tuple(in_axes) if isinstance(in_axes, tuple | list) else (in_axes,) * len(args)
-        if len(axes) != len(args):
-            raise ArgumentFault(f"vmap: {len(axes)} in_axes for {len(args)} arguments")
-        for d in (*axes, *one(out_axes)):
-            if type(d) is not int and d is not None:
-                raise ArgumentFault(f"vmap: an axis is an integer or None, not {described(d)}")
-        nodes = [x if d is None else tracer.tensor(x)
-                 for x, d in zip(args, axes, strict=True)]  # fmt: skip
-        places = [None if d is None else own_dim(d, len(x.shape))
-                  for x, d in zip(nodes, axes, strict=True)]  # fmt: skip
-        sizes = {x.shape[d] for x, d in zip(nodes, places, strict=True) if d is not None}
-        if len(sizes) != 1 or sizes == {0}:
-            raise ArgumentFault(
-                f"vmap: arguments have sizes {sorted(sizes)} to map over",
-                hint="one size, and at least one element",
-            )
-        calls = [
-            tracer.call(f, tuple(x if d is None else select(x, dim=d, index=k)
-                                 for x, d in zip(nodes, places, strict=True)), keywords)
-            for k in range(*sizes)
-        ]  # fmt: skip
-        return _stacked(tracer, calls, out_axes)
+        return mapped(tracer, f, args, keywords, in_axes, out_axes)
 
     return Function("vmap", run)
-
-
-def _stacked(tracer: Tracer, results: list[Any], axes: Any) -> Any:
-    first = results[0]
-    if isinstance(first, tuple | list | Results):
-        several = axes if isinstance(axes, tuple | list) else (axes,) * len(first)
-        columns = zip(zip(*results, strict=True), several, strict=True)
-        return tuple(_stacked(tracer, list(column), axis) for column, axis in columns)
-    return stack(*(tracer.tensor(x) for x in results), dim=axes)
 
 
 def _itself(tracer: Tracer, args: Args, keywords: Keywords) -> Any:

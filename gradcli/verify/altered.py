@@ -31,7 +31,7 @@ def gradient_of(graph: Graph, id: int) -> Of | None:
     if graph.ops[id] is GRAD_COPY:
         id = graph.inputs[id][0]
     for step in reversed(graph.autograd.steps):
-        if step.mode == "reverse" and id in step.found:
+        if step.mode == "reverse" and not step.batched and id in step.found:
             return Of(step.given, step.wanted[step.found.index(id)])
     return None
 

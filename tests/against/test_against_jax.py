@@ -44,7 +44,7 @@ KNOWN = dict(
 OF_DERIVATIVES = {
     "_adaptive_avg_pool_backward", "_adjugate", "_avg_pool_backward", "_bessel_i",
     "_convolution_weight", "_diagonal_backward", "_gather_backward", "_grid_sample_backward",
-    "_index_backward", "_pair_weights", "_put_at", "_scaled_bessel_i", "_select_backward",
+    "_index_backward", "_pair_weights", "_scaled_bessel_i", "_select_backward",
     "_slice_backward", "_spherical_bessel", "_unfold_backward", "_upsample_backward",
     "_masked_select_back", "_index_select_backward", "_scatter_back",
     *(row.name for row in every_row() if isinstance(row, Primitive) and row.formula is not None),
@@ -84,6 +84,22 @@ x = jnp.array([1., 2.])
 g = jax.grad(f)(x)
 h = jax.grad(lambda x: jax.grad(lambda y: y**3 * x)(x))(2.)
 """
+MAPPED = """
+import jax, jax.numpy as jnp
+w = param([1., -2., 3.])
+x = jnp.array([[.3, -1.2, .7], [1.1, .4, -.6], [-.8, .9, 1.5], [.2, -.5, 2.]])
+y = jax.vmap(jax.grad(lambda x: (jnp.tanh(x) ** 2).sum()))(x)
+z = jax.vmap(jax.grad(lambda w, x: jnp.tanh(w[1:] * x[1:]).sum()), (None, 0))(w, x)
+loss = (z ** 2).sum()
+"""
+SPARSE = """
+x = param(linspace(-1., 1., 12))
+w = param(linspace(1., 2., 8))
+y = sum(100 * (x[1:] - x[:-1]**2)**2 + (1 - x[:-1])**2)
+H = hessian(y, x)
+J = jacobian(x[:8] * w, x)
+loss = sum(H**2) + sum(J**3)
+"""
 COMPLEX = """
 z = tensor([1.+2.j, 3.-1.j], requires_grad=True)
 w = z*z*(1. + 2.j) + conj(z)
@@ -98,7 +114,7 @@ with no_grad():
 loss = sum(y*z + (x > 1.5)*x)
 """
 AGREE = {"loop": LOOP, "steps": STEPS, "functions": FUNCTIONS, "complex": COMPLEX,
-         "detached": DETACHED}  # fmt: skip
+         "detached": DETACHED, "mapped": MAPPED, "sparse": SPARSE}  # fmt: skip
 INSTALLED = find_spec("jax") is not None
 UNSETTLED = {  # where a difference is not the derivative, or not close enough, or takes too long
     "_to_copy: v.to(float32)",

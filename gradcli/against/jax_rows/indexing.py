@@ -64,6 +64,10 @@ def _masked_select(a: Any, mask: Any) -> Any:
     return a[np.asarray(mask)]
 
 
+def _put_at(g: Any, index: Any, size: Any) -> Any:
+    return jnp.zeros(prod(size), g.dtype).at[index].add(g).reshape(size)
+
+
 def _embedding(weight: Any, indices: Any, padding_idx: int | None, scale_grad_by_freq: bool) -> Any:
     if scale_grad_by_freq:
         raise NotImplementedError("JAX has no gradient that is scaled by frequency")
@@ -198,6 +202,7 @@ ROWS: dict[str, Any] = {
     "_gather":                _gather,
     "index_select":           _index_select,
     "take":                   lambda a, index: jnp.ravel(a)[index],
+    "_put_at":                _put_at,
     "masked_select":          _masked_select,
     "_embedding":             _embedding,
     "_nonzero":               jnp.argwhere,
