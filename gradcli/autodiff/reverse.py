@@ -25,6 +25,7 @@ from gradcli.rule.rows import primitive
 from gradcli.rule.rule import Multilinear, Primitive
 
 UNCHANGED: Mapping[int, Any] = {}
+LARGE = 1 << 22  # bytes of a run's values from which it is seen whether blocks pay
 # what backward(create_graph=True) leaves in `.grad`: AccumulateGrad's copy, which no file can call
 GRAD_COPY = primitive(
     Multilinear, "_grad_copy(input)", "CopyBackwards", np.copy,
@@ -173,7 +174,9 @@ def backward(
     or needs saved tensors that an earlier pass has freed.
     """
     start = seed(Node(graph, root), gradient)
-    compute(graph, (root,))
+    large = graph.bytes >= LARGE and not create_graph
+    if not large:
+        compute(graph, (root,))
     order = reachable(graph, (root,))
     if inputs:
         order = towards(graph, order, inputs)
@@ -192,12 +195,35 @@ def backward(
                 _accumulate_node(graph, graph.current(id), found)
         return [graph.current(i) for i in reached]
     start = np.asarray(start, graph.metas[root].dtype)
-    with np.errstate(all="ignore"):
-        cotangents = pull(graph, {root: start}, order, in_memory(graph, order))
+    cotangents = _in_blocks(graph, root, start, order, wanted) if large else None
+    if cotangents is None:
+        compute(graph, (root,))
+        with np.errstate(all="ignore"):
+            cotangents = pull(graph, {root: start}, order, in_memory(graph, order))
     wanted = [i for i in wanted if i in cotangents]
     for id in wanted:
         _accumulate(graph, graph.current(id), np.asarray(cotangents[id]))
     return [graph.current(i) for i in wanted]
+
+
+def _in_blocks(
+    graph: Graph, root: int, start: Array, order: Sequence[int], wanted: Sequence[int]
+) -> dict[int, Any] | None:
+    """Return the cotangents of wanted rows, computed with the root's value in one go if it pays."""
+    from gradcli.execute.joined import joined
+
+    def rules(side: Graph) -> dict[int, Any]:
+        pulled.update(pull(side, {root: side.leaf(start)}, order, lambda i: traced(side, i)))
+        return {i: pulled[i] for i in wanted if i in pulled}
+
+    pulled: dict[int, Any] = {}
+    found = joined(graph, root, rules)
+    for id in () if found is None else pulled:
+        op = graph.ops[id]
+        if op is not None and op is not OUTPUT:
+            operands = (graph.metas[i] for i in graph.inputs[id] if i >= 0)
+            _afford(graph, id, op, tuple(operands))
+    return found
 
 
 def _accumulate(graph: Graph, id: int, found: Array) -> None:

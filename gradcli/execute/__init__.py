@@ -1,4 +1,4 @@
-"""Values of a graph: one by one, for other leaves, at many points at once, to many digits."""
+"""Values of a graph: one by one, in blocks, for other leaves, at many points, to many digits."""
 
 from gradcli.execute.plain import apply, compute, evaluate, new_graph
 from gradcli.execute.replay import Replay

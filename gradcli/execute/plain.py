@@ -56,7 +56,7 @@ def apply(graph: Graph, id: int, operands: list[Any], attrs: dict[str, Any]) -> 
     assert op is not None, "a leaf brings its value"
     dtype = graph.metas[id].dtype
     if op.promotes:
-        operands = _promoted(operands, dtype, graph.default_dtype)
+        operands = promoted(operands, dtype, graph.default_dtype)
     try:
         result = op.forward(*operands, **attrs)
     except MemoryError:
@@ -86,9 +86,12 @@ def apply(graph: Graph, id: int, operands: list[Any], attrs: dict[str, Any]) -> 
     return array if array.dtype == dtype else array.astype(dtype)
 
 
-def _promoted(operands: list[Any], result: DType, default: DType) -> list[Any]:
-    """Bring arrays to the dtype in which PyTorch computes; Python numbers follow by themselves."""
-    arrays = [x for x in operands if isinstance(x, np.ndarray)]
+def promoted(operands: list[Any], result: DType, default: DType) -> list[Any]:
+    """Bring arrays, or symbols of them, to the dtype in which PyTorch computes.
+
+    Python numbers follow by themselves.
+    """
+    arrays = [x for x in operands if hasattr(x, "dtype")]
     if all(x.dtype == result for x in arrays) and not is_half(result):
         return operands
     common = promote(tuple(x for x in operands if x is not None), default)
@@ -96,9 +99,7 @@ def _promoted(operands: list[Any], result: DType, default: DType) -> list[Any]:
         common = result
     if is_half(common):
         common = FLOAT32  # and the result is rounded once, as on PyTorch's CPU
-    return [
-        x.astype(common) if isinstance(x, np.ndarray) and x.dtype != common else x for x in operands
-    ]
+    return [x.astype(common) if hasattr(x, "dtype") and x.dtype != common else x for x in operands]
 
 
 def missing(graph: Graph, ids: Iterable[int], known: Callable[[int], Any]) -> list[int]:
