@@ -13,7 +13,7 @@ import numpy as np
 
 from gradcli.autodiff.saved import free_saved, in_memory, unseen
 from gradcli.errors import AutogradFault
-from gradcli.execute import compute
+from gradcli.execute import compute, is_large
 from gradcli.graph import OUTPUT, Graph, Node, Step
 from gradcli.ops.formula import in_dtype
 from gradcli.ops.shape.aliases import overwritten
@@ -25,7 +25,6 @@ from gradcli.rule.rows import primitive
 from gradcli.rule.rule import Multilinear, Primitive
 
 UNCHANGED: Mapping[int, Any] = {}
-LARGE = 1 << 22  # bytes of a run's values from which it is seen whether blocks pay
 # what backward(create_graph=True) leaves in `.grad`: AccumulateGrad's copy, which no file can call
 GRAD_COPY = primitive(
     Multilinear, "_grad_copy(input)", "CopyBackwards", np.copy,
@@ -174,8 +173,8 @@ def backward(
     or needs saved tensors that an earlier pass has freed.
     """
     start = seed(Node(graph, root), gradient)
-    large = graph.bytes >= LARGE and not create_graph
-    if not large:
+    at_once = is_large(graph) and not create_graph
+    if not at_once:
         compute(graph, (root,))
     order = reachable(graph, (root,))
     if inputs:
@@ -195,7 +194,7 @@ def backward(
                 _accumulate_node(graph, graph.current(id), found)
         return [graph.current(i) for i in reached]
     start = np.asarray(start, graph.metas[root].dtype)
-    cotangents = _in_blocks(graph, root, start, order, wanted) if large else None
+    cotangents = _in_blocks(graph, root, start, order, wanted) if at_once else None
     if cotangents is None:
         compute(graph, (root,))
         with np.errstate(all="ignore"):

@@ -1,4 +1,4 @@
-"""Forward and backward as one graph, so that one plan has both.
+"""Values of a tape in blocks, forward and backward as one graph.
 
 The rules run on nodes of a tape beside the run's own, which nobody sees; what they make is planned
 together with the rows that they need, so that intermediates need not be stored.
@@ -6,18 +6,50 @@ together with the rows that they need, so that intermediates need not be stored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
 
+from gradcli.execute import blocks
 from gradcli.execute.blocks import pays, run
 from gradcli.execute.lowered import Program
-from gradcli.execute.plan import planned
+from gradcli.execute.plain import missing
+from gradcli.execute.plan import Plan, planned
 from gradcli.graph import Graph, Limits, Node
 from gradcli.rule.dtypes import Array, is_half
 
 BOUNDLESS = Limits(1 << 62, 1 << 62, 1 << 62)  # those of the run hold for the run's own tape
+
+
+def in_blocks(graph: Graph, ids: Iterable[int]) -> bool:
+    """Let the tape have the values of some rows, and not of what they are made of, where that pays.
+
+    What a row that is made of it was asked for before is kept this time, so that a loop that reads
+    something in each turn does not begin anew in each. Returns whether it paid.
+    """
+    wanted = set(ids)
+    rows = missing(graph, wanted, graph.stored.__getitem__)
+    if sum(prod(graph.metas[i].shape) for i in rows) < blocks.WORTH:
+        return False
+    old = graph.passed.intersection(rows)
+    wanted |= {j for i in rows if i not in old for j in graph.inputs[i] if j in old}
+    program = Program(graph, wanted)
+    calls = {i: program.value_of(i) for i in wanted}
+    plan = planned(program, calls.values())
+    if not _pays(program, plan):
+        return False
+    found = run(program, plan, set(calls.values()))
+    for i, call in calls.items():
+        graph.put(i, _own(program, call, found[call]))
+    graph.passed.update(set(rows) - wanted)
+    return True
+
+
+def _pays(program: Program, plan: Plan) -> bool:
+    """Say whether blocks pay; half types, whose rules run in float32, are not for them."""
+    return pays(program, plan) and not any(is_half(call.dtype) for call in program.calls)
 
 
 def joined(
@@ -39,7 +71,7 @@ def joined(
     calls = {i: _call(program, g) for i, g in made.items()}
     value = program.value_of(root)
     plan = planned(program, {value, *calls.values()})
-    if not pays(program, plan) or any(is_half(call.dtype) for call in program.calls):
+    if not _pays(program, plan):
         return None
     found = run(program, plan, {value, *calls.values()})
     graph.put(root, found[value])
@@ -50,6 +82,7 @@ def _call(program: Program, g: Any) -> int:
     return program.value_of(g.id) if isinstance(g, Node) else program.given(np.asarray(g))
 
 
-def _own(program: Program, call: int, value: Array) -> Array:
-    """Return a gradient that is no operand's own array."""
-    return value.copy() if program.calls[call].kind == "given" and value.ndim else value
+def _own(program: Program, call: int, value: Any) -> Any:
+    """Return a value that is no operand's own array."""
+    given = program.calls[call].kind == "given" and isinstance(value, np.ndarray)
+    return value.copy() if given else value

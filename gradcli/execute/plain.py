@@ -8,22 +8,10 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, DtypeFault, GradcliError, LimitFault
-from gradcli.graph import Graph, Limits, Node
-from gradcli.rule.dtypes import FLOAT32, FLOAT64, SCALAR_NAMES, DType, is_complex, is_half, promote
+from gradcli.graph import Graph
+from gradcli.rule.dtypes import FLOAT32, SCALAR_NAMES, DType, is_complex, is_half, promote
 
 NUMPY_REFUSES = ("not supported", "did not contain a loop")  # a dtype that a ufunc lacks
-
-
-def new_graph(
-    default_dtype: DType = FLOAT64,
-    limits: Limits | None = None,
-    handle: type[Node] | None = None,
-) -> Graph:
-    """Return an empty graph whose values are computed here when they are read.
-
-    `handle` is what its rows are given out as.
-    """
-    return Graph(compute, default_dtype, limits, handle)
 
 
 def compute(graph: Graph, ids: Iterable[int]) -> None:

@@ -1,8 +1,8 @@
 """What to compute in blocks: calls of numpy gathered into passes over large arrays.
 
 A pass goes through some leading dimensions, its `prefix`, in blocks; the dimensions behind them lie
-in a block whole. What it needs of earlier passes element by element it computes again; what is
-folded over the prefix, or used otherwise than element by element, is there when the pass is over.
+in a block whole. What it needs of earlier passes element by element it computes again, unless that
+is dear; what is folded over the prefix, or used otherwise, is there when the pass is over.
 """
 
 from __future__ import annotations
@@ -13,11 +13,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gradcli.execute.lowered import Call, Program
+from gradcli.execute.lowered import Call, Program, cast, choose
 from gradcli.rule.meta import Shape
 
 LARGE = 1 << 15  # elements of an array that is worth a pass
 WIDEST = 1 << 18  # elements of the dimensions that lie in a block whole
+# what numpy computes in less time than memory is written and read again
+LIGHT = {
+    np.add, np.subtract, np.multiply, np.negative, np.square, np.absolute, np.maximum, np.minimum,
+    np.divide, np.sqrt, np.sign, np.equal, np.not_equal, np.less, np.less_equal, np.greater,
+    np.greater_equal, np.logical_and, np.logical_or, np.logical_not, np.isnan, choose, cast,
+}  # fmt: skip
+HEAVY = 6  # how much longer the rest takes
+DEAR = 12  # what is kept for later passes rather than computed again
 
 
 class Pass(NamedTuple):
@@ -100,6 +108,11 @@ class Planner:
         self.levels: list[int] = []
         for i in range(len(self.calls)):
             self.levels.append(max((self._after(i, j) for j in self.calls[i].operands), default=0))
+        self.costs: list[int] = []
+        for i, call in enumerate(self.calls):
+            own = (1 if call.function in LIGHT else HEAVY) if call.kind == "map" else 0
+            before = sum(self.costs[j] for j in call.operands if self._within(i, j))
+            self.costs.append(min(own + before, DEAR + 1))
 
     def plan(self) -> Plan:
         """Return what to compute, in its order."""
@@ -110,7 +123,7 @@ class Planner:
             if self.prefixes[i] is None and self.calls[i].kind != "given"
         ]
         for (level, _), members in inside.items():
-            steps.append((level, 1, self._pass(sorted(members), whole)))
+            steps.append((level, 1, self._pass(level, sorted(members), whole)))
         return Plan(tuple(step for *_, step in sorted(steps, key=lambda s: s[:2])))
 
     def _prefixes(self) -> list[tuple[int, Shape] | None]:
@@ -146,6 +159,10 @@ class Planner:
             return False
         return sliced(self.calls[i], self.calls[j].shape, self.calls, prefix[1])
 
+    def _again(self, i: int, j: int, level: int) -> bool:
+        """Say whether a pass computes an operand of a call itself, for the first time or again."""
+        return self._within(i, j) and (self.levels[j] == level or self.costs[j] <= DEAR)
+
     def _folded(self, i: int) -> bool:
         call = self.calls[i]
         return self.prefixes[i] is not None and call.kind == "fold" and not call.axes[0]
@@ -174,14 +191,13 @@ class Planner:
             if i not in members:
                 members.add(i)
                 for j in self.calls[i].operands:
-                    stack.append((j, level if self._within(i, j) else None))
+                    stack.append((j, level if self._again(i, j, level) else None))
         return whole, inside
 
-    def _pass(self, members: list[int], whole: set[int]) -> Pass:
+    def _pass(self, level: int, members: list[int], whole: set[int]) -> Pass:
         prefix = self.prefixes[members[0]]
         assert prefix is not None, "what is in a pass has a prefix"
-        reads = {j for i in members for j in self.calls[i].operands if not self._within(i, j)}
-        level = max(self.levels[i] for i in members)
+        reads = {j for i in members for j in self.calls[i].operands if not self._again(i, j, level)}
         kept = [i for i in members if i in whole and self.levels[i] == level]
         folds = [i for i in kept if self._folded(i)]
         stores = [i for i in kept if not self._folded(i)]

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from gradcli.api import options_for
-from gradcli.autodiff import gradients, reverse
+from gradcli.autodiff import gradients
 from gradcli.errors import Source
-from gradcli.execute import blocks, plan
+from gradcli.execute import blocks, choice, plan
 from gradcli.execute.lowered import Call, Program
 from gradcli.execute.plan import Plan, planned
 from gradcli.graph import Graph, Node
@@ -33,7 +33,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocks, "WORTH", 0)
     monkeypatch.setattr(blocks, "FOR_A_THREAD", 1)
     monkeypatch.setattr(plan, "LARGE", 2)
-    monkeypatch.setattr(reverse, "LARGE", 0)
+    monkeypatch.setattr(choice, "LARGE", 0)
 
 
 def in_blocks(graph: Graph, rows: Iterable[int]) -> tuple[list[Any], Plan, list[Call]]:
@@ -167,7 +167,8 @@ FILES = {
     "steps of descent": (
         "w, b = param(0.5), param(0.1)\nfor i in range(3):\n"
         "    l = mean((x*w + b - y)**2)\n    l.backward()\n    with no_grad():\n"
-        "        w -= 0.1*w.grad\n        b -= 0.1*b.grad\n    w.grad = None\n    b.grad = None", "x:13 y:13"),
+        "        w -= 0.1*w.grad\n        b -= 0.1*b.grad\n    w.grad = None\n    b.grad = None",
+        "x:13 y:13"),
     "gradients of gradients": (
         "g = grad(sum(x**3 * w), x)\nloss = sum(g**2 * w)", "X:13 W:13"),
     "complex numbers": ("loss = sum(abs(exp(1j * x * w)) ** 2)", "X:13 W:13"),
@@ -182,7 +183,7 @@ def test_a_file_has_the_same_values_and_gradients(
     name: str, dtype: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fast = ran(*FILES[name], dtype)
-    monkeypatch.setattr(reverse, "LARGE", 1 << 62)
+    monkeypatch.setattr(choice, "LARGE", 1 << 62)
     slow = ran(*FILES[name], dtype)
     assert len(fast.graph) == len(slow.graph)
     pairs = [(fast.graph.value(i), slow.graph.value(i)) for i in range(len(slow.graph))
