@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gradcli.api import options_for
 from gradcli.autodiff import gradients
-from gradcli.errors import Source
-from gradcli.execute import blocks, choice, plan
+from gradcli.errors import ShapeFault, Source
+from gradcli.execute import blocks, choice, new_graph, plan
 from gradcli.execute.lowered import Call, Program
 from gradcli.execute.plan import Plan, planned
 from gradcli.graph import Graph, Node
 from gradcli.ops import ROWS
+from gradcli.ops.pointwise.elementwise import abs_, exp, maximum, neg, relu, sin, sqrt, where
+from gradcli.ops.reduce.reductions import logsumexp, softmax_
+from gradcli.ops.shape.shapes import mean, sum_, to
 from gradcli.session import Request, Session, run
 from tests.ops.cases import build, direct, on_shapes, values_of
 
@@ -26,14 +31,16 @@ COMPLEX = ("complex",)  # whose rows stay whole
 SAME = {"float64": 1e-13, "float32": 1e-5}  # of the largest element: sums add up in another order
 
 
-@pytest.fixture(autouse=True)
-def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="module")
+def _small() -> Iterator[None]:
     """Let blocks be used for anything, with edges between blocks everywhere."""
-    monkeypatch.setattr(blocks, "BLOCK", BLOCK)
-    monkeypatch.setattr(blocks, "WORTH", 0)
-    monkeypatch.setattr(blocks, "FOR_A_THREAD", 1)
-    monkeypatch.setattr(plan, "LARGE", 2)
-    monkeypatch.setattr(choice, "LARGE", 0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "BLOCK", BLOCK)
+        patch.setattr(blocks, "WORTH", 0)
+        patch.setattr(blocks, "FOR_A_THREAD", 1)
+        patch.setattr(plan, "LARGE", 2)
+        patch.setattr(choice, "LARGE", 0)
+        yield
 
 
 def in_blocks(graph: Graph, rows: Iterable[int]) -> tuple[list[Any], Plan, list[Call]]:
@@ -195,3 +202,69 @@ def test_a_file_has_the_same_values_and_gradients(
             continue
         scale = np.abs(known).max(initial=0)
         np.testing.assert_allclose(found, known, 0, SAME[dtype] * scale, strict=True)
+
+
+# ---- programs at random --------------------------------------------------------------------
+
+UNARY: tuple[Callable[[Any], Any], ...] = (
+    sin, exp, neg, abs_, sqrt, relu, lambda a: a * 0.5, lambda a: a**2, lambda a: 1 - a,
+    lambda a: where(a > 0, a, 0.25), lambda a: to(a, np.dtype(np.float32)),
+)  # fmt: skip
+BINARY: tuple[Callable[[Any, Any], Any], ...] = (
+    lambda a, b: a + b, lambda a, b: a - b, lambda a, b: a * b, lambda a, b: a / b,
+    maximum, lambda a, b: where(a < b, a, b),
+)  # fmt: skip
+SHAPES = ((9, 4), (4,), (9, 1), (1, 4), (), (9, 1, 4), (9, 9))
+
+
+def _reduced(draw: st.DrawFn, a: Node) -> Node:
+    """Draw a reduction, or a normalisation, of some dimensions."""
+    dims = draw(st.sets(st.integers(0, len(a.shape) - 1), min_size=1))
+    keep = draw(st.booleans())
+    kind = draw(st.sampled_from(("sum", "mean", "softmax", "logsumexp")))
+    if kind == "softmax":
+        return softmax_(a, dim=min(dims))  # type: ignore[no-any-return]
+    row = {"sum": sum_, "mean": mean, "logsumexp": logsumexp}[kind]
+    return row(a, dim=tuple(sorted(dims)), keepdim=keep)  # type: ignore[no-any-return]
+
+
+@st.composite
+def programs(draw: st.DrawFn) -> list[Node]:
+    """Draw a tape: its leaves first, then rows of them."""
+    graph, rng = new_graph(), np.random.default_rng(draw(st.integers(0, 99)))
+    dtypes = draw(st.lists(st.sampled_from(("float64", "float32")), min_size=3, max_size=3))
+    shapes = draw(st.lists(st.sampled_from(SHAPES), min_size=3, max_size=3))
+    nodes = [
+        graph.leaf(np.asarray(rng.standard_normal(shape), dtype), True)
+        for shape, dtype in zip(shapes, dtypes, strict=True)
+    ]
+    for _ in range(draw(st.integers(3, 10))):
+        a, b = draw(st.sampled_from(nodes)), draw(st.sampled_from(nodes))
+        kind = draw(st.integers(0, 4))
+        try:
+            if kind < 2:
+                nodes.append(draw(st.sampled_from(UNARY))(a))
+            elif kind < 4 or not a.shape:
+                nodes.append(draw(st.sampled_from(BINARY))(a, b))
+            else:
+                nodes.append(_reduced(draw, a))
+        except ShapeFault:
+            continue  # what cannot be broadcast
+    return nodes
+
+
+@settings(max_examples=200, deadline=None)
+@given(programs(), st.data())
+def test_a_program_at_random_has_the_same_values_and_gradients(
+    nodes: list[Node], data: st.DataObject
+) -> None:
+    graph, chosen = nodes[0].graph, data.draw(st.sampled_from(nodes[3:] or nodes))
+    rows = with_gradients([chosen], nodes[:3]) if chosen.requires_grad else [chosen.id]
+    found, _, _ = in_blocks(graph, rows)
+    for row, value in zip(rows, found, strict=True):
+        known = graph.value(row)
+        assert (value.shape, value.dtype) == (known.shape, known.dtype)
+        finite = np.abs(known[np.isfinite(known)])
+        if finite.max(initial=0) < 1e6:  # beyond that float32 has no digits to compare
+            scale = max(finite.max(initial=0), 1)
+            np.testing.assert_allclose(value, known, 1e-4, 1e-4 * scale)
