@@ -21,7 +21,7 @@ import numpy as np
 from gradcli.errors import GradcliError, LimitFault
 from gradcli.execute.lowered import Call, Program, evaluated
 from gradcli.execute.plain import evaluate
-from gradcli.execute.plan import Pass, Plan, sliced, span, uses
+from gradcli.execute.plan import Pass, Plan, operand_shape, span, uses
 from gradcli.rule.dtypes import Array
 
 BLOCK = 1 << 14  # elements
@@ -107,7 +107,10 @@ class _Run:
         self.stored = {i: np.empty(calls[i].shape, calls[i].dtype) for i in step.stores}
         self.parts: dict[int, list[Any]] = {i: [None] * self.blocks for i in step.folds}
         self.whole: dict[int, Any] = {}
-        self.sliced = {i: self._merged(array) for i, array in self.stored.items()}
+        self.sliced = {
+            i: array.reshape(self.count, *array.shape[self.depth :])
+            for i, array in self.stored.items()
+        }
         self.operands = {i: self._operands(i, found) for i in step.calls}
         self.buffers: list[tuple[tuple[int, ...], Any]] = []
         self.steps = self._steps()
@@ -191,10 +194,6 @@ class _Run:
         shape = (rows, *self.calls[i % len(self.calls)].shape[self.depth :])
         return value if value.shape == shape else np.broadcast_to(value, shape)
 
-    def _merged(self, array: Array) -> Array:
-        """Return an array with the dimensions of the prefix as one."""
-        return array.reshape(self.count, *array.shape[self.depth :])
-
     def _operands(self, i: int, found: Mapping[int, Any]) -> tuple[int, ...]:
         """Return where a block holds the operands of a call: what is whole stands behind all else.
 
@@ -202,10 +201,12 @@ class _Run:
         """
         places, call, inside = [], self.calls[i], self.work.calls
         for j in call.operands:
-            if sliced(call, self.calls[j].shape, self.calls, self.work.prefix):
+            shape = operand_shape(call, self.calls[j].shape, self.calls)
+            prefix, behind = shape[: self.depth], shape[self.depth :]
+            if prefix == self.work.prefix:
                 places.append(j)
                 if j not in inside and j not in self.sliced:
-                    self.sliced[j] = self._merged(found[j])
+                    self.sliced[j] = found[j].reshape(self.count, *behind)
                 continue
             places.append(len(self.calls) + j)
             value, shape = found[j], self.calls[j].shape

@@ -52,16 +52,10 @@ class Plan(NamedTuple):
         return [step for step in self.steps if isinstance(step, Pass)]
 
 
-def padded(shape: Shape, rank: int) -> Shape:
-    """Return a shape as it is broadcast to more dimensions."""
-    return (1,) * (rank - len(shape)) + shape
-
-
-def sliced(call: Call, operand: Shape, calls: Sequence[Call], prefix: Shape) -> bool:
-    """Say whether a call takes an operand of some shape block by block: not the same each time."""
-    if call.function is not np.reshape:
-        operand = padded(operand, len(span(call, calls)))
-    return operand[: len(prefix)] == prefix
+def operand_shape(call: Call, operand: Shape, calls: Sequence[Call]) -> Shape:
+    """Return the shape of an operand as a call goes through it: as it is broadcast."""
+    rank = len(span(call, calls))
+    return operand if call.function is np.reshape else (1,) * (rank - len(operand)) + operand
 
 
 def span(call: Call, calls: Sequence[Call]) -> Shape:
@@ -80,7 +74,7 @@ def reach(call: Call, calls: Sequence[Call]) -> int:
         return next(i for i in range(len(shape) + 1) if i not in call.axes)
     if call.function is np.reshape:
         return _same(shape, calls[call.operands[0]].shape)
-    return min(_shared(calls[i], shape) for i in call.operands)
+    return min(_shared(call, calls[i], calls) for i in call.operands)
 
 
 def _same(a: Shape, b: Shape) -> int:
@@ -89,11 +83,12 @@ def _same(a: Shape, b: Shape) -> int:
     return next((i for i in range(most) if a[i] != b[i]), most)
 
 
-def _shared(operand: Call, shape: Shape) -> int:
+def _shared(call: Call, operand: Call, calls: Sequence[Call]) -> int:
     """Return how many leading dimensions an operand has as the result has them, or repeats."""
-    own = padded(operand.shape, len(shape))
+    own, shape = operand_shape(call, operand.shape, calls), call.shape
     same, ones = _same(own, shape), _same(own, (1,) * len(shape))
-    if operand.kind == "given" and same > 1 and not operand.value.flags.c_contiguous:
+    dense = not isinstance(operand.value, np.ndarray) or operand.value.flags.c_contiguous
+    if same > 1 and not dense:
         same = 1  # its dimensions cannot be taken for one
     return max(same, ones)
 
@@ -139,7 +134,8 @@ class Planner:
 
         for i, call in enumerate(calls):
             for j in call.operands if reaches[i] else ():
-                if reaches[j] and sliced(call, calls[j].shape, calls, span(call, calls)[:1]):
+                first = operand_shape(call, calls[j].shape, calls)[:1]
+                if reaches[j] and first == span(call, calls)[:1]:
                     chain[top(i)] = top(j)
         depth: dict[int, int] = {}
         for i, n in enumerate(reaches):
@@ -157,7 +153,8 @@ class Planner:
         prefix, other = self.prefixes[i], self.prefixes[j]
         if prefix is None or prefix != other or self._folded(j):
             return False
-        return sliced(self.calls[i], self.calls[j].shape, self.calls, prefix[1])
+        shape = operand_shape(self.calls[i], self.calls[j].shape, self.calls)
+        return shape[: len(prefix[1])] == prefix[1]
 
     def _again(self, i: int, j: int, level: int) -> bool:
         """Say whether a pass computes an operand of a call itself, for the first time or again."""

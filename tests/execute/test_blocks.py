@@ -158,6 +158,7 @@ FILES = {
     "another shape": ("loss = sum(exp((x*w).reshape(6, 4)) * (x*w).reshape(4, 6).T)", "X:24 W:24"),
     "dimensions put in and taken out": ("loss = sum((x*2)[:, None] * w + (x*w[0, 0])[None].T)",
                                         "X:13 W:1,5"),
+    "a dimension put in front": ("loss = sum(sin(x*w)[None] - sin(x*w))", "X:5,3 W:5,3"),
     "an outer product of one vector": ("loss = sum((x*2)[:, None] * (x*2)[None, :])", "X:9"),
     "a transposed operand": ("loss = sum(exp(x.T * w) * (x.T + 1))", "X:5,7 W:7,1"),
     "a value that is read": ("z = exp(x*w)\nprint(z[0])\nloss = sum(z * y)", "X:13 W:13 y:13"),
@@ -214,7 +215,7 @@ BINARY: tuple[Callable[[Any, Any], Any], ...] = (
     lambda a, b: a + b, lambda a, b: a - b, lambda a, b: a * b, lambda a, b: a / b,
     maximum, lambda a, b: where(a < b, a, b),
 )  # fmt: skip
-SHAPES = ((9, 4), (4,), (9, 1), (1, 4), (), (9, 1, 4), (9, 9))
+SHAPES = ((9, 4), (4,), (9, 1), (1, 4), (), (9, 1, 4), (9, 9), (1, 9, 4))
 
 
 def _reduced(draw: st.DrawFn, a: Node) -> Node:
