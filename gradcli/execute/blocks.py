@@ -18,15 +18,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradcli.errors import GradcliError, LimitFault
-from gradcli.execute.lowered import Call, Program, evaluated
-from gradcli.execute.plain import evaluate
+from gradcli.errors import LimitFault
+from gradcli.execute.lowered import Call, Program, evaluated, valued
 from gradcli.execute.plan import Pass, Plan, operand_shape, span, uses
 from gradcli.rule.dtypes import Array
 
-BLOCK = 1 << 14  # elements
+CACHE = 1 << 20  # bytes of a block: its buffers, and what it reads and stores
+BLOCK = 1 << 16  # elements of an array in a block, at most
 WORTH = 1 << 19  # elements that all passes go through
-FOR_A_THREAD = 8  # blocks that are worth another one
+LINE = 64  # elements whose multiples lie at the beginning of a line of the cache
+FOR_A_THREAD = 4  # blocks that are worth another one
 
 
 def threads() -> int:
@@ -76,12 +77,7 @@ def _alone(program: Program, i: int, found: Mapping[int, Any]) -> Any:
     call = program.calls[i]
     if call.kind != "row":
         return evaluated(call, [found[j] for j in call.operands])
-    row, graph = program.rows[i], program.graph
-    known = {r: found[program.of[r]] for r in graph.inputs[row] if r >= 0}
-    try:
-        return evaluate(graph, row, known)
-    except GradcliError as error:
-        raise error.at(None, graph.notes.spans[row]) from None
+    return valued(program.graph, program.rows[i], [found[j] for j in call.operands])
 
 
 class _Step(NamedTuple):
@@ -101,11 +97,7 @@ class _Run:
     def __init__(self, step: Pass, calls: list[Call], found: Mapping[int, Any]) -> None:
         self.calls, self.work = calls, step
         self.depth, self.count = len(step.prefix), prod(step.prefix)
-        widest = max(prod(span(calls[i], calls)[self.depth :]) for i in step.calls)
-        self.rows = max(1, BLOCK // max(widest, 1))
-        self.blocks = -(-self.count // self.rows)
         self.stored = {i: np.empty(calls[i].shape, calls[i].dtype) for i in step.stores}
-        self.parts: dict[int, list[Any]] = {i: [None] * self.blocks for i in step.folds}
         self.whole: dict[int, Any] = {}
         self.sliced = {
             i: array.reshape(self.count, *array.shape[self.depth :])
@@ -114,8 +106,20 @@ class _Run:
         self.operands = {i: self._operands(i, found) for i in step.calls}
         self.buffers: list[tuple[tuple[int, ...], Any]] = []
         self.steps = self._steps()
+        self.rows = self._rows()
+        self.blocks = -(-self.count // self.rows)
+        self.parts: dict[int, list[Any]] = {i: [None] * self.blocks for i in step.folds}
         self.next, self.stop = count(), Event()
         self.failed: list[BaseException] = []
+
+    def _rows(self) -> int:
+        """Return how many elements of the prefix make a block."""
+        calls = self.calls
+        widest = max(prod(span(calls[i], calls)[self.depth :]) for i in self.work.calls)
+        taken: int = sum(prod(shape) * dtype.itemsize for shape, dtype in self.buffers)
+        taken += sum(array[:1].nbytes for array in self.sliced.values())
+        rows: int = max(1, min(CACHE // max(taken, 1), BLOCK // max(widest, 1)))
+        return rows - rows % LINE if rows > LINE else rows
 
     def results(self) -> dict[int, Any]:
         """Go through all blocks; return what is stored and what is folded."""

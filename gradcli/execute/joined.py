@@ -73,7 +73,11 @@ def joined(
     plan = planned(program, {value, *calls.values()})
     if not _pays(program, plan):
         return None
-    found = run(program, plan, {value, *calls.values()})
+    try:
+        found = run(program, plan, {value, *calls.values()})
+    except Exception:
+        graph.span = side.span
+        raise
     graph.put(root, found[value])
     return {i: _own(program, call, found[call]) for i, call in calls.items()}
 

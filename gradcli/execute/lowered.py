@@ -14,7 +14,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from gradcli.execute.plain import missing, promoted
+from gradcli.errors import GradcliError
+from gradcli.execute.plain import apply, missing, promoted
 from gradcli.graph import OUTPUT, Graph
 from gradcli.rule.dtypes import DType, is_complex
 from gradcli.rule.meta import Shape, reduced
@@ -60,8 +61,23 @@ def choose(condition: Any, a: Any, b: Any, out: Any) -> None:
     np.copyto(out, a, where=condition)
 
 
-def _forward(function: Callable[..., Any], attrs: dict[str, Any], *operands: Any, out: Any) -> None:
-    np.copyto(out, function(*operands, **attrs), casting="unsafe")
+def applied(graph: Graph, row: int, *operands: Any, out: Any) -> None:
+    """Write a row's value for operands that may be parts of its own."""
+    np.copyto(out, valued(graph, row, list(operands)))
+
+
+def valued(graph: Graph, row: int, operands: list[Any]) -> Any:
+    """Return a row's value for some operands.
+
+    Raises: what the plain executor raises, and lets the graph know where it was.
+    """
+    try:
+        return apply(graph, row, operands, graph.attrs[row])
+    except GradcliError as error:
+        raise error.at(None, graph.notes.spans[row]) from None
+    except Exception:
+        graph.span = graph.notes.spans[row]
+        raise
 
 
 def evaluated(call: Call, operands: list[Any]) -> Any:
@@ -185,7 +201,8 @@ class Program:
                 return self._traced(op, ids, id)
             except Exception:  # anything may be what a forward function says to a symbol
                 if isinstance(op.derivative, Elementwise) and not op.view:
-                    return self._unopened(op, ids, id)
+                    function = partial(applied, graph, id)  # which makes arrays of its own
+                    return self._append(Call("map", function, tuple(ids), *meta[:2]))
         found = self._append(Call("row", None, tuple(ids), meta.shape, meta.dtype))
         self.rows[found] = id
         return found
@@ -218,13 +235,6 @@ class Program:
         """Return what a row gives for operands of one element: an array, if it reads but shapes."""
         ones = [self.calls[i]._replace(shape=(1,) * len(self.calls[i].shape)) for i in ids]
         return op.forward(*(Symbol(self, self._append(one)) for one in ones), **attrs)
-
-    def _unopened(self, op: Primitive, ids: list[int], id: int) -> int:
-        """Return an elementwise row as one function, which makes arrays of its own as it runs."""
-        meta, operands = self.graph.metas[id], self._operands(op, ids, id)
-        found = tuple(x.id if isinstance(x, Symbol) else self.given(x) for x in operands)
-        function = partial(_forward, op.forward, self.graph.attrs[id])
-        return self._append(Call("map", function, found, meta.shape, meta.dtype))
 
 
 # ---- symbols -------------------------------------------------------------------------------

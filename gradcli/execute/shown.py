@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,14 +17,17 @@ from gradcli.rule.meta import Shape
 
 
 class Statistics(NamedTuple):
-    """Facts about the elements of a real tensor; the first three are nan where one element is."""
+    """Facts about a real tensor: of its finite elements, None where it has none, and of the rest.
 
-    least: float
-    mean: float
-    greatest: float
+    `minimum` and `maximum` are in its dtype, shape ().
+    """
+
+    minimum: Array | None
+    mean: float | None
+    maximum: Array | None
     nan: int
-    above: int  # how many are inf
-    below: int  # how many are -inf
+    posinf: int
+    neginf: int
 
 
 def ends(value: Array, count: int) -> Array:
@@ -88,26 +92,46 @@ def _by_element(calls: Sequence[Call], call: Call) -> bool:
 
 
 def statistics(graph: Graph, ids: Iterable[int]) -> dict[int, Statistics]:
-    """Return facts about real tensors that have elements, all found in one pass where that can be.
+    """Return facts about real tensors, of all of them in one pass where that can be.
 
     Raises: what the plain executor raises for a row.
     """
-    ids = tuple(ids)
+    found = {id: Statistics(None, None, None, 0, 0, 0) for id in ids}
+    finite = _folded(graph, [id for id in found if prod(graph.metas[id].shape)], _plainly)
+    for id, (least, total, most) in finite.items():
+        count = prod(graph.metas[id].shape)
+        found[id] = Statistics(least, float(total) / count, most, 0, 0, 0)
+    odd = [id for id, folds in finite.items() if not np.isfinite(folds).all()]
+    for id, (least, total, most, count, nan, above, below) in _folded(graph, odd, _apart).items():
+        mean = float(total) / int(count) if count else None
+        ends_ = (least, most) if count else (None, None)
+        found[id] = Statistics(ends_[0], mean, ends_[1], int(nan), int(above), int(below))
+    return found
+
+
+def _folded(
+    graph: Graph, ids: Sequence[int], folds: Callable[[Any], list[Any]]
+) -> dict[int, list[Any]]:
+    """Return what folds give for some tensors."""
     with np.errstate(all="ignore"):
         program = Program(graph, ids)
-        asked = {id: _folds(Symbol(program, program.value_of(id))) for id in ids}
-        wanted = {fold.id for folds in asked.values() for fold in folds}
+        asked = {id: folds(Symbol(program, program.value_of(id))) for id in ids}
+        wanted = {fold.id for made in asked.values() for fold in made}
         found = run(program, planned(program, wanted), wanted)
-    return {
-        id: Statistics(*(found[fold.id].item() for fold in folds)) for id, folds in asked.items()
-    }
+    return {id: [np.asarray(found[fold.id]) for fold in made] for id, made in asked.items()}
 
 
-def _folds(x: Symbol) -> list[Any]:
-    """Return the symbols of a tensor's statistics."""
+def _plainly(x: Any) -> list[Any]:
+    return [np.min(x), np.sum(x, dtype=np.float64), np.max(x)]
+
+
+def _apart(x: Any) -> list[Any]:
+    """Return the folds of finite elements, and how many of each kind there are."""
+    finite = np.isfinite(x)
+    low, high = (np.asarray(sign * np.inf, x.dtype) for sign in (-1, 1))
     return [
-        np.min(x),
-        np.mean(x),
-        np.max(x),
-        *(np.sum(test) for test in (np.isnan(x), x == np.inf, x == -np.inf)),
+        np.min(np.where(finite, x, high)),
+        np.sum(np.where(finite, x, np.asarray(0, x.dtype)), dtype=np.float64),
+        np.max(np.where(finite, x, low)),
+        *(np.sum(which) for which in (finite, np.isnan(x), x == high, x == low)),
     ]

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from gradcli.execute import new_graph
-from gradcli.execute.shown import Statistics, edges, ends, statistics
+from gradcli.execute.shown import edges, ends, statistics
 from gradcli.graph import Graph, Node
 from gradcli.ops.pointwise.elementwise import exp, log, where
 from gradcli.ops.reduce.reductions import softmax_
-from gradcli.ops.shape.shapes import mean, reshape, sum_, transpose
+from gradcli.ops.shape.shapes import mean, reshape, sum_, to, transpose
 
 COUNT = 2
 
@@ -60,13 +60,42 @@ def test_edges_of_a_large_tensor_take_no_memory() -> None:
     assert peak < 1_000_000
 
 
+ROWS: dict[str, tuple[Callable[[Node], Any], tuple[Any, ...], tuple[int, ...]]] = {
+    # formula; minimum, mean and maximum of what is finite; how many are nan, inf, -inf
+    "finite": (lambda x: x * 2, (0, 4, 10), (0, 0, 0)),
+    "with -inf": (log, (0, np.log(10) / 3, np.log(5)), (0, 0, 1)),
+    "with nan and inf": (lambda x: (1 / x) * where(x > 4, log(-x), 1.0), (0.5, 0.75, 1), (1, 1, 0)),
+    "nothing finite": (lambda x: log(-x - 1), (None, None, None), (4, 0, 0)),
+    "integers": (lambda x: to(x, np.dtype(np.int64)), (0, 2, 5), (0, 0, 0)),
+    "a mask": (lambda x: x > 1, (False, 0.5, True), (0, 0, 0)),
+    "nothing": (lambda x: reshape(x, (4, 1)) * x.graph.leaf(np.ones(0)), (None,) * 3, (0, 0, 0)),
+}  # fmt: skip
+
+
 def test_statistics_are_those_of_the_whole_value() -> None:
     graph = new_graph()
     x = graph.leaf(np.array([0.0, 1.0, 2.0, 5.0]))
-    assert statistics(graph, [(x * 2).id]) == {1: Statistics(0, 4, 10, 0, 0, 0)}
-    y, z = log(x), log(x - 1)
-    found = statistics(graph, [y.id, z.id])
-    assert found[y.id] == Statistics(-np.inf, -np.inf, np.log(5), 0, 0, 1)
-    assert found[z.id][3:] == (1, 0, 1)
-    assert np.isnan(found[z.id].mean)
-    assert graph.stored[y.id] is None
+    nodes = {name: formula(x) for name, (formula, *_) in ROWS.items()}
+    found = statistics(graph, [y.id for y in nodes.values()])
+    for name, y in nodes.items():
+        _, finite, rest = ROWS[name]
+        least, mean_, most, *counts = found[y.id]
+        assert tuple(counts) == rest, name
+        if least is None or most is None:
+            assert (least, mean_, most) == finite, name
+        else:
+            assert (least, mean_, most) == pytest.approx(finite, rel=1e-15), name
+            assert least.dtype == y.dtype == most.dtype
+        assert graph.stored[y.id] is None
+
+
+def test_statistics_of_several_large_tensors_are_found_in_one_pass() -> None:
+    graph = new_graph()
+    x = drawn(graph, 200_000)
+    y = exp(x * 2)
+    z = y + 1
+    found = statistics(graph, [x.id, y.id, z.id])
+    for node in (x, y, z):
+        assert found[node.id].minimum == node.value.min()
+        assert found[node.id].mean == pytest.approx(node.value.mean(), rel=1e-14)
+        assert found[node.id].maximum == node.value.max()
