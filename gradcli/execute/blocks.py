@@ -25,7 +25,7 @@ from gradcli.rule.dtypes import Array
 
 CACHE = 1 << 20  # bytes of a block: its buffers, and what it reads and stores
 BLOCK = 1 << 16  # elements of an array in a block, at most
-WORTH = 1 << 19  # elements that all passes go through
+WORTH = 1 << 16  # elements that numpy goes through in the time that a call takes to be planned
 LINE = 64  # elements whose multiples lie at the beginning of a line of the cache
 FOR_A_THREAD = 4  # blocks that are worth another one
 
@@ -41,11 +41,16 @@ def threads() -> int:
         return os.cpu_count() or 1
 
 
+def worth(elements: int, calls: int) -> bool:
+    """Say whether it pays to plan some calls which go through so many elements together."""
+    return elements >= WORTH * calls
+
+
 def pays(program: Program, plan: Plan) -> bool:
-    """Say whether passes take so much that planning them was nothing beside it."""
+    """Say whether a plan has passes that made it worth it."""
     calls = program.calls
     work = sum(prod(span(calls[i], calls)) for step in plan.passes for i in step.calls)
-    return work >= WORTH
+    return bool(plan.passes) and worth(work, len(calls))
 
 
 def run(program: Program, plan: Plan, wanted: set[int]) -> dict[int, Any]:

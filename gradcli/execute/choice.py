@@ -8,7 +8,8 @@ from gradcli.execute.plain import compute
 from gradcli.graph import Graph, Limits, Node
 from gradcli.rule.dtypes import FLOAT64, DType
 
-LARGE = 1 << 22  # bytes of a run's values from which blocks may pay
+LARGE = 1 << 22  # bytes of a run's values from which blocks may pay,
+EACH = 1 << 12  # where each row has so many on average
 
 
 def new_graph(
@@ -25,7 +26,7 @@ def new_graph(
 
 def is_large(graph: Graph) -> bool:
     """Say whether a run's values are so large that blocks may pay."""
-    return graph.bytes >= LARGE
+    return graph.bytes >= max(LARGE, EACH * len(graph))
 
 
 def _read(graph: Graph, ids: Iterable[int]) -> None:

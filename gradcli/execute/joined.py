@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.execute import blocks
-from gradcli.execute.blocks import pays, run
+from gradcli.execute.blocks import pays, run, worth
 from gradcli.execute.lowered import Program
 from gradcli.execute.plain import missing
 from gradcli.execute.plan import Plan, planned
@@ -30,8 +29,8 @@ def in_blocks(graph: Graph, ids: Iterable[int]) -> bool:
     something in each turn does not begin anew in each. Returns whether it paid.
     """
     wanted = set(ids)
-    rows = missing(graph, wanted, graph.stored.__getitem__)
-    if sum(prod(graph.metas[i].shape) for i in rows) < blocks.WORTH:
+    rows = _missing(graph, wanted)
+    if not _may_pay(graph, rows):
         return False
     old = graph.passed.intersection(rows)
     wanted |= {j for i in rows if i not in old for j in graph.inputs[i] if j in old}
@@ -45,6 +44,14 @@ def in_blocks(graph: Graph, ids: Iterable[int]) -> bool:
         graph.put(i, _own(program, call, found[call]))
     graph.passed.update(set(rows) - wanted)
     return True
+
+
+def _missing(graph: Graph, ids: Iterable[int]) -> list[int]:
+    return missing(graph, ids, graph.stored.__getitem__)
+
+
+def _may_pay(graph: Graph, rows: list[int]) -> bool:
+    return worth(sum(prod(graph.metas[i].shape) for i in rows), len(rows))
 
 
 def _pays(program: Program, plan: Plan) -> bool:
@@ -61,7 +68,7 @@ def joined(
     pay, where memory holds other values than the tape, and for half types, whose rules run in
     float32: then nothing has happened.
     """
-    if graph.autograd.uncounted:
+    if graph.autograd.uncounted or not _may_pay(graph, _missing(graph, (root,))):
         return None
     side = graph.copy()
     side.limits, side.handle = BOUNDLESS, Node

@@ -40,6 +40,7 @@ def _small() -> Iterator[None]:
         patch.setattr(blocks, "FOR_A_THREAD", 1)
         patch.setattr(plan, "LARGE", 2)
         patch.setattr(choice, "LARGE", 0)
+        patch.setattr(choice, "EACH", 0)
         yield
 
 

@@ -161,6 +161,12 @@ def test_small_tensors_are_not_for_blocks(plans: list[Plan]) -> None:
     assert plans == []
 
 
+def test_many_small_rows_beside_a_large_one_are_not_planned(plans: list[Plan]) -> None:
+    text = "s = w\nfor i in range(2000):\n    s = s * 0.5 + 1\nloss = sum(x) * s"
+    ran(text, options_for(set=drawn("x"), param={"w": 1.0}))
+    assert plans == []
+
+
 # ---- values that are read -------------------------------------------------------------------
 
 
@@ -230,6 +236,17 @@ def test_the_number_of_threads_is_that_of_the_cores_unless_the_environment_says_
 
 
 # ---- what goes wrong ------------------------------------------------------------------------
+
+
+def test_an_error_in_a_block_is_placed() -> None:
+    text = "z = x * 2\nk = z.long() // m\nloss = sum(k * z * w)"
+    ones = np.ones(SIZE, int)
+    ones[-3] = 0
+    given = options_for(set=drawn("x") | {"m": ones}, param={"w": 1.0})
+    with pytest.raises(ArgumentFault) as caught:
+        ran(text, given)
+    assert caught.value.span is not None
+    assert text[caught.value.span.start :].startswith("z.long() // m")
 
 
 def test_an_error_in_a_block_ends_all_threads_and_says_where(
