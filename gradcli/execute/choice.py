@@ -29,6 +29,16 @@ def is_large(graph: Graph) -> bool:
     return graph.bytes >= max(LARGE, EACH * len(graph))
 
 
+def ensure(graph: Graph, ids: Iterable[int]) -> None:
+    """See that nodes have values, without computing again what a pass in blocks did not keep.
+
+    Raises: as `compute`.
+    """
+    left = [i for i in ids if graph.stored[i] is None and i not in graph.passed]
+    if left:
+        _read(graph, left)
+
+
 def _read(graph: Graph, ids: Iterable[int]) -> None:
     """Put the values of nodes on the tape, in blocks where that pays."""
     if is_large(graph):

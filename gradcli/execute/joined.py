@@ -15,7 +15,7 @@ import numpy as np
 from gradcli.execute.blocks import pays, run, worth
 from gradcli.execute.lowered import Program
 from gradcli.execute.plain import missing
-from gradcli.execute.plan import Plan, planned
+from gradcli.execute.plan import LARGE, Plan, planned
 from gradcli.graph import Graph, Limits, Node
 from gradcli.rule.dtypes import Array, is_half
 
@@ -23,10 +23,11 @@ BOUNDLESS = Limits(1 << 62, 1 << 62, 1 << 62)  # those of the run hold for the r
 
 
 def in_blocks(graph: Graph, ids: Iterable[int]) -> bool:
-    """Let the tape have the values of some rows, and not of what they are made of, where that pays.
+    """Let the tape have the values of some rows, in blocks where that pays; return whether it did.
 
-    What a row that is made of it was asked for before is kept this time, so that a loop that reads
-    something in each turn does not begin anew in each. Returns whether it paid.
+    Of what they are made of it is given what is small. What a row that is made of it was asked for
+    before is kept this time, so that a loop that reads something in each turn does not begin anew
+    in each.
     """
     wanted = set(ids)
     rows = _missing(graph, wanted)
@@ -34,29 +35,14 @@ def in_blocks(graph: Graph, ids: Iterable[int]) -> bool:
         return False
     old = graph.passed.intersection(rows)
     wanted |= {j for i in rows if i not in old for j in graph.inputs[i] if j in old}
+    wanted |= _small(graph, rows)
     program = Program(graph, wanted)
     calls = {i: program.value_of(i) for i in wanted}
     plan = planned(program, calls.values())
     if not _pays(program, plan):
         return False
-    found = run(program, plan, set(calls.values()))
-    for i, call in calls.items():
-        graph.put(i, _own(program, call, found[call]))
-    graph.passed.update(set(rows) - wanted)
+    _keep(graph, rows, program, calls, run(program, plan, set(calls.values())))
     return True
-
-
-def _missing(graph: Graph, ids: Iterable[int]) -> list[int]:
-    return missing(graph, ids, graph.stored.__getitem__)
-
-
-def _may_pay(graph: Graph, rows: list[int]) -> bool:
-    return worth(sum(prod(graph.metas[i].shape) for i in rows), len(rows))
-
-
-def _pays(program: Program, plan: Plan) -> bool:
-    """Say whether blocks pay; half types, whose rules run in float32, are not for them."""
-    return pays(program, plan) and not any(is_half(call.dtype) for call in program.calls)
 
 
 def joined(
@@ -68,25 +54,59 @@ def joined(
     pay, where memory holds other values than the tape, and for half types, whose rules run in
     float32: then nothing has happened.
     """
-    if graph.autograd.uncounted or not _may_pay(graph, _missing(graph, (root,))):
+    rows = _missing(graph, (root,))
+    if graph.autograd.uncounted or not _may_pay(graph, rows):
         return None
     side = graph.copy()
     side.limits, side.handle = BOUNDLESS, Node
     with side.settings("gradient", False):
         made = rules(side)
-    program = Program(side, [root, *(g.id for g in made.values() if isinstance(g, Node))])
-    calls = {i: _call(program, g) for i, g in made.items()}
-    value = program.value_of(root)
-    plan = planned(program, {value, *calls.values()})
+    wanted = {root, *_small(graph, rows)}
+    program = Program(side, [*wanted, *(g.id for g in made.values() if isinstance(g, Node))])
+    calls = {i: program.value_of(i) for i in wanted}
+    found = {i: _call(program, g) for i, g in made.items()}
+    whole = {*calls.values(), *found.values()}
+    plan = planned(program, whole)
     if not _pays(program, plan):
         return None
     try:
-        found = run(program, plan, {value, *calls.values()})
+        values = run(program, plan, whole)
     except Exception:
         graph.span = side.span
         raise
-    graph.put(root, found[value])
-    return {i: _own(program, call, found[call]) for i, call in calls.items()}
+    _keep(graph, rows, program, calls, values)
+    return {i: _own(program, call, values[call]) for i, call in found.items()}
+
+
+def _missing(graph: Graph, ids: Iterable[int]) -> list[int]:
+    return missing(graph, ids, graph.stored.__getitem__)
+
+
+def _small(graph: Graph, rows: Iterable[int]) -> set[int]:
+    """Return the rows whose values are kept because they take no room."""
+    return {i for i in rows if not graph.is_tuple(i) and prod(graph.metas[i].shape) < LARGE}
+
+
+def _may_pay(graph: Graph, rows: list[int]) -> bool:
+    return worth(sum(prod(graph.metas[i].shape) for i in rows), len(rows))
+
+
+def _pays(program: Program, plan: Plan) -> bool:
+    """Say whether blocks pay; half types, whose rules run in float32, are not for them."""
+    return pays(program, plan) and not any(is_half(call.dtype) for call in program.calls)
+
+
+def _keep(
+    graph: Graph,
+    rows: Iterable[int],
+    program: Program,
+    calls: dict[int, int],
+    found: dict[int, Any],
+) -> None:
+    """Let the tape have some values, and know which rows were computed besides."""
+    for i, call in calls.items():
+        graph.put(i, _own(program, call, found[call]))
+    graph.passed.update(i for i in rows if i not in calls)
 
 
 def _call(program: Program, g: Any) -> int:

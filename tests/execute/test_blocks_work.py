@@ -14,7 +14,7 @@ import pytest
 
 from gradcli.api import options_for
 from gradcli.errors import ArgumentFault, Source
-from gradcli.execute import blocks, new_graph
+from gradcli.execute import blocks, ensure, new_graph
 from gradcli.execute.lowered import Program
 from gradcli.execute.plan import Pass, Plan, planned
 from gradcli.graph import Graph, Node
@@ -178,6 +178,20 @@ def test_what_a_loop_reads_in_each_turn_is_not_computed_from_the_beginning(
     ran("x = z * 1.0\n" + text, options_for(set=drawn("y z")))
     assert len(plans) == turns
     assert max(sum(len(step.calls) for step in plan.passes) for plan in plans) < 10
+
+
+def test_small_values_are_kept_and_large_ones_are_not(plans: list[Plan]) -> None:
+    text = "z = x * w\ns = sum(z)\nm = s / 3\nloss = m * 2\nq = sin(z) + 1"
+    given = options_for(set=drawn("x"), param={"w": 0.5})
+    graph = run(Source("<text>", text), given, Request(of="loss")).graph
+    rows = {name: i for i, name in graph.notes.names.items()}
+    for name in ("s", "m", "loss"):
+        assert graph.stored[rows[name]] is not None, name
+    ensure(graph, [rows["z"]])  # which has a value: it was computed
+    assert len(plans) == 1
+    assert graph.stored[rows["z"]] is None
+    ensure(graph, [rows["q"]])  # of which nothing was made
+    assert graph.stored[rows["q"]] is not None
 
 
 def test_a_value_that_is_read_is_an_array_of_its_own() -> None:
