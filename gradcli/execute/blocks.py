@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from itertools import count
 from math import prod
 from threading import Event, Thread
 from typing import Any, NamedTuple
@@ -28,6 +27,7 @@ BLOCK = 1 << 16  # elements of an array in a block, at most
 WORTH = 1 << 16  # elements that numpy goes through in the time that a call takes to be planned
 LINE = 64  # elements whose multiples lie at the beginning of a line of the cache
 FOR_A_THREAD = 4  # blocks that are worth another one
+RUNS = 128  # of neighbouring blocks, whose parts of a fold are one part when they are done
 
 
 def threads() -> int:
@@ -113,8 +113,9 @@ class _Run:
         self.steps = self._steps()
         self.rows = self._rows()
         self.blocks = -(-self.count // self.rows)
-        self.parts: dict[int, list[Any]] = {i: [None] * self.blocks for i in step.folds}
-        self.next, self.stop = count(), Event()
+        self.run = -(-self.blocks // RUNS)  # blocks
+        self.parts: dict[int, list[Any]] = {i: [None] * RUNS for i in step.folds}
+        self.next, self.stop = iter(range(RUNS)), Event()
         self.failed: list[BaseException] = []
 
     def _rows(self) -> int:
@@ -144,7 +145,8 @@ class _Run:
             raise self.failed[0]
         for i, parts in self.parts.items():
             call = self.calls[i]
-            self.stored[i] = np.reshape(np.asarray(_in_pairs(call.function, parts)), call.shape)
+            made = [part for part in parts if part is not None]
+            self.stored[i] = np.reshape(np.asarray(_in_pairs(call.function, made)), call.shape)
         return dict(self.stored)
 
     def _guarded(self) -> None:
@@ -160,21 +162,26 @@ class _Run:
         held: list[Any] = [None] * (2 * len(self.calls))
         for i, value in self.whole.items():
             held[i] = value
-        for block in self.next:
-            first = block * self.rows
-            if first >= self.count or self.stop.is_set():
-                return
-            rows = min(self.rows, self.count - first)
-            if rows < self.rows:
-                buffers = [buffer[:rows] for buffer in buffers]
-            for i, array in self.sliced.items():
-                held[i] = array[first : first + rows]
-            for step in self.steps:
-                self._compute(step, held, buffers, rows, block)
+        for run in self.next:
+            parts: dict[int, list[Any]] = {i: [] for i in self.parts}
+            for block in range(run * self.run, min((run + 1) * self.run, self.blocks)):
+                if self.stop.is_set():
+                    return
+                first = block * self.rows
+                rows = min(self.rows, self.count - first)
+                if rows < self.rows:
+                    buffers = [buffer[:rows] for buffer in buffers]
+                for i, array in self.sliced.items():
+                    held[i] = array[first : first + rows]
+                for step in self.steps:
+                    self._compute(step, held, buffers, rows)
+                for i, found in parts.items():
+                    found.append(held[i])
+            for i, found in parts.items():
+                if found:
+                    self.parts[i][run] = _in_pairs(self.calls[i].function, found)
 
-    def _compute(
-        self, step: _Step, held: list[Any], buffers: list[Array], rows: int, block: int
-    ) -> None:
+    def _compute(self, step: _Step, held: list[Any], buffers: list[Array], rows: int) -> None:
         call, operands = step.call, [held[j] for j in step.operands]
         if call.kind == "map":
             out = buffers[step.slot] if step.slot >= 0 else held[step.at]
@@ -191,9 +198,7 @@ class _Run:
             result = call.function.reduce(
                 a, axis=step.axes, dtype=call.dtype, keepdims=call.keepdims
             )
-        if step.at in self.parts:
-            self.parts[step.at][block] = result
-        elif step.at in self.stored:
+        if step.at in self.stored:
             held[step.at][...] = result
         else:
             held[step.at] = result

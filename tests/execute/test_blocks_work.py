@@ -226,6 +226,20 @@ def test_a_sum_is_as_exact_as_one_by_pairs() -> None:
         assert abs(known - exact) <= bound
 
 
+def test_a_sum_over_the_rows_of_a_matrix_takes_no_memory() -> None:
+    x = tensor(new_graph(), 20_000, 200)
+    y = sum_(x * 1.5, dim=(0,))
+    found, program = plan_of(y)
+    wanted = program.value_of(y.id)
+    tracemalloc.start()
+    value = blocks.run(program, found, {wanted})[wanted]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < SMALL
+    exact = np.sum(x.value.astype(np.longdouble) * 1.5, axis=0)
+    np.testing.assert_allclose(value, exact.astype(float), rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("count", ["1", "2", "3", "7"])
 def test_any_number_of_threads_gives_the_same(count: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
