@@ -64,6 +64,11 @@ def edges(graph: Graph, id: int, count: int) -> Array:
     return np.asarray(found[target])
 
 
+def unstored(graph: Graph, ids: Iterable[int]) -> list[int]:
+    """Return those of some nodes that were computed in blocks, and whose values were not kept."""
+    return [i for i in ids if i in graph.passed and graph.stored[i] is None]
+
+
 def _ends_of(shape: Shape, count: int) -> Shape:
     return tuple(min(n, 2 * count) for n in shape)
 
