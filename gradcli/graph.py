@@ -201,6 +201,7 @@ class Graph:
         self.metas: list[Meta] = []
         self.requires_grad: list[bool] = []
         self.stored: list[Any] = []
+        self.passed: set[int] = set()  # rows that an executor has computed once, and not kept
         self.scalars: list[Any] = []
         self.widths: dict[int, int] = {}
         self.autograd = Autograd()

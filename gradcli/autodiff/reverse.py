@@ -13,7 +13,7 @@ import numpy as np
 
 from gradcli.autodiff.saved import free_saved, in_memory, unseen
 from gradcli.errors import AutogradFault
-from gradcli.execute import compute
+from gradcli.execute import compute, is_large
 from gradcli.execute.scalars import Puller
 from gradcli.graph import OUTPUT, Graph, Node, Step, way_back
 from gradcli.ops.formula import in_dtype
@@ -231,7 +231,9 @@ def backward(
     or needs saved tensors that an earlier pass has freed.
     """
     start = seed(Node(graph, root), gradient)
-    compute(graph, (root,))
+    at_once = is_large(graph) and not create_graph
+    if not at_once:
+        compute(graph, (root,))
     order = reachable(graph, (root,))
     if inputs:
         order = towards(graph, order, inputs)
@@ -250,10 +252,33 @@ def backward(
                 _accumulate_node(graph, graph.current(id), found)
         return [graph.current(i) for i in reached]
     start = np.asarray(start, graph.metas[root].dtype)
-    values = pull_values(graph, {root: start}, order, wanted)
+    values = _in_blocks(graph, root, start, order, wanted) if at_once else None
+    if values is None:
+        compute(graph, (root,))
+        values = pull_values(graph, {root: start}, order, wanted)
     for id, value in values.items():
-        _accumulate(graph, graph.current(id), value)
+        _accumulate(graph, graph.current(id), np.asarray(value))
     return [graph.current(i) for i in values]
+
+
+def _in_blocks(
+    graph: Graph, root: int, start: Array, order: Sequence[int], wanted: Sequence[int]
+) -> dict[int, Any] | None:
+    """Return the cotangents of wanted rows, computed with the root's value in one go if it pays."""
+    from gradcli.execute.joined import joined
+
+    def rules(side: Graph) -> dict[int, Any]:
+        pulled.update(pull(side, {root: side.leaf(start)}, order, lambda i: traced(side, i)))
+        return {i: pulled[i] for i in wanted if i in pulled}
+
+    pulled: dict[int, Any] = {}
+    found = joined(graph, root, rules)
+    for id in () if found is None else pulled:
+        op = graph.ops[id]
+        if op is not None and op is not OUTPUT:
+            operands = (graph.metas[i] for i in graph.inputs[id] if i >= 0)
+            _afford(graph, id, op, tuple(operands))
+    return found
 
 
 def _accumulate(graph: Graph, id: int, found: Array) -> None:

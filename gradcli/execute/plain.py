@@ -9,22 +9,10 @@ import numpy as np
 
 from gradcli.errors import ArgumentFault, DtypeFault, GradcliError, LimitFault
 from gradcli.execute.scalars import run
-from gradcli.graph import Graph, Limits, Node, way_back
-from gradcli.rule.dtypes import FLOAT32, FLOAT64, SCALAR_NAMES, DType, is_complex, is_half, promote
+from gradcli.graph import Graph, way_back
+from gradcli.rule.dtypes import FLOAT32, SCALAR_NAMES, DType, is_complex, is_half, promote
 
 NUMPY_REFUSES = ("not supported", "did not contain a loop")  # a dtype that a ufunc lacks
-
-
-def new_graph(
-    default_dtype: DType = FLOAT64,
-    limits: Limits | None = None,
-    handle: type[Node] | None = None,
-) -> Graph:
-    """Return an empty graph whose values are computed here when they are read.
-
-    `handle` is what its rows are given out as.
-    """
-    return Graph(compute, default_dtype, limits, handle)
 
 
 def is_computed(graph: Graph, id: int) -> bool:
@@ -69,7 +57,7 @@ def apply(graph: Graph, id: int, operands: list[Any], attrs: dict[str, Any]) -> 
     assert op is not None, "a leaf brings its value"
     dtype = graph.metas[id].dtype
     if op.promotes:
-        operands = _promoted(operands, dtype, graph.default_dtype)
+        operands = promoted(operands, dtype, graph.default_dtype)
     try:
         result = op.forward(*operands, **attrs)
     except MemoryError:
@@ -99,10 +87,13 @@ def apply(graph: Graph, id: int, operands: list[Any], attrs: dict[str, Any]) -> 
     return array if array.dtype == dtype else array.astype(dtype)
 
 
-def _promoted(operands: list[Any], result: DType, default: DType) -> list[Any]:
-    """Bring arrays to the dtype in which PyTorch computes; Python numbers follow by themselves."""
+def promoted(operands: list[Any], result: DType, default: DType) -> list[Any]:
+    """Bring arrays, or symbols of them, to the dtype in which PyTorch computes.
+
+    Python numbers follow by themselves.
+    """
     for x in operands:
-        if isinstance(x, np.ndarray) and x.dtype != result:
+        if hasattr(x, "dtype") and x.dtype != result:
             break
     else:
         if not is_half(result):
@@ -112,9 +103,7 @@ def _promoted(operands: list[Any], result: DType, default: DType) -> list[Any]:
         common = result
     if is_half(common):
         common = FLOAT32  # and the result is rounded once, as on PyTorch's CPU
-    return [
-        x.astype(common) if isinstance(x, np.ndarray) and x.dtype != common else x for x in operands
-    ]
+    return [x.astype(common) if hasattr(x, "dtype") and x.dtype != common else x for x in operands]
 
 
 def missing(graph: Graph, ids: Iterable[int], known: Callable[[int], Any]) -> list[int]:

@@ -18,7 +18,8 @@ class Replay:
     """The same tape with other values of some leaves.
 
     Only the nodes that depend on those leaves are computed again; the rest is read from the
-    graph. With the leaves' own values the results are the same bit for bit. Rows that are `held`
+    graph. With the leaves' own values the results are the same bit for bit, but for the last digits
+    of sums that were taken in blocks. Rows that are `held`
     keep their values, as what is detached does for a derivative.
     """
 
