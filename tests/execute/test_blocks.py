@@ -17,16 +17,16 @@ from gradcli.execute import blocks, choice, new_graph, plan
 from gradcli.execute.lowered import Call, Program
 from gradcli.execute.plan import Plan, planned
 from gradcli.graph import Graph, Node
-from gradcli.ops import ROWS
 from gradcli.ops.pointwise.elementwise import abs_, exp, maximum, neg, relu, sin, sqrt, where
 from gradcli.ops.reduce.reductions import logsumexp, softmax_
 from gradcli.ops.shape.shapes import mean, sum_, to
+from gradcli.ops.table import every_row
 from gradcli.session import Request, Session, run
 from tests.ops.cases import build, direct, on_shapes, values_of
 
 BLOCK = 4
 SIZES = (0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 1)
-ELEMENTWISE = {row.name: row for row in ROWS if direct(row)}
+ELEMENTWISE = {row.name: row for row in every_row() if direct(row)}
 COMPLEX = ("complex",)  # whose rows stay whole
 SAME = {"float64": 1e-13, "float32": 1e-5}  # of the largest element: sums add up in another order
 
