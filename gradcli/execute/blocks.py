@@ -130,13 +130,12 @@ class _Run:
 
     def results(self) -> dict[int, Any]:
         """Go through all blocks; return what is stored and what is folded."""
-        others = [
-            Thread(target=self._guarded, daemon=True)
-            for _ in range(min(threads(), self.blocks // FOR_A_THREAD) - 1)
-        ]
+        others: list[Thread] = []
         try:
-            for thread in others:
+            for _ in range(min(threads(), self.blocks // FOR_A_THREAD) - 1):
+                thread = Thread(target=self._guarded, daemon=True)
                 thread.start()
+                others.append(thread)
             self._work()
         except BaseException:
             self.stop.set()
