@@ -156,6 +156,12 @@ def test_the_same_call_is_made_once() -> None:
     assert functions(found.passes[0], program) == ["multiply", "exp", "add", "add"]
 
 
+def test_sums_of_unlike_formulas_of_the_same_tensor_go_through_it_once() -> None:
+    x = tensor(new_graph(), 100_000)
+    found, _ = plan_of(sum_(exp(x)), sum_(sin(x * 2)))
+    assert len(found.steps) == 1
+
+
 def test_small_tensors_are_not_for_blocks(plans: list[Plan]) -> None:
     text = "x = ones(1000, requires_grad=True)\nloss = sum(x * 2)"
     ran(text, options_for())
