@@ -27,7 +27,7 @@ BLOCK = 1 << 16  # elements of an array in a block, at most
 WORTH = 1 << 16  # elements that numpy goes through in the time that a call takes to be planned
 LINE = 64  # elements whose multiples lie at the beginning of a line of the cache
 FOR_A_THREAD = 4  # blocks that are worth another one
-RUNS = 128  # of neighbouring blocks, whose parts of a fold are one part when they are done
+RUNS = 128  # of neighbouring blocks, at most: their parts of a fold are one when they are done
 
 
 def threads() -> int:
@@ -114,8 +114,9 @@ class _Run:
         self.rows = self._rows()
         self.blocks = -(-self.count // self.rows)
         self.run = -(-self.blocks // RUNS)  # blocks
-        self.parts: dict[int, list[Any]] = {i: [None] * RUNS for i in step.folds}
-        self.next, self.stop = iter(range(RUNS)), Event()
+        runs = -(-self.blocks // self.run)
+        self.parts: dict[int, list[Any]] = {i: [None] * runs for i in step.folds}
+        self.next, self.stop = iter(range(runs)), Event()
         self.failed: list[BaseException] = []
 
     def _rows(self) -> int:
@@ -129,24 +130,24 @@ class _Run:
 
     def results(self) -> dict[int, Any]:
         """Go through all blocks; return what is stored and what is folded."""
-        others = [
-            Thread(target=self._guarded, daemon=True)
-            for _ in range(min(threads(), self.blocks // FOR_A_THREAD) - 1)
-        ]
+        others: list[Thread] = []
         try:
-            for thread in others:
+            for _ in range(min(threads(), self.blocks // FOR_A_THREAD) - 1):
+                thread = Thread(target=self._guarded, daemon=True)
                 thread.start()
+                others.append(thread)
             self._work()
-        finally:
+        except BaseException:
             self.stop.set()
+            raise
+        finally:
             for thread in others:
                 thread.join()
         if self.failed:
             raise self.failed[0]
         for i, parts in self.parts.items():
             call = self.calls[i]
-            made = [part for part in parts if part is not None]
-            self.stored[i] = np.reshape(np.asarray(_in_pairs(call.function, made)), call.shape)
+            self.stored[i] = np.reshape(np.asarray(_in_pairs(call.function, parts)), call.shape)
         return dict(self.stored)
 
     def _guarded(self) -> None:
@@ -178,8 +179,7 @@ class _Run:
                 for i, found in parts.items():
                     found.append(held[i])
             for i, found in parts.items():
-                if found:
-                    self.parts[i][run] = _in_pairs(self.calls[i].function, found)
+                self.parts[i][run] = _in_pairs(self.calls[i].function, found)
 
     def _compute(self, step: _Step, held: list[Any], buffers: list[Array], rows: int) -> None:
         call, operands = step.call, [held[j] for j in step.operands]

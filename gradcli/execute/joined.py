@@ -105,7 +105,10 @@ def _keep(
 ) -> None:
     """Let the tape have some values, and know which rows were computed besides."""
     for i, call in calls.items():
-        graph.put(i, _own(program, call, found[call]))
+        if graph.is_tuple(i):
+            graph.stored[i] = found[call]
+        else:
+            graph.put(i, _own(program, call, found[call]))
     graph.passed.update(i for i in rows if i not in calls)
 
 

@@ -121,8 +121,8 @@ class Planner:
             steps.append((level, 1, self._pass(level, sorted(members), whole)))
         return Plan(tuple(step for *_, step in sorted(steps, key=lambda s: s[:2])))
 
-    def _prefixes(self) -> list[tuple[int, Shape] | None]:
-        """Return for each call which chain it belongs to and what that goes through, if it does."""
+    def _prefixes(self) -> list[Shape | None]:
+        """Return for each call the dimensions that its chain goes through, None where it cannot."""
         calls, chain = self.calls, list(range(len(self.calls)))
         reaches = [reach(call, calls) for call in calls]
 
@@ -141,20 +141,21 @@ class Planner:
         for i, n in enumerate(reaches):
             if n:
                 depth[top(i)] = min(n, depth.get(top(i), n))
-        found: list[tuple[int, Shape] | None] = []
+        found: list[Shape | None] = []
         for i, call in enumerate(calls):
             shape, n = span(call, calls), depth.get(top(i), 0)
             narrow = reaches[i] and prod(shape[:n]) > 1 and prod(shape[n:]) <= WIDEST
-            found.append((top(i), shape[:n]) if narrow else None)
+            found.append(shape[:n] if narrow else None)
         return found
 
     def _within(self, i: int, j: int) -> bool:
-        """Say whether a call takes an operand block by block from the same chain."""
-        prefix, other = self.prefixes[i], self.prefixes[j]
-        if prefix is None or prefix != other or self._folded(j):
+        """Say whether a call takes an operand block by block, as it is computed."""
+        prefix = self.prefixes[i]
+        if prefix is None or prefix != self.prefixes[j] or self._folded(j):
             return False
-        shape = operand_shape(self.calls[i], self.calls[j].shape, self.calls)
-        return shape[: len(prefix[1])] == prefix[1]
+        return (
+            operand_shape(self.calls[i], self.calls[j].shape, self.calls)[: len(prefix)] == prefix
+        )
 
     def _again(self, i: int, j: int, level: int) -> bool:
         """Say whether a pass computes an operand of a call itself, for the first time or again."""
@@ -168,10 +169,10 @@ class Planner:
         """Return how many passes must be over before a call can take an operand."""
         return self.levels[j] + (self.prefixes[j] is not None and not self._within(i, j))
 
-    def _demands(self) -> tuple[set[int], dict[tuple[int, tuple[int, Shape]], set[int]]]:
+    def _demands(self) -> tuple[set[int], dict[tuple[int, Shape], set[int]]]:
         """Return the calls whose whole value is needed, and those that each pass computes."""
         whole: set[int] = set()
-        inside: dict[tuple[int, tuple[int, Shape]], set[int]] = {}
+        inside: dict[tuple[int, Shape], set[int]] = {}
         stack: list[tuple[int, int | None]] = [(i, None) for i in self.wanted]
         while stack:
             i, level = stack.pop()
@@ -198,7 +199,7 @@ class Planner:
         kept = [i for i in members if i in whole and self.levels[i] == level]
         folds = [i for i in kept if self._folded(i)]
         stores = [i for i in kept if not self._folded(i)]
-        return Pass(prefix[1], tuple(members), tuple(sorted(reads)), tuple(stores), tuple(folds))
+        return Pass(prefix, tuple(members), tuple(sorted(reads)), tuple(stores), tuple(folds))
 
 
 def planned(program: Program, wanted: Iterable[int]) -> Plan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 import tracemalloc
 from math import fsum
 from typing import Any
@@ -155,6 +156,12 @@ def test_the_same_call_is_made_once() -> None:
     assert functions(found.passes[0], program) == ["multiply", "exp", "add", "add"]
 
 
+def test_sums_of_unlike_formulas_of_the_same_tensor_go_through_it_once() -> None:
+    x = tensor(new_graph(), 100_000)
+    found, _ = plan_of(sum_(exp(x)), sum_(sin(x * 2)))
+    assert len(found.steps) == 1
+
+
 def test_small_tensors_are_not_for_blocks(plans: list[Plan]) -> None:
     text = "x = ones(1000, requires_grad=True)\nloss = sum(x * 2)"
     ran(text, options_for())
@@ -251,6 +258,25 @@ def test_any_number_of_threads_gives_the_same(count: str, monkeypatch: pytest.Mo
         found.append([graph.value(session.root), *graph.autograd.grads.values()])
     for a, b in zip(*found, strict=True):
         np.testing.assert_array_equal(a, b, strict=True)
+
+
+def test_a_thread_that_is_done_waits_for_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    compute = blocks._Run._compute
+
+    def slow(self: Any, *given: Any) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            time.sleep(0.002)
+        compute(self, *given)
+
+    monkeypatch.setattr(blocks._Run, "_compute", slow)
+    monkeypatch.setattr(blocks, "BLOCK", SIZE // 400)
+    graph = new_graph()
+    x = graph.leaf(np.ones(SIZE))
+    for count in ("1", "3"):
+        monkeypatch.setenv("GRADCLI_THREADS", count)
+        y = x * 2
+        assert sum_(y).value == 2 * SIZE
+        assert (y.value == 2).all()
 
 
 def test_the_number_of_threads_is_that_of_the_cores_unless_the_environment_says_it(
