@@ -255,7 +255,7 @@ def programs(draw: st.DrawFn) -> list[Node]:
     return nodes
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(programs(), st.data())
 def test_a_program_at_random_has_the_same_values_and_gradients(
     nodes: list[Node], data: st.DataObject
