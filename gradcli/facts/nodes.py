@@ -5,15 +5,18 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
-from functools import cache, partial
-from typing import Any
+from functools import cache, cached_property, partial
+from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import Span, cropped
 from gradcli.facts.asked import Asked
 from gradcli.facts.labels import NAME_WIDTH, Labels, operand_ids
 from gradcli.graph import Graph
-from gradcli.inspection import Array, Kind, NodeFacts
+from gradcli.inspection import EDGE, Array, Kind, NodeFacts, Summary
 from gradcli.session import Session
+
+if TYPE_CHECKING:
+    from gradcli.execute.shown import Statistics
 
 
 def nodes(session: Session, ids: Sequence[int]) -> Sequence[NodeFacts]:
@@ -43,12 +46,25 @@ class _Run:
     """What the facts of every node are read from."""
 
     def __init__(self, session: Session, ids: Iterable[int]) -> None:
+        self.ids = ids
         self.graph, self.root = session.graph, session.root
         # the nodes that stand in one place share its line and its text
         self.line_of: Callable[[Span], int] = cache(session.source.line_of)
         self.snippet: Callable[[Span], str] = cache(session.source.snippet)
         self.dtype_name: Callable[[Any], str] = cache(lambda dtype: dtype.name)
         self.labels = Labels(self.graph, ids, self.line_of, self.snippet)
+
+
+    @cached_property
+    def statistics(self) -> dict[int, Statistics]:
+        """Facts about all real tensors that were not stored, found in one pass."""
+        if not self.graph.passed:
+            return {}
+        from gradcli.execute.shown import statistics, unstored
+
+        metas = self.graph.metas
+        real = (i for i in unstored(self.graph, self.ids) if metas[i].dtype.kind != "c")
+        return statistics(self.graph, real)
 
 
 class _Node(NodeFacts):
@@ -122,6 +138,18 @@ class _Node(NodeFacts):
     def value(self) -> Array | None:
         value: Array | None = self._run.graph.value(self.id)
         return value
+
+    @property
+    def summary(self) -> Summary | None:
+        graph, found = self._run.graph, self._run.statistics.get(self.id)
+        if found is None:
+            return super().summary
+        from gradcli.execute.shown import edges
+
+        ends = edges(graph, self.id, EDGE)
+        return Summary(
+            self.shape, graph.metas[self.id].dtype, ends.flat[:EDGE], ends.flat[-1:], *found
+        )
 
     @property
     def grad(self) -> Array | None:

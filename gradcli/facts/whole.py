@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from gradcli import autodiff
 from gradcli.errors import GradcliError, Source, Span
-from gradcli.execute import compute
+from gradcli.execute import ensure
 from gradcli.facts.asked import Asked
 from gradcli.facts.nodes import nodes, shown
 from gradcli.graph import OUTPUT, Graph
@@ -36,7 +36,7 @@ def inspect(session: Session) -> Inspection:
     graph, tracer, root = session.graph, session.tracer, session.root
     ids = shown(graph, [*([] if root is None else [root]), *(node.id for node in tracer.results)])
     with tracer.placed():
-        compute(graph, ids)
+        ensure(graph, ids)
     return Inspection(
         file=session.source.name,
         root=root,

@@ -42,12 +42,15 @@ def explained(tracer: Tracer, scalars: Sequence[int]) -> set[int]:
     for root in _unused_first(graph, scalars):
         if root in found - derived:  # a derivative has one too, a step towards it has none
             continue
+        later = [i for i in results if i > root and i not in found]
+        if not later:
+            continue
         order = autodiff.reachable(graph, (root,))
         work -= len(order)
         if (POINTS + 1) * len(order) > work:  # other points could not be tried
             break
         derivatives = _Derivatives(graph, root, order)
-        gradients = [i for i in results if i > root and i not in found and derivatives.has(i)]
+        gradients = [i for i in later if derivatives.has(i)]
         work -= derivatives.tried
         if gradients:
             derived.update(gradients)
