@@ -67,6 +67,7 @@ def _table() -> dict[str, Line]:
         "less_equal": Line("{0} <= {1}", gives=BOOL),
         "greater": Line("{0} > {1}", gives=BOOL),
         "greater_equal": Line("{0} >= {1}", gives=BOOL),
+        "positive": Line("{0}"),
         "negative": Line("-{0}", operator.neg),
         "absolute": Line("abs({0})", abs),
         "square": Line("{0} * {0}"),

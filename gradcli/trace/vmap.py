@@ -208,7 +208,8 @@ def _state(tracer: Tracer, *reached: Any) -> list[Any] | None:
         vars(tracer.generator).copy(), tracer.written, len(tracer.output), tracer.print_options,
         len(tracer.claims), len(tracer.passes.made), len(graph.notes.warnings),
         graph.grad_enabled, graph.inference, graph.default_dtype,
-        {name: len(x) for name, x in kept.items() if name not in ("steps", "versions")},
+        {name: len(x) for name, x in kept.items() if name not in ("steps", "versions", "freed")},
+        graph.autograd.freed.count(1),
     ]  # fmt: skip
     seen: dict[int, Any] = {}
     pending = [tracer.scope, tracer.globals, *reached]

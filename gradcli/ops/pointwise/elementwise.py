@@ -56,6 +56,8 @@ def _power_of_number(a: Any, b: Any) -> Any:
     """
     if a.dtype not in (FLOAT32, FLOAT64) or isinstance(b, complex):
         return _power_of_int(a, b)
+    if b == 1:
+        return np.positive(a)
     if b == 3:
         return a * a * a
     if b == -2:
