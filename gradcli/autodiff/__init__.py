@@ -1,7 +1,6 @@
-"""Reverse and forward mode over the tape, and matrices of derivatives."""
+"""Reverse and forward mode over the tape; matrices of derivatives are in a module of their own."""
 
 from gradcli.autodiff.forward import behind, push, tangent, tangent_values
-from gradcli.autodiff.matrices import gradients_together, hessian, jacobian
 from gradcli.autodiff.reverse import (
     GRAD_COPY,
     backward,
@@ -23,9 +22,6 @@ __all__ = [
     "free_saved",
     "gradient_values",
     "gradients",
-    "gradients_together",
-    "hessian",
-    "jacobian",
     "pull",
     "push",
     "reachable",

@@ -54,7 +54,6 @@ class _Run:
         self.dtype_name: Callable[[Any], str] = cache(lambda dtype: dtype.name)
         self.labels = Labels(self.graph, ids, self.line_of, self.snippet)
 
-
     @cached_property
     def statistics(self) -> dict[int, Statistics]:
         """Facts about all real tensors that were not stored, found in one pass."""

@@ -84,7 +84,9 @@ def gradient(
         autodiff.free_saved(
             graph, order, retain_graph=create_graph if retain_graph is None else retain_graph
         )
-        differentiate = autodiff.gradients_together if is_grads_batched else autodiff.gradients
+        differentiate = autodiff.gradients
+        if is_grads_batched:
+            from gradcli.autodiff.matrices import gradients_together as differentiate
         found = differentiate(graph, starts, ids)
         return tuple(_used(x, g, i, allow_unused, materialize) for i, (x, g) in
                      enumerate(zip(wanted, found, strict=True)))  # fmt: skip

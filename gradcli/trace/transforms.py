@@ -16,7 +16,6 @@ from gradcli.rule.meta import shown
 from gradcli.rule.signature import Signature
 from gradcli.trace.derivatives import Args, Keywords, checked, gradient, one, options
 from gradcli.trace.values import Function, Results, UserFunction, described
-from gradcli.trace.vmap import mapped
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -211,12 +210,14 @@ def _are_positions(value: Any) -> bool:
 
 
 def _matrices(tracer: Tracer, y: Node, x: Any, order: int) -> Any:
+    from gradcli.autodiff.matrices import hessian, jacobian
+
     with tracer.graph.settings("gradient", True):
         if order == 1:
-            found = [autodiff.jacobian(y, checked(v, "an input")) for v in one(x)]
+            found = [jacobian(y, checked(v, "an input")) for v in one(x)]
             return tuple(found) if isinstance(x, tuple | list) else found[0]
         slopes = gradient(y, one(x), materialize=True)
-        blocks = autodiff.hessian([checked(g, "a gradient") for g in slopes], one(x))
+        blocks = hessian([checked(g, "a gradient") for g in slopes], one(x))
         return blocks if isinstance(x, tuple | list) else blocks[0][0]
 
 
@@ -373,6 +374,8 @@ def _vmap(tracer: Tracer, args: Args, keywords: Keywords) -> Function:
     _function(f, "vmap")
 
     def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+        from gradcli.trace.vmap import mapped
+
         return mapped(tracer, f, args, keywords, in_axes, out_axes)
 
     return Function("vmap", run)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradcli import autodiff
-from gradcli.autodiff import batched
+from gradcli.autodiff import batched, matrices
 from gradcli.autodiff.batched import Batch, PerSlice
 from gradcli.autodiff.colouring import coloured, compressed
 from gradcli.autodiff.reverse import traced
@@ -99,7 +99,7 @@ def test_a_row_gives_the_same_for_many_cotangents_at_once(name: str) -> None:
             known = element_by_element(y, x)
             with built.graph.settings("gradient", True):
                 assert_same(pulled_together(y, x, order), known)
-                assert_same(np.asarray(autodiff.jacobian(y, x).value), known)
+                assert_same(np.asarray(matrices.jacobian(y, x).value), known)
             found = pattern(built.graph, y.id, x.id, order[::-1])
             if found is not None:
                 outside = np.ones((prod(y.shape), prod(x.shape)), bool)
@@ -126,7 +126,7 @@ def test_what_looks_at_one_cotangent_is_differentiated_row_by_row(
     monkeypatch.setattr(Batch, "record", refuse)
     x = leaf(np.linspace(-1, 1, 9))
     y = sin(x) * sum_(x)
-    assert_same(np.asarray(autodiff.jacobian(y, x).value), element_by_element(y, x))
+    assert_same(np.asarray(matrices.jacobian(y, x).value), element_by_element(y, x))
 
 
 def test_a_number_of_points_tells_axes_apart() -> None:
@@ -153,7 +153,7 @@ def gradient(y: Node, x: Node) -> Node:
 
 
 def hessian(function: Callable[[Node], Node], x: Node) -> Node:
-    return autodiff.jacobian(gradient(function(x), x), x)
+    return matrices.jacobian(gradient(function(x), x), x)
 
 
 def rosenbrock(x: Node) -> Node:
@@ -230,7 +230,7 @@ def test_a_hessian_is_that_of_element_by_element(name: str) -> None:
     function, n, _ = SPARSE.get(name, (grid, 25, 0))
     x = leaf(np.linspace(0.3, 1.2, min(n, 40)))
     g = gradient(function(x), x)
-    assert_same(np.asarray(autodiff.jacobian(g, x).value), element_by_element(g, x))
+    assert_same(np.asarray(matrices.jacobian(g, x).value), element_by_element(g, x))
 
 
 def test_what_depends_on_values_is_no_pattern() -> None:
@@ -271,7 +271,7 @@ def test_a_hessian_can_be_differentiated_again(n: int) -> None:
 @pytest.mark.parametrize("n", [3, 10])
 def test_third_derivatives_are_those_of_a_closed_form(n: int) -> None:
     x = leaf(np.linspace(-1, 1, n))
-    third = autodiff.jacobian(hessian(rosenbrock, x), x)
+    third = matrices.jacobian(hessian(rosenbrock, x), x)
     known, i = np.zeros((n, n, n)), np.arange(n - 1)
     known[i, i, i] = 2400 * x.value[:-1]
     known[i, i, i + 1] = known[i, i + 1, i] = known[i + 1, i, i] = -400
@@ -283,7 +283,7 @@ def test_what_is_held_is_held_in_every_mode() -> None:
     with x.graph.settings("file", False):
         factor = x * 2
     for y in (x * factor, x * detach(x * 2), cat(x * factor, x, dim=0), sum_(x * factor)):
-        assert_same(np.asarray(autodiff.jacobian(y, x).value), element_by_element(y, x))
+        assert_same(np.asarray(matrices.jacobian(y, x).value), element_by_element(y, x))
 
 
 # ---- shapes, dtypes, limits ----------------------------------------------------------------
@@ -319,7 +319,7 @@ def test_a_jacobian_is_that_of_element_by_element(name: str) -> None:
     values = np.linspace(-1, 1, prod(shape)).reshape(shape).astype(dtype)
     x = new_graph().leaf(values, True)
     y = function(x)
-    assert_same(np.asarray(autodiff.jacobian(y, x).value), element_by_element(y, x))
+    assert_same(np.asarray(matrices.jacobian(y, x).value), element_by_element(y, x))
 
 
 def test_a_jacobian_that_is_too_large_is_refused_before_any_work() -> None:
@@ -327,7 +327,7 @@ def test_a_jacobian_that_is_too_large_is_refused_before_any_work() -> None:
     y = sin(x)
     rows = len(x.graph)
     with pytest.raises(LimitFault, match=r"a tensor of shape \[1000, 1000\] takes 7.63 MiB"):
-        autodiff.jacobian(y, x)
+        matrices.jacobian(y, x)
     assert len(x.graph) == rows
 
 
@@ -337,7 +337,7 @@ def test_blocks_below_the_diagonal_are_those_above_it_transposed() -> None:
     y = sum_(tanh(matmul(x, w)) ** 2) + sum_(x**3)
     slopes = [gradient(y, x), gradient(y, w)]
     rows = len(graph)
-    blocks = autodiff.hessian(slopes, [x, w])
+    blocks = matrices.hessian(slopes, [x, w])
     assert len(graph) > rows
     for slope, row in zip(slopes, blocks, strict=True):
         for v, block in zip((x, w), row, strict=True):
@@ -370,6 +370,6 @@ def test_random_programs_have_the_matrices_of_element_by_element(
     y = x
     for name in names:
         y = STEPS[name](y, rng.uniform(-1, 1, 10))
-    assert_same(np.asarray(autodiff.jacobian(y, x).value), element_by_element(y, x))
+    assert_same(np.asarray(matrices.jacobian(y, x).value), element_by_element(y, x))
     g = gradient(sum_(y * y), x)
-    assert_same(np.asarray(autodiff.jacobian(g, x).value), element_by_element(g, x))
+    assert_same(np.asarray(matrices.jacobian(g, x).value), element_by_element(g, x))
