@@ -202,6 +202,7 @@ class Graph:
         self.requires_grad: list[bool] = []
         self.stored: list[Any] = []
         self.passed: set[int] = set()  # rows that an executor has computed once, and not kept
+        self.noted: dict[int, Any] = {}  # what it found out about tensors that it went through
         self.scalars: list[Any] = []
         self.widths: dict[int, int] = {}
         self.autograd = Autograd()
@@ -419,12 +420,13 @@ class Graph:
     def put(self, id: int, value: Any) -> None:
         """Let a row have another value; None: it is computed when it is read."""
         number = self.metas[id] == SCALAR and value is not None
+        self.noted.pop(id, None)
         self.stored[id] = float(value) if number else value
 
     def convert(self, id: int, dtype: DType) -> None:
         """Let an operation's row that nothing has read have another dtype."""
         self.metas[id] = self.metas[id]._replace(dtype=dtype)
-        self.stored[id] = None
+        self.put(id, None)
 
     def require_grad(self, id: int) -> None:
         """Make a leaf a parameter. A result that needed no gradient loses what it came from.

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from gradcli.execute.blocks import pays, run, worth
-from gradcli.execute.lowered import Program
+from gradcli.execute.lowered import Program, Symbol
 from gradcli.execute.plain import missing
 from gradcli.execute.plan import LARGE, Plan, planned
+from gradcli.execute.shown import of_finite, plainly
 from gradcli.graph import Graph, Limits, Node
 from gradcli.rule.dtypes import Array, is_half
 
@@ -69,13 +70,33 @@ def joined(
     plan = planned(program, whole)
     if not _pays(program, plan):
         return None
+    folds = _folds(graph, program, plan)
+    whole.update(i for made in folds.values() for i in made)
+    plan = planned(program, whole)
     try:
         values = run(program, plan, whole)
     except Exception:
         graph.span = side.span
         raise
     _keep(graph, rows, program, calls, values)
+    for id, ids in folds.items():
+        facts = of_finite([values[i] for i in ids], prod(graph.metas[id].shape))
+        if facts is not None:
+            graph.noted[id] = facts
     return {i: _own(program, call, values[call]) for i, call in found.items()}
+
+
+def _folds(graph: Graph, program: Program, plan: Plan) -> dict[int, list[int]]:
+    """Return the folds of tensors that passes go through anyway: tables show what comes of them."""
+    gone_through = {i for step in plan.passes for i in (*step.calls, *step.reads)}
+    rows = [
+        id
+        for id, call in program.of.items()
+        if call in gone_through and id < len(graph) and graph.notes.origins[id] == "file"
+        and graph.metas[id].dtype.kind == "f" and prod(graph.metas[id].shape) >= LARGE
+    ]  # fmt: skip
+    with np.errstate(all="ignore"):
+        return {id: [x.id for x in plainly(Symbol(program, program.of[id]))] for id in rows}
 
 
 def _missing(graph: Graph, ids: Iterable[int]) -> list[int]:

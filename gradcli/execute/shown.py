@@ -102,11 +102,10 @@ def statistics(graph: Graph, ids: Iterable[int]) -> dict[int, Statistics]:
     Raises: what the plain executor raises for a row.
     """
     found = {id: Statistics(None, None, None, 0, 0, 0) for id in ids}
-    finite = _folded(graph, [id for id in found if prod(graph.metas[id].shape)], _plainly)
-    for id, (least, total, most) in finite.items():
-        count = prod(graph.metas[id].shape)
-        found[id] = Statistics(least, float(total) / count, most, 0, 0, 0)
-    odd = [id for id, folds in finite.items() if not np.isfinite(folds).all()]
+    made = _folded(graph, [id for id in found if prod(graph.metas[id].shape)], plainly)
+    plain = {id: of_finite(folds, prod(graph.metas[id].shape)) for id, folds in made.items()}
+    found |= {id: facts for id, facts in plain.items() if facts is not None}
+    odd = [id for id, facts in plain.items() if facts is None]
     for id, (least, total, most, count, nan, above, below) in _folded(graph, odd, _apart).items():
         mean = float(total) / int(count) if count else None
         ends_ = (least, most) if count else (None, None)
@@ -126,8 +125,17 @@ def _folded(
     return {id: [np.asarray(found[fold.id]) for fold in made] for id, made in asked.items()}
 
 
-def _plainly(x: Any) -> list[Any]:
+def plainly(x: Any) -> list[Any]:
+    """Return the folds of a tensor from which `of_finite` makes facts about it."""
     return [np.min(x), np.sum(x, dtype=np.float64), np.max(x)]
+
+
+def of_finite(folds: Sequence[Any], count: int) -> Statistics | None:
+    """Return facts about a tensor of `count` elements; None where one of them is not finite."""
+    least, total, most = folds
+    if not np.isfinite(folds).all():
+        return None
+    return Statistics(least, float(total) / count, most, 0, 0, 0)
 
 
 def _apart(x: Any) -> list[Any]:

@@ -62,8 +62,8 @@ class _Run:
         from gradcli.execute.shown import statistics, unstored
 
         metas = self.graph.metas
-        real = (i for i in unstored(self.graph, self.ids) if metas[i].dtype.kind != "c")
-        return statistics(self.graph, real)
+        left = (i for i in unstored(self.graph, self.ids) if i not in self.graph.noted)
+        return statistics(self.graph, (i for i in left if metas[i].dtype.kind != "c"))
 
 
 class _Node(NodeFacts):
@@ -140,7 +140,8 @@ class _Node(NodeFacts):
 
     @property
     def summary(self) -> Summary | None:
-        graph, found = self._run.graph, self._run.statistics.get(self.id)
+        graph = self._run.graph
+        found = graph.noted.get(self.id) or self._run.statistics.get(self.id)
         if found is None:
             return super().summary
         from gradcli.execute.shown import edges
