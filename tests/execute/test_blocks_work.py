@@ -32,8 +32,8 @@ SMALL = 4_000_000  # bytes for the buffers of two threads, and everything else
 LINEAR = "loss = sum((w*x + b - y)**2)"
 LOGISTIC = "loss = mean(log(1 + exp(-y*(w*x + b))))"
 SMOOTH = "loss = sum(tanh(sin(x*a) + exp(-x*x)) * sqrt(abs(x) + 1))"
-# text, data, parameters that are tensors, others, calls of numpy in a block, and tensors in it that a
-# table shows: three more calls find out what it says of each
+# text, data, parameters that are tensors, others, calls of numpy in a block, and tensors in it that
+# a table shows: three more calls find out what it says of each
 WORKLOADS = {
     "linear regression": (LINEAR, "x y", "", "w b", 9, 6),
     "logistic regression": (LOGISTIC, "x y", "", "w b", 14, 9),
