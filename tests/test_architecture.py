@@ -37,6 +37,7 @@ MAY_IMPORT: dict[str, str] = {
     "session": f"{LANGUAGE} inspection trace roots",
     "facts": f"{LANGUAGE} inspection trace roots session",
     "symbols": CORE,
+    "formula": f"{CORE} graph",
     "reference": f"{RUN} symbols",
     "against": RUN,
     "verify": f"{RUN} symbols against",

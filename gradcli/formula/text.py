@@ -1,0 +1,223 @@
+"""Formulas as text: in the language, in NumPy, PyTorch and JAX, and as mathematics is printed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from gradcli.formula.expressions import (
+    Call,
+    Chain,
+    Coefficient,
+    Expanded,
+    Formula,
+    Name,
+    Number,
+    Product,
+    Sum,
+    Transposed,
+)
+from gradcli.rule.meta import Shape
+
+ATOM, POWER, SIGN, PRODUCT, SUM, LOGIC, COMPARISON = 7, 6, 5, 4, 3, 2, 1
+INFIX = {
+    "gt": (">", COMPARISON), "ge": (">=", COMPARISON), "lt": ("<", COMPARISON),
+    "le": ("<=", COMPARISON), "eq": ("==", COMPARISON), "ne": ("!=", COMPARISON),
+    "logical_and": ("&", LOGIC), "logical_or": ("|", LOGIC), "bitwise_and": ("&", LOGIC),
+    "bitwise_or": ("|", LOGIC),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How formulas are spelled: operators, functions by name, and whole calls where they differ."""
+
+    times: str = "*"
+    minus: str = "-"
+    power: str = "**"
+    transposed: str = ".T"
+    root: str = "sqrt"
+    functions: dict[str, str] = field(default_factory=dict)
+
+
+LANGUAGE = Dialect()
+MATHEMATICS = Dialect(times="·", minus="−", transposed="ᵀ")
+SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+
+
+class Writer:
+    """Writes formulas in a dialect; each method returns a text and how tightly it binds."""
+
+    def __init__(self, dialect: Dialect = LANGUAGE) -> None:
+        self.dialect = dialect
+
+    def text(self, formula: Any, rank: int = COMPARISON) -> str:
+        """Return a formula, in brackets where it binds less than `rank`."""
+        text, own = self._written(formula)
+        return text if own >= rank else f"({text})"
+
+    def _written(self, x: Any) -> tuple[str, int]:
+        if isinstance(x, Name):
+            return x.name, ATOM
+        if isinstance(x, Number):
+            return self._number(x.value)
+        if isinstance(x, Sum):
+            return self._sum(x), SUM
+        if isinstance(x, Product):
+            return self._product(x)
+        if isinstance(x, Chain):
+            return " @ ".join(self._factors(x)), PRODUCT
+        if isinstance(x, Transposed):
+            return self._transposed(x), ATOM
+        if isinstance(x, Expanded):
+            return self._expanded(x)
+        if isinstance(x, Call):
+            return self._call(x)
+        return self._plain(x), ATOM
+
+    def _number(self, value: Coefficient) -> tuple[str, int]:
+        if isinstance(value, Fraction) and value.denominator != 1:
+            sign = SIGN if value < 0 else PRODUCT
+            return f"{self._integer(value.numerator)}/{value.denominator}", min(sign, PRODUCT)
+        if isinstance(value, Fraction):
+            return self._integer(int(value)), ATOM if value >= 0 else SIGN
+        if isinstance(value, complex):
+            return repr(value), ATOM
+        text = repr(value)
+        return text.replace("-", self.dialect.minus, 1) if value < 0 else text, (
+            ATOM if value >= 0 else SIGN
+        )
+
+    def _integer(self, value: int) -> str:
+        return f"{self.dialect.minus if value < 0 else ''}{abs(value)}"
+
+    def _sum(self, x: Sum) -> str:
+        terms = sorted(x.terms.items(), key=lambda t: _negative(t[1]))  # `1 - y`, not `-y + 1`
+        text = ""
+        for position, (term, weight) in enumerate(terms):
+            sign = _negative(weight)
+            one = self._term(term, -weight if sign else weight)
+            if not position:
+                text = f"{self.dialect.minus}{one}" if sign else one
+            else:
+                text += f" {self.dialect.minus if sign else '+'} {one}"
+        return text
+
+    def _term(self, term: Formula, weight: Coefficient) -> str:
+        if isinstance(term, Number):
+            return self._number(weight)[0]
+        if isinstance(term, Product):
+            return self._product(Product(weight, term.factors))[0]
+        return self._product(Product(weight, {term: Fraction(1)}))[0]
+
+    def _product(self, x: Product) -> tuple[str, int]:
+        weight, sign = x.coefficient, _negative(x.coefficient)
+        weight = -weight if sign else weight
+        above: list[str] = []
+        below: list[str] = []
+        ratio = isinstance(weight, Fraction)
+        top = weight.numerator if isinstance(weight, Fraction) else weight
+        if top != 1 or not any(not _negative(e) for e in x.factors.values()):
+            above.append(self._number(Fraction(top) if isinstance(top, int) else top)[0])
+        if ratio and isinstance(weight, Fraction) and weight.denominator != 1:
+            below.append(str(weight.denominator))
+        chains = sum(isinstance(f, Chain) for f in x.factors)
+        for factor, exponent in x.factors.items():
+            place = below if _negative(exponent) else above
+            alone = chains == 1 and len(x.factors) == 1 and place is above
+            rank = PRODUCT if alone else SIGN
+            place.append(self._powered(factor, abs(exponent), rank))
+        times = f"{self.dialect.times}" if self._tight(above) else f" {self.dialect.times} "
+        text = times.join(above)
+        if below:
+            under = times.join(below)
+            slash = "/" if self._tight([text, under]) else " / "
+            text += f"{slash}{under}" if len(below) == 1 else f"{slash}({under})"
+        if sign:
+            return f"{self.dialect.minus}{text}", min(SIGN, PRODUCT)
+        single = len(above) == 1 and not below
+        return text, POWER if single and len(x.factors) == 1 and top == 1 else PRODUCT
+
+    def _tight(self, parts: Iterable[str]) -> bool:
+        """Say whether factors are so short that they read better without spaces."""
+        return self.dialect is not LANGUAGE and all(" " not in part for part in parts)
+
+    def _powered(self, factor: Formula, exponent: Any, rank: int) -> str:
+        if exponent == 1:
+            return self.text(factor, rank)
+        if exponent == Fraction(1, 2):
+            return f"{self.dialect.root}({self.text(factor)})"
+        if self.dialect is MATHEMATICS and isinstance(exponent, Fraction) and (
+            exponent.denominator == 1):  # fmt: skip
+            return self.text(factor, ATOM) + str(exponent).translate(SUPERSCRIPT)
+        shown = self.text(Number(exponent), ATOM)
+        if isinstance(exponent, Fraction) and exponent.denominator != 1:
+            shown = repr(float(exponent))
+        return f"{self.text(factor, ATOM)}{self.dialect.power}{shown}"
+
+    def _factors(self, x: Chain) -> list[str]:
+        first, *rest = x.factors
+        return [self.text(first, PRODUCT), *(self.text(m, SIGN) for m in rest)]
+
+    def _transposed(self, x: Transposed) -> str:
+        return f"{self.text(x.of, ATOM)}{self.dialect.transposed}"
+
+    def _expanded(self, x: Expanded) -> tuple[str, int]:
+        if isinstance(x.of, Number) and x.of.value in (0, 1):
+            return f"{'ones' if x.of.value else 'zeros'}({self._shape(x.shape)})", ATOM
+        if not x.of.shape:
+            ones = f"ones({self._shape(x.shape)})"
+            return f"{self.text(x.of, PRODUCT)} {self.dialect.times} {ones}", PRODUCT
+        return self._function("broadcast_to", [x.of, x.shape], {}), ATOM
+
+    def _shape(self, shape: Shape) -> str:
+        return ", ".join(map(str, shape))
+
+    def _call(self, x: Call) -> tuple[str, int]:
+        if x.name == "":
+            return self._written(x.arguments[0])
+        if x.name in INFIX and len(x.arguments) == 2 and not x.keywords:
+            sign, rank = INFIX[x.name]
+            left, right = (self.text(a, rank + 1) for a in x.arguments)
+            return f"{left} {sign} {right}", rank
+        if x.name == "pow" and len(x.arguments) == 2:
+            base, exponent = x.arguments
+            return f"{self.text(base, ATOM)}{self.dialect.power}{self.text(exponent, ATOM)}", POWER
+        if x.name == "part":
+            whole, name = x.arguments
+            field = f"[{name}]" if name.isdigit() else f".{name}"
+            return f"{self.text(whole, ATOM)}{field}", ATOM
+        if x.name == "unsqueeze" and x.keywords["dim"] in (0, 1) and len(x.shape) == 2:
+            place = "None, :" if x.keywords["dim"] == 0 else ":, None"
+            return f"{self.text(x.arguments[0], ATOM)}[{place}]", ATOM
+        if x.name == "select" and "dim" in x.keywords and x.keywords["dim"] == 0:
+            return f"{self.text(x.arguments[0], ATOM)}[{x.keywords['index']}]", ATOM
+        return self._function(x.name, list(x.arguments), x.keywords), ATOM
+
+    def _function(self, name: str, arguments: list[Any], keywords: dict[str, Any]) -> str:
+        inside = [self.text(a) for a in arguments]
+        inside += [f"{k}={self.text(v)}" for k, v in keywords.items()]
+        return f"{self.dialect.functions.get(name, name)}({', '.join(inside)})"
+
+    def _plain(self, x: Any) -> str:
+        if isinstance(x, tuple | list):
+            inside = ", ".join(self.text(v) for v in x)
+            if isinstance(x, list):
+                return f"[{inside}]"
+            return f"({inside}{',' if len(x) == 1 else ''})"
+        if isinstance(x, np.dtype):
+            return str(x.name)
+        return repr(x)
+
+
+def _negative(weight: Coefficient) -> bool:
+    return not isinstance(weight, complex) and weight < 0
+
+
+def text(formula: Formula, dialect: Dialect = LANGUAGE) -> str:
+    """Return a formula in a dialect, in the language of files where none is given."""
+    return Writer(dialect).text(formula)
