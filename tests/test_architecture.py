@@ -42,7 +42,7 @@ MAY_IMPORT: dict[str, str] = {
     "against": RUN,
     "verify": f"{RUN} symbols against",
     "diagnose": f"{RUN} verify",
-    "explain": f"{RUN} symbols verify diagnose",
+    "explain": f"{RUN} formula",
     "manual": "errors syntax reference verify",
     "api": f"{RUN} verify diagnose explain",
     "render": "errors inspection reference against verify diagnose explain",

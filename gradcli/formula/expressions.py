@@ -182,6 +182,10 @@ def _folded(a: Coefficient, b: Coefficient, times: bool) -> Coefficient:
     found: Any = a * b if times else a + b
     if isinstance(found, Fraction) and max(abs(found.numerator), found.denominator) > LARGEST:
         return found if found.denominator == 1 else float(found)
+    if times and isinstance(found, float) and isinstance(a, float) and isinstance(b, float):
+        near = Fraction(found).limit_denominator(12) if abs(found) < LARGEST else Fraction(0)
+        if abs(float(near) - found) <= 4e-16 * abs(found):  # (1/√2)² is 1/2
+            return near
     return found  # type: ignore[no-any-return]
 
 
@@ -226,11 +230,30 @@ def add(*terms: Formula) -> Formula:
     if len(found) == 1:
         ((one, weight),) = found.items()
         return expand(multiply(Number(weight), one), shape)
+    if common := _common(found):
+        rest = [multiply(Number(w), _without(one, common)) for one, w in found.items()]
+        return expand(multiply(_product(Fraction(1), common), add(*rest)), shape)
     shared = _shared(found.values())
     if shared == 1:
         return expand(Sum(found), shape)
     whole = Sum({one: _folded(weight, 1 / shared, True) for one, weight in found.items()})
     return expand(Product(shared, {whole: Fraction(1)}), shape)
+
+
+def _powers(term: Formula) -> dict[Formula, Coefficient]:
+    if isinstance(term, Number):
+        return {}
+    return term.factors if isinstance(term, Product) else {term: Fraction(1)}
+
+
+def _common(terms: Iterable[Formula]) -> dict[Formula, Coefficient]:
+    """Return the factors that all of some terms have."""
+    first, *rest = map(_powers, terms)
+    return {x: e for x, e in first.items() if all(other.get(x) == e for other in rest)}
+
+
+def _without(term: Formula, factors: dict[Formula, Coefficient]) -> Formula:
+    return _product(Fraction(1), {x: e for x, e in _powers(term).items() if x not in factors})
 
 
 def _shared(weights: Iterable[Coefficient]) -> Fraction:
@@ -453,6 +476,9 @@ def call(name: str, *arguments: Any, shape: Shape, **keywords: Any) -> Formula:
     first = arguments[0] if arguments else None
     if isinstance(dim := keywords.get("dim"), tuple) and len(dim) == 1:
         keywords["dim"] = dim[0]
+    if name in ("gt", "le") and isinstance(first, Call) and is_zero(arguments[1]):
+        bent = first.name == "relu"  # relu(a) > 0 where a > 0
+        return Call(name, (first.arguments[0] if bent else first, ZERO), {}, shape)
     if name == "exp" and isinstance(first, Sum):
         found = _shares(first, shape)
         if found is not None:
@@ -465,6 +491,26 @@ def call(name: str, *arguments: Any, shape: Shape, **keywords: Any) -> Formula:
             assert isinstance(inner, Formula), "exp and log take a formula"
             return inner
     return Call(name, arguments, keywords, shape)
+
+
+OPPOSITES = {"gt": "le", "le": "gt", "lt": "ge", "ge": "lt", "eq": "ne", "ne": "eq"}
+
+
+def is_zero(a: Formula) -> bool:
+    """Say whether a formula is 0 everywhere."""
+    inner = a.of if isinstance(a, Expanded) else a
+    return isinstance(inner, Number) and inner.value == 0
+
+
+def opposite(mask: Formula) -> Formula:
+    """Return where a mask is false; of a comparison, the opposite one."""
+    if isinstance(mask, Call) and mask.name in OPPOSITES:
+        return call(OPPOSITES[mask.name], *mask.arguments, shape=mask.shape)
+    if isinstance(mask, Call) and mask.name == "logical_not":
+        (inner,) = mask.arguments
+        assert isinstance(inner, Formula), "a mask is a formula"
+        return inner
+    return Call("logical_not", (mask,), {}, mask.shape)
 
 
 def _shares(a: Sum, shape: Shape) -> Formula | None:

@@ -37,7 +37,7 @@ class Symbol(Operators):
             self.constant(x) if isinstance(x, np.ndarray | np.generic) else x for x in operands
         )
         attrs = op.complete(operands, {**op.signature.defaults, **attrs})
-        if op.formula is not None:
+        if op.formula is not None and op.name not in ROWS:
             return op.formula(*operands, **attrs)
         meta = op.meta(*operands, **attrs)
         given = tuple(x.formula if isinstance(x, Symbol) else x for x in operands)
@@ -244,10 +244,17 @@ def _unsqueeze(a: Formula, shape: Shape, **_: Any) -> Formula | None:
     return f.expand(a.of, shape) if isinstance(a, Expanded) and not a.of.shape else None
 
 
-def _where(_: Formula, a: Formula, b: Formula, **__: Any) -> Formula | None:
+def _where(condition: Formula, a: Formula, b: Formula, **_: Any) -> Formula | None:
+    """Return a choice between something and 0 as a product with a mask."""
     if isinstance(b, Call) and b.name == "logdet" and isinstance(a, Number):
         return b  # nan where the determinant is negative, as `logdet` is
-    return None
+    if f.is_zero(a):
+        return f.multiply(f.opposite(condition), b)
+    return f.multiply(condition, a) if f.is_zero(b) else None
+
+
+def _masked_fill(a: Formula, mask: Formula, value: Any, **_: Any) -> Formula | None:
+    return f.multiply(f.opposite(mask), a) if f.is_zero(_scalar(value)) else None
 
 
 def _nll_gradient(
@@ -266,6 +273,11 @@ def _nll(log_p: Formula, target: Formula, weight: Any, reduction: str, **_: Any)
     count = log_p.shape[0] if reduction == "mean" else 1
     classes = f.call("one_hot", target, shape=log_p.shape, num_classes=log_p.shape[1])
     return f.multiply(Number(Fraction(-1, count)), f.total(f.multiply(classes, log_p)))
+
+
+def _softplus_gradient(g: Formula, a: Formula, beta: Any, **_: Any) -> Formula:
+    """Return g·sigmoid(beta·a): beyond the threshold it is the same to 9 digits."""
+    return f.multiply(g, f.call("sigmoid", f.multiply(_scalar(beta), a), shape=a.shape))
 
 
 def _mean(a: Formula, dim: Any, keepdim: bool, shape: Shape, **_: Any) -> Formula:
@@ -324,13 +336,17 @@ ROWS: dict[str, Callable[..., Formula | None]] = {
     "zeros_like": lambda _, shape, **__: f.expand(f.ZERO, shape),
     "ones_like": lambda _, shape, **__: f.expand(f.ONE, shape),
     "where.self": _where,
+    "masked_fill.Scalar": _masked_fill,
+    "masked_fill.Tensor": _masked_fill,
+    "logical_not": lambda a, **_: f.opposite(a),
     "_nll_loss": _nll,
     "_nll_loss_backward": _nll_gradient,
+    "_softplus_backward": _softplus_gradient,
     "clone": _itself,
     "_to_copy": _itself,
     "_alias": _itself,
     "detach": _itself,
     "_grad_copy": _itself,
-    "_inv": lambda a, shape, **_: f.call("inv", a, shape=shape),
-    "linalg.inv": lambda a, shape, **_: f.call("inv", a, shape=shape),
+    "_inv": lambda a, shape, **_: f.call("inverse", a, shape=shape),
+    "linalg.inv": lambda a, shape, **_: f.call("inverse", a, shape=shape),
 }

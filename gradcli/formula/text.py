@@ -87,10 +87,10 @@ class Writer:
             return self._integer(int(value)), ATOM if value >= 0 else SIGN
         if isinstance(value, complex):
             return repr(value), ATOM
-        text = repr(value)
-        return text.replace("-", self.dialect.minus, 1) if value < 0 else text, (
-            ATOM if value >= 0 else SIGN
-        )
+        assert isinstance(value, float), "what is no fraction is a float"
+        text = known(abs(value), self.dialect)
+        rank = PRODUCT if "*" in text or "/" in text or "·" in text else ATOM
+        return (f"{self.dialect.minus}{text}", SIGN) if value < 0 else (text, rank)
 
     def _integer(self, value: int) -> str:
         return f"{self.dialect.minus if value < 0 else ''}{abs(value)}"
@@ -212,6 +212,32 @@ class Writer:
         if isinstance(x, np.dtype):
             return str(x.name)
         return repr(x)
+
+
+def known(value: float, dialect: Dialect = LANGUAGE) -> str:
+    """Return a positive float as a text: as what it is where it is a root, or a multiple of π."""
+    pi, times = "π" if dialect is MATHEMATICS else "pi", dialect.times
+    if found := _ratio(value / np.pi):
+        above = pi if found.numerator == 1 else f"{found.numerator}{times}{pi}"
+        return above if found.denominator == 1 else f"{above}/{found.denominator}"
+    for scale, extra in ((1.0, ""), (np.pi, f"{times}{pi}")):
+        for ratio, inverse in (
+            (_ratio(value**2 / scale), False),
+            (_ratio(value**-2 / scale), True),
+        ):
+            if ratio is not None and ratio.denominator == 1:
+                inside = f"{ratio.numerator}{extra}"
+                inside = inside.removeprefix(f"1{times}") if extra else inside
+                return f"1/{dialect.root}({inside})" if inverse else f"{dialect.root}({inside})"
+    return repr(value)
+
+
+def _ratio(value: float) -> Fraction | None:
+    """Return a fraction of small numbers that a float is to its last digits, None if none."""
+    if not 1e-3 < value < 1e3:
+        return None
+    found = Fraction(value).limit_denominator(100)
+    return found if abs(float(found) - value) <= 4e-16 * value and found.numerator < 100 else None
 
 
 def _negative(weight: Coefficient) -> bool:
