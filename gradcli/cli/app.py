@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from gradcli import __version__
 from gradcli.cli.check import check
 from gradcli.cli.eval import evaluate
+from gradcli.cli.explain import explain
 from gradcli.cli.fmt import fmt
 from gradcli.cli.graph import graph
 from gradcli.cli.ops import ops
@@ -54,6 +55,7 @@ app = typer.Typer(
 app.command("eval")(evaluate)
 app.command("graph")(graph)
 app.command("check")(check)
+app.command("explain")(explain)
 app.command("ops")(ops)
 app.command("fmt")(fmt)
 

@@ -62,7 +62,7 @@ class Derivation:
     short: Formula
 
 
-G = "g"
+COTANGENTS = ("g", "δ", "grad_output")  # what stands for what arrives: a name the file has not
 
 
 def derivation(session: Session, inspection: Inspection, target: int) -> Derivation:

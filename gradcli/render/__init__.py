@@ -44,6 +44,11 @@ GRAPH: Mapping[str, Renderer] = {
     "tree": _in_module("tree"),  # full=, precision=
 }
 
+# `gradcli explain --format`: derivations, and what they are of in `inspection=`
+EXPLAIN: Mapping[str, Renderer] = {
+    "terminal": _in_module("explain"),
+}
+
 # `gradcli check --format`; `table` shows a report, the others the outcomes of many files
 CHECK: Mapping[str, Renderer] = {
     "table": _in_module("check"),  # verbose=
