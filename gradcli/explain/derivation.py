@@ -6,9 +6,9 @@ goes: the rule of the row as a formula, run on symbols, and the same rule run on
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,8 @@ from gradcli.rule.dtypes import wide
 from gradcli.rule.rule import Elementwise, Primitive
 from gradcli.session import Session
 
+ARRIVING = ("g", "δ", "grad_output", "_g")  # what stands for what arrives: a name the file has not
+
 
 @dataclass(frozen=True)
 class Step:
@@ -31,9 +33,9 @@ class Step:
 
     `row` and `operand` are ids of nodes. `formula` is what is passed on, `g` standing for what
     arrives; where it is what arrives times a factor, `factor` is that, and `numbers` its value.
-    `summed` are the shapes that broadcasting made of the operand's, where a sum undoes it.
-    `passed` is the gradient that is passed on; `way` numbers it where an operand gets several, and
-    `total` is then their sum, at the last of them.
+    `summed` says whether a sum undoes what broadcasting made of the operand's shape. `passed` is
+    the gradient that is passed on; `way` numbers it where an operand gets several, and `total` is
+    then their sum, at the last of them.
     """
 
     row: int
@@ -62,7 +64,13 @@ class Derivation:
     short: Formula
 
 
-COTANGENTS = ("g", "δ", "grad_output")  # what stands for what arrives: a name the file has not
+class _Edge(NamedTuple):
+    """A use of a node by a row through which its gradient comes."""
+
+    id: int
+    op: Primitive
+    slot: int
+    operand: int
 
 
 def derivation(session: Session, inspection: Inspection, target: int) -> Derivation:
@@ -73,166 +81,150 @@ def derivation(session: Session, inspection: Inspection, target: int) -> Derivat
     graph, root = session.graph, session.root
     assert root is not None, "there is something to differentiate"
     order = autodiff.towards(graph, autodiff.reachable(graph, (root,)), (target,))
-    if target not in order or root not in order:
+    if root not in order:
         label = inspection.node(target).label
         raise AutogradFault(f"no gradient flows from the root to `{label}`")
     names = {n.id: Name(n.label, n.shape) for n in inspection.nodes if n.name is not None}
-    start = autodiff.seed(Node(graph, root), None)
-    steps, gradient = _steps(graph, names, order, root, np.asarray(start), target)
+    start = np.asarray(autodiff.seed(Node(graph, root), None))
+    steps, gradient = _Walk(graph, names, order, target).steps(root, start)
     leaves = {i: n for i, n in names.items() if graph.ops[i] is None}
-    long, short = _formulas(graph, root, target, leaves, names)
-    return Derivation(root, target, gradient, tuple(steps), long, short)
+    long, short = _gradients(graph, {root: start}, target, (leaves, names))
+    return Derivation(root, target, gradient, steps, long, short)
 
 
-def _steps(
-    graph: Graph,
-    names: Mapping[int, Formula],
-    order: Sequence[int],
-    root: int,
-    start: Array,
-    target: int,
-) -> tuple[list[Step], Array]:
-    inside, cotangents = set(order), {root: start}
-    awaited = _awaited(graph, order, target)
-    arrived: dict[int, int] = {}
-    steps: list[Step] = []
-    for id in order:
-        g, op = cotangents.get(id), graph.ops[id]
-        if op is None or g is None or id == target:
-            continue
-        if op is OUTPUT:
-            whole = graph.inputs[id][0]
-            parts: Any = cotangents.setdefault(whole, [None] * graph.widths[whole])  # type: ignore[arg-type]
-            parts[graph.attrs[id]["position"]] = g
-            continue
-        assert op.derivative is not None, "only differentiable rows are on the way"
-        for slot, i in enumerate(graph.inputs[id]):
-            if i not in inside or op.derivative.body(slot) is None:
+class _Walk:
+    """The way of the engine through rows, each of whose rules runs on numbers and on symbols."""
+
+    def __init__(
+        self, graph: Graph, names: Mapping[int, Name], order: Sequence[int], target: int
+    ) -> None:
+        self.graph, self.names, self.order, self.target = graph, names, order, target
+        self.inside = frozenset(order)
+        taken = {name.name for name in names.values()}
+        self.arriving = next(x for x in ARRIVING if x not in taken)
+
+    def steps(self, root: int, start: Array) -> tuple[tuple[Step, ...], Array]:
+        """Return the steps, and the gradient that they arrive at."""
+        cotangents: dict[int, Any] = {root: start}
+        awaited: dict[int, int] = {}
+        for edge in self._edges():
+            awaited[edge.operand] = awaited.get(edge.operand, 0) + 1
+        arrived = dict.fromkeys(awaited, 0)
+        found = []
+        for edge in self._edges():
+            i = edge.operand
+            g = self._arrived(edge.id, cotangents)
+            passed = np.asarray(self._passed(edge, g))
+            cotangents[i] = passed if i not in cotangents else cotangents[i] + passed
+            arrived[i] += 1
+            way = arrived[i] if awaited[i] > 1 else None
+            total = cotangents[i] if way == awaited[i] else None
+            found.append(self._step(edge, passed, way, total))
+        return tuple(found), np.asarray(cotangents[self.target])
+
+    def _edges(self) -> Iterator[_Edge]:
+        graph = self.graph
+        for id in self.order:
+            op = graph.ops[id]
+            if op is None or op is OUTPUT or id == self.target or op.derivative is None:
                 continue
-            with np.errstate(all="ignore"):
-                passed = np.asarray(_pass(graph, id, op, slot, g))
-                before = cotangents.get(i)
-                cotangents[i] = passed if before is None else before + passed
-            arrived[i] = arrived.get(i, 0) + 1
-            several = awaited[i] > 1
-            total = cotangents[i] if several and arrived[i] == awaited[i] else None
-            formula = _rule(graph, id, op, slot, names)
-            factor = _factor(formula)
-            numbers = None
-            if factor is not None and isinstance(op.derivative, Elementwise):
-                ones = np.ones(graph.metas[id].shape, graph.metas[id].dtype)
-                with np.errstate(all="ignore"):
-                    numbers = np.asarray(_pass(graph, id, op, slot, ones, whole=True))
-            steps.append(
-                Step(
-                    _shown(graph, id), i, formula, factor, numbers,
-                    np.shape(passed) != graph.metas[id].shape and op.derivative.broadcasts,
-                    passed, arrived[i] if several else None, total,
-                )
-            )  # fmt: skip
-    return steps, cotangents[target]
+            for slot, i in enumerate(graph.inputs[id]):
+                if i in self.inside and op.derivative.body(slot) is not None:
+                    yield _Edge(id, op, slot, i)
 
+    def _results(self, id: int) -> range:
+        """Return the rows of what an operation gives."""
+        return range(id + 1, id + 1 + self.graph.widths[id]) if self.graph.is_tuple(id) else (
+            range(id, id + 1))  # fmt: skip
 
-def _awaited(graph: Graph, order: Sequence[int], target: int) -> dict[int, int]:
-    """Return how many operations pass something on to each node."""
-    inside, found = set(order), dict.fromkeys(order, 0)
-    for id in order:
-        op = graph.ops[id]
-        if op is None or op is OUTPUT or id == target or op.derivative is None:
-            continue
-        for slot, i in enumerate(graph.inputs[id]):
-            if i in inside and op.derivative.body(slot) is not None:
-                found[i] += 1
-    return found
+    def _arrived(self, id: int, cotangents: Mapping[int, Any]) -> Any:
+        """Return what has arrived at a row: one cotangent for each of several results."""
+        parts = [cotangents.get(i) for i in self._results(id)]
+        return parts if self.graph.is_tuple(id) else parts[0]
 
-
-def _shown(graph: Graph, id: int) -> int:
-    """Return the node that stands for a row: of several results, the first."""
-    return id + 1 if graph.is_tuple(id) else id
-
-
-def _pass(graph: Graph, id: int, op: Primitive, slot: int, g: Any, *, whole: bool = False) -> Any:
-    """Return the cotangent of an operand, by the row's rule; `whole`: before it is summed."""
-    derivative = op.derivative
-    assert derivative is not None
-    operands = tuple(
-        wide(graph.value(i)) if i >= 0 else graph.scalars[~i] for i in graph.inputs[id]
-    )
-    part = derivative.vjp(slot, wide(g), wide(graph.value(id)), operands, graph.attrs[id])
-    return part if whole else fit(part, graph, graph.inputs[id][slot], derivative.broadcasts)
-
-
-# ---- rules as formulas ---------------------------------------------------------------------
-
-
-def _rule(graph: Graph, id: int, op: Primitive, slot: int, names: Mapping[int, Formula]) -> Formula:
-    """Return what a row passes on to an operand as a formula of `g`."""
-    derivative = op.derivative
-    assert derivative is not None
-    inputs = graph.inputs[id]
-    tensors = [i for i in inputs if i >= 0]
-    given = dict(zip(tensors, read(graph, tensors, names), strict=True))
-    operands = tuple(
-        Symbol(given[i], graph.metas[i]) if i >= 0 else graph.scalars[~i] for i in inputs
-    )
-    y: Any
-    g: Any
-    if graph.is_tuple(id):
-        rows = range(id + 1, id + 1 + graph.widths[id])
-        y = tuple(
-            Symbol(x, graph.metas[i]) for i, x in zip(rows, read(graph, rows, names), strict=True)
+    def _passed(self, edge: _Edge, g: Any, *, whole: bool = False) -> Any:
+        """Return what the rule passes on; `whole`: before it is summed to the operand's shape."""
+        graph, (id, op, slot, operand) = self.graph, edge
+        assert op.derivative is not None, "only what is differentiable is on the way"
+        operands = tuple(
+            wide(graph.value(i)) if i >= 0 else graph.scalars[~i] for i in graph.inputs[id]
         )
-        g = tuple(
-            Symbol(Name(f"{G}.{n}", graph.metas[i].shape), graph.metas[i])
-            for n, i in zip(op.outputs, rows, strict=False)
+        with np.errstate(all="ignore"):
+            y = wide(graph.value(id))
+            part = op.derivative.vjp(slot, wide(g), y, operands, graph.attrs[id])
+            return part if whole else fit(part, graph, operand, op.derivative.broadcasts)
+
+    def _step(self, edge: _Edge, passed: Array, way: int | None, total: Array | None) -> Step:
+        meta = self.graph.metas[edge.id]
+        formula = self._rule(edge)
+        factor, numbers = _factor(formula, self.arriving), None
+        assert edge.op.derivative is not None, "only what is differentiable is on the way"
+        if factor is not None and isinstance(edge.op.derivative, Elementwise):
+            ones = np.ones(meta.shape, meta.dtype)
+            numbers = np.asarray(self._passed(edge, ones, whole=True))
+        summed = edge.op.derivative.broadcasts and passed.shape != meta.shape
+        row = self._results(edge.id)[0]
+        return Step(row, edge.operand, formula, factor, numbers, summed, passed, way, total)
+
+    def _rule(self, edge: _Edge) -> Formula:
+        """Return what a row passes on to an operand as a formula of what arrives."""
+        graph, id = self.graph, edge.id
+        tensors = [i for i in graph.inputs[id] if i >= 0]
+        results = self._results(id)
+        formulas = dict(zip((*tensors, *results), read(graph, (*tensors, *results), self.names),
+                            strict=True))  # fmt: skip
+        symbols = {i: Symbol(x, graph.metas[i]) for i, x in formulas.items()}
+        operands = tuple(symbols[i] if i >= 0 else graph.scalars[~i] for i in graph.inputs[id])
+        names = [f"{self.arriving}.{n}" for n in edge.op.outputs] or [self.arriving]
+        g: Any = tuple(
+            Symbol(Name(name, graph.metas[i].shape), graph.metas[i])
+            for name, i in zip(names, results, strict=False)
         )
-    else:
-        y = Symbol(read(graph, [id], names)[0], graph.metas[id])
-        g = Symbol(Name(G, graph.metas[id].shape), graph.metas[id])
-    found: Formula = derivative.vjp(slot, g, y, operands, graph.attrs[id]).formula
-    return found
+        y: Any = tuple(symbols[i] for i in results)
+        if not graph.is_tuple(id):
+            (g,), (y,) = g, y
+        assert edge.op.derivative is not None, "only what is differentiable is on the way"
+        found = edge.op.derivative.vjp(edge.slot, g, y, operands, graph.attrs[id])
+        return found.formula  # type: ignore[no-any-return]
 
 
-def _factor(formula: Formula) -> Formula | None:
-    """Return what `g` is multiplied by in a formula, None where it is not a product with `g`."""
+def _factor(formula: Formula, arriving: str) -> Formula | None:
+    """Return what is multiplied by what arrives, None where a formula is no such product."""
     if isinstance(formula, Expanded):
-        return _factor(formula.of)
-    if isinstance(formula, Name) and formula.name == G:
+        return _factor(formula.of, arriving)
+    if isinstance(formula, Name) and formula.name == arriving:
         return f.ONE
-    if isinstance(formula, Product):
-        own = [x for x, e in formula.factors.items()
-               if isinstance(x, Name) and x.name == G and e == 1]  # fmt: skip
-        rest = {x: e for x, e in formula.factors.items() if x not in own}
-        if own and not any(_mentions(x) for x in rest):
-            return f.multiply(
-                f.Number(formula.coefficient), *(f.power(x, e) for x, e in rest.items())
-            )
-    return None
+    if not isinstance(formula, Product):
+        return None
+    own = [x for x, e in formula.factors.items()
+           if isinstance(x, Name) and x.name == arriving and e == 1]  # fmt: skip
+    rest = {x: e for x, e in formula.factors.items() if x not in own}
+    if not own or any(_mentions(x, arriving) for x in rest):
+        return None
+    powers = (f.power(x, e) for x, e in rest.items())
+    return f.multiply(f.Number(formula.coefficient), *powers)
 
 
-def _mentions(x: Formula) -> bool:
+def _mentions(x: Formula, name: str) -> bool:
     pending = [x]
     while pending:
         one = pending.pop()
-        if isinstance(one, Name) and one.name.partition(".")[0] == G:
+        if isinstance(one, Name) and one.name.partition(".")[0] == name:
             return True
         pending.extend(one.inside)
     return False
 
 
-def _formulas(
+def _gradients(
     graph: Graph,
-    root: int,
+    roots: Mapping[int, Array],
     target: int,
-    leaves: Mapping[int, Formula],
-    names: Mapping[int, Formula],
-) -> tuple[Formula, Formula]:
-    """Return the gradient in terms of the leaves, and of all names."""
+    namings: Sequence[Mapping[int, Formula]],
+) -> list[Formula]:
+    """Return the gradient by a node as a formula, in each of several sets of names."""
     scratch = graph.copy()
     with scratch.settings("gradient", True):
-        start = scratch.leaf(np.asarray(autodiff.seed(Node(graph, root), None)))
-        found = autodiff.gradients(scratch, {root: start}, (target,))[0]
+        starts = {root: scratch.leaf(start) for root, start in roots.items()}
+        found = autodiff.gradients(scratch, starts, (target,))[0]
     assert found is not None, "a gradient flows to the target"
-    long = read(scratch, [found.id], leaves)[0]
-    short = read(scratch, [found.id], names)[0]
-    return long, short
+    return [read(scratch, [found.id], names)[0] for names in namings]
