@@ -211,6 +211,8 @@ def _permute(a: Formula, dims: tuple[int, ...], shape: Shape) -> Formula | None:
 
 def _unsqueezed(a: Any, dim: int) -> Formula | None:
     """Return the vector of which a matrix of one row (dim 0) or one column (dim 1) is made."""
+    if isinstance(a, f.Transposed):
+        return _unsqueezed(a.of, 1 - dim)
     if isinstance(a, Call) and a.name == "unsqueeze" and a.keywords["dim"] == dim:
         inner = a.arguments[0]
         return inner if isinstance(inner, Formula) and len(inner.shape) == 1 else None
@@ -246,11 +248,19 @@ def _unsqueeze(a: Formula, shape: Shape, **_: Any) -> Formula | None:
 
 def _where(condition: Formula, a: Formula, b: Formula, **_: Any) -> Formula | None:
     """Return a choice between something and 0 as a product with a mask."""
-    if isinstance(b, Call) and b.name == "logdet" and isinstance(a, Number):
+    if _of_sign(condition):
         return b  # nan where the determinant is negative, as `logdet` is
     if f.is_zero(a):
         return f.multiply(f.opposite(condition), b)
     return f.multiply(condition, a) if f.is_zero(b) else None
+
+
+def _of_sign(condition: Formula) -> bool:
+    """Say whether a condition asks whether a determinant is negative."""
+    if not isinstance(condition, Call) or condition.name != "lt":
+        return False
+    sign = condition.arguments[0]
+    return isinstance(sign, Call) and sign.name == "part" and sign.arguments[1] == "sign"
 
 
 def _masked_fill(a: Formula, mask: Formula, value: Any, **_: Any) -> Formula | None:
@@ -278,6 +288,20 @@ def _nll(log_p: Formula, target: Formula, weight: Any, reduction: str, **_: Any)
 def _softplus_gradient(g: Formula, a: Formula, beta: Any, **_: Any) -> Formula:
     """Return g·sigmoid(beta·a): beyond the threshold it is the same to 9 digits."""
     return f.multiply(g, f.call("sigmoid", f.multiply(_scalar(beta), a), shape=a.shape))
+
+
+def _diagonal_gradient(
+    g: Formula, offset: int, dim1: int, dim2: int, shape: Shape, **_: Any
+) -> Formula | None:
+    """Return the gradient of a trace as a multiple of the identity."""
+    square = len(shape) == 2 and shape[0] == shape[1] and not offset and (dim1, dim2) == (0, 1)
+    if square and isinstance(g, Expanded) and not g.of.shape:
+        return f.multiply(g.of, Call("eye", (Number(Fraction(shape[0])),), {}, shape))
+    return None
+
+
+def _adjugate(a: Formula, shape: Shape, **_: Any) -> Formula:
+    return f.multiply(f.call("det", a, shape=shape[:-2]), f.call("inverse", a, shape=shape))
 
 
 def _mean(a: Formula, dim: Any, keepdim: bool, shape: Shape, **_: Any) -> Formula:
@@ -342,6 +366,8 @@ ROWS: dict[str, Callable[..., Formula | None]] = {
     "_nll_loss": _nll,
     "_nll_loss_backward": _nll_gradient,
     "_softplus_backward": _softplus_gradient,
+    "_diagonal_backward": _diagonal_gradient,
+    "_adjugate": _adjugate,
     "clone": _itself,
     "_to_copy": _itself,
     "_alias": _itself,

@@ -194,6 +194,8 @@ class Writer:
         if x.name == "unsqueeze" and x.keywords["dim"] in (0, 1) and len(x.shape) == 2:
             place = "None, :" if x.keywords["dim"] == 0 else ":, None"
             return f"{self.text(x.arguments[0], ATOM)}[{place}]", ATOM
+        if x.name == "reshape" and x.shape == (*x.arguments[0].shape, 1) and len(x.shape) == 2:
+            return f"{self.text(x.arguments[0], ATOM)}[:, None]", ATOM
         if x.name == "select" and "dim" in x.keywords and x.keywords["dim"] == 0:
             return f"{self.text(x.arguments[0], ATOM)}[{x.keywords['index']}]", ATOM
         return self._function(x.name, list(x.arguments), x.keywords), ATOM
@@ -217,6 +219,8 @@ class Writer:
 def known(value: float, dialect: Dialect = LANGUAGE) -> str:
     """Return a positive float as a text: as what it is where it is a root, or a multiple of π."""
     pi, times = "π" if dialect is MATHEMATICS else "pi", dialect.times
+    if _ratio(value):  # 0.2 is no 1/√25
+        return repr(value)
     if found := _ratio(value / np.pi):
         above = pi if found.numerator == 1 else f"{found.numerator}{times}{pi}"
         return above if found.denominator == 1 else f"{above}/{found.denominator}"
