@@ -10,6 +10,7 @@ import numpy as np
 from gradcli import autodiff
 from gradcli.errors import AutogradFault, GradcliError, InputFault, Source
 from gradcli.execute.replay import Replay
+from gradcli.formula.dialects import LANGUAGE, Dialect
 from gradcli.formula.expressions import Formula, Name
 from gradcli.formula.reading import read
 from gradcli.formula.text import text
@@ -92,9 +93,12 @@ class Deriver:
 
     # ---- the comparison --------------------------------------------------------------------
 
-    def holds(self, formula: Formula, gradient: int) -> bool:
+    def holds(self, formula: Formula, gradient: int, dialect: Dialect = LANGUAGE) -> bool:
         """Say whether a formula, written and parsed back, gives the values of a row of the tape."""
-        program = f"found = {text(formula)}"
+        try:
+            program = "\n".join([*dialect.imports, f"found = {text(formula, dialect)}"])
+        except GradcliError:  # a function that the dialect lacks
+            return False
         rows = [*self.names, gradient]
         for values in self._points(rows):
             bindings = {

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
+from gradcli.errors import ArgumentFault
+from gradcli.formula.dialects import LANGUAGE, MATHEMATICS, Dialect
 from gradcli.formula.expressions import (
     Call,
     Chain,
@@ -32,20 +33,6 @@ INFIX = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Dialect:
-    """How formulas are spelled: operators, functions by name, and whole calls where they differ."""
-
-    times: str = "*"
-    minus: str = "-"
-    power: str = "**"
-    transposed: str = ".T"
-    root: str = "sqrt"
-    functions: dict[str, str] = field(default_factory=dict)
-
-
-LANGUAGE = Dialect()
-MATHEMATICS = Dialect(times="·", minus="−", transposed="ᵀ")
 SUPERSCRIPT = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
 
@@ -144,13 +131,13 @@ class Writer:
 
     def _tight(self, parts: Iterable[str]) -> bool:
         """Say whether factors are so short that they read better without spaces."""
-        return self.dialect is not LANGUAGE and all(" " not in part for part in parts)
+        return not self.dialect.spaced and all(" " not in part for part in parts)
 
     def _powered(self, factor: Formula, exponent: Any, rank: int) -> str:
         if exponent == 1:
             return self.text(factor, rank)
         if exponent == Fraction(1, 2):
-            return f"{self.dialect.root}({self.text(factor)})"
+            return self._function("sqrt", [factor], {})
         if self.dialect is MATHEMATICS and isinstance(exponent, Fraction) and (
             exponent.denominator == 1):  # fmt: skip
             return self.text(factor, ATOM) + str(exponent).translate(SUPERSCRIPT)
@@ -168,14 +155,15 @@ class Writer:
 
     def _expanded(self, x: Expanded) -> tuple[str, int]:
         if isinstance(x.of, Number) and x.of.value in (0, 1):
-            return f"{'ones' if x.of.value else 'zeros'}({self._shape(x.shape)})", ATOM
+            return self._filled("ones" if x.of.value else "zeros", x.shape), ATOM
         if not x.of.shape:
-            ones = f"ones({self._shape(x.shape)})"
+            ones = self._filled("ones", x.shape)
             return f"{self.text(x.of, PRODUCT)} {self.dialect.times} {ones}", PRODUCT
         return self._function("broadcast_to", [x.of, x.shape], {}), ATOM
 
-    def _shape(self, shape: Shape) -> str:
-        return ", ".join(map(str, shape))
+    def _filled(self, name: str, shape: Shape) -> str:
+        sizes = ", ".join(map(str, shape)) + "," * (len(shape) == 1 and self.dialect.sizes != "{}")
+        return f"{self.dialect.prefix}{name}({self.dialect.sizes.format(sizes)})"
 
     def _call(self, x: Call) -> tuple[str, int]:
         if x.name == "":
@@ -201,9 +189,15 @@ class Writer:
         return self._function(x.name, list(x.arguments), x.keywords), ATOM
 
     def _function(self, name: str, arguments: list[Any], keywords: dict[str, Any]) -> str:
-        inside = [self.text(a) for a in arguments]
-        inside += [f"{k}={self.text(v)}" for k, v in keywords.items()]
-        return f"{self.dialect.functions.get(name, name)}({', '.join(inside)})"
+        dialect = self.dialect
+        if name in dialect.lacks:
+            raise ArgumentFault(f"{dialect.name} has no function like {name}()")
+        given = [self.text(a) for a in arguments]
+        named = {k: self.text(v) for k, v in keywords.items()}
+        if name in dialect.templates:
+            return dialect.templates[name].format(*given, **named)
+        given += [f"{dialect.keywords.get(k, k)}={v}" for k, v in named.items()]
+        return f"{dialect.functions.get(name, dialect.prefix + name)}({', '.join(given)})"
 
     def _plain(self, x: Any) -> str:
         if isinstance(x, tuple | list):
@@ -218,7 +212,7 @@ class Writer:
 
 def known(value: float, dialect: Dialect = LANGUAGE) -> str:
     """Return a positive float as a text: as what it is where it is a root, or a multiple of π."""
-    pi, times = "π" if dialect is MATHEMATICS else "pi", dialect.times
+    pi, times = dialect.pi, dialect.times
     if _ratio(value):  # 0.2 is no 1/√25
         return repr(value)
     if found := _ratio(value / np.pi):
@@ -232,7 +226,8 @@ def known(value: float, dialect: Dialect = LANGUAGE) -> str:
             if ratio is not None and ratio.denominator == 1:
                 inside = f"{ratio.numerator}{extra}"
                 inside = inside.removeprefix(f"1{times}") if extra else inside
-                return f"1/{dialect.root}({inside})" if inverse else f"{dialect.root}({inside})"
+                root = f"{dialect.prefix}sqrt({inside})"
+                return f"1/{root}" if inverse else root
     return repr(value)
 
 

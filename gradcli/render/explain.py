@@ -15,7 +15,8 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.text import Text
 
 from gradcli.explain.derivation import Derivation, Step
-from gradcli.formula.text import MATHEMATICS, Dialect, text
+from gradcli.formula.dialects import ASCII, MATHEMATICS, Dialect
+from gradcli.formula.text import text
 from gradcli.inspection import Array, Inspection, NodeFacts
 from gradcli.render.cells import numbers_text, shorten
 from gradcli.render.numbers import brief
@@ -24,7 +25,6 @@ from gradcli.render.words import one_line
 _GAP = 3
 _NUMBERS = 24  # columns that a value takes at most
 _LINE = 40  # and the line that it belongs to
-ASCII = Dialect(times="*", minus="-")
 
 
 class Row(NamedTuple):
