@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from gradcli import __version__
 from gradcli.cli.check import check
+from gradcli.cli.derive import derive
 from gradcli.cli.eval import evaluate
 from gradcli.cli.explain import explain
 from gradcli.cli.fmt import fmt
@@ -56,6 +57,7 @@ app.command("eval")(evaluate)
 app.command("graph")(graph)
 app.command("check")(check)
 app.command("explain")(explain)
+app.command("derive")(derive)
 app.command("ops")(ops)
 app.command("fmt")(fmt)
 

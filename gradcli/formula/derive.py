@@ -10,13 +10,13 @@ import numpy as np
 from gradcli import autodiff
 from gradcli.errors import AutogradFault, GradcliError, InputFault, Source
 from gradcli.execute.replay import Replay
-from gradcli.formula.dialects import LANGUAGE, Dialect
+from gradcli.formula.dialects import BY_NAME, LANGUAGE, Dialect
 from gradcli.formula.expressions import Formula, Name
 from gradcli.formula.reading import read
 from gradcli.formula.text import text
 from gradcli.graph import Node
 from gradcli.rule.dtypes import Array, is_floating
-from gradcli.session import Session
+from gradcli.session import Session, named
 from gradcli.syntax import parse
 from gradcli.trace import Binding, Options, Tracer
 
@@ -29,15 +29,17 @@ SAME = 1e-6  # of the largest element
 class Derived:
     """The gradient of a root with respect to a tensor as a formula.
 
-    `formula` is in terms of names that the file has; `uses` are those among them that it computes.
-    `whole` is in terms of its inputs alone, None where that says the same or cannot be said.
+    `formula` is in terms of names that the file has; `definitions` are what it computes those from,
+    first things first. `whole` is in terms of its inputs alone, None where that says the same or
+    cannot be said. `dialects` are the libraries in which the formula was found to say the same.
     """
 
     root: str
     target: str
     formula: Formula
-    uses: tuple[str, ...]
+    definitions: tuple[tuple[str, Formula], ...]
     whole: Formula | None
+    dialects: tuple[str, ...]
 
 
 class Deriver:
@@ -86,10 +88,23 @@ class Deriver:
         if not found:
             raise AutogradFault(f"the gradient by `{label}` has no formula in the language")
         root = self.names[self.root].name if self.root in self.names else "root"
-        computed = {n.name for i, n in self.names.items() if graph.ops[i] is not None}
-        uses = tuple(n for n in mentioned(found[0]) if n in computed)
         whole = found[-1] if found[-1] != found[0] else None
-        return Derived(root, label, found[0], uses, whole)
+        dialects = [name for name, d in BY_NAME.items() if self.holds(found[0], g.id, d)]
+        return Derived(root, label, found[0], self._definitions(found[0]), whole, tuple(dialects))
+
+    def _definitions(self, formula: Formula) -> tuple[tuple[str, Formula], ...]:
+        """Return what the file computes the names in a formula from, and those in that."""
+        rows = {name.name: i for i, name in self.names.items()}
+        found: dict[int, Formula] = {}
+        pending = mentioned(formula)
+        while pending:
+            id = rows.get(pending.pop())
+            if id is None or id in found or self.tape.ops[id] is None:
+                continue
+            others = {i: name for i, name in self.names.items() if i != id}
+            (found[id],) = read(self.tape, [id], others)
+            pending += mentioned(found[id])
+        return tuple((self.names[id].name, found[id]) for id in sorted(found))
 
     # ---- the comparison --------------------------------------------------------------------
 
@@ -165,7 +180,17 @@ def _close(found: Array, expected: Array) -> bool:
     return bool(np.all(np.abs(found[finite] - expected[finite]) <= SAME * scale))
 
 
-def derived(session: Session, targets: Sequence[int]) -> list[Derived]:
-    """Return the gradients of a run's root by some tensors as formulas."""
+def derived(session: Session, names: Sequence[str]) -> list[Derived]:
+    """Return the gradients of a run's root by some tensors, or all parameters, as formulas.
+
+    Raises: InputFault where there is nothing to differentiate, or by; AutogradFault where no
+    formula says what the gradient is.
+    """
     deriver = Deriver(session)
+    graph = session.graph
+    if names:
+        targets = [named(session.tracer, name) for name in names]
+    else:
+        reached = set(autodiff.reachable(graph, (deriver.root,)))
+        targets = [i for i in sorted(reached) if graph.ops[i] is None]
     return [deriver.derive(target) for target in targets]

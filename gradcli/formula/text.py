@@ -83,10 +83,12 @@ class Writer:
         return f"{self.dialect.minus if value < 0 else ''}{abs(value)}"
 
     def _sum(self, x: Sum) -> str:
-        terms = sorted(x.terms.items(), key=lambda t: _negative(t[1]))  # `1 - y`, not `-y + 1`
+        terms = sorted(
+            x.terms.items(), key=lambda t: negative_weight(t[1])
+        )  # `1 - y`, not `-y + 1`
         text = ""
         for position, (term, weight) in enumerate(terms):
-            sign = _negative(weight)
+            sign = negative_weight(weight)
             one = self._term(term, -weight if sign else weight)
             if not position:
                 text = f"{self.dialect.minus}{one}" if sign else one
@@ -102,19 +104,19 @@ class Writer:
         return self._product(Product(weight, {term: Fraction(1)}))[0]
 
     def _product(self, x: Product) -> tuple[str, int]:
-        weight, sign = x.coefficient, _negative(x.coefficient)
+        weight, sign = x.coefficient, negative_weight(x.coefficient)
         weight = -weight if sign else weight
         above: list[str] = []
         below: list[str] = []
         ratio = isinstance(weight, Fraction)
         top = weight.numerator if isinstance(weight, Fraction) else weight
-        if top != 1 or not any(not _negative(e) for e in x.factors.values()):
+        if top != 1 or not any(not negative_weight(e) for e in x.factors.values()):
             above.append(self._number(Fraction(top) if isinstance(top, int) else top)[0])
         if ratio and isinstance(weight, Fraction) and weight.denominator != 1:
             below.append(str(weight.denominator))
         chains = sum(isinstance(f, Chain) for f in x.factors)
         for factor, exponent in x.factors.items():
-            place = below if _negative(exponent) else above
+            place = below if negative_weight(exponent) else above
             alone = chains == 1 and len(x.factors) == 1 and place is above
             rank = PRODUCT if alone else SIGN
             place.append(self._powered(factor, abs(exponent), rank))
@@ -239,7 +241,8 @@ def _ratio(value: float) -> Fraction | None:
     return found if abs(float(found) - value) <= 4e-16 * value and found.numerator < 100 else None
 
 
-def _negative(weight: Coefficient) -> bool:
+def negative_weight(weight: Coefficient) -> bool:
+    """Say whether a number has a minus sign."""
     return not isinstance(weight, complex) and weight < 0
 
 

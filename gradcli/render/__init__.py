@@ -49,6 +49,17 @@ EXPLAIN: Mapping[str, Renderer] = {
     "terminal": _in_module("explain"),
 }
 
+# `gradcli derive --to`
+DERIVE: Mapping[str, Renderer] = {
+    "gradcli": _in_module("derive"),
+    "claim": _in_module("derive", "claim"),
+    "numpy": _in_module("derive", "numpy"),
+    "torch": _in_module("derive", "torch"),
+    "jax": _in_module("derive", "jax"),
+    "latex": _in_module("derive", "tex"),
+    "json": _in_module("derive", "json"),
+}
+
 # `gradcli check --format`; `table` shows a report, the others the outcomes of many files
 CHECK: Mapping[str, Renderer] = {
     "table": _in_module("check"),  # verbose=

@@ -1,0 +1,191 @@
+r"""Formulas in LaTeX, for a page that has amsmath: `\frac`, `\sum`, `\top`, Greek letters."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import Any
+
+from gradcli.formula.dialects import LANGUAGE
+from gradcli.formula.expressions import (
+    Call,
+    Chain,
+    Coefficient,
+    Expanded,
+    Formula,
+    Name,
+    Number,
+    Product,
+    Sum,
+    Transposed,
+)
+from gradcli.formula.text import known, negative_weight
+
+ATOM, POWER, PRODUCT, SUM, RELATION = 4, 3, 2, 1, 0
+_GREEK = """
+    alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau
+    upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega
+"""
+GREEK = frozenset(_GREEK.split())
+FUNCTIONS = frozenset({"sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "log", "det"})
+RELATIONS = {"gt": ">", "ge": r"\ge", "lt": "<", "le": r"\le", "eq": "=", "ne": r"\ne"}
+SPECIAL = str.maketrans({c: f"\\{c}" for c in "_#$%&{}"} | {"\\": r"\textbackslash{}",
+                        "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"})  # fmt: skip
+SHOWN = re.compile(r"^([A-Za-z]+)_?(\d+)?$")
+
+
+def latex(formula: Formula) -> str:
+    """Return a formula in LaTeX's mathematics, without dollar signs."""
+    return _text(formula, RELATION)
+
+
+def name(text: str) -> str:
+    """Return a name: a letter in italics, Greek ones as such, `w1` with an index."""
+    found = SHOWN.match(text)
+    if found is None:
+        return rf"\mathrm{{{text.translate(SPECIAL)}}}"
+    stem, index = found.groups()
+    if stem in GREEK:
+        stem = f"\\{stem}"
+    elif len(stem) > 1:
+        stem = rf"\mathrm{{{stem}}}"
+    return f"{stem}_{{{index}}}" if index else stem
+
+
+def _text(x: Any, rank: int) -> str:
+    text, own = _written(x)
+    return text if own >= rank else rf"\left({text}\right)"
+
+
+def _written(x: Any) -> tuple[str, int]:
+    if isinstance(x, Name):
+        return name(x.name), ATOM
+    if isinstance(x, Number):
+        return _number(x.value), ATOM if not negative_weight(x.value) else SUM
+    if isinstance(x, Sum):
+        return _sum(x), SUM
+    if isinstance(x, Product):
+        return _product(x)
+    if isinstance(x, Chain):
+        return r" \, ".join(_text(f, POWER) for f in x.factors), PRODUCT
+    if isinstance(x, Transposed):
+        return _transposed(x.of), POWER
+    if isinstance(x, Expanded):
+        return _expanded(x)
+    if isinstance(x, Call):
+        return _call(x)
+    if isinstance(x, str):
+        return rf"\text{{{x.translate(SPECIAL)}}}", ATOM
+    return rf"\text{{{str(x).translate(SPECIAL)}}}", ATOM
+
+
+def _number(value: Coefficient) -> str:
+    if isinstance(value, Fraction):
+        if value.denominator == 1:
+            return str(value)
+        sign = "-" if value < 0 else ""
+        return rf"{sign}\frac{{{abs(value.numerator)}}}{{{value.denominator}}}"
+    if isinstance(value, complex):
+        return rf"({value.real:g} {value.imag:+g} i)"
+    text = known(abs(value), LANGUAGE)
+    text = re.sub(r"sqrt\(([^)]*)\)", r"\\sqrt{\1}", text).replace("pi", r"\pi").replace("*", " ")
+    text = re.sub(r"^(.+)/(.+)$", r"\\frac{\1}{\2}", text)
+    text = re.sub(r"^(.+)e([+-]\d+)$", lambda m: rf"{m[1]} \cdot 10^{{{int(m[2])}}}", text)
+    return f"-{text}" if value < 0 else text
+
+
+def _sum(x: Sum) -> str:
+    terms = sorted(x.terms.items(), key=lambda t: negative_weight(t[1]))
+    text = ""
+    for position, (term, weight) in enumerate(terms):
+        minus = negative_weight(weight)
+        one = _term(term, -weight if minus else weight)
+        sign = "-" if minus else ("" if not position else "+")
+        text += f" {sign} {one}" if position else f"{sign}{one}"
+    return text
+
+
+def _term(term: Formula, weight: Coefficient) -> str:
+    if isinstance(term, Number):
+        return _number(weight)
+    if isinstance(term, Product):
+        return _product(Product(weight, term.factors))[0]
+    return _product(Product(weight, {term: Fraction(1)}))[0]
+
+
+def _product(x: Product) -> tuple[str, int]:
+    weight, minus = x.coefficient, negative_weight(x.coefficient)
+    weight = -weight if minus else weight
+    ratio = isinstance(weight, Fraction)
+    top = Fraction(weight.numerator) if isinstance(weight, Fraction) else weight
+    above = [] if top == 1 else [_number(top)]
+    below = [str(weight.denominator)] if ratio and weight.denominator != 1 else []  # type: ignore[union-attr]
+    for factor, exponent in x.factors.items():
+        place = below if negative_weight(exponent) else above
+        place.append(_powered(factor, abs(exponent), alone=len(x.factors) == 1 and not place))
+    upper, lower = _times(above) or "1", _times(below)
+    text = rf"\frac{{{upper}}}{{{lower}}}" if lower else upper
+    return f"-{text}" if minus else text, SUM if minus else PRODUCT
+
+
+def _times(parts: list[str]) -> str:
+    """Return factors beside each other, a dot between those of each element."""
+    return r" \cdot ".join(parts)
+
+
+def _powered(factor: Formula, exponent: Any, *, alone: bool) -> str:
+    if exponent == 1:
+        return _text(factor, PRODUCT if alone or isinstance(factor, Chain) else POWER)
+    if exponent == Fraction(1, 2):
+        return rf"\sqrt{{{_text(factor, RELATION)}}}"
+    return rf"{_text(factor, ATOM)}^{{{_number(exponent)}}}"
+
+
+def _transposed(x: Formula) -> str:
+    if isinstance(x, Call) and x.name == "inverse":
+        return rf"{_text(x.arguments[0], ATOM)}^{{-\top}}"
+    return rf"{_text(x, ATOM)}^{{\top}}"
+
+
+def _expanded(x: Expanded) -> tuple[str, int]:
+    if isinstance(x.of, Number) and x.of.value == 0:
+        return "0", ATOM
+    if isinstance(x.of, Number) and x.of.value == 1:
+        return r"\mathbf{1}", ATOM
+    return (
+        (rf"{_text(x.of, PRODUCT)} \, \mathbf{{1}}", PRODUCT) if not x.of.shape else _written(x.of)
+    )
+
+
+def _call(x: Call) -> tuple[str, int]:
+    if x.name == "":
+        return _written(x.arguments[0])
+    if x.name in RELATIONS:
+        left, right = (_text(a, SUM) for a in x.arguments)
+        return rf"\left[{left} {RELATIONS[x.name]} {right}\right]", ATOM
+    given = [_text(a, RELATION) for a in x.arguments if not isinstance(a, tuple)]
+    if x.name == "sum":
+        below = "" if "dim" not in x.keywords else rf"_{{\text{{dim {x.keywords['dim']}}}}}"
+        return rf"\sum{below} {_text(x.arguments[0], PRODUCT)}", PRODUCT
+    if x.name == "exp":
+        return rf"e^{{{given[0]}}}", POWER
+    if x.name == "inverse":
+        return rf"{_text(x.arguments[0], ATOM)}^{{-1}}", POWER
+    if x.name == "pow":
+        return rf"{_text(x.arguments[0], ATOM)}^{{{given[1]}}}", POWER
+    if x.name == "abs":
+        return rf"\left|{given[0]}\right|", ATOM
+    if x.name == "outer":
+        left, right = (_text(a, POWER) for a in x.arguments)
+        return rf"{left} \, {right}^{{\top}}", PRODUCT
+    if x.name == "eye":
+        return "I", ATOM
+    if x.name in ("unsqueeze", "reshape"):
+        return _written(x.arguments[0])
+    if x.name == "sigmoid":
+        return rf"\sigma\!\left({given[0]}\right)", ATOM
+    if x.name == "one_hot":
+        return rf"\operatorname{{onehot}}\left({given[0]}\right)", ATOM
+    shown = f"\\{x.name}" if x.name in FUNCTIONS else (
+        rf"\operatorname{{{x.name.rpartition('.')[2].translate(SPECIAL)}}}")  # fmt: skip
+    return rf"{shown}\left({', '.join(given)}\right)", ATOM
