@@ -45,9 +45,9 @@ MAY_IMPORT: dict[str, str] = {
     "explain": f"{RUN} formula",
     "manual": "errors syntax reference verify",
     "api": f"{RUN} verify diagnose explain",
-    "render": "errors inspection reference against verify diagnose explain",
+    "render": "errors inspection reference formula against verify diagnose explain",
     "pytest_plugin": f"{RUN} verify diagnose explain api render",
-    "cli": f"{RUN} reference manual against verify diagnose explain api render",
+    "cli": f"{RUN} reference formula manual against verify diagnose explain api render",
     "__main__": "cli",
 }
 # a library, and the rooms that may use it

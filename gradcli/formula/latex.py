@@ -19,7 +19,7 @@ from gradcli.formula.expressions import (
     Sum,
     Transposed,
 )
-from gradcli.formula.text import known, negative_weight
+from gradcli.formula.text import known, negative_weight, ordered
 
 ATOM, POWER, PRODUCT, SUM, RELATION = 4, 3, 2, 1, 0
 _GREEK = """
@@ -87,15 +87,15 @@ def _number(value: Coefficient) -> str:
         return rf"{sign}\frac{{{abs(value.numerator)}}}{{{value.denominator}}}"
     if isinstance(value, complex):
         return rf"({value.real:g} {value.imag:+g} i)"
-    text = known(abs(value), LANGUAGE)
+    above, below = known(abs(value), LANGUAGE)
+    text = rf"\frac{{{above or 1}}}{{{below}}}" if below else above
     text = re.sub(r"sqrt\(([^)]*)\)", r"\\sqrt{\1}", text).replace("pi", r"\pi").replace("*", " ")
-    text = re.sub(r"^(.+)/(.+)$", r"\\frac{\1}{\2}", text)
     text = re.sub(r"^(.+)e([+-]\d+)$", lambda m: rf"{m[1]} \cdot 10^{{{int(m[2])}}}", text)
     return f"-{text}" if value < 0 else text
 
 
 def _sum(x: Sum) -> str:
-    terms = sorted(x.terms.items(), key=lambda t: negative_weight(t[1]))
+    terms = ordered(x)
     text = ""
     for position, (term, weight) in enumerate(terms):
         minus = negative_weight(weight)
