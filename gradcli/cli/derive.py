@@ -54,6 +54,9 @@ def derive(
     claim: Annotated[
         bool, typer.Option("--claim", help="As `assert` lines, to be pasted into the file.")
     ] = False,
+    hessian: Annotated[
+        bool, typer.Option("--hessian", help="The matrices of second derivatives instead.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="The same as --to json.")] = False,
     output: o.Output = None,
 ) -> None:
@@ -68,7 +71,9 @@ def derive(
 
     first, *others = [name.strip() or None for name in (of or "").split(",")]
     session = o.session(source, options, o.made_request(options, first, None))
-    found = derived(session, tuple(by or ()), tuple(name for name in others if name))
+    found = derived(
+        session, tuple(by or ()), tuple(name for name in others if name), hessian=hessian
+    )
     write(DERIVE["claim" if claim else form.value](found), output)
     if not found.found:
         raise typer.Exit(UNDECIDED)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from gradcli import autodiff
-from gradcli.errors import GradcliError, InputFault
+from gradcli.errors import AutogradFault, GradcliError, InputFault
+from gradcli.formula import expressions as f
 from gradcli.formula.dialects import BY_NAME, LANGUAGE
 from gradcli.formula.expressions import Call, Formula, Name, Sum, is_share
+from gradcli.formula.hessian import matrix_of, without
 from gradcli.formula.naming import naming, upstream
 from gradcli.formula.points import Points, close, mentioned
 from gradcli.formula.reading import read
@@ -19,6 +21,7 @@ from gradcli.formula.simplify import Simplifier
 from gradcli.graph import Node
 from gradcli.session import Session, named
 
+Reading = Callable[[Mapping[int, Name]], Formula]  # a row in names of the file
 MOST_SUMS = 60  # that are evaluated to see whether they are 0
 DIGITS = {"float16": 3, "bfloat16": 2}
 
@@ -126,19 +129,80 @@ class Deriver:
         is_it = kept is not None and close(np.asarray(kept), np.asarray(self.tape.value(row)))
         return f"{label}.grad" if is_it else ""
 
-    def formula(self, row: int, label: str) -> Derived | Refused:
-        """Return a row of the tape as a formula that holds, or why there is none."""
+    def formula(self, row: int, label: str, reading: Reading | None = None) -> Derived | Refused:
+        """Return a row of the tape as a formula that holds, or why there is none.
+
+        `reading` is what reads it in some names, where that is not what its operations say.
+        """
+        reading = reading or (lambda names: read(self.tape, [row], self.nameless | dict(names))[0])
         why, symmetric = "", Points(self.tape, self.root, self.naming, symmetric=True)
         for points in (self.points, symmetric):
-            short, why = self._said(row, self.naming.names, points)
+            short, why = self._said(row, reading, self.naming.names, points)
             if short is not None:
-                whole, _ = self._said(row, self.leaves, points)
+                whole, _ = self._said(row, reading, self.leaves, points)
                 dialects = [n for n, d in BY_NAME.items()
                             if d is LANGUAGE or not points.fault(short, row, d)]  # fmt: skip
                 return Derived(self.label, label, short, None if whole == short else whole,
                                tuple(dialects), points is symmetric,
                                self.tape.metas[row].dtype.name)  # fmt: skip
         return Refused(self.label, label, self._reason(row) or why)
+
+    def second(self, first: int, then: int) -> Derived | Refused:
+        """Return the matrix of second derivatives by two vectors or numbers, or why there is none.
+
+        It has a row for each element of the first, and a column for each of the second.
+        """
+        label = f"{self._called(first)}∂{self._called(then)}"
+        try:
+            return self._second(first, then, label)
+        except GradcliError as error:
+            return Refused(self.label, label, error.message)
+
+    def _second(self, first: int, then: int, label: str) -> Derived | Refused:
+        tape, shapes = self.tape, [self.tape.metas[i].shape for i in (first, then)]
+        if any(len(shape) > 1 for shape in shapes):
+            why = "its second derivatives have more than two dimensions"
+            return Refused(self.label, label, why)
+        row, nothing = self.gradient(first), f"no gradient flows from `{self.label}`"
+        if row is None:
+            return Refused(self.label, label, nothing, True)
+        with tape.settings("gradient", True):
+            rows = autodiff.jacobian(Node(tape, row), Node(tape, then))
+            v = tape.leaf(np.zeros(shapes[0], tape.metas[row].dtype))
+            found = autodiff.gradients(tape, {row: v}, (then,))[0]
+        if found is None:
+            said: Derived | Refused = self.formula(rows.id, label)
+        else:
+            g = found.id
+            said = self.formula(rows.id, label, lambda names: self._matrix(g, v, then, names))
+        side = "" if self.session.tracer.passes.made else self._hessian(first, then)
+        return replace(said, side=side) if isinstance(said, Derived) else said
+
+    def _hessian(self, first: int, then: int) -> str:
+        """Return what the language calls the matrix."""
+        one, two = self._called(first), self._called(then)
+        if first == then:
+            return f"hessian({self.label}, {one})"
+        return f"jacobian(grad({self.label}, {one}), {two})"
+
+    def _matrix(self, row: int, v: Node, then: int, names: Mapping[int, Name]) -> Formula:
+        """Return the matrix that a row is of a vector.
+
+        Raises: LimitFault where its formula is too long; AutogradFault where it is not read off.
+        """
+        name = Name(" v", v.shape)
+        (plain,) = read(self.tape, [row], {**self.nameless, **names, v.id: name})
+        product = Simplifier(masks=False).simplified(plain)
+        if not v.shape:  # of a number: what stands beside it
+            found = f.expand(
+                Simplifier().simplified(without(product, name)), self.tape.metas[then].shape
+            )
+        else:
+            matrix = matrix_of(product, name)
+            if matrix is None:
+                raise AutogradFault("no matrix form of it is known")
+            found = f.transpose(matrix)
+        return found
 
     def gradient(self, target: int) -> int | None:
         """Return the row of the root's gradient by a tensor, None where none flows to it."""
@@ -152,12 +216,12 @@ class Deriver:
             self.session.source.snippet(graph.notes.spans[target]))  # fmt: skip
 
     def _said(
-        self, row: int, names: Mapping[int, Name], points: Points
+        self, row: int, reading: Reading, names: Mapping[int, Name], points: Points
     ) -> tuple[Formula | None, str]:
         """Return the simplest formula of a row that holds, or None and why there is none."""
         why = ""
         try:
-            (plain,) = read(self.tape, [row], self.nameless | dict(names))
+            plain = reading(names)
         except GradcliError as error:
             return None, error.message
         for formula in self._ways(plain, names, points):
@@ -261,10 +325,17 @@ class Deriver:
         return ""
 
 
-def derived(session: Session, names: Sequence[str] = (), roots: Sequence[str] = ()) -> Derivatives:
+def derived(
+    session: Session,
+    names: Sequence[str] = (),
+    roots: Sequence[str] = (),
+    *,
+    hessian: bool = False,
+) -> Derivatives:
     """Return the gradients of a run's root by some tensors, or all parameters, as formulas.
 
-    `roots` are names of further roots.
+    `roots` are names of further roots. `hessian` asks for the matrices of second derivatives, by
+    each pair of them.
 
     Raises: InputFault where there is nothing to differentiate, or by; AutogradFault where a root
     is no scalar.
@@ -275,7 +346,9 @@ def derived(session: Session, names: Sequence[str] = (), roots: Sequence[str] = 
     definitions: dict[str, Formula] = {}
     earlier: dict[str, str] = {}
     for deriver in derivers:
-        own = [deriver.derive(target) for target in targets(session, deriver, names)]
+        by = targets(session, deriver, names)
+        pairs = [(a, b) for k, a in enumerate(by) for b in by[k:]]
+        own = [deriver.second(*p) for p in pairs] if hessian else [deriver.derive(i) for i in by]
         found += [x for x in own if isinstance(x, Derived)]
         refused += [x for x in own if isinstance(x, Refused)]
         formulas = [x.formula for x in own if isinstance(x, Derived)]

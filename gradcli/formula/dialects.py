@@ -76,8 +76,8 @@ ASCII = Dialect("ascii", spaced=False)
 # of numpy and jax.numpy alike: under the same name, and under others
 _SAME = """
     exp log sqrt sin cos tan sinh cosh tanh abs maximum minimum where outer ones zeros eye arange
-    sum mean var std prod trace diag diagonal cumsum cumprod flip tril triu floor ceil round log1p expm1
-    log2 log10 exp2 sinc kron logical_not logical_and logical_or isnan isfinite argmax argmin
+    sum mean var std prod trace diag diagonal cumsum cumprod flip tril triu floor ceil round log1p
+    expm1 log2 log10 exp2 sinc kron logical_not logical_and logical_or isnan isfinite argmax argmin
     stack reshape broadcast_to pad max min conj square linalg.norm linalg.solve linalg.cholesky
     linalg.svd linalg.eigh linalg.slogdet linalg.qr linalg.pinv linalg.matrix_power
 """

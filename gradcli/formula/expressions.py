@@ -67,6 +67,7 @@ __all__ = [
     "negative",
     "number",
     "opposite",
+    "outer",
     "power",
     "product",
     "reshape",
@@ -93,7 +94,7 @@ def transpose(a: Formula) -> Formula:
         return a.of
     if isinstance(a, Expanded) and not prod(a.of.shape[-2:]) > 1:
         return Expanded(a.of, swapped)
-    if isinstance(a, Call) and a.name == "eye":
+    if isinstance(a, Call) and a.name in ("eye", "diag"):
         return a
     if isinstance(a, Call) and a.name == "outer":
         return call("outer", *reversed(a.arguments), shape=swapped)
@@ -154,9 +155,7 @@ def _chained(found: list[Formula]) -> Formula:
         if left is not None and right is not None:
             u = matmul(*found[:k], left)
             v = matmul(*(transpose(m) for m in reversed(found[k + 2 :])), right)
-            (ahead, u), (behind, v) = scaled(u), scaled(v)
-            outer = call("outer", u, v, shape=(*u.shape, *v.shape))
-            return multiply(*ahead, *behind, outer)
+            return outer(u, v)
     first, last = found[0], found[-1]
     if len(first.shape) == 1 and len(last.shape) == 2 and all(len(m.shape) < 3 for m in found):
         return Chain((*(transpose(m) for m in reversed(found[1:])), first))
@@ -167,6 +166,12 @@ def _chained(found: list[Formula]) -> Formula:
         if sum(map(_turns, back)) < sum(map(_turns, found)):
             return Chain(back)
     return Chain(tuple(found))
+
+
+def outer(u: Formula, v: Formula) -> Formula:
+    """Return the products of the elements of two vectors, their numbers before them."""
+    (ahead, u), (behind, v) = scaled(u), scaled(v)
+    return multiply(*ahead, *behind, call("outer", u, v, shape=(*u.shape, *v.shape)))
 
 
 def vector(a: Formula, dim: int) -> Formula | None:
@@ -213,6 +218,8 @@ def total(a: Formula, dims: tuple[int, ...] | None = None, keepdim: bool = False
         return multiply(*outside, total(expand(inner, a.shape), over, keepdim))
     if isinstance(a, Call) and over == (len(a.shape) - 1,) and is_share(a):
         return expand(ONE, shape)
+    if isinstance(a, Call) and a.name in ("eye", "diag") and len(over) == 1 and not keepdim:
+        return a.arguments[0] if a.name == "diag" else expand(ONE, shape)
     if len(over) == 2 == len(a.shape) and isinstance(a, Product) and not keepdim:
         eyes = [f for f, e in a.factors.items() if isinstance(f, Call) and f.name == "eye"]
         if eyes:

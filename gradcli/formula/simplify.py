@@ -27,6 +27,7 @@ from gradcli.formula.expressions import (
 )
 
 SHORT = 3  # a number times a name
+THRESHOLD = f.number(20)  # of softplus
 FEWEST = 3  # elements whose mean is written as `mean`: a / 2 is no mean
 Vanishes = Callable[[Sum], bool]
 
@@ -67,7 +68,7 @@ class Simplifier:
         if isinstance(a, Sum):
             return factored(_padded(_means(_small(a))))
         if isinstance(a, Product):
-            return _averaged(_outer(_distributed(_small(a))))
+            return _averaged(_outer(_spread(_distributed(_small(a)))))
         if isinstance(a, Call) and a.name == "sum":
             return self._shared(a)
         return a
@@ -158,8 +159,15 @@ def without_masks(a: Product) -> Formula:
 
 
 def _is_convention(a: Formula) -> bool:
-    """Say whether a formula says where something is not 0 that a gradient divides by."""
-    return isinstance(a, Call) and a.name == "ne" and f.is_zero(a.arguments[1])
+    """Say whether a formula says where something is not 0 that a gradient divides by.
+
+    Or where softplus is computed: beyond its threshold its second derivative is as good as 0.
+    """
+    if isinstance(a, Call) and a.name == "reshape":
+        return _is_convention(a.arguments[0])
+    if not isinstance(a, Call) or a.name not in ("ne", "le"):
+        return False
+    return a.arguments[1] == THRESHOLD if a.name == "le" else f.is_zero(a.arguments[1])
 
 
 def _small(a: Formula) -> Formula:
@@ -214,10 +222,24 @@ def _padded(a: Formula) -> Formula:
 
 
 def _outer(a: Formula) -> Formula:
-    """Return a column times a row as `outer`."""
+    """Return a column times a row as `outer`, and one of them times the identity as `diag`."""
     if not isinstance(a, Product) or len(a.shape) != 2 or 1 in a.shape:
         return a
-    columns, rows, others = [], [], [Number(a.coefficient)]
+    columns, rows, others = _vectors(a)
+    base = next((x for x in others if isinstance(x, Call) and x.name in ("eye", "outer")), None)
+    if not (columns or rows) or (base is None and not (columns and rows)):
+        return a
+    rest = [x for x in others if x is not base]
+    if base is not None and base.name == "eye":
+        return f.multiply(*rest, f.call("diag", f.multiply(*columns, *rows), shape=a.shape))
+    given = ((), ()) if base is None else ((base.arguments[0],), (base.arguments[1],))
+    u, v = f.multiply(*given[0], *columns), f.multiply(*given[1], *rows)
+    return f.multiply(*rest, f.outer(u, v))
+
+
+def _vectors(a: Product) -> tuple[list[Formula], list[Formula], list[Formula]]:
+    """Return the factors of a matrix that are columns and rows, as vectors, and the others."""
+    columns, rows, others = list[Formula](), list[Formula](), list[Formula]([Number(a.coefficient)])
     for x, e in a.factors.items():
         column = f.vector(x, 1)
         row = x if x.shape == a.shape[1:] else f.vector(x, 0)
@@ -226,11 +248,22 @@ def _outer(a: Formula) -> Formula:
         elif row is not None:
             rows.append(f.power(row, e))
         else:
-            others.append(f.power(x, e))  # type: ignore[arg-type]
-    if not columns or not rows:
+            others.append(f.power(x, e))
+    return columns, rows, others
+
+
+def _spread(a: Formula) -> Formula:
+    """Return a row or a column times (I - u v') as diag and outer of it."""
+    if not isinstance(a, Product) or len(a.shape) != 2 or 1 in a.shape:
         return a
-    outer = f.call("outer", f.multiply(*columns), f.multiply(*rows), shape=a.shape)
-    return f.multiply(*others, outer)
+    columns, rows, _ = _vectors(a)
+    for whole, exponent in a.factors.items():
+        if exponent == 1 and isinstance(whole, Sum) and (columns or rows) and all(
+            isinstance(t, Call) and t.name in ("eye", "outer") for t in whole.terms):  # fmt: skip
+            rest = f.product(a.coefficient, {x: e for x, e in a.factors.items() if x is not whole})
+            terms = (_outer(f.multiply(Number(w), rest, t)) for t, w in whole.terms.items())
+            return f.add(*terms)
+    return a
 
 
 def _averaged(a: Formula) -> Formula:

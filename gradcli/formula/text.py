@@ -294,7 +294,7 @@ def _ratio(value: float) -> Fraction | None:
     if not 1e-3 < value < 1e3:
         return None
     found = Fraction(value).limit_denominator(100)
-    return found if abs(float(found) - value) <= 4e-16 * value and found.numerator < 100 else None
+    return found if abs(float(found) - value) <= 2e-15 * value and found.numerator < 100 else None
 
 
 def negative_weight(weight: Coefficient) -> bool:

@@ -43,8 +43,8 @@ def render(derivatives: Derivatives) -> str:
     if derivatives.earlier:
         lines += ["", *(f"{n} is {words}" for n, words in derivatives.earlier.items())]
     if count := len(derivatives.found):
-        lines += ["", f"{count} formula{'' if count == 1 else 's'}, compared with the gradient at "
-                  f"{POINTS} points"]  # fmt: skip
+        lines += ["", f"{count} formula{'' if count == 1 else 's'}, compared with automatic "
+                  f"differentiation at {POINTS} points"]  # fmt: skip
     return "\n".join(lines) + "\n"
 
 
@@ -55,7 +55,10 @@ def _spoken(derivatives: Derivatives, dialect: Dialect = LANGUAGE) -> Dialect:
 
 def _head(root: str, target: str) -> str:
     plain = root.replace("_", "a").isalnum()
-    return f"∂{root}/∂{target}" if plain else f"∂({root})/∂{target}"
+    sign = "∂²" if "∂" in target else "∂"
+    first, _, then = target.partition("∂")
+    below = f"∂{first}²" if first == then else f"∂{target}"
+    return f"{sign}{root}/{below}" if plain else f"{sign}({root})/{below}"
 
 
 def _parted(
@@ -68,7 +71,9 @@ def claim(derivatives: Derivatives) -> str:
     """Return `assert` lines that hold the file's gradients to the formulas."""
     lines = []
     for one in derivatives.found:
-        used = [n for n in (*mentioned(one.formula), one.target) if n in derivatives.earlier]
+        used = [
+            n for n in (*mentioned(one.formula), *one.target.split("∂")) if n in derivatives.earlier
+        ]
         if used:
             words = "; ".join(f"{n} is {derivatives.earlier[n]}" for n in dict.fromkeys(used))
             lines.append(
@@ -127,7 +132,8 @@ def _assignments(
             yield f"{known} = {text(formula, dialect)}"
     for one, formula in zip(said, formulas, strict=True):
         label = f"{one.root}_{one.target}" if several else one.target
-        yield f"grad_{NO_NAME.sub('_', label)} = {text(formula, dialect)}"
+        kind = "hessian" if "∂" in one.target else "grad"
+        yield f"{kind}_{NO_NAME.sub('_', label)} = {text(formula, dialect)}"
 
 
 def _is_used(line: str, body: Sequence[str]) -> bool:
@@ -140,7 +146,11 @@ def tex(derivatives: Derivatives) -> str:
     formulas, parts = _parted(derivatives, derivatives.found)
     rows = []
     for one, formula in zip(derivatives.found, formulas, strict=True):
-        left = rf"\frac{{\partial {name(one.root)}}}{{\partial {name(one.target)}}}"
+        first, _, then = one.target.partition("∂")
+        left = rf"\frac{{\partial {name(one.root)}}}{{\partial {name(first)}}}"
+        if then:
+            below = rf"\partial {name(first)} \, \partial {name(then)}"
+            left = rf"\frac{{\partial^2 {name(one.root)}}}{{{below}}}"
         rows.append(f"  {left} &= {latex(formula)}")
     for known, formula in (*derivatives.definitions, *parts):
         rows.append(f"  {name(known)} &= {latex(formula)}")
