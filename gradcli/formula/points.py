@@ -19,7 +19,7 @@ from gradcli.rule.dtypes import Array, is_differentiable
 from gradcli.syntax import parse
 from gradcli.trace import Binding, Options, Tracer
 
-NEAR, FAR = 2, 2  # points besides the file's own: within SPREAD of it, and anywhere
+NEAR, FAR = 2, 3  # points besides the file's own: within SPREAD of it, and farther off
 POINTS = 1 + NEAR + FAR
 SPREAD = 0.1
 PRECISION = {"float64": (1e-7, 1e-9), "float32": (1e-3, 1e-5)}  # of an element, of the largest
@@ -84,8 +84,8 @@ class Points:
             return np.asarray(mixed @ value @ mixed.T, value.dtype)
         if point <= NEAR:
             moved = value * (1 + SPREAD * noise)
-        elif point < POINTS - 1 and value.dtype.kind == "f" and np.all(value > 0):
-            moved = value * np.exp(noise)
+        elif point < POINTS - 1:  # all signs as they are, then all of them turned
+            moved = value * np.exp(noise) * (1 if point == NEAR + 1 else -1)
         else:
             size = np.sqrt(np.mean(np.abs(value) ** 2, dtype=float)) if value.size else 0.0
             moved = (size or 1.0) * random.standard_normal(value.shape)

@@ -319,7 +319,8 @@ class _Term:
     def fits(self, end: int) -> bool:
         """Say whether a factor at an end can be taken out: what is left is no number."""
         left = self.chain[:-1] if end else self.chain[1:]
-        return bool(left) and all(len(m.shape) in (1, 2) for m in self.chain)
+        ranks = {len(m.shape) for m in self.chain}
+        return bool(left) and (len(ranks) == 1 or ranks <= {1, 2})
 
     def without(self, end: int) -> Formula:
         """Return the term without the factor at one end."""

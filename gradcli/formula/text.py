@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.formula.dialects import LANGUAGE, MATHEMATICS, Dialect
+from gradcli.formula.elements import HALVES
 from gradcli.formula.expressions import (
     Call,
     Chain,
@@ -68,6 +69,9 @@ class Writer:
         return self._plain(x), ATOM
 
     def _number(self, value: Coefficient) -> tuple[str, int]:
+        if isinstance(value, Fraction) and 1 < value.denominator <= HALVES and not (
+            value.denominator & (value.denominator - 1)):  # fmt: skip
+            return repr(float(value)), ATOM if value > 0 else SIGN  # 1.5, and no 3/2
         if isinstance(value, Fraction) and value.denominator != 1:
             sign = SIGN if value < 0 else PRODUCT
             return f"{self._integer(value.numerator)}/{value.denominator}", min(sign, PRODUCT)
