@@ -262,6 +262,10 @@ def call(name: str, *arguments: Any, shape: Shape, **keywords: Any) -> Formula:
     first = arguments[0] if arguments else None
     if isinstance(dim := keywords.get("dim"), tuple) and len(dim) == 1:
         keywords["dim"] = dim[0]
+    if name in OPPOSITES and np.broadcast_shapes(*(a.shape for a in arguments)) == shape:
+        bare = [a.of if isinstance(a, Expanded) and _fills(a) else a for a in arguments]
+        if np.broadcast_shapes(*(a.shape for a in bare)) == shape:
+            arguments, first = tuple(bare), bare[0]
     if name in ("gt", "le") and isinstance(first, Call) and is_zero(arguments[1]):
         bent = first.name == "relu"  # relu(a) > 0 where a > 0
         return Call(name, (first.arguments[0] if bent else first, ZERO), {}, shape)

@@ -154,18 +154,28 @@ class Points:
         return name
 
     def evaluated(self, program: Source, bindings: Mapping[str, Binding]) -> dict[str, Array]:
-        """Return what lines of formulas give for some values.
-
-        Raises: a GradcliError where they are not in the language.
-        """
+        """Return what lines of formulas give for some values."""
         options = Options(default_dtype=self.tape.default_dtype, bindings=bindings)
-        tracer = Tracer(parse(program), options)
-        tracer.run()
-        found = {}
-        for name in ("found", "one"):
-            if (value := tracer.scope.get(self.private(name))) is not None:
-                found[name] = np.asarray(value.value if isinstance(value, Node) else value)
-        return found
+        found = _scope(program, options)
+        names = {name: self.private(name) for name in ("found", "one")}
+        return {name: found[own] for name, own in names.items() if own in found}
+
+
+def evaluated(formula: str, values: Mapping[str, Array]) -> Array:
+    """Return what a formula in the language gives for some values.
+
+    Raises: a GradcliError where it is not in the language.
+    """
+    bindings = {name: Binding(x, optional=True) for name, x in values.items()}
+    return _scope(Source("formula", f"found = {formula}"), Options(bindings=bindings))["found"]
+
+
+def _scope(program: Source, options: Options) -> dict[str, Array]:
+    tracer = Tracer(parse(program), options)
+    tracer.run()
+    return {name: np.asarray(value.value if isinstance(value, Node) else value)
+            for name, value in tracer.scope.items()
+            if isinstance(value, Node | int | float | complex)}  # fmt: skip
 
 
 def mentioned(formula: Formula) -> list[str]:

@@ -91,7 +91,7 @@ def constant(array: Any) -> Formula:
     given = np.asarray(array)
     if not given.size or given.dtype.kind == "O":
         return Name("constant", given.shape)
-    if (given == given.flat[0]).all():
+    if (given == given.flat[0]).all() and (not given.ndim or given.dtype.kind not in "iu"):
         return f.expand(f.number(given.flat[0].item()), given.shape)
     size = f.number(given.shape[0]) if given.ndim else f.ZERO
     if given.ndim == 2 and given.shape[0] == given.shape[1] and (given == np.eye(len(given))).all():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -280,16 +281,27 @@ def known(value: float, dialect: Dialect = LANGUAGE) -> tuple[str, str]:
     if found := _ratio(value / np.pi):
         above = pi if found.numerator == 1 else f"{found.numerator}{times}{pi}"
         return above, "" if found.denominator == 1 else str(found.denominator)
+    for n in () if dialect.root.startswith("{") else (2, 10):  # torch.log takes no number
+        if found := _ratio(value * np.log(n)):
+            above = "" if found.numerator == 1 else str(found.numerator)
+            below = "" if found.denominator == 1 else f"{found.denominator}{times}"
+            return above, f"{below}{dialect.function('log')}({n})"
+        if found := _ratio(value / np.log(n)):
+            above = "" if found.numerator == 1 else f"{found.numerator}{times}"
+            below = "" if found.denominator == 1 else str(found.denominator)
+            return f"{above}{dialect.function('log')}({n})", below
     for scale, extra in ((1.0, ""), (np.pi, f"{times}{pi}")):
         for ratio, inverse in ((_ratio(value**2 / scale), False),
                                (_ratio(value**-2 / scale), True)):  # fmt: skip
-            if ratio is not None and ratio.denominator == 1:
-                inside = f"{ratio.numerator}{extra}"
-                inside = inside.removeprefix(f"1{times}") if extra else inside
-                if dialect.root.startswith("{") and extra:
-                    inside = f"({inside})"
-                root = dialect.root.format(inside)
-                return ("", root) if inverse else (root, "")
+            if ratio is None or isqrt(ratio.denominator) ** 2 != ratio.denominator:
+                continue
+            inside = f"{ratio.numerator}{extra}"
+            inside = inside.removeprefix(f"1{times}") if extra else inside
+            if dialect.root.startswith("{") and extra:
+                inside = f"({inside})"
+            root, over = dialect.root.format(inside), isqrt(ratio.denominator)
+            other = "" if over == 1 else str(over)
+            return (other, root) if inverse else (root, other)
     return repr(value), ""
 
 
@@ -297,7 +309,7 @@ def _ratio(value: float) -> Fraction | None:
     """Return a fraction of small numbers that a float is to its last digits, None if none."""
     if not 1e-3 < value < 1e3:
         return None
-    found = Fraction(value).limit_denominator(100)
+    found = Fraction(value).limit_denominator(400)
     return found if abs(float(found) - value) <= 2e-15 * value and found.numerator < 100 else None
 
 

@@ -7,7 +7,7 @@ import pytest
 from gradcli.errors import AutogradFault, InputFault, Source
 from gradcli.formula import elements, rows
 from gradcli.formula.derive import Derivatives, derived
-from gradcli.formula.expressions import Formula
+from gradcli.formula.expressions import Coefficient, Formula
 from gradcli.formula.text import text
 from gradcli.session import run
 
@@ -121,7 +121,7 @@ def test_a_formula_that_is_wrong_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     assert printed(program) == {"w": "3 * w**2"}
     right = elements.power
 
-    def wrong(a: Formula, exponent: elements.Coefficient) -> Formula:
+    def wrong(a: Formula, exponent: Coefficient) -> Formula:
         return right(a, exponent + 1 if exponent == 2 else exponent)
 
     monkeypatch.setattr("gradcli.formula.expressions.power", wrong)
