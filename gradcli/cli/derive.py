@@ -64,6 +64,9 @@ def derive(
     form = Form.json if json else to
     if claim and form is not Form.gradcli:
         raise InputFault("--claim writes the language", hint="leave --to out")
+    names = tuple(by or ())
+    if run.expr is not None and file is not None:  # with -e there is no FILE before the nodes
+        names, file = (file, *names), None
     source, folder = o.source_and_folder(file, run.expr)
     options = run.options(folder)
     from gradcli.formula.derive import derived
@@ -71,9 +74,7 @@ def derive(
 
     first, *others = [name.strip() or None for name in (of or "").split(",")]
     session = o.session(source, options, o.made_request(options, first, None))
-    found = derived(
-        session, tuple(by or ()), tuple(name for name in others if name), hessian=hessian
-    )
+    found = derived(session, names, tuple(name for name in others if name), hessian=hessian)
     write(DERIVE["claim" if claim else form.value](found), output)
     if not found.found:
         raise typer.Exit(UNDECIDED)

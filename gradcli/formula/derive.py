@@ -163,19 +163,23 @@ class Deriver:
         if any(len(shape) > 1 for shape in shapes):
             why = "its second derivatives have more than two dimensions"
             return Refused(self.label, label, why)
-        row, nothing = self.gradient(first), f"no gradient flows from `{self.label}`"
-        if row is None:
-            return Refused(self.label, label, nothing, True)
-        with tape.settings("gradient", True):
-            rows = autodiff.jacobian(Node(tape, row), Node(tape, then))
-            v = tape.leaf(np.zeros(shapes[0], tape.metas[row].dtype))
-            found = autodiff.gradients(tape, {row: v}, (then,))[0]
-        if found is None:
-            said: Derived | Refused = self.formula(rows.id, label)
-        else:
-            g = found.id
-            said = self.formula(rows.id, label, lambda names: self._matrix(g, v, then, names))
         side = "" if self.session.tracer.passes.made else self._hessian(first, then)
+        if shapes[0] and not shapes[1]:  # the gradient by a number is a number
+            first, then, shapes = then, first, shapes[::-1]
+        row = self.gradient(first)
+        if row is None:
+            return Refused(self.label, label, f"no gradient flows from `{self.label}`", True)
+        with tape.settings("gradient", True):
+            v = tape.leaf(np.zeros(shapes[0], tape.metas[row].dtype))
+            found = (
+                autodiff.gradients(tape, {row: v}, (then,))[0] if tape.requires_grad[row] else None
+            )
+            rows = autodiff.jacobian(Node(tape, row), Node(tape, then))
+        if found is None:
+            zero = f.expand(f.ZERO, (*shapes[0], *shapes[1]))
+            return Derived(self.label, label, zero, None, tuple(BY_NAME), side=side)
+        g = found.id
+        said = self.formula(rows.id, label, lambda names: self._matrix(g, v, then, names))
         return replace(said, side=side) if isinstance(said, Derived) else said
 
     def _hessian(self, first: int, then: int) -> str:
@@ -194,15 +198,12 @@ class Deriver:
         (plain,) = read(self.tape, [row], {**self.nameless, **names, v.id: name})
         product = Simplifier(masks=False).simplified(plain)
         if not v.shape:  # of a number: what stands beside it
-            found = f.expand(
-                Simplifier().simplified(without(product, name)), self.tape.metas[then].shape
-            )
-        else:
-            matrix = matrix_of(product, name)
-            if matrix is None:
-                raise AutogradFault("no matrix form of it is known")
-            found = f.transpose(matrix)
-        return found
+            inner = Simplifier().simplified(without(product, name))
+            return f.expand(inner, self.tape.metas[then].shape)
+        matrix = matrix_of(product, name)
+        if matrix is None:
+            raise AutogradFault("no matrix form of it is known")
+        return f.transpose(matrix)
 
     def gradient(self, target: int) -> int | None:
         """Return the row of the root's gradient by a tensor, None where none flows to it."""

@@ -157,6 +157,11 @@ def _chained(found: list[Formula]) -> Formula:
             v = matmul(*(transpose(m) for m in reversed(found[k + 2 :])), right)
             return outer(u, v)
     first, last = found[0], found[-1]
+    if last == Expanded(ONE, last.shape) and len(last.shape) == 1 and len(found[-2].shape) == 2:
+        matrix = found[-2]  # the sums of its rows
+        turned = isinstance(matrix, Transposed)
+        rows = total(transpose(matrix), (0,)) if turned else total(matrix, (1,))
+        return matmul(*found[:-2], rows)
     if len(first.shape) == 1 and len(last.shape) == 2 and all(len(m.shape) < 3 for m in found):
         return Chain((*(transpose(m) for m in reversed(found[1:])), first))
     if len(found) > 2 and len(last.shape) == len(found[-2].shape) == 1 and len(first.shape) == 2:
@@ -194,6 +199,8 @@ def vector(a: Formula, dim: int) -> Formula | None:
 
 def scaled(a: Formula) -> tuple[list[Formula], Formula]:
     """Return what stands before a tensor, numbers and factors without dimensions, and the rest."""
+    if isinstance(a, Expanded) and not a.of.shape and a.of not in (ONE, ZERO):
+        return [a.of], expand(ONE, a.shape)
     if not isinstance(a, Product):
         return [], a
     outside = {f: e for f, e in a.factors.items() if not f.shape}
