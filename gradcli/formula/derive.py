@@ -123,6 +123,8 @@ class Deriver:
     def _side(self, target: int, label: str, row: int) -> str:
         """Return what is the gradient in the file: `.grad` where its backward() freed the graph."""
         graph = self.session.graph
+        if self.naming.label(target) is None:
+            return ""
         if not self.session.tracer.passes.made:
             return f"grad({self.label}, {label})"
         kept = graph.grad(graph.current(target))

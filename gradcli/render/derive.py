@@ -17,7 +17,7 @@ from gradcli.render.words import json_text
 
 SCHEMA = "gradcli.derive/1"
 NO_NAME = re.compile(r"\W")  # what cannot be in a name
-_SHORT = 100  # characters of a formula in terms of the inputs that is shown beside another
+_SHORT = 80  # columns of a line with a formula in terms of the inputs, below another
 _LOOSE = {"float32": ", rtol=1e-3, atol=1e-5"}  # what rounding may make of a claim
 
 
@@ -30,8 +30,9 @@ def render(derivatives: Derivatives) -> str:
         head = _head(one.root, one.target)
         note = "   (for symmetric matrices)" if one.symmetric else ""
         lines.append(f"{head} = {text(formula, language)}{note}")
-        if one.whole is not None and len(whole := text(one.whole, language)) <= _SHORT:
-            lines.append(f"{' ' * len(head)} = {whole}")
+        whole = "" if one.whole is None else f"{' ' * len(head)} = {text(one.whole, language)}"
+        if whole and len(whole) <= _SHORT:
+            lines.append(whole)
     for none in derivatives.refused:
         words = "" if none.constant else "no formula: "
         lines.append(f"{_head(none.root, none.target)}: {words}{none.why}")
@@ -82,6 +83,8 @@ def claim(derivatives: Derivatives) -> str:
             continue
         if not one.side:
             why = "its backward() has freed the graph, and .grad is of more"
+            if NO_NAME.search(one.target):
+                why = "it has no name there"
             lines.append(f"# {_head(one.root, one.target)}: no claim at the end of the file: {why}")
             continue
         sides = f"{one.side}, {text(one.formula, _spoken(derivatives))}"

@@ -22,7 +22,6 @@ loss = mean((hidden @ w2 + b - y)**2)
 """
 SHOWN = """\
 ∂loss/∂W1 = 2 * x.T @ ((1 - hidden**2) * outer(d, w2)) / 3
-          = 2 * x.T @ ((1 - tanh(x @ W1)**2) * outer(tanh(x @ W1) @ w2 + b - y, w2)) / 3
 ∂loss/∂w2 = 2 * hidden.T @ d / 3
           = 2 * tanh(x @ W1).T @ (tanh(x @ W1) @ w2 + b - y) / 3
 ∂loss/∂b = 2 * mean(d)
@@ -79,6 +78,10 @@ for i in range(3):
 TWICE = "w = param(2.0)\na = w**2\nb = w**3\na.backward()\nb.backward()\n"
 UNCLAIMED = {
     LOOP: "# ∂loss/∂w: no claim at the end of the file: w is as it was when `loss` was computed\n",
+    "ws = [param(3.0)]\nw = param(2.0)\nloss = w * ws[0]\n": (
+        "# ∂loss/∂param(3.0): no claim at the end of the file: it has no name there\n"
+        "# ∂loss/∂w: `param(3.0)` in line 1 has no name at the end of the file: give it one\n"
+    ),
     TWICE: "# ∂b/∂w: no claim at the end of the file: its backward() has freed the graph, and "
     ".grad is of more\n",
 }
