@@ -69,12 +69,14 @@ def derive(
         names, file = (file, *names), None
     source, folder = o.source_and_folder(file, run.expr)
     options = run.options(folder)
+    from gradcli.formula.claims import tried
     from gradcli.formula.derive import derived
     from gradcli.render import DERIVE
 
     first, *others = [name.strip() or None for name in (of or "").split(",")]
     session = o.session(source, options, o.made_request(options, first, None))
     found = derived(session, names, tuple(name for name in others if name), hessian=hessian)
-    write(DERIVE["claim" if claim else form.value](found), output)
+    text = DERIVE["claim" if claim else form.value](found)
+    write(tried(source, options, text) if claim else text, output)
     if not found.found:
         raise typer.Exit(UNDECIDED)

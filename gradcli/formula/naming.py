@@ -52,14 +52,17 @@ def naming(session: Session, root: int) -> Naming:
         if graph.ops[id] is not None or old is None or not old.isidentifier():
             continue
         line = session.source.line_of(graph.notes.spans[id])
-        if old in used:
+        there = session.tracer.scope.get(old)
+        if there is None and not graph.requires_grad[id] and not graph.metas[id].shape:
+            continue  # a number within a function
+        if old in used or there is None:
             new = f"{old}_{line}"
             while new in taken:
                 new += "_"
             earlier[new] = f"{old} of line {line}"
         else:
             new = old
-            if old in session.tracer.scope and not _is_list(session, old):
+            if isinstance(there, Node):
                 earlier[new] = f"as it was when {said} was computed"
         names[id] = Name(new, graph.metas[id].shape)
         taken.add(new)
@@ -76,10 +79,6 @@ def _scope(session: Session) -> dict[int, str]:
         if isinstance(value, Node) and getattr(value, "is_readable", True):
             found.setdefault(value.id, name)
     return found
-
-
-def _is_list(session: Session, name: str) -> bool:
-    return not isinstance(session.tracer.scope[name], Node)
 
 
 def upstream(graph: Graph, ids: Iterable[int]) -> set[int]:

@@ -53,7 +53,11 @@ def slice_gradient(
 ) -> Formula | None:
     """Return zeros around what arrives."""
     if step != 1:
-        return None
+        if dim or len(size) > 2:
+            return None
+        unit = _eye(size[0])
+        rows = slice_(unit, 0, start, end, step, (*g.shape[:1], size[0]))
+        return f.matmul(f.transpose(rows), g)
     first, last = _ends(f.expand(f.ZERO, size), dim, start, end)
     widths = [(0, 0)] * len(size)
     widths[dim] = (first, size[dim] - last)
@@ -89,8 +93,11 @@ def classes(target: Formula, shape: Shape) -> Formula:
 
 
 def _unit(index: int, n: int) -> Formula:
-    eye = Call("eye", (f.number(n),), {}, (n, n))
-    return Call("select", (eye,), {"dim": 0, "index": index}, (n,))
+    return Call("select", (_eye(n),), {"dim": 0, "index": index}, (n,))
+
+
+def _eye(n: int) -> Formula:
+    return Call("eye", (f.number(n),), {}, (n, n))
 
 
 def index(a: Formula, *indices: Any, shape: Shape) -> Formula | None:
@@ -121,8 +128,7 @@ def along_gradient(g: Formula, index: Formula, dim: int, size: Shape, **_: Any) 
 
 
 def _units(index: Formula, n: int) -> Formula:
-    eye = Call("eye", (f.number(n),), {}, (n, n))
-    return Call("index", (eye, index), {}, (*index.shape, n))
+    return Call("index", (_eye(n), index), {}, (*index.shape, n))
 
 
 def cat(*pieces: Formula, dim: int, shape: Shape) -> Formula:

@@ -10,6 +10,7 @@ import numpy as np
 from gradcli.errors import LimitFault
 from gradcli.formula import expressions as f
 from gradcli.formula.expressions import Call, Formula, Listed, Name
+from gradcli.formula.pieces import select
 from gradcli.formula.rows import ROWS
 from gradcli.graph import OUTPUT, Graph
 from gradcli.ops.python import OPERATORS
@@ -171,7 +172,9 @@ def part(op: Primitive, operands: tuple[Any, ...], attrs: Attrs, k: int, shape: 
     whole = _called(op, operands, attrs, shape)
     if op.label == "linalg.slogdet" and k == 1:
         return f.call("logdet", *whole.arguments, shape=shape)
-    name = op.outputs[k] if k < len(op.outputs) else str(k)
+    if op.label == "unbind":
+        return select(operands[0], attrs["dim"], k, shape)
+    name = op.outputs[k] if k < len(op.outputs) and op.outputs[k].isidentifier() else str(k)
     return Call("part", (whole, name), {}, shape)
 
 

@@ -136,7 +136,7 @@ def rebuilt(a: Formula, part: Callable[[Formula], Formula]) -> Formula:
 
 def _called(a: Call, part: Callable[[Formula], Formula]) -> Formula:
     def of(x: Any) -> Any:
-        if isinstance(x, tuple):
+        if type(x) in (tuple, f.Listed):
             return type(x)(map(of, x))
         return part(x) if isinstance(x, Formula) else x
 

@@ -156,7 +156,12 @@ class Call(Formula):
         self, name: str, arguments: Sequence[Any], keywords: dict[str, Any], shape: Shape
     ) -> None:
         self.name, self.arguments, self.keywords = name, tuple(arguments), keywords
-        super().__init__(shape, (name, self.arguments, tuple(keywords.items())), self.inside)
+        key: Any = (name, self.arguments, tuple(keywords.items()))
+        try:
+            hash(key)
+        except TypeError:  # a dictionary among the attributes of a row
+            key = repr(key)
+        super().__init__(shape, key, self.inside)
 
     @property
     def inside(self) -> tuple[Formula, ...]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from gradcli.errors import ArgumentFault
 from gradcli.formula.derive import Derivatives, Derived
 from gradcli.formula.dialects import BY_NAME, LANGUAGE, Dialect
 from gradcli.formula.expressions import Formula
@@ -131,8 +132,12 @@ def _assignments(
         needed |= set(mentioned(formula)) if known in needed else set()
     several = len({one.root for one in said}) > 1
     for known, formula in (*derivatives.definitions, *parts):
-        if known in needed:
+        if known not in needed:
+            continue
+        try:
             yield f"{known} = {text(formula, dialect)}"
+        except ArgumentFault as error:
+            yield f"# {known} is what the file computes: {error.message}"
     for one, formula in zip(said, formulas, strict=True):
         label = f"{one.root}_{one.target}" if several else one.target
         kind = "hessian" if "∂" in one.target else "grad"

@@ -6,10 +6,12 @@ import pytest
 
 from gradcli.errors import AutogradFault, InputFault, Source
 from gradcli.formula import elements, rows
+from gradcli.formula.claims import tried
 from gradcli.formula.derive import Derivatives, derived
 from gradcli.formula.expressions import Coefficient, Formula
 from gradcli.formula.text import text
 from gradcli.session import run
+from gradcli.trace import Options
 
 
 def of(program: str, *names: str, hessian: bool = False) -> Derivatives:
@@ -239,3 +241,36 @@ def test_second_derivatives_by_a_matrix_are_refused() -> None:
     program = "w = randn(2, 2, requires_grad=True)\nf = sum(w**2)"
     why = "its second derivatives have more than two dimensions"
     assert refused(program, hessian=True) == {"w∂w": why}
+
+
+# ---- claims ------------------------------------------------------------------------------------
+def test_a_claim_that_does_not_hold_in_its_file_says_why() -> None:
+    source = Source("file", "w = param(2.0)\nloss = w**2\ng = torch.autograd.grad(loss, w)[0]")
+    right = "assert allclose(w**2, 4.0)"
+    freed = "assert allclose(grad(loss, w), 2 * w)"
+    wrong = "assert allclose(w, 3.0)"
+    lines = tried(source, Options(), f"{right}\n{freed}\n{wrong}\n").splitlines()
+    assert lines[0] == right
+    assert lines[1].startswith(f"# {freed}: Trying to backward through the graph a second time")
+    assert lines[2] == f"# {wrong}: it does not hold at the end of the file"
+
+
+# ---- functions of the file, parts of tensors ---------------------------------------------------
+PARTS = {
+    "w = param([1., 2.])\ndef f(p):\n    a, b = p\n    return a**2 * b\nloss = f(w)": (
+        "stack([2 * w[1] * w[0], w[0]**2])"
+    ),
+    "w = param([1., 2., 3.])\nloss = w[::2].prod()": "loss * (eye(3)[::2].T @ (1 / w[::2]))",
+    "w = param([1., 2., 3.])\nloss = w[0] * w[-1]": "w[0] * eye(3)[-1] + w[-1] * eye(3)[0]",
+    "w = param([1., 2., 3.])\nx = [4., 5.]\nloss = sum(cat([w, tensor(x)])**2)": "2 * w",
+    "w = param([[1., 2.], [3., 4.]])\ni = tensor([1, 0, 1])\nloss = sum(w[i]**2)": (
+        "2 * eye(2)[i].T @ w[i]"
+    ),
+    "w = param([1., 2., 3.])\ndef f(x):\n    s, t = zeros(()), ones(())\n    for k in range(2):\n"
+    "        s = s + t\n        t = t * x\n    return sum(s)\nloss = f(w)": "ones(3)",
+}
+
+
+@pytest.mark.parametrize("program", PARTS)
+def test_parts_of_tensors_are_written_as_one_writes_them(program: str) -> None:
+    assert printed(program) == {"w": PARTS[program]}
