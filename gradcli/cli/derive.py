@@ -67,6 +67,7 @@ def derive(
     names = tuple(by or ())
     if run.expr is not None and file is not None:  # with -e there is no FILE before the nodes
         names, file = (file, *names), None
+    names = names or tuple(run.wrt or ())
     source, folder = o.source_and_folder(file, run.expr)
     options = run.options(folder)
     from gradcli.formula.claims import tried

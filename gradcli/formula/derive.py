@@ -32,9 +32,8 @@ class Derived:
 
     `formula` is in terms of names that the file has; `whole` in terms of its inputs alone, None
     where that says the same or cannot be said. `dialects` are the libraries that have the
-    functions. `symmetric` says that it holds where matrices are symmetric that are so in the file.
-    `dtype` is the gradient's. `side` is what the file says for the gradient at its end, "" where
-    the file's own backward() leaves nothing that could be said.
+    functions. `dtype` is the gradient's. `side` is what the file says for the gradient at its end,
+    "" where the file's own backward() leaves nothing that could be said.
     """
 
     root: str
@@ -42,7 +41,6 @@ class Derived:
     formula: Formula
     whole: Formula | None
     dialects: tuple[str, ...]
-    symmetric: bool = False
     dtype: str = "float64"
     side: str = ""
 
@@ -137,17 +135,14 @@ class Deriver:
         `reading` is what reads it in some names, where that is not what its operations say.
         """
         reading = reading or (lambda names: read(self.tape, [row], self.nameless | dict(names))[0])
-        why, symmetric = "", Points(self.tape, self.root, self.naming, symmetric=True)
-        for points in (self.points, symmetric):
-            short, why = self._said(row, reading, self.naming.names, points)
-            if short is not None:
-                whole, _ = self._said(row, reading, self.leaves, points)
-                dialects = [n for n, d in BY_NAME.items()
-                            if d is LANGUAGE or not points.fault(short, row, d)]  # fmt: skip
-                return Derived(self.label, label, short, None if whole == short else whole,
-                               tuple(dialects), points is symmetric,
-                               self.tape.metas[row].dtype.name)  # fmt: skip
-        return Refused(self.label, label, self._reason(row) or why)
+        short, why = self._said(row, reading, self.naming.names)
+        if short is None:
+            return Refused(self.label, label, self._reason(row) or why)
+        whole, _ = self._said(row, reading, self.leaves)
+        dialects = [n for n, d in BY_NAME.items()
+                    if d is LANGUAGE or not self.points.fault(short, row, d)]  # fmt: skip
+        return Derived(self.label, label, short, None if whole == short else whole,
+                       tuple(dialects), self.tape.metas[row].dtype.name)  # fmt: skip
 
     def second(self, first: int, then: int) -> Derived | Refused:
         """Return the matrix of second derivatives by two vectors or numbers, or why there is none.
@@ -219,7 +214,7 @@ class Deriver:
             self.session.source.snippet(graph.notes.spans[target]))  # fmt: skip
 
     def _said(
-        self, row: int, reading: Reading, names: Mapping[int, Name], points: Points
+        self, row: int, reading: Reading, names: Mapping[int, Name]
     ) -> tuple[Formula | None, str]:
         """Return the simplest formula of a row that holds, or None and why there is none."""
         why = ""
@@ -227,13 +222,13 @@ class Deriver:
             plain = reading(names)
         except GradcliError as error:
             return None, error.message
-        for formula in self._ways(plain, names, points):
-            if why := points.fault(formula, row):
+        for formula in self._ways(plain, names):
+            if why := self.points.fault(formula, row):
                 continue
             return formula, ""
         return None, why
 
-    def _ways(self, plain: Formula, names: Mapping[int, Name], points: Points) -> Iterator[Formula]:
+    def _ways(self, plain: Formula, names: Mapping[int, Name]) -> Iterator[Formula]:
         """Yield a formula in several forms, the one that reads best first."""
         inside = names is self.naming.names
         known = self._known if inside else {}
@@ -242,7 +237,7 @@ class Deriver:
 
         def vanishes(a: Sum) -> bool:
             sums[0] -= 1
-            return sums[0] >= 0 and points.vanishes(a, next(iter(a.terms)))
+            return sums[0] >= 0 and self.points.vanishes(a, next(iter(a.terms)))
 
         for masks in (False, True):
             simplify = Simplifier(known, vanishes, masks=masks, shares=shares).simplified

@@ -28,13 +28,10 @@ ZERO = 1e-14  # what rounding leaves of a gradient that is 0
 
 
 class Points:
-    """The values of a run's named tensors at several points, those where the root has a value.
+    """The values of a run's named tensors at several points, those where the root has a value."""
 
-    `symmetric` keeps matrices symmetric that are so in the file.
-    """
-
-    def __init__(self, tape: Graph, root: int, naming: Naming, *, symmetric: bool = False) -> None:
-        self.tape, self.root, self.naming, self.symmetric = tape, root, naming, symmetric
+    def __init__(self, tape: Graph, root: int, naming: Naming) -> None:
+        self.tape, self.root, self.naming = tape, root, naming
         self.rows = (*naming.names, *naming.others)
         self.moving = frozenset(
             i for i in self.rows
@@ -78,10 +75,6 @@ class Points:
         if point == 0:
             return value
         noise = random.uniform(-1, 1, value.shape)
-        square = value.ndim == 2 and value.shape[0] == value.shape[1]
-        if self.symmetric and square and np.array_equal(value, value.T):
-            mixed = np.eye(len(value)) + (SPREAD if point <= NEAR else 0.5) * noise
-            return np.asarray(mixed @ value @ mixed.T, value.dtype)
         if point <= NEAR:
             moved = value * (1 + SPREAD * noise)
         elif point < POINTS - 1:  # all signs as they are, then all of them turned

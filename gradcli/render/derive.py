@@ -29,8 +29,7 @@ def render(derivatives: Derivatives) -> str:
     lines: list[str] = []
     for one, formula in zip(derivatives.found, formulas, strict=True):
         head = _head(one.root, one.target)
-        note = "   (for symmetric matrices)" if one.symmetric else ""
-        lines.append(f"{head} = {text(formula, language)}{note}")
+        lines.append(f"{head} = {text(formula, language)}")
         whole = "" if one.whole is None else f"{' ' * len(head)} = {text(one.whole, language)}"
         if whole and len(whole) <= _SHORT:
             lines.append(whole)
@@ -174,9 +173,9 @@ def json(derivatives: Derivatives) -> str:
 
     Keys: `derivatives`, each with `root`, `target`, `formula` (in the language, in names that the
     file has), `whole` (in its inputs alone, or null), `numpy`, `torch`, `jax` (or null) and
-    `latex`; `symmetric`, whether it holds for symmetric matrices only. `uses`, from the file's
-    names in the formulas to what they stand for; `earlier`, from names that mean something else at
-    the end of the file to what they mean; `refused`, each with `root`, `target` and `why`.
+    `latex`. `uses`, from the file's names in the formulas to what they stand for; `earlier`, from
+    names that mean something else at the end of the file to what they mean; `refused`, each with
+    `root`, `target` and `why`.
     """
     language = _spoken(derivatives)
     records = [
@@ -188,7 +187,6 @@ def json(derivatives: Derivatives) -> str:
             **{n: text(one.formula, BY_NAME[n]) if n in one.dialects else None
                for n in ("numpy", "torch", "jax")},
             "latex": latex(one.formula),
-            "symmetric": one.symmetric,
         }
         for one in derivatives.found
     ]  # fmt: skip

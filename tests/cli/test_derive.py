@@ -53,6 +53,9 @@ def test_a_sample_is_derived_as_by_hand(case: tuple[str, str]) -> None:
 def test_nodes_and_roots_are_chosen_by_name() -> None:
     program = "w = param(2.0); v = param(3.0); h = w * v; f = h**2; g = h**3"
     assert run("derive", "-e", program, "h").output.startswith("∂g/∂h = 3 * h**2\n")
+    by = run("derive", "-e", program, "--wrt", "v").output
+    assert by.startswith("∂g/∂v = 3 * h**2 * w\n")
+    assert "∂g/∂w" not in by
     both = run("derive", "-e", program, "w", "--of", "f,g").output.splitlines()
     assert both[0] == "∂f/∂w = 2 * h * v"
     assert "∂g/∂w = 3 * h**2 * v" in both

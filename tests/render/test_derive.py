@@ -159,7 +159,6 @@ def test_data_has_every_form() -> None:
         "torch": "2 * hidden.T @ (hidden @ w2 + b - y) / 3",
         "jax": "2 * hidden.T @ (hidden @ w2 + b - y) / 3",
         "latex": one["latex"],
-        "symmetric": False,
     }
     assert record["uses"] == {"hidden": "tanh(x @ W1)"}
     assert record["refused"] == [
