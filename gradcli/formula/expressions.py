@@ -76,6 +76,7 @@ __all__ = [
     "total",
     "transpose",
     "vector",
+    "with_parts",
 ]  # fmt: skip
 REDUCTIONS = ("sum", "mean", "logsumexp", "amax", "amin", "prod", "var", "std",
               "linalg.vector_norm")  # fmt: skip
@@ -140,7 +141,7 @@ def matmul(*matrices: Formula) -> Formula:
         outside, inner = scaled(matrix)
         scalars += outside
         found += inner.factors if isinstance(inner, Chain) and inner.shape else (inner,)
-    kept = [m for m in found if not (isinstance(m, Call) and m.name == "eye")] or found[:1]
+    kept = [m for m in found if not _is_identity(m)] or found[:1]
     if any(map(is_zero, kept)):
         return expand(ZERO, _chained(kept).shape)
     return multiply(*scalars, _chained(kept)) if scalars else _chained(kept)
@@ -152,6 +153,10 @@ def _chained(found: list[Formula]) -> Formula:
         return found[0]
     for k in range(len(found) - 1):
         left, right = vector(found[k], 1), vector(found[k + 1], 0)
+        if left is None and right is not None:
+            left = _column(found[k])
+        if right is None and left is not None:
+            right = _column(transpose(found[k + 1]))
         if left is not None and right is not None:
             u = matmul(*found[:k], left)
             v = matmul(*(transpose(m) for m in reversed(found[k + 2 :])), right)
@@ -171,6 +176,17 @@ def _chained(found: list[Formula]) -> Formula:
         if sum(map(_turns, back)) < sum(map(_turns, found)):
             return Chain(back)
     return Chain(tuple(found))
+
+
+def _is_identity(a: Formula) -> bool:
+    if isinstance(a, Expanded):
+        return a.shape == (1, 1) and a.of == ONE
+    return isinstance(a, Call) and a.name == "eye"
+
+
+def _column(a: Formula) -> Formula | None:
+    """Return a matrix of one column as a vector, None for others."""
+    return reshape(a, a.shape[:1]) if len(a.shape) == 2 and a.shape[1] == 1 else None
 
 
 def outer(u: Formula, v: Formula) -> Formula:
@@ -297,12 +313,12 @@ def reshape(a: Formula, shape: Shape) -> Formula:
         return expand(a.of, shape)
     if isinstance(a, Product | Sum) and all(x.shape in ((), a.shape) for x in a.inside):
         parts = {x: reshape(x, shape) if x.shape else x for x in a.inside}
-        return expand(_with(a, parts), shape)
+        return expand(with_parts(a, parts), shape)
     ahead = len(a.shape) - len(shape)
     if isinstance(a, Product | Sum) and ahead > 0 and a.shape == (*(1,) * ahead, *shape):
         kept = {x: x if len(x.shape) <= len(shape) else reshape(x, x.shape[-len(shape) or 9:])
                 for x in a.inside}  # fmt: skip
-        return expand(_with(a, kept), shape)
+        return expand(with_parts(a, kept), shape)
     if isinstance(a, Chain) and (found := _chain_in(a, shape)) is not None:
         return found
     if isinstance(a, Call) and a.name == "reshape":
@@ -352,7 +368,7 @@ def _chain_in(a: Chain, shape: Shape) -> Formula | None:
     return None
 
 
-def _with(a: Product | Sum, parts: dict[Formula, Formula]) -> Formula:
+def with_parts(a: Product | Sum, parts: dict[Formula, Formula]) -> Formula:
     """Return a product or a sum of other factors or terms."""
     if isinstance(a, Sum):
         return add(*(multiply(Number(w), parts[x]) for x, w in a.terms.items()))

@@ -10,6 +10,7 @@ from gradcli.formula import expressions as f
 from gradcli.formula.expressions import Call, Expanded, Formula, Listed, Number, Product, Sum
 from gradcli.rule.meta import Shape
 
+MASKS = ("gt", "ge", "lt", "le", "eq", "ne")
 Part = Callable[[Formula], Formula]
 
 
@@ -18,11 +19,7 @@ def _each(a: Formula, shape: Shape, part: Part) -> Formula | None:
     if isinstance(a, Expanded) and not a.of.shape:
         return f.expand(a.of, shape)
     if isinstance(a, Product | Sum) and all(x.shape in ((), a.shape) for x in a.inside):
-        parts = {x: part(x) if x.shape else x for x in a.inside}
-        if isinstance(a, Sum):
-            return f.add(*(f.multiply(Number(w), parts[x]) for x, w in a.terms.items()))
-        powers = (f.power(parts[x], e) for x, e in a.factors.items())
-        return f.multiply(Number(a.coefficient), *powers)
+        return f.with_parts(a, {x: part(x) if x.shape else x for x in a.inside})
     return None
 
 
@@ -109,6 +106,10 @@ def index(a: Formula, *indices: Any, shape: Shape) -> Formula | None:
 
 def index_gradient(g: Formula, *indices: Any, size: Shape, **_: Any) -> Formula | None:
     """Return what arrives where it belongs: times rows of the identity."""
+    if len(indices) == 1 and isinstance(indices[0], Call) and indices[0].name in MASKS:
+        found = _unmasked(g, indices[0]) if indices[0].shape == size else None
+        if found is not None:
+            return f.multiply(indices[0], found)
     if len(indices) == 1 and isinstance(indices[0], Formula) and len(g.shape) == len(size):
         rows = f.transpose(_units(indices[0], size[0]))
         return f.matmul(rows, g) if len(indices[0].shape) == 1 else None
@@ -117,6 +118,22 @@ def index_gradient(g: Formula, *indices: Any, size: Shape, **_: Any) -> Formula 
     if len(indices) == 2 == len(size) and in_turn and len(g.shape) == 1:
         return f.multiply(f.reshape(g, (*g.shape, 1)), _units(indices[1], size[1]))
     return None
+
+
+def _unmasked(a: Formula, mask: Formula) -> Formula | None:
+    """Return what is computed of the elements that a mask picks as computed of all elements."""
+    if not a.shape:
+        return a
+    if isinstance(a, Call) and a.name == "index" and a.arguments[1:] == (mask,):
+        return a.arguments[0]  # type: ignore[no-any-return]
+    if isinstance(a, Expanded) and not a.of.shape:
+        return a.of
+    if not isinstance(a, Product | Sum):
+        return None
+    parts = {x: _unmasked(x, mask) for x in a.inside}
+    if any(x is None for x in parts.values()):
+        return None
+    return f.with_parts(a, {x: y for x, y in parts.items() if y is not None})
 
 
 def along_gradient(g: Formula, index: Formula, dim: int, size: Shape, **_: Any) -> Formula | None:

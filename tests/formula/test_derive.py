@@ -176,7 +176,7 @@ KINKS = {
     "- (w == min(w)) / sum(w == min(w))",
     f"{W}n = tensor([1, 2])\nloss = sum(n * w**2)": "2 * n * w",
     f"{W}m = tensor([True, False])\nloss = sum(m * w**2)": "2 * m * w",
-    f"{W}loss = sum(w[w > 1.5]**2)": "2 * eye(2)[w > 1.5].T @ w[w > 1.5]",
+    f"{W}loss = sum(w[w > 1.5]**2)": "2 * (w > 1.5) * w",
     "import torch\nw = torch.tensor([1., 2.], requires_grad=True)\nloss = (w**2).sum()": "2 * w",
     "w = tensor([1+2j, 2-1j], requires_grad=True)\nloss = sum((w * w.conj()).real)": "2 * w",
     f"{W}loss = sum(softmax(w, 0))": "zeros(2)",
