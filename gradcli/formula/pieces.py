@@ -139,6 +139,8 @@ def _unmasked(a: Formula, mask: Formula) -> Formula | None:
 def along_gradient(g: Formula, index: Formula, dim: int, size: Shape, **_: Any) -> Formula | None:
     """Return what arrives where it belongs along a dimension, one element in each row."""
     last = len(size) - 1
+    if not last and len(index.shape) == 1:
+        return f.matmul(f.transpose(_units(index, size[0])), g)
     if dim % len(size) != last or index.shape[-1:] != (1,) or index.shape[:-1] != size[:-1]:
         return None
     return f.multiply(g, _units(f.reshape(index, index.shape[:-1]), size[last]))

@@ -197,8 +197,22 @@ def _called(op: Primitive, operands: tuple[Any, ...], attrs: Attrs, shape: Shape
     while given and given[-1] is None:
         given.pop()
     keywords = {k: v for k, v in attrs.items() if k not in defaults or not _same(v, defaults[k])}
+    if len(names) == len(given):
+        given, keywords = _in_order(op, dict(zip(names, given, strict=True)), attrs, keywords)
     found = f.call(op.label, *given, shape=shape, **keywords)
     return found if isinstance(found, Call) else Call("", (found,), {}, shape)
+
+
+def _in_order(
+    op: Primitive, tensors: Mapping[str, Any], attrs: Attrs, keywords: Attrs
+) -> tuple[list[Any], Attrs]:
+    """Return arguments as a call has them: before the last tensor none is given by name."""
+    names = [p.name for p in op.signature.parameters]
+    last = max((names.index(n) for n in tensors), default=-1)
+    ahead = names[: last + 1]
+    return [tensors.get(n, attrs.get(n)) for n in ahead], {
+        k: v for k, v in keywords.items() if k not in ahead
+    }
 
 
 def _same(value: Any, default: Any) -> bool:

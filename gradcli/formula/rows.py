@@ -127,7 +127,8 @@ def _diagonal_gradient(
 
 
 def _adjugate(a: Formula, shape: Shape, **_: Any) -> Formula:
-    return f.multiply(f.call("det", a, shape=shape[:-2]), f.call("inverse", a, shape=shape))
+    det = f.reshape(f.call("det", a, shape=shape[:-2]), (*shape[:-2], *(1, 1) * (len(shape) > 2)))
+    return f.multiply(det, f.call("inverse", a, shape=shape))
 
 
 def _mean(a: Formula, dim: Any, keepdim: bool, shape: Shape, **_: Any) -> Formula:

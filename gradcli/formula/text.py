@@ -91,10 +91,13 @@ class Writer:
 
     def _sum(self, x: Sum) -> str:
         terms = ordered(x)
+        masks = all(is_mask(term) and abs(weight) == 1 for term, weight in terms)
         text = ""
         for position, (term, weight) in enumerate(terms):
             sign = negative_weight(weight)
             one = self._term(term, -weight if sign else weight)
+            if is_mask(term) and abs(weight) == 1 and (sign or (masks and not position)):
+                one = f"1.0 {self.dialect.times} {one}"  # no library subtracts a mask, or adds two
             if not position:
                 text = f"{self.dialect.minus}{one}" if sign else one
             else:
@@ -112,6 +115,8 @@ class Writer:
         weight, sign = x.coefficient, negative_weight(x.coefficient)
         weight = -weight if sign else weight
         above, below = self._numbers(weight)
+        if sign and not above and not below and all(map(is_mask, x.factors)):
+            above = ["1.0"]  # no library has the negative of a mask
         if not above and all(negative_weight(e) for e in x.factors.values()):
             above = ["1"]
         plain = not above
@@ -194,7 +199,8 @@ class Writer:
             return f"{self.text(base, ATOM)}{self.dialect.power}{self.text(exponent, ATOM)}", POWER
         if x.name == "part":
             whole, name = x.arguments
-            self.dialect.several(whole.name)
+            if isinstance(whole, Call):
+                self.dialect.several(whole.name)
             field = f"[{name}]" if name.isdigit() else f".{name}"
             return f"{self.text(whole, ATOM)}{field}", ATOM
         if (index := indexed(x)) is not None:
@@ -261,6 +267,11 @@ def _axes(shape: Shape, wanted: Shape) -> list[str] | None:
         found.append(":")
         left.pop(0)
     return found + ["0"] * len(left)
+
+
+def is_mask(x: Formula) -> bool:
+    """Say whether a formula is true or false, as a comparison is."""
+    return isinstance(x, Call) and (x.name in INFIX or x.name == "logical_not")
 
 
 def ordered(x: Sum) -> list[tuple[Formula, Coefficient]]:

@@ -174,6 +174,13 @@ KINKS = {
     f"{W}loss = sum(clamp(w, -1, 1)**2)": "2 * ((w >= -1) & (w <= 1)) * clamp(w, min=-1, max=1)",
     f"{W}loss = max(w) - min(w)": "(w == max(w)) / sum(w == max(w)) "
     "- (w == min(w)) / sum(w == min(w))",
+    f"{W}v = tensor([1., 3.])\nloss = sum(relu(w) - relu(w - v))": (
+        "1.0 * (w > 0) - 1.0 * (w - v > 0)"
+    ),
+    f"{W}loss = -sum(relu(w))": "-1.0 * (w > 0)",
+    "w = tensor([[[2., 1.], [0., 1.]], [[1., 1.], [0., 3.]]], requires_grad=True)\n"
+    "f = sum(det(w))": "det(w)[:, None, None] * inverse(w).mT",
+    f"{W}i = tensor([1, 1, 0])\nloss = sum(gather(w * w, 0, i))": "2 * sum(eye(2)[i], dim=0) * w",
     f"{W}n = tensor([1, 2])\nloss = sum(n * w**2)": "2 * n * w",
     f"{W}m = tensor([True, False])\nloss = sum(m * w**2)": "2 * m * w",
     f"{W}loss = sum(w[w > 1.5]**2)": "2 * (w > 1.5) * w",
