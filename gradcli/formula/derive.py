@@ -129,7 +129,7 @@ class Deriver:
         tape = self.tape
         moving = [
             i for i in range(self.first)
-            if tape.ops[i] is None and is_floating(tape.metas[i].dtype) and i != self.start.id
+            if tape.ops[i] is None and is_floating(tape.metas[i].dtype) and i in self.names
         ]  # fmt: skip
         replay, found = Replay(tape, moving, rows), []
         for k in range(POINTS):

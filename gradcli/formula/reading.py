@@ -300,7 +300,9 @@ def _diagonal_gradient(
     return None
 
 
-def _adjugate(a: Formula, shape: Shape, **_: Any) -> Formula:
+def _adjugate(a: Formula, shape: Shape, **_: Any) -> Formula | None:
+    if len(shape) > 2:  # a determinant for each matrix does not broadcast against them
+        return None
     return f.multiply(f.call("det", a, shape=shape[:-2]), f.call("inverse", a, shape=shape))
 
 
