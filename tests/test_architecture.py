@@ -43,11 +43,11 @@ MAY_IMPORT: dict[str, str] = {
     "verify": f"{RUN} symbols against",
     "diagnose": f"{RUN} verify",
     "explain": f"{RUN} formula",
-    "manual": "errors syntax reference verify",
     "api": f"{RUN} verify diagnose explain",
-    "render": "errors inspection reference against verify diagnose explain",
+    "render": "errors inspection reference formula against verify diagnose explain",
+    "manual": "errors syntax reference verify explain render",
     "pytest_plugin": f"{RUN} verify diagnose explain api render",
-    "cli": f"{RUN} reference manual against verify diagnose explain api render",
+    "cli": f"{RUN} reference formula manual against verify diagnose explain api render",
     "__main__": "cli",
 }
 # a library, and the rooms that may use it

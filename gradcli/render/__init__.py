@@ -44,9 +44,20 @@ GRAPH: Mapping[str, Renderer] = {
     "tree": _in_module("tree"),  # full=, precision=
 }
 
-# `gradcli explain --format`: derivations, and what they are of in `inspection=`
+# `gradcli explain --format`: explanations, and what they are of in `inspection=`; full=, depth=
 EXPLAIN: Mapping[str, Renderer] = {
     "terminal": _in_module("explain"),
+    "markdown": _in_module("explain_markdown"),
+    "latex": _in_module("explain_latex"),
+    "json": _in_module("explain_json"),
+}
+
+# `gradcli explain --concept`: a page, or None for the list of them
+CONCEPT: Mapping[str, Renderer] = {
+    "terminal": _in_module("concept"),
+    "markdown": _in_module("concept", "markdown"),
+    "latex": _in_module("concept", "latex"),
+    "json": _in_module("concept", "json"),
 }
 
 # `gradcli derive --to`

@@ -45,6 +45,9 @@ SHOWS: dict[str, tuple[str, ...]] = {
     f"check {LINEAR}": (
         r"✓ w +1 +-28 +-28 ± \S+ +\S+ +OK", r"✓ b +1 +-18 +-18 ± \S+ +\S+ +OK",
         "2 gradients right, 2 claims hold"),
+    "explain samples/mlp.expr W1 --format latex": (
+        r"^\\begin\{align\*\}", r"\\overline\{\\mathrm\{loss\}\} &= 1",
+        r"\\frac\{\\partial \\mathrm\{loss\}\}\{\\partial W_\{1\}\} &=", r"\\end\{align\*\}$"),
     "ops logsumexp": (
         r"^logsumexp\(input, dim, keepdim=False\)", r"grad_fn +LogsumexpBackward0",
         r"input: view\(g, shape=\(1,\)\) \* exp\(input - view\(y, shape=\(1,\)\)\)"),
