@@ -126,6 +126,9 @@ def _inside(
     values: Mapping[str, Array | None],
 ) -> Formula | None:
     if isinstance(x, Call):
+        if x.name == "tensor" and not x.keywords:  # one without a name, written out
+            value = np.asarray(x.arguments[0])
+            return Literal(str(x.key), np.broadcast_to(value, shape)[place].item())
         if x.name not in ELEMENTWISE or x.keywords:
             return None
         given = [_at(a, place, shape, values) if isinstance(a, Formula) else a for a in x.arguments]

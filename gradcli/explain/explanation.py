@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,11 +14,10 @@ from gradcli.explain.derivation import Derivation, derivation
 from gradcli.explain.elements import Numbers, numbers
 from gradcli.explain.follow import Place, followed
 from gradcli.facts import inspect
-from gradcli.formula.derive import Deriver
+from gradcli.formula.derive import Deriver, Refused
 from gradcli.formula.expressions import Formula
 from gradcli.graph import Graph, Node
 from gradcli.inspection import Array, Inspection, NodeFacts
-from gradcli.roots import Root
 from gradcli.session import Session, named
 from gradcli.syntax.words import spelled
 
@@ -181,10 +180,10 @@ class _Explainer:
         None where it cannot be said: what is shown has been compared with the gradient.
         """
         try:
-            found = Deriver(replace(self.session, choice=Root(root))).derive(target)
-        except AutogradFault:
+            found = Deriver(self.session, root).derive(target)
+        except AutogradFault:  # the root is no scalar
             return None, None
-        return found.formula, found.whole
+        return (None, None) if isinstance(found, Refused) else (found.formula, found.whole)
 
     def _notes(
         self, node: NodeFacts, gradient: Array, runs: Sequence[tuple[object, int]], before: int

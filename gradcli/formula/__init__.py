@@ -1,1 +1,1 @@
-"""Derivatives as formulas: symbols, simplification, and printing as text."""
+"""Derivatives as formulas: how they are made, simplified, compared and written."""

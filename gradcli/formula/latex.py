@@ -19,7 +19,7 @@ from gradcli.formula.expressions import (
     Sum,
     Transposed,
 )
-from gradcli.formula.text import known, negative_weight
+from gradcli.formula.text import known, negative_weight, ordered
 
 ATOM, POWER, PRODUCT, SUM, RELATION = 4, 3, 2, 1, 0
 _GREEK = """
@@ -31,7 +31,7 @@ FUNCTIONS = frozenset({"sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "log"
 RELATIONS = {"gt": ">", "ge": r"\ge", "lt": "<", "le": r"\le", "eq": "=", "ne": r"\ne"}
 SPECIAL = str.maketrans({c: f"\\{c}" for c in "_#$%&{}"} | {"\\": r"\textbackslash{}",
                         "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"})  # fmt: skip
-SHOWN = re.compile(r"^([A-Za-z]+)_?(\d+)?$")
+SHOWN = re.compile(r"^([A-Za-z]+?)(?:_(\w+?)|(\d+))?_*$")
 
 
 def latex(formula: Formula) -> str:
@@ -43,13 +43,18 @@ def name(text: str) -> str:
     """Return a name: a letter in italics, Greek ones as such, `w1` with an index."""
     found = SHOWN.match(text)
     if found is None:
-        return rf"\mathrm{{{text.translate(SPECIAL)}}}"
-    stem, index = found.groups()
+        return _word(text)
+    stem, word, number = found.groups()
+    index = number or (word if not word or word.isdigit() else _word(word))
     if stem in GREEK:
         stem = f"\\{stem}"
     elif len(stem) > 1:
-        stem = rf"\mathrm{{{stem}}}"
+        stem = _word(stem)
     return f"{stem}_{{{index}}}" if index else stem
+
+
+def _word(text: str) -> str:
+    return rf"\mathrm{{{text.translate(SPECIAL)}}}"
 
 
 def _text(x: Any, rank: int) -> str:
@@ -87,15 +92,20 @@ def _number(value: Coefficient) -> str:
         return rf"{sign}\frac{{{abs(value.numerator)}}}{{{value.denominator}}}"
     if isinstance(value, complex):
         return rf"({value.real:g} {value.imag:+g} i)"
-    text = known(abs(value), LANGUAGE)
-    text = re.sub(r"sqrt\(([^)]*)\)", r"\\sqrt{\1}", text).replace("pi", r"\pi").replace("*", " ")
-    text = re.sub(r"^(.+)/(.+)$", r"\\frac{\1}{\2}", text)
-    text = re.sub(r"^(.+)e([+-]\d+)$", lambda m: rf"{m[1]} \cdot 10^{{{int(m[2])}}}", text)
+    above, below = known(abs(value), LANGUAGE)
+    text = rf"\frac{{{above or 1}}}{{{below}}}" if below else above
+    text = _signs(text)
     return f"-{text}" if value < 0 else text
 
 
+def _signs(text: str) -> str:
+    text = re.sub(r"(sqrt|log)\(([^)]*)\)", lambda m: rf"\{m[1]}{{{m[2]}}}", text)
+    text = text.replace("pi", r"\pi").replace("*", " ")
+    return re.sub(r"^(.+)e([+-]\d+)$", lambda m: rf"{m[1]} \cdot 10^{{{int(m[2])}}}", text)
+
+
 def _sum(x: Sum) -> str:
-    terms = sorted(x.terms.items(), key=lambda t: negative_weight(t[1]))
+    terms = ordered(x)
     text = ""
     for position, (term, weight) in enumerate(terms):
         minus = negative_weight(weight)
@@ -115,25 +125,44 @@ def _term(term: Formula, weight: Coefficient) -> str:
 
 def _product(x: Product) -> tuple[str, int]:
     weight, minus = x.coefficient, negative_weight(x.coefficient)
-    weight = -weight if minus else weight
-    ratio = isinstance(weight, Fraction)
-    top = Fraction(weight.numerator) if isinstance(weight, Fraction) else weight
-    above = [] if top == 1 else [_number(top)]
-    below = [str(weight.denominator)] if ratio and weight.denominator != 1 else []  # type: ignore[union-attr]
-    for factor, exponent in x.factors.items():
-        place = below if negative_weight(exponent) else above
-        place.append(_powered(factor, abs(exponent), alone=len(x.factors) == 1 and not place))
+    above, below = _numbers(-weight if minus else weight)
+    inside = [(y, abs(e), negative_weight(e)) for y, e in x.factors.items()]
+    for under, place in ((False, above), (True, below)):
+        here = [(y, e) for y, e, negative in inside if negative == under]
+        alone = len(here) == 1 and not place
+        bare = alone and (under or bool(below) or any(n for *_, n in inside))
+        place += [(_powered(y, e, alone=alone, bare=bare), bool(y.shape)) for y, e in here]
     upper, lower = _times(above) or "1", _times(below)
     text = rf"\frac{{{upper}}}{{{lower}}}" if lower else upper
     return f"-{text}" if minus else text, SUM if minus else PRODUCT
 
 
-def _times(parts: list[str]) -> str:
-    """Return factors beside each other, a dot between those of each element."""
-    return r" \cdot ".join(parts)
+def _numbers(weight: Coefficient) -> tuple[list[tuple[str, bool]], list[tuple[str, bool]]]:
+    """Return a positive number as factors above and below the line."""
+    if isinstance(weight, Fraction):
+        above, below = str(weight.numerator), str(weight.denominator)
+    elif isinstance(weight, float):
+        above, below = map(_signs, known(weight, LANGUAGE))
+    else:
+        above, below = _number(weight), ""
+    return ([(above, False)] if above not in ("", "1") else [],
+            [(below, False)] if below not in ("", "1") else [])  # fmt: skip
 
 
-def _powered(factor: Formula, exponent: Any, *, alone: bool) -> str:
+def _times(parts: list[tuple[str, bool]]) -> str:
+    r"""Return factors beside each other, `\odot` between tensors: a product of each element."""
+    text, before = "", False
+    for one, tensor in parts:
+        sign = r" \odot " if before and tensor else r" \, "
+        text += f"{sign}{one}" if text else one
+        before = before or tensor
+    return text
+
+
+def _powered(factor: Formula, exponent: Any, *, alone: bool, bare: bool) -> str:
+    """Return a factor; `bare`: it is all that stands above or below a line."""
+    if exponent == 1 and bare:
+        return _text(factor, RELATION)
     if exponent == 1:
         return _text(factor, PRODUCT if alone or isinstance(factor, Chain) else POWER)
     if exponent == Fraction(1, 2):

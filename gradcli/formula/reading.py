@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from fractions import Fraction
-from math import prod
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
+from gradcli.errors import LimitFault
 from gradcli.formula import expressions as f
-from gradcli.formula.expressions import Call, Expanded, Formula, Name, Number
+from gradcli.formula.expressions import Call, Formula, Listed, Name
+from gradcli.formula.pieces import select
+from gradcli.formula.rows import ROWS
 from gradcli.graph import OUTPUT, Graph
 from gradcli.ops.python import OPERATORS
 from gradcli.rule.dtypes import FLOAT64, DType
@@ -19,7 +20,9 @@ from gradcli.rule.operators import Operators
 from gradcli.rule.rule import Primitive
 
 Attrs = dict[str, Any]
-HALF = Fraction(1, 2)
+WRITTEN, DIGITS = 8, 6  # elements of a tensor without a name that is written out, and of each
+MOST = 3000  # numbers, names and functions in a formula that someone might read
+DEEPEST = 100  # of them within each other
 
 
 class Symbol(Operators):
@@ -85,18 +88,34 @@ class Symbol(Operators):
 
 
 def constant(array: Any) -> Formula:
-    """Return an array as a formula: the number that all elements are, or `constant`."""
+    """Return an array as a formula, the name `constant` where it is too large to be written."""
     given = np.asarray(array)
-    if given.size and given.dtype.kind != "O" and (given == given.flat[0]).all():
+    if not given.size or given.dtype.kind == "O":
+        return Name("constant", given.shape)
+    if (given == given.flat[0]).all() and (not given.ndim or given.dtype.kind not in "iu"):
         return f.expand(f.number(given.flat[0].item()), given.shape)
+    size = f.number(given.shape[0]) if given.ndim else f.ZERO
+    if given.ndim == 2 and given.shape[0] == given.shape[1] and (given == np.eye(len(given))).all():
+        return Call("eye", (size,), {}, given.shape)
+    if given.ndim == 1 and given.dtype.kind in "iu" and (given == np.arange(len(given))).all():
+        return Call("arange", (size,), {}, given.shape)
+    if given.size <= WRITTEN and all(len(repr(x)) <= DIGITS for x in given.ravel().tolist()):
+        return Call("tensor", (_lists(given.tolist()),), {}, given.shape)
     return Name("constant", given.shape)
+
+
+def _lists(x: Any) -> Any:
+    return Listed(map(_lists, x)) if isinstance(x, list) else x
 
 
 # ---- reading a tape ------------------------------------------------------------------------
 
 
 def read(graph: Graph, ids: Iterable[int], names: Mapping[int, Formula]) -> list[Formula]:
-    """Return rows of a tape as formulas; rows that have names stand for themselves."""
+    """Return rows of a tape as formulas; rows that have names stand for themselves.
+
+    Raises: LimitFault where one is too long for anyone to read.
+    """
     wanted = list(ids)
     found: dict[int, Any] = dict(names)
     for id in _needed(graph, wanted, found):
@@ -116,6 +135,9 @@ def read(graph: Graph, ids: Iterable[int], names: Mapping[int, Formula]) -> list
         else:
             metas = [graph.metas[i] if i >= 0 else None for i in graph.inputs[id]]
             found[id] = _from_row(op, operands, metas, attrs, shape)
+        if found[id] is not None and (found[id].size > MOST or found[id].depth > DEEPEST):
+            raise LimitFault("its formula is too long to be read",
+                             hint="give the results in between names of their own")  # fmt: skip
     return [found[i] for i in wanted]
 
 
@@ -150,7 +172,9 @@ def part(op: Primitive, operands: tuple[Any, ...], attrs: Attrs, k: int, shape: 
     whole = _called(op, operands, attrs, shape)
     if op.label == "linalg.slogdet" and k == 1:
         return f.call("logdet", *whole.arguments, shape=shape)
-    name = op.outputs[k] if k < len(op.outputs) else str(k)
+    if op.label == "unbind":
+        return select(operands[0], attrs["dim"], k, shape)
+    name = op.outputs[k] if k < len(op.outputs) and op.outputs[k].isidentifier() else str(k)
     return Call("part", (whole, name), {}, shape)
 
 
@@ -173,208 +197,23 @@ def _called(op: Primitive, operands: tuple[Any, ...], attrs: Attrs, shape: Shape
     while given and given[-1] is None:
         given.pop()
     keywords = {k: v for k, v in attrs.items() if k not in defaults or not _same(v, defaults[k])}
+    if len(names) == len(given):
+        given, keywords = _in_order(op, dict(zip(names, given, strict=True)), attrs, keywords)
     found = f.call(op.label, *given, shape=shape, **keywords)
     return found if isinstance(found, Call) else Call("", (found,), {}, shape)
 
 
+def _in_order(
+    op: Primitive, tensors: Mapping[str, Any], attrs: Attrs, keywords: Attrs
+) -> tuple[list[Any], Attrs]:
+    """Return arguments as a call has them: before the last tensor none is given by name."""
+    names = [p.name for p in op.signature.parameters]
+    last = max((names.index(n) for n in tensors), default=-1)
+    ahead = names[: last + 1]
+    return [tensors.get(n, attrs.get(n)) for n in ahead], {
+        k: v for k, v in keywords.items() if k not in ahead
+    }
+
+
 def _same(value: Any, default: Any) -> bool:
     return not isinstance(value, Formula) and bool(value == default)
-
-
-def _scalar(x: Any) -> Formula:
-    return x if isinstance(x, Formula) else f.number(x)
-
-
-def _add(a: Formula, b: Formula, alpha: Any = 1, **_: Any) -> Formula:
-    return f.add(a, f.multiply(_scalar(alpha), b))
-
-
-def _power(a: Formula, exponent: Any, **_: Any) -> Formula | None:
-    return None if isinstance(exponent, Formula) else f.power(a, exponent)
-
-
-def _view(a: Formula, shape: Shape, **_: Any) -> Formula:
-    """Return a view; of one element, broadcasting gives it the shape."""
-    inner = a.of if isinstance(a, Expanded) and not a.of.shape else a
-    return f.expand(inner, shape) if prod(a.shape) == 1 and not inner.shape else f.reshape(a, shape)
-
-
-def _exchange(a: Formula, dim0: int, dim1: int, shape: Shape) -> Formula | None:
-    last = len(shape) - 1
-    return f.transpose(a) if {dim0, dim1} == {last - 1, last} else None
-
-
-def _permute(a: Formula, dims: tuple[int, ...], shape: Shape) -> Formula | None:
-    swapped = (*range(len(shape) - 2), len(shape) - 1, len(shape) - 2)
-    return f.transpose(a) if len(shape) > 1 and tuple(dims) == swapped else None
-
-
-def _unsqueezed(a: Any, dim: int) -> Formula | None:
-    """Return the vector of which a matrix of one row (dim 0) or one column (dim 1) is made."""
-    if isinstance(a, f.Transposed):
-        return _unsqueezed(a.of, 1 - dim)
-    if isinstance(a, Call) and a.name == "unsqueeze" and a.keywords["dim"] == dim:
-        inner = a.arguments[0]
-        return inner if isinstance(inner, Formula) and len(inner.shape) == 1 else None
-    return None
-
-
-def _mm(a: Formula, b: Formula, **_: Any) -> Formula:
-    left, right = _unsqueezed(a, 1), _unsqueezed(b, 0)
-    if left is not None and right is not None:
-        (ahead, u), (behind, v) = f.scaled(left), f.scaled(right)
-        outer = f.call("outer", u, v, shape=(*u.shape, *v.shape))
-        return f.multiply(*ahead, *behind, outer)
-    return f.matmul(a, b)
-
-
-def _squeeze(a: Formula, shape: Shape, dim: Any = None, **_: Any) -> Formula | None:
-    del dim
-    if isinstance(a, f.Chain):
-        row, column = _unsqueezed(a.factors[0], 0), _unsqueezed(a.factors[-1], 1)
-        if row is not None:
-            return f.matmul(row, *a.factors[1:])
-        if column is not None:
-            return f.matmul(*a.factors[:-1], column)
-    if isinstance(a, Call) and a.name == "unsqueeze":
-        inner = a.arguments[0]
-        return inner if isinstance(inner, Formula) and inner.shape == shape else None
-    return f.expand(a.of, shape) if isinstance(a, Expanded) and not a.of.shape else None
-
-
-def _unsqueeze(a: Formula, shape: Shape, **_: Any) -> Formula | None:
-    return f.expand(a.of, shape) if isinstance(a, Expanded) and not a.of.shape else None
-
-
-def _where(condition: Formula, a: Formula, b: Formula, **_: Any) -> Formula | None:
-    """Return a choice between something and 0 as a product with a mask."""
-    if _of_sign(condition):
-        return b  # nan where the determinant is negative, as `logdet` is
-    if f.is_zero(a):
-        return f.multiply(f.opposite(condition), b)
-    return f.multiply(condition, a) if f.is_zero(b) else None
-
-
-def _of_sign(condition: Formula) -> bool:
-    """Say whether a condition asks whether a determinant is negative."""
-    if not isinstance(condition, Call) or condition.name != "lt":
-        return False
-    sign = condition.arguments[0]
-    return isinstance(sign, Call) and sign.name == "part" and sign.arguments[1] == "sign"
-
-
-def _masked_fill(a: Formula, mask: Formula, value: Any, **_: Any) -> Formula | None:
-    return f.multiply(f.opposite(mask), a) if f.is_zero(_scalar(value)) else None
-
-
-def _nll_gradient(
-    g: Formula, _: Formula, target: Formula, weight: Any, reduction: str, shape: Shape, **__: Any
-) -> Formula | None:
-    if weight is not None or len(shape) != 2:
-        return None
-    classes = f.call("one_hot", target, shape=shape, num_classes=shape[1])
-    count = shape[0] if reduction == "mean" else 1
-    return f.multiply(Number(Fraction(-1, count)), g, classes)
-
-
-def _nll(log_p: Formula, target: Formula, weight: Any, reduction: str, **_: Any) -> Formula | None:
-    if weight is not None or len(log_p.shape) != 2 or reduction == "none":
-        return None
-    count = log_p.shape[0] if reduction == "mean" else 1
-    classes = f.call("one_hot", target, shape=log_p.shape, num_classes=log_p.shape[1])
-    return f.multiply(Number(Fraction(-1, count)), f.total(f.multiply(classes, log_p)))
-
-
-def _softplus_gradient(g: Formula, a: Formula, beta: Any, **_: Any) -> Formula:
-    """Return g·sigmoid(beta·a): beyond the threshold it is the same to 9 digits."""
-    return f.multiply(g, f.call("sigmoid", f.multiply(_scalar(beta), a), shape=a.shape))
-
-
-def _diagonal_gradient(
-    g: Formula, offset: int, dim1: int, dim2: int, shape: Shape, **_: Any
-) -> Formula | None:
-    """Return the gradient of a trace as a multiple of the identity."""
-    square = len(shape) == 2 and shape[0] == shape[1] and not offset and (dim1, dim2) == (0, 1)
-    if square and isinstance(g, Expanded) and not g.of.shape:
-        return f.multiply(g.of, Call("eye", (Number(Fraction(shape[0])),), {}, shape))
-    return None
-
-
-def _adjugate(a: Formula, shape: Shape, **_: Any) -> Formula | None:
-    if len(shape) > 2:  # a determinant for each matrix does not broadcast against them
-        return None
-    return f.multiply(f.call("det", a, shape=shape[:-2]), f.call("inverse", a, shape=shape))
-
-
-def _mean(a: Formula, dim: Any, keepdim: bool, shape: Shape, **_: Any) -> Formula:
-    count = prod(a.shape) // max(prod(shape), 1)
-    return f.divide(f.total(a, dim, keepdim), f.number(max(count, 1)))
-
-
-def _itself(a: Formula, **_: Any) -> Formula:
-    return a
-
-
-ROWS: dict[str, Callable[..., Formula | None]] = {
-    "add": _add,
-    "add.Scalar": lambda a, other, alpha=1, **_: _add(a, _scalar(other), alpha),
-    "sub": lambda a, b, alpha=1, **_: f.subtract(a, f.multiply(_scalar(alpha), b)),
-    "sub.Scalar": lambda a, other, alpha=1, **_: f.subtract(
-        a, f.multiply(_scalar(alpha), _scalar(other))
-    ),
-    "rsub.Scalar": lambda a, other, alpha=1, **_: f.subtract(
-        _scalar(other), f.multiply(_scalar(alpha), a)
-    ),
-    "rsub.Tensor": lambda a, b, alpha=1, **_: f.subtract(b, f.multiply(_scalar(alpha), a)),
-    "neg": lambda a, **_: f.negative(a),
-    "mul": lambda a, b, **_: f.multiply(a, b),
-    "mul.Scalar": lambda a, other, **_: f.multiply(a, _scalar(other)),
-    "div.Tensor": lambda a, b, **_: f.divide(a, b),
-    "div.Scalar": lambda a, other, **_: f.divide(a, _scalar(other)),
-    "reciprocal": lambda a, **_: f.power(a, -1),
-    "pow.Tensor_Scalar": _power,
-    "pow.Scalar": lambda a, base, **_: Call("pow", (_scalar(base), a), {}, a.shape),
-    "sqrt": lambda a, **_: f.power(a, HALF),
-    "rsqrt": lambda a, **_: f.power(a, -HALF),
-    "sum": lambda a, dim, keepdim, **_: f.total(a, dim, keepdim),
-    "mean": _mean,
-    "expand": lambda a, shape, **_: f.expand(a, shape),
-    "view": _view,
-    "_unsafe_view": _view,
-    "_reshape_alias": _view,
-    "unsqueeze": _unsqueeze,
-    "squeeze.dim": _squeeze,
-    "squeeze.dims": _squeeze,
-    "squeeze.all": _squeeze,
-    "transpose": _exchange,
-    "t": lambda a, **_: f.transpose(a),
-    "permute": _permute,
-    "mm": _mm,
-    "bmm": lambda a, b, **_: f.matmul(a, b),
-    "mv": lambda a, b, **_: f.matmul(a, b),
-    "dot": lambda a, b, **_: f.matmul(a, b),
-    "addmm": lambda c, a, b, beta=1, alpha=1, **_: f.add(
-        f.multiply(_scalar(beta), c), f.multiply(_scalar(alpha), _mm(a, b))
-    ),
-    "addmv": lambda c, a, b, beta=1, alpha=1, **_: f.add(
-        f.multiply(_scalar(beta), c), f.multiply(_scalar(alpha), f.matmul(a, b))
-    ),
-    "zeros_like": lambda _, shape, **__: f.expand(f.ZERO, shape),
-    "ones_like": lambda _, shape, **__: f.expand(f.ONE, shape),
-    "where.self": _where,
-    "masked_fill.Scalar": _masked_fill,
-    "masked_fill.Tensor": _masked_fill,
-    "logical_not": lambda a, **_: f.opposite(a),
-    "_nll_loss": _nll,
-    "_nll_loss_backward": _nll_gradient,
-    "_softplus_backward": _softplus_gradient,
-    "_diagonal_backward": _diagonal_gradient,
-    "_adjugate": _adjugate,
-    "clone": _itself,
-    "_to_copy": _itself,
-    "_alias": _itself,
-    "detach": _itself,
-    "_grad_copy": _itself,
-    "_inv": lambda a, shape, **_: f.call("inverse", a, shape=shape),
-    "linalg.inv": lambda a, shape, **_: f.call("inverse", a, shape=shape),
-}

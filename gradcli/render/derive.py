@@ -2,103 +2,200 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
-from gradcli.formula.derive import POINTS, Derived
+from gradcli.errors import ArgumentFault
+from gradcli.formula.derive import Derivatives, Derived
 from gradcli.formula.dialects import BY_NAME, LANGUAGE, Dialect
+from gradcli.formula.expressions import Formula
 from gradcli.formula.latex import latex, name
+from gradcli.formula.parts import parted
+from gradcli.formula.points import POINTS, mentioned
 from gradcli.formula.text import text
 from gradcli.render.words import json_text
 
-_SHORT = 160  # characters of a formula in terms of the inputs that is shown beside another
+SCHEMA = "gradcli.derive/1"
+NO_NAME = re.compile(r"\W")  # what cannot be in a name
+_SHORT = 80  # columns of a line with a formula in terms of the inputs, below another
+_LOOSE = {"float32": ", rtol=1e-3, atol=1e-5"}  # what rounding may make of a claim
 
 
-def render(found: Sequence[Derived]) -> str:
+def render(derivatives: Derivatives) -> str:
     """Return `∂loss/∂w = …`, with the lines of the names in it, and how it was compared."""
+    formulas, parts = _parted(derivatives, derivatives.found)
+    language = _spoken(derivatives)
     lines: list[str] = []
-    for one in found:
-        head = f"∂{one.root}/∂{one.target}"
-        lines.append(f"{head} = {text(one.formula)}")
-        if one.whole is not None and len(whole := text(one.whole)) <= _SHORT:
-            lines.append(f"{' ' * len(head)} = {whole}")
-    defined = {name: formula for one in found for name, formula in one.definitions}
+    for one, formula in zip(derivatives.found, formulas, strict=True):
+        head = _head(one.root, one.target)
+        lines.append(f"{head} = {text(formula, language)}")
+        whole = "" if one.whole is None else f"{' ' * len(head)} = {text(one.whole, language)}"
+        if whole and len(whole) <= _SHORT:
+            lines.append(whole)
+    for none in derivatives.refused:
+        words = "" if none.constant else "no formula: "
+        lines.append(f"{_head(none.root, none.target)}: {words}{none.why}")
+    defined = [(n, text(f, language)) for n, f in (*derivatives.definitions, *parts)]
     if defined:
-        width = max(map(len, defined))
-        lines += ["", *(f"{n:{width + 6}} = {text(f)}" if i else f"where {n:{width}} = {text(f)}"
-                        for i, (n, f) in enumerate(defined.items()))]  # fmt: skip
-    count = f"{len(found)} formula{'' if len(found) == 1 else 's'}"
-    lines += ["", f"{count}, compared with the gradient at {POINTS} points"]
+        width = max(len(n) for n, _ in defined)
+        lines += ["", *(f"{'' if i else 'where':5} {n:{width}} = {f}"
+                        for i, (n, f) in enumerate(defined))]  # fmt: skip
+    if derivatives.earlier:
+        lines += ["", *(f"{n} is {words}" for n, words in derivatives.earlier.items())]
+    if count := len(derivatives.found):
+        lines += ["", f"{count} formula{'' if count == 1 else 's'}, compared with automatic "
+                  f"differentiation at {POINTS} points"]  # fmt: skip
     return "\n".join(lines) + "\n"
 
 
-def claim(found: Sequence[Derived]) -> str:
+def _spoken(derivatives: Derivatives, dialect: Dialect = LANGUAGE) -> Dialect:
+    """Return a dialect in which the file's names are not those of functions."""
+    return replace(dialect, taken=derivatives.names)
+
+
+def _head(root: str, target: str) -> str:
+    plain = root.replace("_", "a").isalnum()
+    sign = "∂²" if "∂" in target else "∂"
+    first, _, then = target.partition("∂")
+    below = f"∂{first}²" if first == then else f"∂{target}"
+    return f"{sign}{root}/{below}" if plain else f"{sign}({root})/{below}"
+
+
+def _parted(
+    derivatives: Derivatives, found: Sequence[Derived]
+) -> tuple[list[Formula], list[tuple[str, Formula]]]:
+    return parted([one.formula for one in found], derivatives.names)
+
+
+def claim(derivatives: Derivatives) -> str:
     """Return `assert` lines that hold the file's gradients to the formulas."""
-    return "".join(
-        f"assert allclose(grad({d.root}, {d.target}), {text(d.formula)})\n" for d in found
-    )
+    lines = []
+    for one in derivatives.found:
+        used = [
+            n for n in (*mentioned(one.formula), *one.target.split("∂")) if n in derivatives.earlier
+        ]
+        if used:
+            words = "; ".join(f"{n} is {derivatives.earlier[n]}" for n in dict.fromkeys(used))
+            lines.append(
+                f"# {_head(one.root, one.target)}: no claim at the end of the file: {words}"
+            )
+            continue
+        if not one.side:
+            why = "its backward() has freed the graph, and .grad is of more"
+            if NO_NAME.search(one.target):
+                why = "it has no name there"
+            lines.append(f"# {_head(one.root, one.target)}: no claim at the end of the file: {why}")
+            continue
+        sides = f"{one.side}, {text(one.formula, _spoken(derivatives))}"
+        lines.append(f"assert allclose({sides}{_LOOSE.get(one.dtype, '')})")
+    lines += [f"# {_head(one.root, one.target)}: {one.why}" for one in derivatives.refused]
+    return "\n".join(lines) + "\n"
 
 
-def numpy(found: Sequence[Derived]) -> str:
+# ---- scripts -------------------------------------------------------------------------------
+
+
+def numpy(derivatives: Derivatives) -> str:
     """Return lines of NumPy."""
-    return _script(found, BY_NAME["numpy"])
+    return _script(derivatives, BY_NAME["numpy"])
 
 
-def torch(found: Sequence[Derived]) -> str:
+def torch(derivatives: Derivatives) -> str:
     """Return lines of PyTorch."""
-    return _script(found, BY_NAME["torch"])
+    return _script(derivatives, BY_NAME["torch"])
 
 
-def jax(found: Sequence[Derived]) -> str:
+def jax(derivatives: Derivatives) -> str:
     """Return lines of JAX."""
-    return _script(found, BY_NAME["jax"])
+    return _script(derivatives, BY_NAME["jax"])
 
 
-def _script(found: Sequence[Derived], dialect: Dialect) -> str:
-    body = list(_assignments(found, dialect))
+def _script(derivatives: Derivatives, dialect: Dialect) -> str:
+    said = [one for one in derivatives.found if dialect.name in one.dialects]
+    body = list(_assignments(derivatives, said, dialect))
+    body += [f"# {_head(d.root, d.target)}: there is no such function in {dialect.name}"
+             for d in derivatives.found if d not in said]  # fmt: skip
+    body += [f"# {_head(d.root, d.target)}: {d.why}" for d in derivatives.refused]
     used = [line for line in dialect.imports if _is_used(line, body)]
-    return "\n".join([*used, *([""] if used else []), *body]) + "\n"
+    given = [f"# {n} is {words}" for n, words in derivatives.earlier.items()]
+    return "\n".join([*used, *([""] if used else []), *given, *body]) + "\n"
 
 
-def _assignments(found: Sequence[Derived], dialect: Dialect) -> Iterator[str]:
-    defined = {name: formula for one in found for name, formula in one.definitions}
-    for known, formula in defined.items():
-        yield f"{known} = {text(formula, dialect)}"
-    for one in found:
-        yield f"grad_{one.target} = {text(one.formula, dialect)}"
+def _assignments(
+    derivatives: Derivatives, said: Sequence[Derived], dialect: Dialect
+) -> Iterator[str]:
+    formulas, parts = _parted(derivatives, said)
+    needed = {n for f in (*formulas, *(f for _, f in parts)) for n in mentioned(f)}
+    for known, formula in reversed(derivatives.definitions):
+        needed |= set(mentioned(formula)) if known in needed else set()
+    several = len({one.root for one in said}) > 1
+    for known, formula in (*derivatives.definitions, *parts):
+        if known not in needed:
+            continue
+        try:
+            yield f"{known} = {text(formula, dialect)}"
+        except ArgumentFault as error:
+            yield f"# {known} is what the file computes: {error.message}"
+    for one, formula in zip(said, formulas, strict=True):
+        label = f"{one.root}_{one.target}" if several else one.target
+        kind = "hessian" if "∂" in one.target else "grad"
+        yield f"{kind}_{NO_NAME.sub('_', label)} = {text(formula, dialect)}"
 
 
 def _is_used(line: str, body: Sequence[str]) -> bool:
     known = line.split()[-1]
-    return any(f"{known}." in text for text in body)
+    return any(re.search(rf"\b{known}\.", text) for text in body)
 
 
-def tex(found: Sequence[Derived]) -> str:
-    """Return the equations as an `align*` of LaTeX."""
+def tex(derivatives: Derivatives) -> str:
+    """Return the equations as an `align*` of LaTeX, which needs amsmath."""
+    formulas, parts = _parted(derivatives, derivatives.found)
     rows = []
-    for one in found:
-        left = rf"\frac{{\partial {name(one.root)}}}{{\partial {name(one.target)}}}"
-        rows.append(f"  {left} &= {latex(one.formula)}")
-    for known, formula in {n: f for one in found for n, f in one.definitions}.items():
+    for one, formula in zip(derivatives.found, formulas, strict=True):
+        first, _, then = one.target.partition("∂")
+        left = rf"\frac{{\partial {name(one.root)}}}{{\partial {name(first)}}}"
+        if then:
+            below = rf"\partial {name(first)} \, \partial {name(then)}"
+            left = rf"\frac{{\partial^2 {name(one.root)}}}{{{below}}}"
+        rows.append(f"  {left} &= {latex(formula)}")
+    for known, formula in (*derivatives.definitions, *parts):
         rows.append(f"  {name(known)} &= {latex(formula)}")
-    return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}\n"
+    comments = "".join(f"% {_head(d.root, d.target)}: {d.why}\n" for d in derivatives.refused)
+    return comments + "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}\n"
 
 
-def json(found: Sequence[Derived]) -> str:
-    """Return `gradcli.derive/1`: each formula in every form that there is."""
+# ---- data ----------------------------------------------------------------------------------
+
+
+def json(derivatives: Derivatives) -> str:
+    """Return each formula in every form that there is, in the schema `gradcli.derive/1`.
+
+    Keys: `derivatives`, each with `root`, `target`, `formula` (in the language, in names that the
+    file has), `whole` (in its inputs alone, or null), `numpy`, `torch`, `jax` (or null) and
+    `latex`. `uses`, from the file's names in the formulas to what they stand for; `earlier`, from
+    names that mean something else at the end of the file to what they mean; `refused`, each with
+    `root`, `target` and `why`.
+    """
+    language = _spoken(derivatives)
     records = [
         {
             "root": one.root,
             "target": one.target,
-            "formula": text(one.formula),
-            "whole": None if one.whole is None else text(one.whole),
-            "uses": {name: text(formula) for name, formula in one.definitions},
-            **{dialect: _or_none(one, BY_NAME[dialect]) for dialect in one.dialects},
+            "formula": text(one.formula, language),
+            "whole": None if one.whole is None else text(one.whole, language),
+            **{n: text(one.formula, BY_NAME[n]) if n in one.dialects else None
+               for n in ("numpy", "torch", "jax")},
             "latex": latex(one.formula),
         }
-        for one in found
-    ]
-    return json_text({"schema": "gradcli.derive/1", "derivatives": records}, indent=2) + "\n"
-
-
-def _or_none(one: Derived, dialect: Dialect) -> str | None:
-    return None if dialect is LANGUAGE else text(one.formula, dialect)
+        for one in derivatives.found
+    ]  # fmt: skip
+    page = {
+        "schema": SCHEMA,
+        "derivatives": records,
+        "uses": {n: text(f, language) for n, f in derivatives.definitions},
+        "earlier": dict(derivatives.earlier),
+        "refused": [{"root": d.root, "target": d.target, "why": d.why}
+                    for d in derivatives.refused],
+    }  # fmt: skip
+    return json_text(page, indent=2) + "\n"
