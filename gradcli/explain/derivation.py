@@ -21,6 +21,7 @@ from gradcli.formula.expressions import Expanded, Formula, Name, Product
 from gradcli.formula.reading import Symbol, read
 from gradcli.graph import OUTPUT, Graph, Node
 from gradcli.inspection import Array, Inspection
+from gradcli.ops.formula import in_dtype
 from gradcli.rule.dtypes import wide
 from gradcli.rule.rule import Elementwise, Primitive
 
@@ -95,7 +96,8 @@ def derivation(
     Raises: AutogradFault where the root is no scalar and has no cotangent.
     """
     order = autodiff.towards(graph, autodiff.reachable(graph, (root,)), (target,))
-    start = np.asarray(autodiff.seed(Node(graph, root), cotangent), graph.metas[root].dtype)
+    given = np.asarray(autodiff.seed(Node(graph, root), cotangent))
+    start = np.asarray(in_dtype(given, graph.metas[root].dtype))
     if root not in order:
         return None
     walk = _Walk(graph, named(graph, inspection, order), order, target)

@@ -195,6 +195,7 @@ PASSES = {
     "w = param(3.0); y = w**2; z = 5*w; y.backward(); z.backward()": ([6, 5], [1, 1], 11),
     "w = param(3.0); y = w**2; y.backward(); w.grad = None; z = 5*w; z.backward()": ([5], [1], 5),
     "w = param([3.0, 1.0]); y = 2*w; y.backward(tensor([1.0, 10.0]))": ([[2, 20]], [1], [2, 20]),
+    "w = param([3.0]); y = 2*w; y.backward(tensor([5 + 1j]))": ([[10]], [1], [10]),
     "w = param(3.0); y = w**2": ([6], [1], 6),
     "w = param(3.0); y = w**2; y.backward()\nwith no_grad():\n    w -= 1": ([6], [1], 6),
 }
