@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from gradcli.cli import options as o
 from gradcli.cli.complete import nodes
-from gradcli.cli.output import show
+from gradcli.cli.output import show, write
 from gradcli.cli.progress import Progress
+from gradcli.errors import InputFault
 
 Nodes = Annotated[
     list[str] | None,
@@ -21,21 +23,75 @@ Nodes = Annotated[
 ]
 
 
+class Form(StrEnum):
+    """How derivations are written."""
+
+    terminal = "terminal"
+    markdown = "markdown"
+    latex = "latex"
+    json = "json"
+
+
 @o.runs_files
 def explain(
     run: o.Running,
     file: o.File = None,
     by: Nodes = None,
     of: o.Of = None,
+    grad_output: Annotated[
+        str | None,
+        typer.Option("--grad-output", metavar="VALUE", help="Cotangent of a root with elements."),
+    ] = None,
+    element: Annotated[
+        str | None,
+        typer.Option("--element", metavar="NAME[I,J]", help="Follow one element: 'w[0,2]'."),
+    ] = None,
+    depth: Annotated[
+        int | None,
+        typer.Option("--depth", min=1, metavar="N", help="Go N steps back from the root."),
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Leave nothing out.")] = False,
+    concept: Annotated[
+        bool,
+        typer.Option(
+            "--concept",
+            help="A page on an idea, with a live example: explain --concept is_leaf; without a "
+            "name, the list.",
+        ),
+    ] = False,
+    format: Annotated[Form, typer.Option("--format", help="How to write.")] = Form.terminal,
+    json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     output: o.Output = None,
 ) -> None:
     """Work the backward pass out: each line's local factor, and the gradient so far."""
-    source, folder = o.source_and_folder(file, run.expr)
-    options = run.options(folder)
-    from gradcli.explain import explained
-    from gradcli.render import EXPLAIN
+    form = Form.json if json else format
+    names: tuple[str, ...]
+    if concept:
+        from gradcli.explain import concept as page
+        from gradcli.render import CONCEPT
 
-    with Progress("nodes") as progress:
-        session = o.session(source, options, o.made_request(options, of, None), progress)
-    inspection, found = explained(session, tuple(by or ()))
-    show(EXPLAIN["terminal"](found, inspection=inspection), output)
+        rendered = CONCEPT[form.value](None if file is None else page(file))
+    else:
+        if file is not None and run.expr is not None:  # `explain -e 'y = …' x`: x is a node
+            names, file = (file, *(by or ())), None
+        else:
+            names = tuple(by or ())
+        source, folder = o.source_and_folder(file, run.expr)
+        options = run.options(folder)
+        from gradcli.explain import element_of, explained
+        from gradcli.render import EXPLAIN
+
+        followed = None if element is None else element_of(element)
+        if followed is not None and names:
+            raise InputFault("give NODE… or --element, not both")
+        request = o.made_request(options, of, grad_output)
+        with Progress("nodes") as progress:
+            session = o.session(source, options, request, progress)
+        inspection, found = explained(
+            session, names, element=followed, cotangent=request.grad_output
+        )
+        rendered = EXPLAIN[form.value](found, inspection=inspection, full=full, depth=depth)
+    if isinstance(rendered, str):
+        write(rendered, output)
+    else:
+        show(rendered, output)

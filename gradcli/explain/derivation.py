@@ -14,17 +14,19 @@ import numpy as np
 
 from gradcli import autodiff
 from gradcli.autodiff.reverse import fit
-from gradcli.errors import AutogradFault
+from gradcli.autodiff.saved import in_memory
+from gradcli.explain.kinks import Kink, kink
 from gradcli.formula import expressions as f
 from gradcli.formula.expressions import Expanded, Formula, Name, Product
 from gradcli.formula.reading import Symbol, read
 from gradcli.graph import OUTPUT, Graph, Node
 from gradcli.inspection import Array, Inspection
+from gradcli.ops.formula import in_dtype
 from gradcli.rule.dtypes import wide
 from gradcli.rule.rule import Elementwise, Primitive
-from gradcli.session import Session
 
 ARRIVING = ("g", "δ", "grad_output", "_g")  # what stands for what arrives: a name the file has not
+DEEPEST = 6  # operations without a name that are written out in a factor
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,9 @@ class Step:
     arrives; where it is what arrives times a factor, `factor` is that, and `numbers` its value.
     `summed` says whether a sum undoes what broadcasting made of the operand's shape. `passed` is
     the gradient that is passed on; `way` numbers it where an operand gets several, and `total` is
-    then their sum, at the last of them.
+    then their sum, at the last of them. `view` marks an operation that moves no number. `kink` says
+    what is taken for the derivative where there are several, `breaks` whether nan or inf begins
+    here. `distance` is the number of steps from the root.
     """
 
     row: int
@@ -47,21 +51,32 @@ class Step:
     passed: Array
     way: int | None
     total: Array | None
+    view: bool
+    kink: Kink | None
+    breaks: bool
+    distance: int
 
 
 @dataclass(frozen=True)
 class Derivation:
     """How the gradient of a root with respect to a tensor comes about, step by step.
 
-    `formula` is the gradient in terms of the leaves, `short` in terms of the file's own names.
+    `start` is the cotangent that the root begins with, `arriving` what formulas call the one that
+    arrives at a row. `cotangents` are the gradients of all rows on the way, the target's among
+    them.
     """
 
     root: int
     target: int
-    gradient: Array
+    start: Array
+    arriving: str
     steps: tuple[Step, ...]
-    formula: Formula
-    short: Formula
+    cotangents: Mapping[int, Array]
+
+    @property
+    def gradient(self) -> Array:
+        """What arrives at the target."""
+        return self.cotangents[self.target]
 
 
 class _Edge(NamedTuple):
@@ -73,23 +88,39 @@ class _Edge(NamedTuple):
     operand: int
 
 
-def derivation(session: Session, inspection: Inspection, target: int) -> Derivation:
-    """Return the derivation of the root's gradient with respect to a node.
+def derivation(
+    graph: Graph, inspection: Inspection, root: int, target: int, cotangent: Array | None = None
+) -> Derivation | None:
+    """Return the derivation of a root's gradient with respect to a node, None where none flows.
 
-    Raises: AutogradFault where no gradient flows from the root to it.
+    Raises: AutogradFault where the root is no scalar and has no cotangent.
     """
-    graph, root = session.graph, session.root
-    assert root is not None, "there is something to differentiate"
     order = autodiff.towards(graph, autodiff.reachable(graph, (root,)), (target,))
+    given = np.asarray(autodiff.seed(Node(graph, root), cotangent))
+    start = np.asarray(in_dtype(given, graph.metas[root].dtype))
     if root not in order:
-        label = inspection.node(target).label
-        raise AutogradFault(f"no gradient flows from the root to `{label}`")
-    names = {n.id: Name(n.label, n.shape) for n in inspection.nodes if n.name is not None}
-    start = np.asarray(autodiff.seed(Node(graph, root), None))
-    steps, gradient = _Walk(graph, names, order, target).steps(root, start)
-    leaves = {i: n for i, n in names.items() if graph.ops[i] is None}
-    long, short = _gradients(graph, {root: start}, target, (leaves, names))
-    return Derivation(root, target, gradient, steps, long, short)
+        return None
+    walk = _Walk(graph, named(graph, inspection, order), order, target)
+    steps, cotangents = walk.steps(root, start)
+    if target not in cotangents:
+        return None
+    return Derivation(root, target, start, walk.arriving, steps, cotangents)
+
+
+def named(graph: Graph, inspection: Inspection, order: Sequence[int]) -> dict[int, Name]:
+    """Return what stands for itself in a factor: what has a name, and what would be too long."""
+    facts = {node.id: node for node in inspection.nodes}
+    found = {i: Name(n.label, n.shape) for i, n in facts.items() if n.name is not None}
+    depth: dict[int, int] = {}
+    behind = {i for id in order for i in graph.inputs[id] if i >= 0}
+    for id in sorted({*order, *behind}):
+        deep = 1 + max((depth.get(i, 0) for i in graph.inputs[id]), default=0)
+        if id in found or graph.ops[id] is None:
+            deep = 0
+        elif deep > DEEPEST and id in facts:
+            found[id], deep = Name(f"({facts[id].label})", facts[id].shape), 0
+        depth[id] = deep
+    return found
 
 
 class _Walk:
@@ -102,14 +133,16 @@ class _Walk:
         self.inside = frozenset(order)
         taken = {name.name for name in names.values()}
         self.arriving = next(x for x in ARRIVING if x not in taken)
+        self.read = in_memory(graph, order)
 
-    def steps(self, root: int, start: Array) -> tuple[tuple[Step, ...], Array]:
-        """Return the steps, and the gradient that they arrive at."""
+    def steps(self, root: int, start: Array) -> tuple[tuple[Step, ...], dict[int, Array]]:
+        """Return the steps, and the gradients that arrive at each row."""
         cotangents: dict[int, Any] = {root: start}
         awaited: dict[int, int] = {}
         for edge in self._edges():
             awaited[edge.operand] = awaited.get(edge.operand, 0) + 1
         arrived = dict.fromkeys(awaited, 0)
+        distance = {root: 0}
         found = []
         for edge in self._edges():
             i = edge.operand
@@ -119,8 +152,13 @@ class _Walk:
             arrived[i] += 1
             way = arrived[i] if awaited[i] > 1 else None
             total = cotangents[i] if way == awaited[i] else None
-            found.append(self._step(edge, passed, way, total))
-        return tuple(found), np.asarray(cotangents[self.target])
+            row = min(self._results(edge.id), key=lambda k: distance.get(k, len(self.order)))
+            distance[i] = min(distance.get(i, len(self.order)), distance[row] + 1)
+            breaks = bool(np.isfinite(passed).all() < _finite(g))
+            formula = self._rule(edge, g)
+            found.append(self._step(edge, row, formula, passed, (way, total), breaks,
+                                    distance[row]))  # fmt: skip
+        return tuple(found), {i: np.asarray(g) for i, g in cotangents.items()}
 
     def _edges(self) -> Iterator[_Edge]:
         graph = self.graph
@@ -147,26 +185,29 @@ class _Walk:
         graph, (id, op, slot, operand) = self.graph, edge
         assert op.derivative is not None, "only what is differentiable is on the way"
         operands = tuple(
-            wide(graph.value(i)) if i >= 0 else graph.scalars[~i] for i in graph.inputs[id]
+            wide(self.read(i)) if i >= 0 else graph.scalars[~i] for i in graph.inputs[id]
         )
         with np.errstate(all="ignore"):
-            y = wide(graph.value(id))
+            y = wide(self.read(id))
             part = op.derivative.vjp(slot, wide(g), y, operands, graph.attrs[id])
             return part if whole else fit(part, graph, operand, op.derivative.broadcasts)
 
-    def _step(self, edge: _Edge, passed: Array, way: int | None, total: Array | None) -> Step:
+    def _step(
+        self, edge: _Edge, row: int, formula: Formula, passed: Array,
+        ways: tuple[int | None, Array | None], breaks: bool, distance: int,
+    ) -> Step:  # fmt: skip
         meta = self.graph.metas[edge.id]
-        formula = self._rule(edge)
         factor, numbers = _factor(formula, self.arriving), None
         assert edge.op.derivative is not None, "only what is differentiable is on the way"
         if factor is not None and isinstance(edge.op.derivative, Elementwise):
             ones = np.ones(meta.shape, meta.dtype)
             numbers = np.asarray(self._passed(edge, ones, whole=True))
         summed = edge.op.derivative.broadcasts and passed.shape != meta.shape
-        row = self._results(edge.id)[0]
-        return Step(row, edge.operand, formula, factor, numbers, summed, passed, way, total)
+        bent = kink(self.graph, edge.id, edge.slot, self.read)
+        return Step(row, edge.operand, formula, factor, numbers, summed, passed, *ways,
+                    edge.op.view != "", bent, breaks, distance)  # fmt: skip
 
-    def _rule(self, edge: _Edge) -> Formula:
+    def _rule(self, edge: _Edge, arrived: Any) -> Formula:
         """Return what a row passes on to an operand as a formula of what arrives."""
         graph, id = self.graph, edge.id
         tensors = [i for i in graph.inputs[id] if i >= 0]
@@ -175,17 +216,25 @@ class _Walk:
                             strict=True))  # fmt: skip
         symbols = {i: Symbol(x, graph.metas[i]) for i, x in formulas.items()}
         operands = tuple(symbols[i] if i >= 0 else graph.scalars[~i] for i in graph.inputs[id])
-        names = [f"{self.arriving}.{n}" for n in edge.op.outputs] or [self.arriving]
-        g: Any = tuple(
-            Symbol(Name(name, graph.metas[i].shape), graph.metas[i])
-            for name, i in zip(names, results, strict=False)
-        )
         y: Any = tuple(symbols[i] for i in results)
-        if not graph.is_tuple(id):
-            (g,), (y,) = g, y
+        g: Any = self._symbol(self.arriving, id)
+        if graph.is_tuple(id):
+            known = edge.op.outputs
+            parts = known if len(known) == len(results) else tuple(map(str, range(len(results))))
+            g = [
+                None if part is None else self._symbol(f"{self.arriving}.{name}", i)
+                for name, i, part in zip(parts, results, arrived, strict=True)
+            ]
+        else:
+            (y,) = y
         assert edge.op.derivative is not None, "only what is differentiable is on the way"
         found = edge.op.derivative.vjp(edge.slot, g, y, operands, graph.attrs[id])
         return found.formula  # type: ignore[no-any-return]
+
+    def _symbol(self, name: str, id: int) -> Symbol:
+        """Return a row's shape and dtype under a name."""
+        meta = self.graph.metas[id]
+        return Symbol(Name(name, meta.shape), meta)
 
 
 def _factor(formula: Formula, arriving: str) -> Formula | None:
@@ -215,16 +264,7 @@ def _mentions(x: Formula, name: str) -> bool:
     return False
 
 
-def _gradients(
-    graph: Graph,
-    roots: Mapping[int, Array],
-    target: int,
-    namings: Sequence[Mapping[int, Formula]],
-) -> list[Formula]:
-    """Return the gradient by a node as a formula, in each of several sets of names."""
-    scratch = graph.copy()
-    with scratch.settings("gradient", True):
-        starts = {root: scratch.leaf(start) for root, start in roots.items()}
-        found = autodiff.gradients(scratch, starts, (target,))[0]
-    assert found is not None, "a gradient flows to the target"
-    return [read(scratch, [found.id], names)[0] for names in namings]
+def _finite(g: Any) -> bool:
+    """Say whether what arrives is finite: a cotangent, or one for each of several results."""
+    parts = g if isinstance(g, list) else [g]
+    return all(np.isfinite(x).all() for x in parts if x is not None)

@@ -230,9 +230,9 @@ def scaled(a: Formula) -> tuple[list[Formula], Formula]:
 
 def total(a: Formula, dims: tuple[int, ...] | None = None, keepdim: bool = False) -> Formula:
     """Return the sum over some dimensions, or over all; what does not vary stands outside."""
-    over = tuple(range(len(a.shape))) if not dims else tuple(d % len(a.shape) for d in dims)
-    if not over:
+    if not a.shape:  # a number has a dimension 0, and a sum that is itself
         return a
+    over = tuple(range(len(a.shape))) if not dims else tuple(d % len(a.shape) for d in dims)
     shape = _reduced(a.shape, over, keepdim)
     if isinstance(a, Expanded) and not a.of.shape:
         return expand(multiply(Number(Fraction(prod(a.shape[d] for d in over))), a.of), shape)

@@ -69,6 +69,7 @@ class Points:
                 found.append(None)
         return found
 
+    @np.errstate(all="ignore")  # a value of 1e308 may move to inf
     def _moved(self, id: int, point: int) -> Array:
         value = np.asarray(self.tape.value(id))
         random = np.random.default_rng([point, id])

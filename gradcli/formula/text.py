@@ -301,6 +301,8 @@ def known(value: float, dialect: Dialect = LANGUAGE) -> tuple[str, str]:
             above = "" if found.numerator == 1 else f"{found.numerator}{times}"
             below = "" if found.denominator == 1 else str(found.denominator)
             return f"{above}{dialect.function('log')}({n})", below
+    if not 1e-2 < value < 1e2:  # the square of another is no ratio of small numbers
+        return repr(value), ""
     for scale, extra in ((1.0, ""), (np.pi, f"{times}{pi}")):
         for ratio, inverse in ((_ratio(value**2 / scale), False),
                                (_ratio(value**-2 / scale), True)):  # fmt: skip

@@ -54,9 +54,20 @@ GRAPH: Mapping[str, Renderer] = {
     "tree": Renderer("tree"),  # full=, precision=
 }
 
-# `gradcli explain --format`: derivations, and what they are of in `inspection=`
+# `gradcli explain --format`: explanations, and what they are of in `inspection=`; full=, depth=
 EXPLAIN: Mapping[str, Renderer] = {
     "terminal": Renderer("explain"),
+    "markdown": Renderer("explain_markdown"),
+    "latex": Renderer("explain_latex"),
+    "json": Renderer("explain_json"),
+}
+
+# `gradcli explain --concept`: a page, or None for the list of them
+CONCEPT: Mapping[str, Renderer] = {
+    "terminal": Renderer("concept"),
+    "markdown": Renderer("concept", "markdown"),
+    "latex": Renderer("concept", "latex"),
+    "json": Renderer("concept", "json"),
 }
 
 # `gradcli derive --to`

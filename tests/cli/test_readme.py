@@ -46,6 +46,9 @@ SHOWS: dict[str, tuple[str, ...]] = {
     f"check {LINEAR}": (
         r"✓ w +1 +-28 +-28 ± \S+ +\S+ +OK", r"✓ b +1 +-18 +-18 ± \S+ +\S+ +OK",
         "2 gradients right, 2 claims hold"),
+    "explain samples/mlp.expr W1 --format latex": (
+        r"^\\begin\{align\*\}", r"\\overline\{\\mathrm\{loss\}\} &= 1",
+        r"\\frac\{\\partial \\mathrm\{loss\}\}\{\\partial W_\{1\}\} &=", r"\\end\{align\*\}$"),
     "derive samples/black_scholes.expr": (
         r"^∂price/∂S = N_d1\n", r"∂price/∂r = K_now \* N_d2 \* T\n", "4 formulas, compared with"),
     "ops logsumexp": (

@@ -11,7 +11,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from gradcli.cli import check, complete
+from gradcli.cli import check, complete, explain
 from gradcli.cli import eval as evaluation
 from gradcli.errors import visible
 from gradcli.render.words import harmless, json_text
@@ -71,7 +71,9 @@ WORDS = [
     ("check", HOSTILE), ("check", "-e", "x = 1.", "--mode", HOSTILE), (*X, "-s", f"{HOSTILE}=1"),
     (*X, "-s", f"x={HOSTILE}"), (*X, "--of", HOSTILE), (*X, "--data", HOSTILE),
     (*X, "--data", f"{HOSTILE}.json"), (*X, "--dtype", HOSTILE), (*X, "-o", f"{HOSTILE}/x"),
-    (*X, "--max-memory", HOSTILE), (*X, "--wrt", HOSTILE),
+    (*X, "--max-memory", HOSTILE), (*X, "--wrt", HOSTILE), ("explain", "--concept", HOSTILE),
+    ("explain", "-e", "x = param(1.); y = 2*x", "--element", HOSTILE),
+    ("explain", "-e", "x = param(1.); y = 2*x", HOSTILE),
 ]  # fmt: skip
 
 
@@ -107,6 +109,17 @@ def test_every_command_and_format_shows_what_is_unprintable_as_text(
         outcome = run(command, f"{kind}{HOSTILE}.expr", *options, folder=folder, encoding=encoding)
         assert outcome.status in (0, 1, 3), outcome.errors
         assert unprintable(outcome) == set()
+
+
+@pytest.mark.parametrize("form", list(explain.Form))
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_a_derivation_shows_what_is_unprintable_as_text(
+    form: str, encoding: str, folder: Path
+) -> None:
+    arguments = ("explain", f"runs{HOSTILE}.expr", NAME, "--format", form)
+    outcome = run(*arguments, folder=folder, encoding=encoding)
+    assert outcome.status == 0, outcome.errors
+    assert unprintable(outcome) == set()
 
 
 @pytest.mark.parametrize("number", range(len(WRONG)))
