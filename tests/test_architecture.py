@@ -43,11 +43,12 @@ MAY_IMPORT: dict[str, str] = {
     "verify": f"{RUN} symbols against",
     "diagnose": f"{RUN} verify",
     "explain": f"{RUN} symbols verify diagnose",
-    "manual": "errors syntax reference verify",
-    "api": f"{RUN} source verify diagnose explain",
     "render": "errors inspection reference against verify diagnose explain",
-    "pytest_plugin": f"{RUN} source verify diagnose explain api render",
-    "cli": f"{RUN} source reference manual against verify diagnose explain api render",
+    "run": f"{RUN} verify diagnose explain render",
+    "api": f"{RUN} source verify diagnose explain run",
+    "manual": "errors inspection syntax reference verify run api",
+    "pytest_plugin": f"{RUN} source verify diagnose explain run api render",
+    "cli": f"{RUN} source reference manual against verify diagnose explain run api render",
     "__main__": "cli",
 }
 # a library, and the rooms that may use it

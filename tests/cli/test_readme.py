@@ -103,11 +103,14 @@ def test_the_librarys_example_in_readme_holds() -> None:
     assert code is not None
     names: dict[str, object] = {}
     exec(code[1], names)
-    inspection = names["inspection"]
-    assert isinstance(inspection, gradcli.Inspection)
-    grad = inspection.node(0).grad
-    assert grad is not None
-    assert grad.item() == 6
+    run = names["run"]
+    assert isinstance(run, gradcli.Run)
+    said = dict(re.findall(r"^(run\S+) +# ([^;\n]+)", code[1], re.MULTILINE))
+    shown = {expression: eval(expression, names) for expression in said}
+    assert {
+        e: value if e.endswith("verdict") else repr(value) for e, value in shown.items()
+    } == said
+    assert said["run.grads"] == "{'w': array(6.)}"  # 2w at 3
 
 
 def test_the_tutorial_in_readme_is_the_samples() -> None:

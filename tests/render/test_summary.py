@@ -76,7 +76,7 @@ def test_a_summary_makes_no_second_array() -> None:
 
 def test_the_outputs_ask_a_large_tensor_for_its_summary_and_not_for_its_value() -> None:
     """So that an executor may give the one and never store the other."""
-    inspection = loads("x = param(linspace(0., 1., 1000))\ny = x.sum()\n")
+    inspection = loads("x = param(linspace(0., 1., 1000))\ny = x.sum()\n").inspection
     asked: list[int] = []
     kind = type(inspection.nodes[0])
     value = vars(kind)["value"]
