@@ -56,8 +56,11 @@ def options_for(
     max_steps: int = Limits().steps,
     allowed_folders: tuple[Path, ...] = (),
     folder: Path | None = None,
+    called: str = "--{} {}",
 ) -> Options:
     """Return options from values as people give them: texts are expressions, others data.
+
+    `called` is what errors call an expression: `--set x`, or what a program has written.
 
     Raises: InputFault where a dtype is unknown or a data file cannot be read.
     """
@@ -71,7 +74,7 @@ def options_for(
     return Options(
         default_dtype=plain.default_dtype,
         seed=seed,
-        bindings=_bindings(plain, set or {}, param or {}, data),
+        bindings=_bindings(plain, set or {}, param or {}, data, called),
         folder=folder or Path(),
         allowed_folders=allowed_folders,
         limits=limits,
@@ -81,7 +84,11 @@ def options_for(
 
 
 def _bindings(
-    plain: Options, set: Mapping[str, Any], param: Mapping[str, Any], data: Path | None
+    plain: Options,
+    set: Mapping[str, Any],
+    param: Mapping[str, Any],
+    data: Path | None,
+    called: str,
 ) -> dict[str, Binding]:
     """Return what names are bound to: --param over --set over --data."""
     found: dict[str, Binding] = {}
@@ -93,7 +100,7 @@ def _bindings(
     for values, parameter in ((set, False), (param, True)):
         for name, value in values.items():
             if isinstance(value, str):
-                value = value_of(f"--{'param' if parameter else 'set'} {name}", value, plain)
+                value = value_of(called.format("param" if parameter else "set", name), value, plain)
             found[spelled(name)] = Binding(_array(f"`{name}`", value, plain), parameter)
     return found
 
@@ -323,14 +330,14 @@ def _made(function: str, given: RunOptions, folder: Path) -> Options:
     if isinstance(options.get("wrt"), str):
         options["wrt"] = (options["wrt"],)
     options["allowed_folders"] = tuple(map(Path, options.get("allowed_folders", ())))
-    return options_for(**options)
+    return options_for(**options, called="{}[{!r}]")
 
 
 def _run(source: Source, made: Options, of: str | None, grad_output: Any, backward: bool) -> Run:
     from gradcli.run import Run
 
     if isinstance(grad_output, str):
-        grad_output = value_of("--grad-output", grad_output, made)
+        grad_output = value_of("grad_output", grad_output, made)
     cotangent = None if grad_output is None else _array("grad_output", grad_output, made)
     session = run(source, made, Request(of, cotangent, backward))
     return Run(session, inspected(session), of)

@@ -182,6 +182,22 @@ def test_options_are_given_as_python_has_them(tmp_path: Path) -> None:
         gradcli.loads("y = 1.", dtype="float7")
 
 
+@pytest.mark.parametrize(
+    ("options", "place"),
+    [
+        ({"set": {"x": "1. +"}}, "set['x']:1:5: error"),
+        ({"param": {"x": "1. +"}}, "param['x']:1:5: error"),
+        ({"set": {"x": 1}, "grad_output": "1. +"}, "grad_output:1:5: error"),
+    ],
+)
+def test_an_error_in_a_text_that_is_given_has_its_place_as_python_writes_it(
+    options: dict[str, Any], place: str
+) -> None:
+    with pytest.raises(GradcliError) as caught:
+        gradcli.loads("y = param(1.)*x", **options)
+    assert str(caught.value).startswith(place)
+
+
 # ---- in notebooks --------------------------------------------------------------------------
 
 

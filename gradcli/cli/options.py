@@ -212,6 +212,8 @@ def each(
         try:
             made = one(*source_and_folder(file, None))
         except GradcliError as error:
+            if WRONG_INPUT in statuses:
+                complain("")  # between two errors
             complain(error)
             statuses.append(WRONG_INPUT)
         else:

@@ -245,3 +245,9 @@ def test_one_wrong_file_of_several_is_told_and_the_others_are_shown(tmp_path: Pa
     assert [document["file"] for document in json.loads(outcome.output)] == [SEVERAL[0], str(false)]
     assert outcome.errors.startswith(f"{wrong}:1:")
     assert run("eval", SEVERAL[0], str(false)).status == 1
+
+
+def test_two_errors_have_a_line_between_them() -> None:
+    outcome = run("eval", "nowhere.zzz", SEVERAL[0], "nowhere.yyy")
+    told = [run("eval", name).errors for name in ("nowhere.zzz", "nowhere.yyy")]
+    assert outcome.errors == "\n".join(told)
