@@ -57,6 +57,7 @@ PLACES = {
 }  # fmt: skip
 # what stands for the value of an option that does not say it itself
 _METAVARS = {"int": "N", "int range": "N", "float": "X", "float range": "X", "str": "TEXT"}
+_METAVARS |= {"integer": "N", "integer range": "N", "text": "TEXT"}  # click's names of the same
 
 
 class _Read(Mapping[str, Any]):
@@ -75,7 +76,8 @@ class _Read(Mapping[str, Any]):
         alone.command(name, epilog=_listed(place.examples))(function)
         command = get_command(alone)
         for option in command.params:
-            option.metavar = option.metavar or _METAVARS.get(option.type.name)
+            if isinstance(option, TyperOption):
+                option.metavar = option.metavar or _METAVARS.get(option.type.name)
         command.params += self.common
         return command
 
@@ -95,7 +97,7 @@ class _Commands(TyperGroup):
     """The commands; a file or a text in the place of one is given to `eval`."""
 
     def __init__(self, **attributes: Any) -> None:
-        common = [p for p in attributes["params"] if not p.expose_value and p.name != "version"]
+        common = [p for p in attributes["params"] if p.name in ("quiet", "color")]
         super().__init__(**{**attributes, "commands": _Read(common)})
 
     def format_commands(self, _: Any, formatter: Any) -> None:
@@ -106,7 +108,7 @@ class _Commands(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
         """Read the options that stand before the command, and find it."""
         place = self._own(args)
-        if names_a_file(args[place:]):
+        if _names_a_file(args[place:]):
             args = [*args[:place], "eval", *args[place:]]
         return super().parse_args(ctx, args)
 
@@ -128,7 +130,7 @@ class _Commands(TyperGroup):
             return super().invoke(ctx)
 
 
-def names_a_file(args: list[str]) -> bool:
+def _names_a_file(args: list[str]) -> bool:
     """Return whether a command line has a file, or a text, where a command should stand."""
     if not args or args[0] in PLACES:
         return False
