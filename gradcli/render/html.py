@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from gradcli.inspection import Array, Inspection, NodeFacts, summary
-from gradcli.render.numbers import lines
+from gradcli.inspection import Inspection, NodeFacts, summary
+from gradcli.render.numbers import Shown, lines, value_of
 from gradcli.render.words import (
     MARKS,
     claims_headline,
@@ -77,8 +77,8 @@ def _node(node: NodeFacts) -> str:
         node.op,
         str(node.line),
         kind if node.dtype == "float64" else f"{kind} {node.dtype}".strip(),
-        _array(node.value),
-        _array(node.grad),
+        _array(value_of(node)),
+        _array(node.grad if node.grad is None or node.grad.size <= _SMALL else summary(node.grad)),
         str(node.requires_grad),
         str(node.is_leaf),
         str(node.grad_fn),
@@ -94,10 +94,8 @@ def _row(cells: list[str], first: str = "") -> str:
     ) + "</tr>"  # fmt: skip
 
 
-def _array(array: Array | None) -> str:
-    if array is None:
-        return "None"
-    return "\n".join(lines(array if array.size <= _SMALL else summary(array), _WIDTH))
+def _array(array: Shown | None) -> str:
+    return "None" if array is None else "\n".join(lines(array, _WIDTH))
 
 
 def _claims(inspection: Inspection) -> Iterator[str]:

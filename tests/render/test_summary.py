@@ -13,6 +13,7 @@ import pytest
 from gradcli import loads
 from gradcli.inspection import EDGE, NodeFacts, Summary, summary
 from gradcli.render import EVAL, GRAPH
+from gradcli.render.html import render as html
 from tests.render.printing import printed
 
 RANDOM = np.random.default_rng(0).normal(size=200_000)
@@ -95,6 +96,7 @@ def test_the_outputs_ask_a_large_tensor_for_its_summary_and_not_for_its_value() 
             printed(EVAL["table"](inspection), 200),
             EVAL["markdown"](inspection).replace("\\", ""),
             GRAPH["dot"](inspection, values=True),
+            html(inspection),
         ]
         tree = printed(GRAPH["tree"](inspection), 200)
     assert 0 not in asked
