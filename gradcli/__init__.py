@@ -1,8 +1,9 @@
 r"""See and verify every gradient of a formula.
 
 >>> import gradcli
->>> gradcli.loads("w = param(3.0)\nloss = w**2").node(1).value
-array(9.)
+>>> run = gradcli.loads("w = param(3.0)\nloss = w**2")
+>>> run["w"].grad
+array(6.)
 """
 
 from __future__ import annotations
@@ -10,19 +11,37 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gradcli.api import check, load, loads
+    from gradcli.api import RunOptions, check, checks, load, loads
     from gradcli.errors import GradcliError
-    from gradcli.inspection import Inspection
+    from gradcli.inspection import Inspection, NodeFacts
+    from gradcli.run import Run
+    from gradcli.verify import Settings
 
 __version__ = "0.1.0"
-__all__ = ["GradcliError", "Inspection", "check", "load", "loads"]
+__all__ = [
+    "GradcliError",
+    "Inspection",
+    "NodeFacts",
+    "Run",
+    "RunOptions",
+    "Settings",
+    "check",
+    "checks",
+    "load",
+    "loads",
+]
 
 _HOMES = {
+    "RunOptions": "gradcli.api",
     "check": "gradcli.api",
+    "checks": "gradcli.api",
     "load": "gradcli.api",
     "loads": "gradcli.api",
     "GradcliError": "gradcli.errors",
     "Inspection": "gradcli.inspection",
+    "NodeFacts": "gradcli.inspection",
+    "Run": "gradcli.run",
+    "Settings": "gradcli.verify",
 }
 
 

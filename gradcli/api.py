@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import NoneType
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import numpy as np
 
@@ -23,6 +25,7 @@ from gradcli.trace import Binding, Options, Tracer
 from gradcli.trace.values import to_array
 
 if TYPE_CHECKING:
+    from gradcli.run import Run
     from gradcli.verify import Report, Settings
 
 
@@ -53,14 +56,17 @@ def options_for(
     max_steps: int = Limits().steps,
     allowed_folders: tuple[Path, ...] = (),
     folder: Path | None = None,
+    called: str = "--{} {}",
 ) -> Options:
     """Return options from values as people give them: texts are expressions, others data.
+
+    `called` is what errors call an expression: `--set x`, or what a program has written.
 
     Raises: InputFault where a dtype is unknown or a data file cannot be read.
     """
     if dtype not in DTYPES or DTYPES[dtype].kind != "f":
         raise InputFault(
-            f"--dtype {dtype}: not a floating point dtype", hint="float64, float32 or float16"
+            f"{dtype} is not a floating point dtype", hint="float64, float32 or float16"
         )
     memory = half_of_memory() if max_memory is None else max_memory
     limits = Limits(max_nodes, memory, max_steps)
@@ -68,7 +74,7 @@ def options_for(
     return Options(
         default_dtype=plain.default_dtype,
         seed=seed,
-        bindings=_bindings(plain, set or {}, param or {}, data),
+        bindings=_bindings(plain, set or {}, param or {}, data, called),
         folder=folder or Path(),
         allowed_folders=allowed_folders,
         limits=limits,
@@ -78,7 +84,11 @@ def options_for(
 
 
 def _bindings(
-    plain: Options, set: Mapping[str, Any], param: Mapping[str, Any], data: Path | None
+    plain: Options,
+    set: Mapping[str, Any],
+    param: Mapping[str, Any],
+    data: Path | None,
+    called: str,
 ) -> dict[str, Binding]:
     """Return what names are bound to: --param over --set over --data."""
     found: dict[str, Binding] = {}
@@ -90,7 +100,7 @@ def _bindings(
     for values, parameter in ((set, False), (param, True)):
         for name, value in values.items():
             if isinstance(value, str):
-                value = value_of(f"--{'param' if parameter else 'set'} {name}", value, plain)
+                value = value_of(called.format("param" if parameter else "set", name), value, plain)
             found[spelled(name)] = Binding(_array(f"`{name}`", value, plain), parameter)
     return found
 
@@ -194,6 +204,31 @@ def half_of_memory() -> int:
         return 4 << 30
 
 
+class RunOptions(TypedDict, total=False):
+    """How a file is run, as keyword arguments.
+
+    `set` and `param` map the names of inputs to arrays of any library, numbers of any kind, lists
+    of both, or texts that are expressions; those of `param` require a gradient. `data` is a file
+    of inputs, `wrt` names what becomes a parameter, `dtype` is that of floating literals, `seed`
+    that of random tensors. `retain_grad` keeps the gradients of intermediate nodes. `folder` is
+    where `load(…)` reads, as it does in the `allowed_folders`. `max_nodes`, `max_memory` (bytes)
+    and `max_steps` are limits.
+    """
+
+    dtype: str
+    seed: int
+    set: Mapping[str, Any] | None
+    param: Mapping[str, Any] | None
+    data: str | Path | None
+    wrt: str | Sequence[str]
+    retain_grad: bool
+    max_nodes: int
+    max_memory: int | None
+    max_steps: int
+    folder: str | Path
+    allowed_folders: Sequence[str | Path]
+
+
 def loads(
     text: str,
     *,
@@ -201,17 +236,17 @@ def loads(
     of: str | None = None,
     grad_output: Any = None,
     backward: bool = True,
-    **options: Any,
-) -> Inspection:
-    """Run the text of an expression file, and return what is known of every node.
+    **options: Unpack[RunOptions],
+) -> Run:
+    """Run the text of an expression file.
 
-    `of` names the node to differentiate, `grad_output` is its cotangent, of its shape; `set` and
-    `param` map input names to arrays of any library, numbers of any kind, lists of both, or texts;
-    further options are those of `options_for`.
+    `of` names the node to differentiate, `grad_output` is its cotangent, of its shape; `name` is
+    what errors call the text. Further options are those of `RunOptions`.
 
-    Raises: GradcliError where the text or a binding is wrong.
+    Raises: GradcliError where the text or a binding is wrong, TypeError where an option is.
     """
-    return _inspected(Source(name, text), of, grad_output, backward, options)
+    made = _made("loads", options, Path())
+    return _run(Source(name, text), made, of, grad_output, backward)
 
 
 def load(
@@ -220,35 +255,92 @@ def load(
     of: str | None = None,
     grad_output: Any = None,
     backward: bool = True,
-    **options: Any,
-) -> Inspection:
-    """Run an expression file, and return what is known of every node; see `loads`."""
-    source = read_source(Path(path))
-    options = {"folder": Path(path).parent} | options
-    return _inspected(source, of, grad_output, backward, options)
+    **options: Unpack[RunOptions],
+) -> Run:
+    """Run an expression file; see `loads`."""
+    made = _made("load", options, Path(path).parent)
+    return _run(read_source(Path(path)), made, of, grad_output, backward)
 
 
-def check(path: str | Path, settings: Settings | None = None, **options: Any) -> Report:
-    """Run an expression file, and compare its gradients with numeric derivatives.
+def checks(
+    text: str,
+    settings: Settings | None = None,
+    *,
+    name: str = "<text>",
+    **options: Unpack[RunOptions],
+) -> Report:
+    """Run the text of an expression file, and compare its gradients with numeric derivatives.
 
-    `options` are those of `options_for`.
+    Options are those of `RunOptions`.
 
-    Raises: GradcliError where the file or a binding is wrong.
+    Raises: GradcliError where the text or a binding is wrong, TypeError where an option is.
     """
     from gradcli.verify.run import check_source
 
-    source = read_source(Path(path))
-    return check_source(source, options_for(**{"folder": Path(path).parent} | options), settings)
+    return check_source(Source(name, text), _made("checks", options, Path()), settings)
 
 
-def _inspected(
-    source: Source, of: str | None, grad_output: Any, backward: bool, options: dict[str, Any]
-) -> Inspection:
-    made = options_for(**options)
+def check(
+    path: str | Path, settings: Settings | None = None, **options: Unpack[RunOptions]
+) -> Report:
+    """Run an expression file, and compare its gradients with numeric derivatives; see `checks`."""
+    from gradcli.verify.run import check_source
+
+    made = _made("check", options, Path(path).parent)
+    return check_source(read_source(Path(path)), made, settings)
+
+
+# what an option must be
+_KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
+    "dtype": ((str,), "the name of a dtype"),
+    "seed": ((int, np.integer), "an integer"),
+    "set": ((Mapping, NoneType), "a mapping of names to values"),
+    "param": ((Mapping, NoneType), "a mapping of names to values"),
+    "data": ((str, os.PathLike, NoneType), "a path"),
+    "wrt": ((str, Sequence), "a name, or several"),
+    "retain_grad": ((bool, np.bool_), "True or False"),
+    "max_nodes": ((int, np.integer), "an integer"),
+    "max_memory": ((int, np.integer, NoneType), "an integer, or None"),
+    "max_steps": ((int, np.integer), "an integer"),
+    "folder": ((str, os.PathLike), "a path"),
+    "allowed_folders": ((Sequence,), "a list of paths"),
+}
+
+
+def _made(function: str, given: RunOptions, folder: Path) -> Options:
+    """Return the options that a program has given to one of the functions here.
+
+    Raises: TypeError, as Python would, for one that there is not or that is of another kind.
+    """
+    for name, value in given.items():
+        if name not in _KINDS:
+            near = get_close_matches(name, _KINDS, 1)
+            meant = f". Did you mean {near[0]!r}?" if near else ""
+            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}{meant}")
+        kinds, told = _KINDS[name]
+        if not isinstance(value, kinds) or (name == "allowed_folders" and isinstance(value, str)):
+            raise TypeError(f"{function}(): {name} must be {told}, not {type(value).__name__}")
+    options: dict[str, Any] = {"folder": folder, **given}
+    for name in ("folder", "data"):
+        if options.get(name) is not None:
+            options[name] = Path(options[name])
+    for name in ("seed", "max_nodes", "max_memory", "max_steps"):  # NumPy's integers are too small
+        if options.get(name) is not None:
+            options[name] = int(options[name])
+    if isinstance(options.get("wrt"), str):
+        options["wrt"] = (options["wrt"],)
+    options["allowed_folders"] = tuple(map(Path, options.get("allowed_folders", ())))
+    return options_for(**options, called="{}[{!r}]")
+
+
+def _run(source: Source, made: Options, of: str | None, grad_output: Any, backward: bool) -> Run:
+    from gradcli.run import Run
+
     if isinstance(grad_output, str):
-        grad_output = value_of("--grad-output", grad_output, made)
+        grad_output = value_of("grad_output", grad_output, made)
     cotangent = None if grad_output is None else _array("grad_output", grad_output, made)
-    return inspected(run(source, made, Request(of, cotangent, backward)))
+    session = run(source, made, Request(of, cotangent, backward))
+    return Run(session, inspected(session), of)
 
 
 def inspected(session: Session) -> Inspection:

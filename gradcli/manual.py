@@ -1,24 +1,34 @@
 """The reference manual, generated: `python -m gradcli.manual docs` writes it.
 
 `language.md` is the grammar with its comments read as Markdown; `operations.md` is the table of
-operations, `verdicts.md` that of the verdicts. `concepts.md` has the pages of `gradcli explain
---concept`, `questions.md` commands and what they print: both are made by running what they show.
+operations, `verdicts.md` that of the verdicts, `library.md` what the library's docstrings say.
+`concepts.md` has the pages of `gradcli explain --concept`, `questions.md` commands and what they
+print: both are made by running what they show.
 """
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from itertools import groupby
 from pathlib import Path
 from shlex import join
+from typing import Any
 
+from gradcli import api, run
+from gradcli.errors import GradcliError
 from gradcli.explain import CONCEPTS, concept
 from gradcli.explain.questions import QUESTIONS, Question
+from gradcli.inspection import Claim, NodeFacts
 from gradcli.reference import Entry, entries
 from gradcli.render import CONCEPT
 from gradcli.syntax.tables import grammar
+from gradcli.verify.report import ClaimFinding, Finding, Report
+from gradcli.verify.target import Settings
 from gradcli.verify.verdicts import Level, Verdict
 
 ROOT = Path(__file__).parents[1]
@@ -135,12 +145,70 @@ def _output(arguments: tuple[str, ...]) -> str:
     return "".join(f"{line.rstrip()}\n" for line in done.stdout.splitlines())
 
 
+FUNCTIONS: tuple[Callable[..., Any], ...] = (api.loads, api.load, api.checks, api.check)
+CLASSES = (run.Run, api.RunOptions, NodeFacts, Claim, Settings, Report, Finding, ClaimFinding,
+           GradcliError)  # fmt: skip
+_SHOWN = ("__getitem__", "_repr_html_")
+
+
+def library() -> str:
+    """Return the manual of the library as Markdown."""
+    parts = ["# The library\n\n```python\nimport gradcli\n```"]
+    parts += [f"## `gradcli.{f.__name__}`\n\n{_function(f)}" for f in FUNCTIONS]
+    for kind in CLASSES:
+        parts += [f"## `{kind.__name__}`", *_class(kind)]
+    return GENERATED.format("the docstrings") + "\n\n".join(parts) + "\n"
+
+
+def _function(function: Any) -> str:
+    """Return a function's signature, each argument on a line, and its docstring."""
+    signature = inspect.signature(function)
+    stars = {"VAR_KEYWORD": "**", "VAR_POSITIONAL": "*"}
+    lines, keywords = [], False
+    for p in signature.parameters.values():
+        if p.kind is p.KEYWORD_ONLY and not keywords:
+            keywords = True
+            lines.append("*")
+        typed = "" if p.annotation is p.empty else f": {p.annotation}"
+        default = "" if p.default is p.empty else f" = {p.default!r}"
+        lines.append(f"{stars.get(p.kind.name, '')}{p.name}{typed}{default}")
+    head = f"{function.__name__}({', '.join(lines)}) -> {signature.return_annotation}"
+    if len(head) > 100:
+        inner = "".join(f"    {line},\n" for line in lines)
+        head = f"{function.__name__}(\n{inner}) -> {signature.return_annotation}"
+    return f"```python\n{head}\n```\n\n{inspect.getdoc(function)}"
+
+
+def _class(kind: Any) -> Iterator[str]:
+    """Yield a class's docstring, its fields, its properties and its methods."""
+    yield inspect.getdoc(kind) or ""
+    members = [(name, kind.__dict__[name]) for name in kind.__dict__]
+    fields = [f"- `{name}: {_typed(hint)}`" for name, hint in inspect.get_annotations(kind).items()
+              if not name.startswith("_")]  # fmt: skip
+    if fields:
+        yield "\n".join(fields)
+    for name, member in members:
+        if name.startswith("_") and name not in _SHOWN:
+            continue
+        if isinstance(member, property):
+            hint = inspect.signature(member.fget).return_annotation  # type: ignore[arg-type]
+            yield f"### `{name}: {_typed(hint)}`\n\n{inspect.getdoc(member)}"
+        elif inspect.isfunction(member) and member.__doc__:
+            yield f"### `{name}`\n\n{_function(member)}"
+
+
+def _typed(hint: Any) -> str:
+    """Return a type as the source says it."""
+    return re.sub(r"^ForwardRef\('(.*?)'.*\)$", r"\1", str(hint))
+
+
 PAGES = {
     "language.md": language,
     "operations.md": operations,
     "verdicts.md": verdicts,
     "concepts.md": concepts,
     "questions.md": questions,
+    "library.md": library,
 }
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from itertools import islice
 from pathlib import Path
 from stat import S_ISREG
 from typing import BinaryIO
 
 from gradcli.errors import InputFault, Source
 
+SUFFIX = ".expr"  # of an expression file
+_LIKE = 0.6  # of two names, from 0 to 1
+_LOOKED_AT = 2000  # files among which one of a similar name is looked for
 MAX_FILE = 64 << 20  # bytes of an expression file
 
 
@@ -22,7 +26,12 @@ def read_source(path: Path) -> Source:
         with path.open("rb") as file:
             data = unchanged(file, MAX_FILE + 1)
     except FileNotFoundError:
-        raise InputFault(f"{path}: there is no such file", hint=_nearby(path)) from None
+        raise InputFault(f"{path}: there is no such file", hint=nearby(path, (SUFFIX,))) from None
+    except IsADirectoryError:
+        raise InputFault(
+            f"{path}: is a folder",
+            hint=f"its files are {path}/*{SUFFIX}; gradcli check and fmt take folders",
+        ) from None
     except OSError as error:
         raise InputFault(f"{path}: {(error.strerror or str(error)).lower()}") from None
     except InputFault as fault:
@@ -48,16 +57,32 @@ def decoded(name: str, data: bytes) -> Source:
         ) from None
 
 
-def _nearby(path: Path) -> str | None:
-    """Suggest an expression file with a similar name in the same folder."""
-    from difflib import get_close_matches
+def nearby(path: Path, suffixes: tuple[str, ...]) -> str | None:
+    """Suggest a file of the right kind for one that is not there: its name elsewhere, or like it.
+
+    Looked at are the folder, or the one above it that is there, and the folders in that.
+    """
+    from difflib import SequenceMatcher
+
+    folder = next((above for above in path.parents if above.is_dir()), Path())
+
+    def likeness(found: Path) -> float:
+        whole = SequenceMatcher(None, str(found), str(path)).ratio()
+        if found.name == path.name:
+            return 3 + whole
+        near = SequenceMatcher(None, found.stem, path.stem).ratio()
+        begins = found.stem.startswith(path.stem) or path.stem.startswith(found.stem)
+        return near + begins + (found.parent == path.parent) / 8
 
     try:
-        names = [p.name for p in path.parent.glob("*.expr")]
+        files = [f for pattern in ("*", "*/*") for f in islice(folder.glob(pattern), _LOOKED_AT)]
     except OSError:
         return None
-    near = get_close_matches(path.name, names, 1)
-    return f"did you mean {path.parent / near[0]}?" if near else None
+    right = [f for f in files if f.suffix in suffixes and not f.name.startswith(".")]
+    best = max(sorted(right), key=likeness, default=None)
+    if best is None or likeness(best) < _LIKE:
+        return None
+    return f"did you mean {best}?"
 
 
 def unchanged(file: BinaryIO, limit: int) -> bytes:

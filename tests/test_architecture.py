@@ -43,11 +43,12 @@ MAY_IMPORT: dict[str, str] = {
     "verify": f"{RUN} formula against",
     "diagnose": f"{RUN} verify",
     "explain": f"{RUN} formula",
-    "api": f"{RUN} source verify diagnose explain",
     "render": "errors inspection reference formula against verify diagnose explain",
-    "manual": "errors syntax reference verify explain render",
-    "pytest_plugin": f"{RUN} source verify diagnose explain api render",
-    "cli": f"{RUN} source reference formula manual against verify diagnose explain api render",
+    "run": f"{RUN} formula verify diagnose explain render",
+    "api": f"{RUN} source verify diagnose explain run",
+    "manual": "errors inspection syntax reference verify explain render run api",
+    "pytest_plugin": f"{RUN} source verify diagnose explain run api render",
+    "cli": f"{RUN} source reference formula manual against verify diagnose explain run api render",
     "__main__": "cli",
 }
 # a library, and the rooms that may use it

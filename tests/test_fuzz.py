@@ -224,7 +224,7 @@ class Writer:
 def tried(text: str) -> Inspection | GradcliError:
     """Run a program; an error has a place in it, and everything that runs can be shown."""
     try:
-        inspection = loads(text, max_nodes=3_000, max_memory=1 << 24)
+        inspection = loads(text, max_nodes=3_000, max_memory=1 << 24).inspection
     except GradcliError as fault:
         error = fault
     else:

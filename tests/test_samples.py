@@ -30,8 +30,8 @@ CLAIMS = {
 def test_a_sample_has_pytorchs_value_and_gradients(path: Path) -> None:
     expected = REFERENCE[path.name]
     inspection = load(path, param=expected.get("parameters"), set=expected.get("data"))
-    assert inspection.root is not None
-    root = inspection.node(inspection.root)
+    root = inspection.root
+    assert root is not None
     assert root.name == expected["root"]
     assert root.value is not None
     np.testing.assert_allclose(root.value, expected["value"], rtol=1e-10)

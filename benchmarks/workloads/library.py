@@ -13,7 +13,7 @@ from gradcli.inspection import Inspection
 
 def loads(text: str, data: Mapping[str, Any], parameters: Mapping[str, Any]) -> Inspection:
     """Run a text with its inputs bound."""
-    return gradcli.loads(text, set=data, param=parameters)
+    return gradcli.loads(text, set=data, param=parameters).inspection
 
 
 def show(inspection: Inspection) -> None:

@@ -66,7 +66,7 @@ def file(nodes: int) -> Work:
     text = TEXT.format(w=W, b=B, start=START, turns=nodes // NODES)
 
     def work() -> Result:
-        inspection = gradcli.loads(text)
+        inspection = gradcli.loads(text).inspection
         show(inspection)
         found = results(inspection, "loss", "wb")
         return {"y": found["loss"], "d w": found["d w"], "d b": found["d b"]}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from enum import StrEnum
 from importlib import import_module
 from typing import Annotated, Any, NamedTuple
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperGroup, TyperOption
 from typer.main import get_command
 
 from gradcli import __version__
@@ -18,33 +20,76 @@ _UsageError: Any = typer.BadParameter.__bases__[0]
 
 
 class _Place(NamedTuple):
-    """Where a command stands, and what the list of commands says of it."""
+    """Where a command stands, what the list of commands says of it, and how it is called."""
 
     module: str
     function: str
     help: str
+    examples: tuple[str, ...] = ()
 
 
+_LINEAR = "samples/linear_regression.expr"
 PLACES = {
-    "eval": _Place("eval", "evaluate", "Evaluate a file, run backward, and show every node."),
-    "graph": _Place("graph", "graph", "Draw the graph of a file."),
-    "check": _Place("check", "check", "Compare every gradient with finite differences."),
-    "explain": _Place("explain", "explain", "Work the backward pass out, line by line."),
-    "derive": _Place("derive", "derive", "Print each gradient as a formula."),
-    "ops": _Place("ops", "ops", "Show operations: signature, derivative, grad_fn, domain."),
-    "fmt": _Place("fmt", "fmt", "Format expression files, as black does for Python."),
-}
+    "eval": _Place("eval", "evaluate", "Evaluate a file, run backward, and show every node.", (
+        f"gradcli eval {_LINEAR}",
+        "gradcli eval -e 'y = sin(x)**2; grad(grad(y, x), x)' -p x=0.5",
+        f"gradcli eval {_LINEAR} --retain-grad --json",
+    )),
+    "graph": _Place("graph", "graph", "Draw the graph of a file.", (
+        f"gradcli graph {_LINEAR} --tree",
+        f"gradcli graph {_LINEAR} | dot -Tpng -o graph.png",
+        f"gradcli graph {_LINEAR} --backward",
+    )),
+    "check": _Place("check", "check", "Compare every gradient with finite differences.", (
+        f"gradcli check {_LINEAR}",
+        f"gradcli check {_LINEAR} samples/mlp.expr --fail-fast",
+        "gradcli check -e 'y = exp(x); assert isclose(grad(y, x), exp(x))' -p x=1.0",
+    )),
+    "explain": _Place("explain", "explain", "Work the backward pass out, line by line.", (
+        f"gradcli explain {_LINEAR} w",
+        "gradcli explain samples/mlp.expr --element 'W1[0,2]'",
+        "gradcli explain --concept is_leaf",
+    )),
+    "derive": _Place("derive", "derive", "Print each gradient as a formula.", (
+        f"gradcli derive {_LINEAR}",
+        "gradcli derive samples/mlp.expr W1 --to numpy",
+        "gradcli derive -e 'f = x @ A @ x' -p 'x=[1., 2.]' -s 'A=[[2., 1.], [0., 3.]]' --hessian",
+    )),
+    "ops": _Place("ops", "ops", "Show operations: signature, derivative, grad_fn, domain.", (
+        "gradcli ops",
+        "gradcli ops logsumexp",
+        "gradcli ops softmax --json",
+    )),
+    "fmt": _Place("fmt", "fmt", "Format expression files, as black does for Python.", (
+        f"gradcli fmt --check {_LINEAR}",
+        f"gradcli fmt --diff {_LINEAR}",
+    )),
+}  # fmt: skip
+# what stands for the value of an option that does not say it itself
+_METAVARS = {"int": "N", "int range": "N", "float": "X", "float range": "X", "str": "TEXT"}
+_METAVARS |= {"integer": "N", "integer range": "N", "text": "TEXT"}  # click's names of the same
 
 
 class _Read(Mapping[str, Any]):
-    """The commands as typer makes them, by name: one is imported when it is asked for."""
+    """The commands as typer makes them, by name: one is imported when it is asked for.
+
+    Each takes the `common` options too.
+    """
+
+    def __init__(self, common: Iterable[Any]) -> None:
+        self.common = list(common)
 
     def __getitem__(self, name: str) -> Any:
         place = PLACES[name]
         alone = typer.Typer(add_completion=False, rich_markup_mode=None)
         function = getattr(import_module(f"gradcli.cli.{place.module}"), place.function)
-        alone.command(name)(function)
-        return get_command(alone)
+        alone.command(name, epilog=_listed(place.examples))(function)
+        command = get_command(alone)
+        for option in command.params:
+            if isinstance(option, TyperOption):
+                option.metavar = option.metavar or _METAVARS.get(option.type.name)
+        command.params += self.common
+        return command
 
     def __iter__(self) -> Iterator[str]:
         return iter(PLACES)
@@ -53,47 +98,105 @@ class _Read(Mapping[str, Any]):
         return len(PLACES)
 
 
+def _listed(examples: tuple[str, ...]) -> str | None:
+    """Return the end of a page of help; its lines are not filled."""
+    return "\n  ".join(["\b\nExamples:", *examples]) if examples else None
+
+
 class _Commands(TyperGroup):
-    """The commands; what is wrong in a command line is told in characters that can be seen."""
+    """The commands; a file or a text in the place of one is given to `eval`."""
 
     def __init__(self, **attributes: Any) -> None:
-        super().__init__(**{**attributes, "commands": _Read()})
+        common = [p for p in attributes["params"] if p.name in ("quiet", "color")]
+        super().__init__(**{**attributes, "commands": _Read(common)})
 
     def format_commands(self, _: Any, formatter: Any) -> None:
         """List the commands without reading them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, place.help) for name, place in PLACES.items()])
 
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Read the options that stand before the command, and find it."""
+        place = self._own(args)
+        if _names_a_file(args[place:]):
+            args = [*args[:place], "eval", *args[place:]]
+        return super().parse_args(ctx, args)
+
+    def _own(self, args: list[str]) -> int:
+        """Return how many of the arguments are options that stand before a command."""
+        options = [p for p in self.params if isinstance(p, TyperOption)]
+        valued = {text: not option.is_flag for option in options for text in option.opts}
+        place = 0
+        while place < len(args) and (name := args[place].partition("=")[0]) in valued:
+            place += 1 + (valued[name] and name == args[place])
+        return place
+
     def make_context(self, *args: Any, **more: Any) -> Any:
-        with _seen():
+        with _in_our_words():
             return super().make_context(*args, **more)
 
     def invoke(self, ctx: Any) -> Any:
-        with _seen():
+        with _in_our_words():
             return super().invoke(ctx)
 
 
+def _names_a_file(args: list[str]) -> bool:
+    """Return whether a command line has a file, or a text, where a command should stand."""
+    if not args or args[0] in PLACES:
+        return False
+    if args[0].startswith("-") and args[0] != "-":
+        texts = any(word.startswith(("-e", "--expr")) for word in args)
+        return texts or (any(map(_is_file, args)) and not PLACES.keys() & set(args))
+    return _is_file(args[0])
+
+
+def _is_file(word: str) -> bool:
+    """Return whether a word is a file, or is meant to be one: no command has a `.` or a `/`."""
+    return word == "-" or (word[:1] != "-" and ("." in word or "/" in word)) or os.path.exists(word)
+
+
 @contextmanager
-def _seen() -> Iterator[None]:
+def _in_our_words() -> Iterator[None]:
+    """Let what is wrong in a command line be told as all else is.
+
+    Raises: InputFault instead of the errors of the library that reads command lines.
+    """
     try:
         yield
     except _UsageError as error:
-        from gradcli.errors import visible
+        if type(error).__name__ == "NoArgsIsHelpError":  # whose message is the help
+            raise
+        from gradcli.errors import InputFault, visible
 
-        if type(error).__name__ != "NoArgsIsHelpError":  # whose message is the help, in lines
-            error.message = visible(error.message)
-        raise
+        near = list(getattr(error, "possibilities", None) or ())
+        error.possibilities = None
+        message, _, meant = error.format_message().partition(" Did you mean ")
+        near += [meant.rstrip("?")] if meant else []
+        page = f"{error.ctx.command_path} --help" if error.ctx else "gradcli --help"
+        message = visible(message[:1].lower() + message[1:].rstrip("."))
+        hint = f"did you mean {' or '.join(near)}?" if near else f"see {page}"
+        raise InputFault(message, hint=hint) from None
 
 
 app = typer.Typer(
     cls=_Commands,
     name="gradcli",
     help="See and verify every gradient of a formula.",
+    epilog=_listed((f"gradcli {_LINEAR}", *(p.examples[0] for p in PLACES.values() if p.examples))),
+    subcommand_metavar="COMMAND|FILE [ARGS]...",
     no_args_is_help=True,
     rich_markup_mode=None,  # rich help costs 60 ms at every start
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+class When(StrEnum):
+    """When there is colour."""
+
+    auto = "auto"
+    always = "always"
+    never = "never"
 
 
 def _version(wanted: bool) -> None:
@@ -102,10 +205,50 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _quiet(ctx: typer.Context, wanted: bool) -> None:
+    """Leave out the results, as `grep -q` does: errors and the exit status are all that is told."""
+    if wanted and not ctx.resilient_parsing:
+        ctx.with_resource(_nowhere())
+
+
+@contextmanager
+def _nowhere() -> Iterator[None]:
+    with open(os.devnull, "w", encoding="utf-8") as null, redirect_stdout(null):
+        yield
+
+
+def _color(when: When | None) -> None:
+    """Decide about colour as people do for all programs: rich and other processes heed it too."""
+    decisions = {When.always: ("FORCE_COLOR", "NO_COLOR"), When.never: ("NO_COLOR", "FORCE_COLOR")}
+    if when in decisions:
+        wanted, unwanted = decisions[when]
+        os.environ[wanted] = "1"
+        os.environ.pop(unwanted, None)
+
+
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option(
+            "-V", "--version", callback=_version, is_eager=True, expose_value=False,
+            help="Show the version.",
+        ),
     ] = False,
-) -> None:
+    quiet: Annotated[
+        bool,
+        typer.Option(
+            "-q", "--quiet", callback=_quiet, expose_value=False,
+            help="Show no results: errors and the exit status tell all.",
+        ),
+    ] = False,
+    color: Annotated[
+        When | None,
+        typer.Option(
+            "--color", metavar="WHEN", callback=_color, is_eager=True, expose_value=False,
+            show_default=False, help="auto (on a terminal, and as NO_COLOR and FORCE_COLOR say), "
+            "always or never.",
+        ),
+    ] = None,
+) -> None:  # fmt: skip
     """See and verify every gradient of a formula."""

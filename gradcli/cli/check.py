@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gradcli.cli import complete
 from gradcli.cli import options as o
 from gradcli.cli.output import complain, show, write
 from gradcli.cli.progress import Progress
@@ -34,7 +35,11 @@ class Format(StrEnum):
 
 Files = Annotated[
     list[str] | None,
-    typer.Argument(metavar="FILE...", help="Expression files, or folders of them; - is stdin."),
+    typer.Argument(
+        metavar="FILE...",
+        help="Expression files, or folders of them; - is standard input.",
+        autocompletion=complete.files,
+    ),
 ]
 
 

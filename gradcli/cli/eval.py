@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
-from typing import Annotated
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gradcli.cli import options as o
-from gradcli.cli.output import FALSE, show, write
+from gradcli.cli.output import FALSE, OK, joined, show_each, write
 from gradcli.cli.progress import Progress
+from gradcli.errors import Source
+
+if TYPE_CHECKING:
+    from gradcli.inspection import Inspection
 
 
 class Format(StrEnum):
@@ -24,7 +31,7 @@ class Format(StrEnum):
 @o.runs_files
 def evaluate(
     run: o.Running,
-    file: o.File = None,
+    files: o.Files = None,
     of: o.Of = None,
     grad_output: Annotated[
         str | None,
@@ -44,19 +51,30 @@ def evaluate(
     output: o.Output = None,
 ) -> None:
     """Evaluate a file, run backward, and show every node."""
-    source, folder = o.source_and_folder(file, run.expr)
-    options = run.options(folder, retain_grad=retain_grad)
-    request = o.made_request(options, of, grad_output, backward=backward)
+    kind = "json" if json else format.value
+    several = len(files or ()) > 1
+    if several and kind == "csv":
+        raise typer.BadParameter("csv has no column for the file: give one FILE at a time")
     from gradcli.api import inspected
     from gradcli.render import EVAL
 
-    with Progress("nodes") as progress:
-        inspection = inspected(o.session(source, options, request, progress))
-    kind = "json" if json else format.value
+    statuses: list[int] = []
+
+    def one(source: Source, folder: Path) -> Inspection:
+        options = run.options(folder, retain_grad=retain_grad)
+        request = o.made_request(options, of, grad_output, backward=backward)
+        with Progress("nodes") as progress:
+            inspection = inspected(o.session(source, options, request, progress))
+        statuses.append(OK if all(claim.holds for claim in inspection.claims) else FALSE)
+        return inspection
+
+    found: Iterable[Inspection] = o.each(files, run.expr, one, statuses)
+    if output is not None:
+        found = list(found)  # who writes to a file has a bar of its own
     how = {"named": named, "full": full, "precision": precision}
     if kind == "table":
-        show(EVAL[kind](inspection, **how), output)
+        show_each((EVAL[kind](inspection, **how) for inspection in found), output)
     else:
-        write(EVAL[kind].pieces(inspection, **how), output)
-    if not all(claim.holds for claim in inspection.claims):
-        raise typer.Exit(FALSE)
+        texts = (EVAL[kind].pieces(inspection, **how) for inspection in found)
+        write(joined(kind, texts) if several else chain.from_iterable(texts), output)
+    raise typer.Exit(max(statuses))

@@ -10,8 +10,9 @@ from typing import Annotated
 
 import typer
 
+from gradcli.cli import complete
 from gradcli.cli.options import collect_garbage, standard_input
-from gradcli.cli.output import FALSE, WRONG_INPUT, complain, write
+from gradcli.cli.output import FALSE, WRONG_INPUT, colored, complain, write
 from gradcli.errors import GradcliError, InputFault, Source, visible
 from gradcli.source import read_source
 
@@ -19,7 +20,11 @@ from gradcli.source import read_source
 def fmt(
     files: Annotated[
         list[str],
-        typer.Argument(metavar="FILE…", help="Files, folders of them, or - for standard input."),
+        typer.Argument(
+            metavar="FILE...",
+            help="Expression files, or folders of them; - is standard input.",
+            autocompletion=complete.files,
+        ),
     ],
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit status 1 if a file would change.")
@@ -53,13 +58,13 @@ def _format(name: str, *, check: bool, diff: bool) -> int:
         source = _read(name)
         text = formatted(source)
         if diff:
-            write(_difference(source, text), None)
+            write(_difference(source, text, in_color=colored(sys.stdout)), None)
         elif name == "-" and not check:
             write(_harmless(text) if sys.stdout.isatty() else text, None)
         elif text != source.text and not check:
             _put(source, text)
     except GradcliError as error:
-        complain(str(error))
+        complain(error)
         return WRONG_INPUT
     if text == source.text:
         return 0
@@ -95,12 +100,21 @@ def _harmless(text: str) -> str:
     return harmless_lines(text)
 
 
-def _difference(source: Source, text: str) -> str:
+def _difference(source: Source, text: str, *, in_color: bool) -> str:
     from difflib import unified_diff
 
     name = visible(source.name)
     old, new = (_harmless(t).splitlines(keepends=True) for t in (source.text, text))
     lines = unified_diff(old, new, name, f"{name} (formatted)")
-    return "".join(
+    whole = (
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
     )
+    return "".join(map(_in_color, whole) if in_color else whole)
+
+
+_COLORS = {"---": 1, "+++": 1, "@": 36, "-": 31, "+": 32}  # the first that a line begins with
+
+
+def _in_color(line: str) -> str:
+    color = next((c for start, c in _COLORS.items() if line.startswith(start)), 0)
+    return f"\033[{color}m{line[:-1]}\033[0m\n" if color else line

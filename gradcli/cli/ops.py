@@ -15,7 +15,9 @@ from gradcli.errors import NameFault
 def ops(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="NAME", help="A name or a part of one.", autocompletion=operations),
+        typer.Argument(
+            metavar="NAME...", help="Names, or parts of them.", autocompletion=operations
+        ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     output: o.Output = None,

@@ -5,16 +5,17 @@ from __future__ import annotations
 import errno
 import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar, get_type_hints
 
 import typer
 
 from gradcli.cli.complete import files, nodes
-from gradcli.errors import InputFault, Source
+from gradcli.cli.output import WRONG_INPUT, complain
+from gradcli.errors import GradcliError, InputFault, Source
 from gradcli.source import MAX_FILE, decoded, read_source
 
 if TYPE_CHECKING:
@@ -22,10 +23,18 @@ if TYPE_CHECKING:
     from gradcli.session import Request, Session
     from gradcli.trace import Options
 
+T = TypeVar("T")
+
 File = Annotated[
     str | None,
     typer.Argument(
         metavar="FILE", help="An expression file; - is standard input.", autocompletion=files
+    ),
+]
+Files = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="FILE...", help="Expression files; - is standard input.", autocompletion=files
     ),
 ]
 Expr = Annotated[
@@ -63,7 +72,7 @@ Wrt = Annotated[
         autocompletion=nodes,
     ),
 ]
-Dtype = Annotated[str, typer.Option("--dtype", help="Dtype of floating literals.")]
+Dtype = Annotated[str, typer.Option("--dtype", metavar="DTYPE", help="Dtype of floating literals.")]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of random tensors.")]
 Precision = Annotated[
     int | None, typer.Option("--precision", min=1, max=17, help="Significant digits.")
@@ -177,11 +186,38 @@ def source_and_folder(file: str | None, text: str | None) -> tuple[Source, Path]
     if file is None:
         raise InputFault(
             "no expression file is given",
-            hint="gradcli eval FILE, gradcli eval -e 'loss = …', or - for standard input",
+            hint="give a FILE, -e 'loss = …', or - for standard input",
         )
     if file == "-":
         return standard_input(), Path()
     return read_source(Path(file)), Path(file).parent
+
+
+def each(
+    files: list[str] | None,
+    text: str | None,
+    one: Callable[[Source, Path], T],
+    statuses: list[int],
+) -> Iterator[T]:
+    """Yield what becomes of each file, or of the text.
+
+    Of several, one that is wrong is told and left out; `statuses` has its exit status then.
+
+    Raises: a GradcliError where a file alone is wrong.
+    """
+    if text is not None or not files or len(files) == 1:
+        yield one(*source_and_folder(files[0] if files else None, text))
+        return
+    for file in files:
+        try:
+            made = one(*source_and_folder(file, None))
+        except GradcliError as error:
+            if WRONG_INPUT in statuses:
+                complain("")  # between two errors
+            complain(error)
+            statuses.append(WRONG_INPUT)
+        else:
+            yield made
 
 
 def standard_input() -> Source:

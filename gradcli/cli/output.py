@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from io import StringIO, TextIOWrapper
 from pathlib import Path
 from stat import S_IMODE, S_ISREG
-from typing import Any
+from typing import Any, TextIO
 
 from gradcli.cli import INTERRUPTED
 from gradcli.cli.interrupt import heeded
@@ -33,7 +34,7 @@ def guarded(app: Callable[..., Any]) -> int:
             return OK
         return _flushed(exit.code if isinstance(exit.code, int) else WRONG_INPUT)
     except GradcliError as error:
-        complain(str(error))
+        complain(error)
         return WRONG_INPUT
     except KeyboardInterrupt:
         complain("interrupted")
@@ -100,8 +101,29 @@ def _discard_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def complain(text: str) -> None:
-    """Print to standard error."""
+def colored(stream: TextIO) -> bool:
+    """Return whether a stream is written to in colour: NO_COLOR and FORCE_COLOR go before it."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return stream.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+
+
+# parts of an error's report, and their colours as terminals number them
+_COLORS = (
+    (re.compile(r"\A(.*?)(error:)", re.DOTALL), r"\033[1m\1\033[31m\2\033[0m"),
+    (re.compile(r"^( *│ *)(\^+)", re.MULTILINE), r"\1\033[31m\2\033[0m"),
+    (re.compile(r"^(hint:)", re.MULTILINE), r"\033[36m\1\033[0m"),
+)
+
+
+def complain(what: GradcliError | str) -> None:
+    """Print to standard error; an error's report has colour on a terminal."""
+    text = str(what)
+    if isinstance(what, GradcliError) and colored(sys.stderr):
+        for part, color in _COLORS:
+            text = part.sub(color.replace(r"\033", "\033"), text, count=1)
     with suppress(OSError):
         sys.stderr.write(text + "\n")
 
@@ -196,20 +218,44 @@ def _umask() -> int:
     return mask
 
 
+# what stands before, between and after the texts of several files
+_AROUND = {"json": ("[\n", ",\n", "]\n"), "markdown": ("", "\n", ""), "dot": ("", "", "")}
+
+
+def joined(kind: str, texts: Iterable[Iterable[str]]) -> Iterator[str]:
+    """Yield the texts of several files as one of the same kind, in pieces."""
+    before, between, after = _AROUND[kind]
+    yield before
+    for place, pieces in enumerate(texts):
+        if place:
+            yield between
+        yield from pieces
+    yield after
+
+
 def show(renderable: Any, path: Path | None = None) -> None:
     """Print a table or tree as the terminal can show it, or write it to a file as text."""
+    show_each([renderable], path)
+
+
+def show_each(renderables: Iterable[Any], path: Path | None = None) -> None:
+    """Print tables or trees, each when it comes, or write all to a file; see `show`."""
     from rich.console import Console
 
     if path is None:
         if isinstance(sys.stdout, TextIOWrapper):  # no character is beyond any terminal
             sys.stdout.reconfigure(errors="backslashreplace")
-        console = Console(highlight=False, emoji=False)
+        system: Any = "auto" if colored(sys.stdout) else None
+        console = Console(highlight=False, emoji=False, color_system=system)
     else:
         console = Console(
             file=StringIO(), highlight=False, emoji=False, no_color=True, force_terminal=False
         )
     console.width = max(console.width, _NARROWEST)
-    with _reader_may_leave():
-        console.print(renderable, crop=False)
+    for place, renderable in enumerate(renderables):
+        with _reader_may_leave():
+            if place:
+                console.print()
+            console.print(renderable, crop=False)
     if path is not None:
         write(console.file.getvalue(), path)  # type: ignore[attr-defined]

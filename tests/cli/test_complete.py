@@ -15,6 +15,7 @@ from gradcli.cli.app import app
 from tests.cli.runner import ROOT
 
 SAMPLE = "samples/linear_regression.expr"
+FOLDERS = {f"{p.name}/" for p in ROOT.iterdir() if p.is_dir() and not p.name.startswith(".")}
 
 
 def offered(
@@ -36,12 +37,15 @@ def offered(
         ("gradcli ev", {"eval"}),
         ("gradcli eval samples/linear", {SAMPLE, "samples/linear_regression_pytorch.expr"}),
         ("gradcli eval sam", {"samples/"}),
+        ("gradcli check sam", {"samples/"}),
+        ("gradcli fmt sam", {"samples/"}),
+        (f"gradcli graph {SAMPLE} sam", {"samples/"}),
         ("gradcli eval nowhere/a", set()),
         (f"gradcli eval {SAMPLE} --of loss", {"loss", "loss2", "loss2_sum"}),
         (f"gradcli eval {SAMPLE} --wrt w", {"w", "wx", "wx_b"}),
         (f"gradcli eval {SAMPLE} --wrt nothing", set()),
         ("gradcli eval nowhere.expr --wrt w", set()),
-        (f"gradcli eval '{SAMPLE} --wrt b", set()),
+        (f"gradcli eval '{SAMPLE} --wrt b", FOLDERS),  # the next word is one more file
         ("gradcli ops log_soft", {"log_softmax"}),
         ("gradcli eval --no-b", {"--no-backward"}),
     ],

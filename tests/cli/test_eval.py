@@ -129,7 +129,7 @@ def test_an_output_file_is_written_whole(tmp_path: Path) -> None:
 
 WRONG = {
     "a file that is not there": (["eval", "nope.expr"], "nope.expr: there is no such file"),
-    "a folder": (["eval", "samples"], "is a directory"),
+    "a folder": (["eval", "samples"], "samples: is a folder"),
     "no file at all": (["eval"], "no expression file is given"),
     "a file and a text": (["eval", "samples/mlp.expr", "-e", "x = 1"], "not both"),
     "inputs that are not bound": (["eval", *ONE_LINER], "the inputs `w`, `x`, `b`, `y` are not"),
@@ -211,3 +211,43 @@ def test_what_is_written_follows_what_was_printed_before(monkeypatch: pytest.Mon
     print("printed")
     write("written\n", None)
     assert data.getvalue() == b"printed\nwritten\n"
+
+
+SEVERAL = ("samples/linear_regression.expr", "samples/mlp.expr")
+
+
+def test_several_files_are_shown_one_after_the_other() -> None:
+    apart = [run("eval", file).output for file in SEVERAL]
+    assert run("eval", *SEVERAL).output == "\n".join(apart)
+    apart = [run("eval", file, "--format", "markdown").output for file in SEVERAL]
+    assert run("eval", *SEVERAL, "--format", "markdown").output == "\n".join(apart)
+
+
+def test_several_files_are_a_list_as_json(tmp_path: Path) -> None:
+    apart = [json.loads(run("eval", file, "--json").output) for file in SEVERAL]
+    assert json.loads(run("eval", *SEVERAL, "--json").output) == apart
+    run("eval", *SEVERAL, "--json", "-o", str(tmp_path / "out.json"))
+    assert json.loads((tmp_path / "out.json").read_text(encoding="utf-8")) == apart
+
+
+def test_several_files_cannot_be_csv_which_does_not_name_them() -> None:
+    outcome = run("eval", *SEVERAL, "--format", "csv")
+    assert (outcome.status, outcome.output) == (2, "")
+    assert "csv has no column for the file" in outcome.errors
+
+
+def test_one_wrong_file_of_several_is_told_and_the_others_are_shown(tmp_path: Path) -> None:
+    false, wrong = tmp_path / "false.expr", tmp_path / "wrong.expr"
+    false.write_text("x = param(2.)\nassert x == 3.\n")
+    wrong.write_text("x = \n")
+    outcome = run("eval", str(wrong), SEVERAL[0], str(false), "--json")
+    assert outcome.status == 2
+    assert [document["file"] for document in json.loads(outcome.output)] == [SEVERAL[0], str(false)]
+    assert outcome.errors.startswith(f"{wrong}:1:")
+    assert run("eval", SEVERAL[0], str(false)).status == 1
+
+
+def test_two_errors_have_a_line_between_them() -> None:
+    outcome = run("eval", "nowhere.zzz", SEVERAL[0], "nowhere.yyy")
+    told = [run("eval", name).errors for name in ("nowhere.zzz", "nowhere.yyy")]
+    assert outcome.errors == "\n".join(told)

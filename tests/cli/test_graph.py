@@ -49,3 +49,34 @@ def test_a_picture_goes_to_a_file(tmp_path: Path) -> None:
 
 def test_one_kind_of_picture_at_a_time() -> None:
     assert run("graph", "samples/mlp.expr", "--dot", "--tree").status == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("out.png", "gradcli graph … --dot | dot -Tpng -o {}"),
+        ("out.SVG", "gradcli graph … --dot | dot -Tsvg -o {}"),
+        ("out.json", "name it .dot, .gv or .txt"),
+    ],
+)
+@pytest.mark.parametrize("options", [(), ("--tree",)], ids=str)
+def test_a_text_is_not_written_under_the_name_of_a_picture(
+    name: str, hint: str, options: tuple[str, ...], tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    outcome = run("graph", "samples/mlp.expr", "-o", str(path), *options)
+    assert (outcome.status, outcome.output) == (2, "")
+    assert hint.format(path) in outcome.errors
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("name", ["out", "out.dot", "out.gv", "out.txt"])
+def test_names_that_promise_text_are_written(name: str, tmp_path: Path) -> None:
+    assert run("graph", "samples/mlp.expr", "-o", str(tmp_path / name)).status == 0
+    assert (tmp_path / name).read_text().startswith("digraph")
+
+
+def test_several_graphs_are_drawn_one_after_the_other() -> None:
+    files = ("samples/mlp.expr", "samples/linear_regression.expr")
+    both = run("graph", *files).output
+    assert both == "".join(run("graph", file).output for file in files)

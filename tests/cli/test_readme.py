@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ LINEAR = "samples/linear_regression.expr"
 # what each command shows, by hand: w·x + b - y = (-4, -5), so that the gradient of its square is
 # (-8, -10) there, -28 by w and -18 by b; (sin² x)'' = 2 cos 2x is 1.0806 at 0.5, its slope -3.36588
 SHOWS: dict[str, tuple[str, ...]] = {
-    f"eval {LINEAR}": (
+    LINEAR: (
         r"● w  .* 1 +-28 +True +True +None", r"● b  .* 0 +-18 +True", r"○ loss  .*\[-4, -5\] +None",
         r"★ loss2_sum  sum:16 +41 +None +True +False +SumBackward0", "all 2 claims hold"),
     f"eval {LINEAR} --retain-grad": (
@@ -33,6 +34,7 @@ SHOWS: dict[str, tuple[str, ...]] = {
         r"● w  .* 1 +-28 ", r"● b  .* 0 +-18 ", r"□ y  .*\[5, 7\] +None", r"★ loss .* 41 +None"),
     "eval -e 'y = sin(x)**2; grad(grad(y, x), x)' -p x=0.5": (
         r"● x  .* 0\.5 +-3\.36588 +True", r"★ grad\(grad\(y, x\).* 1\.0806 +None +True"),
+    f"graph {LINEAR}": ("^digraph",),  # no terminal here
     f"graph {LINEAR} --dot": (
         r'^digraph "samples/linear_regression.expr" \{', r'n2 \[label="w"',
         r'n4 \[label="wx\\nmul"',
@@ -63,6 +65,29 @@ def test_every_command_in_readme_is_held_to_what_it_shows() -> None:
     assert [line.partition("  #")[0].strip() for line in lines] == [f"gradcli {c}" for c in SHOWS]
 
 
+@pytest.mark.parametrize("name", ["run", "test"])
+def test_what_readme_installs_is_a_command_of_the_shell_that_installed_it(
+    name: str, tmp_path: Path
+) -> None:
+    block = re.search(rf"<!-- ci: {name} -->\n```sh\n(.*?)```", README, re.DOTALL)
+    assert block is not None
+    programs = tmp_path / "programs"  # `python -m venv` makes an environment of stand-ins
+    programs.mkdir()
+    made = tmp_path / "made"
+    (programs / "python").write_text(f"#!/bin/sh\nmkdir -p $3 && cp -r {made}/. $3\n")
+    (made / "bin").mkdir(parents=True)
+    (made / "bin" / "activate").write_text('PATH="$PWD/.venv/bin:$PATH"\n')
+    for program in ("pip", "pytest", "gradcli"):
+        (made / "bin" / program).write_text(f"#!/bin/sh\necho {program} $*\n")
+    for path in [*programs.iterdir(), *(made / "bin").iterdir()]:
+        path.chmod(0o755)
+    done = subprocess.run(
+        ["sh", "-euc", f"{block[1]}\ngradcli --version"], cwd=tmp_path, check=True, text=True,
+        env={"PATH": f"{programs}:/usr/bin:/bin"}, capture_output=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == "gradcli --version"
+
+
 @pytest.mark.parametrize("command", SHOWS)
 def test_a_command_in_readme_shows_what_it_should(command: str) -> None:
     outcome = run(*shlex.split(command))
@@ -84,11 +109,14 @@ def test_the_librarys_example_in_readme_holds() -> None:
     assert code is not None
     names: dict[str, object] = {}
     exec(code[1], names)
-    inspection = names["inspection"]
-    assert isinstance(inspection, gradcli.Inspection)
-    grad = inspection.node(0).grad
-    assert grad is not None
-    assert grad.item() == 6
+    run = names["run"]
+    assert isinstance(run, gradcli.Run)
+    said = dict(re.findall(r"^(run\S+) +# ([^;\n]+)", code[1], re.MULTILINE))
+    shown = {expression: eval(expression, names) for expression in said}
+    assert {
+        e: value if e.endswith("verdict") else repr(value) for e, value in shown.items()
+    } == said
+    assert said["run.grads"] == "{'w': array(6.)}"  # 2w at 3
 
 
 def test_the_tutorial_in_readme_is_the_samples() -> None:

@@ -83,14 +83,14 @@ def test_a_node_is_found_by_its_name_without_labels(made: Counter[str]) -> None:
 
 def test_a_table_makes_the_labels_that_it_shows(made: Counter[str]) -> None:
     console = Console(file=io.StringIO(), width=200)
-    console.print(EVAL["table"](loads(LOOP)))
+    console.print(EVAL["table"](loads(LOOP).inspection))
     shown, operands = 200, 2
     assert 200 <= made["labels"] <= (1 + operands) * shown + 10
     assert made["edges"] == 0  # w has its gradient: nobody asks what backward visited
 
 
 def test_the_backward_order_is_found_when_it_is_asked_for(made: Counter[str]) -> None:
-    functions = loads(LOOP).functions
+    functions = loads(LOOP).inspection.functions
     assert made["edges"] == 0
     assert functions[0].name == "AddBackward0"
     assert (len(functions), functions[-1].name) == (COUNT, "AccumulateGrad")
@@ -106,7 +106,7 @@ def test_facts_of_a_node_are_the_same_whenever_they_are_read() -> None:
 
 
 def test_facts_can_be_copied_away_from_the_run() -> None:
-    inspection = loads(TUTORIAL)
+    inspection = loads(TUTORIAL).inspection
     for copy in (
         pickle.loads(pickle.dumps(inspection)).nodes,
         [NodeFacts(**asdict(n)) for n in inspection.nodes],

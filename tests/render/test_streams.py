@@ -96,7 +96,7 @@ def test_memory_does_not_grow_with_the_text(kind: str, monkeypatch: pytest.Monke
     monkeypatch.setattr("gradcli.render.json.PIECE", 1000)
     tensor = inspection_of(large((1 << 15,)))
     loop = loads("x = param(linspace(0., 1., 1000))\nfor i in range(60):\n    x = sin(x)\n")
-    for inspection in (tensor, loop):
+    for inspection in (tensor, loop.inspection):
         list(STREAMS[kind].pieces(inspection_of(np.zeros(2))))  # what is made once is not counted
         tracemalloc.start()
         size = sum(map(len, STREAMS[kind].pieces(inspection)))

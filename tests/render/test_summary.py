@@ -13,6 +13,7 @@ import pytest
 from gradcli import loads
 from gradcli.inspection import EDGE, NodeFacts, Summary, summary
 from gradcli.render import EVAL, GRAPH
+from gradcli.render.html import render as html
 from tests.render.printing import printed
 
 RANDOM = np.random.default_rng(0).normal(size=200_000)
@@ -76,7 +77,7 @@ def test_a_summary_makes_no_second_array() -> None:
 
 def test_the_outputs_ask_a_large_tensor_for_its_summary_and_not_for_its_value() -> None:
     """So that an executor may give the one and never store the other."""
-    inspection = loads("x = param(linspace(0., 1., 1000))\ny = x.sum()\n")
+    inspection = loads("x = param(linspace(0., 1., 1000))\ny = x.sum()\n").inspection
     asked: list[int] = []
     kind = type(inspection.nodes[0])
     value = vars(kind)["value"]
@@ -95,6 +96,7 @@ def test_the_outputs_ask_a_large_tensor_for_its_summary_and_not_for_its_value() 
             printed(EVAL["table"](inspection), 200),
             EVAL["markdown"](inspection).replace("\\", ""),
             GRAPH["dot"](inspection, values=True),
+            html(inspection),
         ]
         tree = printed(GRAPH["tree"](inspection), 200)
     assert 0 not in asked

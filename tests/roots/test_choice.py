@@ -171,7 +171,7 @@ def test_a_claim_on_grad_speaks_of_what_backward_ran_from() -> None:
 
 def test_a_claim_comes_before_the_files_own_backward_and_the_first_line_says_so() -> None:
     text = f"{CUBE}k = 2*y\nk.backward(retain_graph=True)\nassert allclose(grad(y, x), 3*x**2)"
-    inspection = gradcli.loads(text)
+    inspection = gradcli.loads(text).inspection
     assert inspection.root is not None
     assert inspection.node(inspection.root).name == "y"
     first = printed(EVAL["table"](inspection), 200).splitlines()[0]
@@ -193,7 +193,7 @@ FIRST = (f"{LINE}dw = 2*x*(w*x - y)", "the last scalar that is no gradient deriv
 
 def test_the_first_line_of_every_command_says_what_and_why() -> None:
     text, why = FIRST
-    inspection = gradcli.loads(text)
+    inspection = gradcli.loads(text).inspection
     lines = {
         "eval": printed(EVAL["table"](inspection), 200).splitlines()[0],
         "markdown": EVAL["markdown"](inspection).splitlines()[0].replace("\\", ""),
@@ -207,7 +207,7 @@ def test_the_first_line_of_every_command_says_what_and_why() -> None:
 
 
 def test_a_file_with_one_scalar_needs_no_reason() -> None:
-    first = printed(EVAL["table"](gradcli.loads(LINE)), 100).splitlines()[0]
+    first = printed(EVAL["table"](gradcli.loads(LINE).inspection), 100).splitlines()[0]
     assert first.endswith("backward from loss (line 2)")
 
 
@@ -217,7 +217,7 @@ def test_of_gives_the_gradients_of_that_node_alone() -> None:
     inspection = gradcli.loads(text, of="k")
     found = {node.name: node for node in inspection.nodes}
     assert found["w"].grad == 2.0
-    assert inspection.why == ""
+    assert inspection.inspection.why == ""
     assert found["left"].value == 6.0  # what the file has read stays as it was
     assert np.array_equal(gradcli.loads(text).node(found["w"].id).grad, 6.0)  # type: ignore[arg-type]
 

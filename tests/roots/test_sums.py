@@ -105,7 +105,7 @@ def test_the_first_line_says_over_how_many_calls() -> None:
     line = printed(CHECK["table"](checked(text)), 200).splitlines()[0]
     assert "the gradient of loss1 + loss2, accumulated over 2 backward() calls" in line
     assert "--of NODE takes another" in line
-    assert gradcli.loads(text).sum == "loss1 + loss2"
+    assert gradcli.loads(text).inspection.sum == "loss1 + loss2"
     assert checked(text, of=("loss2",)).outputs == ("loss2",)
 
 

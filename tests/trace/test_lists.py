@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from gradcli import GradcliError, loads
-from gradcli.inspection import Inspection
+from gradcli.run import Run
 
 W = "w = tensor(3., requires_grad=True)\n"
 
 
-def leaves(found: Inspection) -> list[str]:
+def leaves(found: Run) -> list[str]:
     return [node.label for node in found.nodes if node.op == "leaf"]
 
 
@@ -138,7 +138,7 @@ def test_a_list_that_holds_itself_prints_as_python_prints_it() -> None:
 
 def test_a_list_that_holds_itself_often_ends_somewhere() -> None:
     found = loads("a = [1]; a.append(a); a.append(a); b = [a, a]; b.append(b)")
-    assert [(v.text, v.data) for v in found.values] == [
+    assert [(v.text, v.data) for v in found.inspection.values] == [
         ("[1, [...], [...]]", None),
         ("[[1, [...], [...]], [1, [...], [...]], [...]]", None),
     ]
@@ -149,7 +149,7 @@ def test_a_list_that_holds_itself_often_ends_somewhere() -> None:
 FILE = "x = [1., 2.]\nw = 3.0\nloss = ((w * tensor(1.) * x)**2).sum()"
 
 
-def grad_of(found: Inspection, name: str) -> object:
+def grad_of(found: Run, name: str) -> object:
     node = next(n for n in found.nodes if n.name == name and n.op == "leaf")
     return None if node.grad is None else node.grad.tolist()
 
@@ -190,7 +190,7 @@ def test_the_values_of_a_file_without_tensors_are_facts() -> None:
     found = loads(
         "w = 3\n2 * w\nxs = [1.5, w]; xs.append('a')\nt = (1, [2j])\nd = {'a': 1}\nprint(w)"
     )
-    rows = [(v.name, v.label, v.line, v.type, v.text, v.data) for v in found.values]
+    rows = [(v.name, v.label, v.line, v.type, v.text, v.data) for v in found.inspection.values]
     assert found.nodes == ()
     assert rows == [
         ("w", "w", 1, "int", "3", 3),
@@ -203,7 +203,7 @@ def test_the_values_of_a_file_without_tensors_are_facts() -> None:
 
 def test_a_list_that_was_used_as_a_tensor_is_a_node_and_no_value() -> None:
     found = loads("lr = 0.1\nx = [1., 2.]\nys = [3.]\ny = tensor(2.) * x")
-    assert [v.name for v in found.values] == ["lr", "ys"]
+    assert [v.name for v in found.inspection.values] == ["lr", "ys"]
     assert "x" in leaves(found)
     assert "ys" not in leaves(found)
 

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from gradcli.cli.app import app
 from gradcli.errors import GradcliError
+from tests.cli import runner
 
 RIGHT = "w = param([1., 2.])\nloss = sum(w**2)\nassert allclose(grad(loss, w), 2*w)\n"
 WRONG = "w = param([1., 2.])\nloss = sum(w**2)\nassert allclose(grad(loss, w), 4*w), 'a | b'\n"
@@ -105,7 +106,9 @@ def test_a_folder_without_files_is_an_error(tmp_path: Path) -> None:
 
 
 def test_an_unknown_mode_is_refused() -> None:
-    assert run("-e", "w = param(1.)", "--mode", "sideways")[0] == 2
+    outcome = runner.run("check", "-e", "w = param(1.)", "--mode", "sideways")
+    assert outcome.status == 2
+    assert "invalid value for --mode: reverse, forward or reverse,forward" in outcome.errors
 
 
 def test_data_may_be_read_elsewhere_and_graphs_limited(tmp_path: Path) -> None:
