@@ -11,7 +11,7 @@ from rich.text import Text
 
 from gradcli.inspection import Claim, Inspection
 from gradcli.render.cells import numbers_text, shorten
-from gradcli.render.words import claims_headline, differing, one_line, sides
+from gradcli.render.words import differing, one_line, sides
 
 
 def claims(
@@ -21,8 +21,6 @@ def claims(
     if not inspection.claims:
         return
     yield Text()
-    all_hold = all(claim.holds for claim in inspection.claims)
-    yield Text(claims_headline(inspection), style="bold" if all_hold else "bold red")
     margin = max(len(f"line {claim.line}") for claim in inspection.claims) + 5
     for claim in inspection.claims:
         yield from _claim(claim, margin, options, precision)
