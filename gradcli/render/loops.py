@@ -131,7 +131,8 @@ def _series(
 def sparkline(values: Sequence[float], bars: str = _BARS) -> str:
     """Return numbers as a line of bars, each the last of as many numbers as share its place.
 
-    Numbers that are all positive and far apart have a logarithmic scale, which is said. What is not finite is `?`.
+    Positive numbers that are far apart have a logarithmic scale, which is said; what is not finite
+    is `?`.
     """
     count = min(len(values), _POINTS)
     points = [values[(k + 1) * len(values) // count - 1] for k in range(count)]
