@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from gradcli.cli.colour import difference, shows_colours
 from gradcli.cli.options import collect_garbage, standard_input
 from gradcli.cli.output import FALSE, WRONG_INPUT, complain, write
 from gradcli.errors import GradcliError, InputFault, Source, visible
@@ -30,7 +31,11 @@ def fmt(
 ) -> None:
     """Format expression files: blanks, indentation and blank lines, as black does for Python."""
     collect_garbage()
-    statuses = [_format(file, check=check, diff=diff) for name in files for file in _found(name)]
+    statuses: list[int] = []
+    for name in files:
+        for file in _found(name):
+            gap = "\n" * (WRONG_INPUT in statuses)  # between the reports of errors
+            statuses.append(_format(file, gap, check=check, diff=diff))
     raise typer.Exit(max(statuses))
 
 
@@ -45,7 +50,7 @@ def _found(name: str) -> Iterator[str]:
     yield from paths
 
 
-def _format(name: str, *, check: bool, diff: bool) -> int:
+def _format(name: str, gap: str, *, check: bool, diff: bool) -> int:
     """Format one file; return the exit status on its account."""
     from gradcli.syntax.format import formatted
 
@@ -53,13 +58,14 @@ def _format(name: str, *, check: bool, diff: bool) -> int:
         source = _read(name)
         text = formatted(source)
         if diff:
-            write(_difference(source, text), None)
+            found = _difference(source, text)
+            write(difference(found) if shows_colours(sys.stdout) else found, None)
         elif name == "-" and not check:
             write(_harmless(text) if sys.stdout.isatty() else text, None)
         elif text != source.text and not check:
             _put(source, text)
     except GradcliError as error:
-        complain(str(error))
+        complain(f"{gap}{error}")
         return WRONG_INPUT
     if text == source.text:
         return 0

@@ -13,6 +13,7 @@ from stat import S_IMODE, S_ISREG
 from typing import Any
 
 from gradcli.cli import INTERRUPTED
+from gradcli.cli.colour import report, shows_colours
 from gradcli.cli.interrupt import heeded
 from gradcli.cli.progress import Progress
 from gradcli.errors import GradcliError, InputFault, visible
@@ -101,8 +102,10 @@ def _discard_output() -> None:
 
 
 def complain(text: str) -> None:
-    """Print to standard error."""
+    """Print to standard error, an error's report in colours where the terminal shows them."""
     with suppress(OSError):
+        if shows_colours(sys.stderr):
+            text = report(text)
         sys.stderr.write(text + "\n")
 
 

@@ -41,7 +41,10 @@ def _claim(
     ascii_only = options.ascii_only
     mark = ("ok" if claim.holds else "NO") if ascii_only else ("✓" if claim.holds else "✗")
     head = Text(f"{mark:2} line {claim.line}".ljust(margin), "green" if claim.holds else "bold red")
-    yield head.append(one_line(claim.source, ascii_only=ascii_only), "default")
+    source = one_line(claim.source, ascii_only=ascii_only)
+    first, *rest = wrap(source, max(options.max_width - margin, 20)) or [""]
+    yield head.append(first, "default")
+    yield from (Text(" " * margin + line) for line in rest)
     details = list(_sides(claim, options.max_width - margin, precision, ascii_only))
     for line in details:
         yield numbers_text([" " * margin + line])

@@ -85,7 +85,7 @@ _LAYOUTS = (
     _Layout(_WIDE, 28),
     _Layout((*_WIDE, "op"), 26),
     _Layout((*_WIDE, "op", *_BOOLEANS), 24),
-    _Layout((*_WIDE, *_BOOLEANS, "grad_fn"), 17),
+    _Layout((*_WIDE, *_BOOLEANS, "grad_fn"), 22),
     _Layout((*_WIDE, "op", *_BOOLEANS, "grad_fn"), 17),
     _Layout((*_WIDE, "op", *_BOOLEANS, "grad_fn", "type"), 15),
     _Layout((*_WIDE, "op", *_BOOLEANS, "grad_fn", "type", "line", "times"), 0),
