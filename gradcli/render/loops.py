@@ -38,13 +38,13 @@ def loops(
     ascii_only = options.ascii_only
     for fold in folds:
         loop, count = fold.loop, len(fold.loop)
-        yield Text(
-            f"the loop in line {loop.line}, from its first turn to its last; below is turn "
-            f"{fold.turn:,} of {count:,} (--turn N, --all-turns)"
-        )
         arrow = " -> " if ascii_only else " → "
         rows = [*_parameters(inspection, loop, arrow, precision)]
         rows += _loss(inspection, loop, arrow, precision, ascii_only)
+        yield Text(
+            f"the loop in line {loop.line}{', from its first turn to its last' if rows else ''}; "
+            f"below is turn {fold.turn:,} of {count:,} (--turn N, --all-turns)"
+        )
         names = [one_line(row.name, ascii_only=ascii_only) for row in rows]
         margin = min(max(map(cell_len, names), default=0), _NAME) + 4
         for name, row in zip(names, rows, strict=True):

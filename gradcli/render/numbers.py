@@ -14,6 +14,8 @@ from gradcli.inspection import Array, NodeFacts, Summary, summary
 SCALAR_DIGITS = 6
 ELEMENT_DIGITS = 4
 STATISTICS_DIGITS = 3
+# a mean that is less, relative to the largest element, is its rounding
+_ROUNDING = 1e-15
 # tell any two floats apart
 EXACT_DIGITS = 17
 
@@ -142,7 +144,10 @@ def summarised(array: Shown, width: int, digits: int | None = None) -> str:
         low, high = (number(shortest(x).item(), digits) for x in (least, most))
         return f"{low} to {high}" if least != most else f"{'finite' if counts else 'all'} {high}"
 
-    mean = "" if found.mean is None or least == most else f"mean {number(found.mean, n)}"
+    mean = ""
+    if found.mean is not None and least != most:
+        largest = max(abs(float(least)), abs(float(most)))
+        mean = f"mean {number(found.mean if abs(found.mean) > _ROUNDING * largest else 0.0, n)}"
     for parts in ([text(n), mean, *counts], [text(n), *counts], [text(2), *counts], counts):
         said = ", ".join(filter(None, parts))
         if said and len(said) <= width:
