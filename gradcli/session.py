@@ -30,10 +30,14 @@ class Request:
 
 
 class Start(NamedTuple):
-    """What a pass began with: a row, its cotangent (None: 1), the rows that it was to reach."""
+    """What a pass began with: a row, its cotangent (None: 1), the rows that it was to reach.
+
+    `at` is how many rows the tape had then.
+    """
 
     root: int
     cotangent: Array | None
+    at: int
     inputs: tuple[int, ...] = ()
 
 
@@ -87,7 +91,9 @@ def run(
     if root is None and request.backward:
         _say_why(tracer)
     graph, ran = tracer.graph, bool(tracer.passes.made)
-    passes = tuple(Start(made.root, made.cotangent, made.inputs) for made in tracer.passes.made)
+    passes = tuple(
+        Start(made.root, made.cotangent, made.at, made.inputs) for made in tracer.passes.made
+    )
     if root is not None and request.backward and (not ran or request.of):
         if request.of:  # what is shown is of this node alone, whatever the file's passes have left
             graph.forget_grads()
@@ -97,7 +103,7 @@ def run(
             tracer.retain_all(Node(graph, root))
         with tracer.placed():
             autodiff.backward(graph, root, request.grad_output)
-        ran, passes = True, (Start(root, request.grad_output),)
+        ran, passes = True, (Start(root, request.grad_output, len(graph)),)
     return Session(source, tracer, choice, ran, passes)
 
 

@@ -14,7 +14,7 @@ from gradcli.autodiff.reverse import (
     seed,
     towards,
 )
-from gradcli.autodiff.saved import free_saved, saved_rows
+from gradcli.autodiff.saved import free_saved, saved_rows, saw_uncounted
 
 __all__ = [
     "GRAD_COPY",
@@ -32,6 +32,7 @@ __all__ = [
     "push",
     "reachable",
     "saved_rows",
+    "saw_uncounted",
     "seed",
     "tangent",
     "tangent_values",

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from gradcli.autodiff import pull_values, reachable, towards
+from gradcli.autodiff import pull_values, reachable, saw_uncounted, towards
 from gradcli.errors import LimitFault
 from gradcli.execute import is_large
 from gradcli.graph import Graph
@@ -23,8 +23,8 @@ class Flowed:
     """What each pass of a run carried back, computed when it is asked for.
 
     There is nothing for a row that several passes reached: no single gradient is its own. Nor is
-    there where `.data` was written to (a pass saw other values than the tape has) and where the
-    run is so large that its intermediates are not stored.
+    there where a pass saw other values than the tape has, as after a write to `.data`, and where
+    the run is so large that its intermediates are not stored.
     """
 
     def __init__(self, session: Session) -> None:
@@ -46,7 +46,7 @@ class Flowed:
     def _pass_of(self) -> array[int]:
         """For each row the number of the only pass that reached it."""
         graph = self._graph
-        if graph.autograd.uncounted or is_large(graph):
+        if is_large(graph):
             return array("l")
         found = array("l", [_NONE]) * len(graph)
         for k, start in enumerate(self._passes):
@@ -57,12 +57,15 @@ class Flowed:
     def _pulled(self, which: int, window: int) -> Mapping[int, Array]:
         graph, start = self._graph, self._passes[which]
         order = _order(graph, start.root, start.inputs)
+        if saw_uncounted(graph, order, start.at):
+            return {}
         meta = graph.metas[start.root]
         given = np.ones(meta.shape) if start.cotangent is None else start.cotangent
         wanted = [i for i in order if i // WINDOW == window and not graph.is_tuple(i)]
         steps = graph.steps
+        cotangents = {start.root: np.asarray(given, meta.dtype)}
         try:
-            return pull_values(graph, {start.root: np.asarray(given, meta.dtype)}, order, wanted)
+            return pull_values(graph, cotangents, order, wanted, graph.value)
         except LimitFault:  # the run was within its limits: this, which is beside it, is not
             return {}
         finally:

@@ -39,8 +39,8 @@ A node:
 - `aliases`: the other names that it is bound to when the file ends, as `b` in `a = b = x`.
 - `value`, `grad`: a number, or nested lists of the node's shape; null where there is none.
 - `gradient`: what flowed to it in the only backward pass that reached it, whether `grad` has kept
-  it or not, in the same form; null where no pass or several did, where the file wrote to `.data`,
-  and where the run is so large that intermediates are not stored. `--pytorch` leaves it out.
+  it or not, in the same form; null where no pass or several did, where the file wrote to `.data`
+  before, and where the run is so large that intermediates are not stored. Not with `--pytorch`.
 - `view`: whether it is a view of its first operand.
 - `taken_from`: the id of the node whose value a leaf took over, as in `param(randn(3))`, or null.
 

@@ -19,7 +19,7 @@ from gradcli.render.words import one_line
 _BARS, _ASCII_BARS = "▁▂▃▄▅▆▇█", "_.-=+*#@"
 _POINTS = 24  # characters of a line
 _SPAN = 10.0  # numbers farther apart have a logarithmic scale
-_NAME, _VALUE = 14, 24
+_NAME, _VALUE = 14, 30
 
 
 class _Row(NamedTuple):

@@ -19,7 +19,8 @@ class Pass:
     """One call: the row it ran from, and its cotangent where one was given.
 
     `leaves` are those that the row depends on, `reached` those of them that got a gradient,
-    `inputs` the rows that alone were to get one, where the call named some.
+    `inputs` the rows that alone were to get one, where the call named some. `at` is how many rows
+    the tape had after it.
     """
 
     root: int
@@ -27,6 +28,7 @@ class Pass:
     leaves: frozenset[int]
     reached: frozenset[int]
     inputs: tuple[int, ...] = ()
+    at: int = 0
 
 
 class Passes:
@@ -67,7 +69,7 @@ class Passes:
         for i in reached:
             self.gathered[i] = (*self.gathered.get(i, ()), len(self.made))
         self._left = {i: _held(graph, i) for i in self.gathered}
-        self.made.append(Pass(root, cotangent, leaves, reached, inputs))
+        self.made.append(Pass(root, cotangent, leaves, reached, inputs, len(graph)))
 
     def sums(self, graph: Graph, living: Collection[int]) -> list[tuple[int, ...]]:
         """Return the sums of calls that `.grad` holds in the end, as few as there need be.

@@ -44,6 +44,10 @@ SINGLE: dict[str, tuple[str, dict[str, object]]] = {
         "w = param(2.)\na = w**2\nb = a*w\nw.data.fill_(5.)\nb.backward()",
         {"a": None, "b": None, "w": None},
     ),
+    "a write that autograd does not see, after the pass": (
+        "w = param(2.)\na = w**2\nb = a*w\nb.backward()\nw.data -= 0.1*w.grad\nw.data.fill_(7.)",
+        {"a": 2.0, "b": 1.0, "w": 12.0},
+    ),
     "no pass": ("w = tensor(2.)\na = w**2", {"a": None, "w": None}),
 }
 
@@ -79,18 +83,23 @@ def test_what_flows_is_what_retain_grad_keeps() -> None:
             assert one.gradient.dtype == other.grad.dtype
 
 
-def test_every_turn_of_a_training_loop_has_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "update", ["with no_grad():\n        w -= 0.1 * w.grad", "w.data -= 0.1 * w.grad"]
+)
+def test_every_turn_of_a_training_loop_has_its_own(
+    update: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The loss is (w - 5)²: its gradient by w is 2(w - 5), by the difference as well."""
     monkeypatch.setattr(flowed, "WINDOW", 8)  # so that passes are gone over in parts
     text = (
         "w = param(0.)\nfor i in range(6):\n    d = w - 5\n    loss = d**2\n    loss.backward()\n"
-        "    with no_grad():\n        w -= 0.1 * w.grad\n    w.grad = None"
+        f"    {update}\n    w.grad = None"
     )
     turns = [node for node in loads(text).nodes if node.name == "d"]
     assert len(turns) == 6
-    for node in turns:
-        assert node.value is not None
-        assert node.gradient == pytest.approx(2 * float(node.value))
+    for k, node in enumerate(turns):
+        assert node.value == pytest.approx(-5 * 0.8**k)
+        assert node.gradient == pytest.approx(-10 * 0.8**k)
 
 
 def test_of_shows_what_flowed_from_that_node_alone() -> None:
