@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from gradcli.inspection import Inspection, NodeFacts, ValueFacts
 from gradcli.render.numbers import Flow, Shown, bracketed, grad_of, lines, value_of
 from gradcli.render.rows import Excerpt, Wanted, excerpt, folds, left_out
+from gradcli.render.turns import changes
 from gradcli.render.values import COLUMNS, cells
 from gradcli.render.words import (
     MARKS,
@@ -58,6 +59,9 @@ def _lines(
     yield from (escape(headline(inspection)), "")
     for loop, shown in found:
         yield from (f"Of the loop in line {loop.line}: turn {shown:,} of {len(loop):,}.", "")
+        for name, text, line in changes(inspection, loop, precision):
+            yield f"- {code(name)}: {escape(text)} {line}".rstrip()
+        yield ""
     values = stated(inspection)
     yield from _values(values, wanted.full) if values else _header(_COLUMNS)
     yield from (_row(n, rows, grads[n.id], wanted.full, precision) for n in rows.first)

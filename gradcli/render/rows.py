@@ -105,12 +105,11 @@ def excerpt(inspection: Inspection, wanted: Wanted, found: Sequence[Fold]) -> Ex
         count += 1
     left = max(count - _LAST, 0)
     nodes, ops = [*first, *last], dict[int, str]()
-    kept = {node.id for node in nodes}
-    if not wanted.full:
-        kept = _unchained(nodes, ops, inspection.root)
-    ends = [*first, *last] if not left else first, last if left else ()
-    first, end = ([node for node in side if node.id in kept] for side in ends)
-    return Excerpt(first, end, left, times, ops, len(nodes) - len(kept))
+    every = {node.id for node in nodes}
+    kept = every if wanted.full else _unchained(nodes, ops, inspection.root)
+    shown = [node for node in nodes if node.id in kept]
+    cut = sum(node.id in kept for node in first) if left else len(shown)
+    return Excerpt(shown[:cut], shown[cut:], left, times, ops, len(nodes) - len(kept))
 
 
 def left_out(count: int) -> str:

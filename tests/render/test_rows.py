@@ -11,7 +11,7 @@ from gradcli import loads
 from gradcli.errors import InputFault
 from gradcli.inspection import Inspection
 from gradcli.render import EVAL
-from gradcli.render.loops import sparkline
+from gradcli.render.turns import sparkline
 from tests.render.printing import printed
 
 # the loss is (w - 5)²: each turn takes a fifth of what w - 5 is, so that it is -5·0.8^k
@@ -67,6 +67,13 @@ def test_a_training_loop_is_shown_by_its_last_turn() -> None:
     assert [x for x in labels(lines) if "#" in x] == ["● w:8#39", "● w:8#40", "○ d:4#40",
                                                        "★ loss:5#40"]  # fmt: skip
     assert len([line for line in lines if "× 40" in line]) == 6
+
+
+def test_markdown_says_what_a_loop_did() -> None:
+    lines = EVAL["markdown"](loads(TRAINED)).splitlines()
+    assert "Of the loop in line 3: turn 40 of 40." in lines
+    assert f"- `w`: 0 → {5 - 5 * 0.8**40:.6g}" in lines
+    assert any(line.startswith("- `loss`: 25 → ") for line in lines)
 
 
 def test_a_turn_is_shown_when_it_is_asked_for() -> None:
