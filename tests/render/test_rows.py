@@ -109,6 +109,12 @@ def test_data_keep_every_turn_and_say_where_they_begin() -> None:
     )
 
 
+def test_what_was_not_kept_is_dimmed_and_what_was_is_not() -> None:
+    text = printed(EVAL["table"](loads("w = param(3.)\ny = w*w\nloss = 2*y")), 120, color=True)
+    assert "\x1b[2m(2)" in text
+    assert "\x1b[1m12" in text  # d(2w²)/dw = 4w, of a parameter
+
+
 def test_pytorch_shows_no_gradient_that_is_not_kept() -> None:
     text = "w = param(3.)\ny = w*w\nloss = 2*y"
     assert any("(2)" in line for line in table(text))
