@@ -6,6 +6,7 @@ their children, so the order of the tape is a topological order and nothing need
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
@@ -147,6 +148,16 @@ class Use(NamedTuple):
     span: Span
 
 
+class Loop(NamedTuple):
+    """A loop of the file that is in no other: its place, and where its turns begin on the tape.
+
+    `turns` has the first row of each turn, and at its end the row after the last one.
+    """
+
+    span: Span
+    turns: array[int]
+
+
 @dataclass
 class Provenance:
     """Where rows come from: their places in the file, and what it calls them.
@@ -155,7 +166,8 @@ class Provenance:
     differentiating. `aliases` are the names that a node has in the end besides its own, `calls` the
     places where the file called the function in whose body a node was made, `sources` the rows
     whose values leaves of their own took over, `numbers` those that the file read as numbers.
-    `uses` are those of composite operations that say what their arguments are.
+    `uses` are those of composite operations that say what their arguments are, `loops` the times
+    that a loop was run.
     """
 
     spans: list[Span] = field(default_factory=list)
@@ -167,6 +179,7 @@ class Provenance:
     numbers: list[int] = field(default_factory=list)
     warnings: list[tuple[Span, str]] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
+    loops: list[Loop] = field(default_factory=list)
 
 
 class Graph:

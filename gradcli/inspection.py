@@ -99,7 +99,10 @@ class NodeFacts:
     where PyTorch's `.grad` is None, and both may be None where nothing was computed. `derived`
     marks a node that differentiation made (`grad(y, x)` in the file), not a line of the file.
     `operands` are what the operation's signature calls its inputs. `call_line` is the line on which
-    the file called the function in whose body the node's line stands.
+    the file called the function in whose body the node's line stands. `gradient` is what flowed to
+    the node in the only backward pass that reached it, kept in `.grad` or not; None where none or
+    several did, and where intermediates are not stored. `view` says whether it is a view,
+    `taken_from` is the id of the node whose value a leaf took over, as in `param(randn(3))`.
     """
 
     id: int
@@ -122,6 +125,9 @@ class NodeFacts:
     operands: tuple[str, ...] = ()
     call_line: int | None = None
     aliases: tuple[str, ...] = ()
+    gradient: Array | None = None
+    view: bool = False
+    taken_from: int | None = None
 
     @property
     def summary(self) -> Summary | None:
@@ -194,6 +200,20 @@ class ValueFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class LoopFacts:
+    """A loop that is in no other: its line, and the id from which each turn's nodes are.
+
+    `turns` has one id more than there are turns: the last turn's nodes are below it.
+    """
+
+    line: int
+    turns: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.turns) - 1
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """A warning about a line of the file, PyTorch's sentence where it has one."""
 
@@ -211,6 +231,7 @@ class Inspection:
     `why` says why it is this root, "" where no other could be meant; `sum` what the gradients are
     of where several `backward()` calls have gathered them; `elsewhere` what the file's own
     `backward()` ran from where that is not the root. The nodes are in the order of their ids.
+    `loops` are those that were run, in their order.
     """
 
     file: str
@@ -225,6 +246,7 @@ class Inspection:
     why: str = ""
     sum: str = ""
     elsewhere: str = ""
+    loops: tuple[LoopFacts, ...] = ()
 
     def node(self, id: int) -> NodeFacts:
         """Return the node with an id.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gradcli import autodiff
 from gradcli.errors import AutogradFault, InputFault, Source
@@ -28,14 +29,30 @@ class Request:
     backward: bool = True
 
 
+class Start(NamedTuple):
+    """What a pass began with: a row, its cotangent (None: 1), the rows that it was to reach.
+
+    `at` is how many rows the tape had then.
+    """
+
+    root: int
+    cotangent: Array | None
+    at: int
+    inputs: tuple[int, ...] = ()
+
+
 @dataclass(frozen=True)
 class Session:
-    """A file that has been run: what it differentiates, and whether gradients were computed."""
+    """A file that has been run: what it differentiates, and whether gradients were computed.
+
+    `passes` are the backward passes whose gradients the run holds, the file's own or gradcli's.
+    """
 
     source: Source
     tracer: Tracer
     choice: Root
     ran_backward: bool
+    passes: tuple[Start, ...] = ()
 
     @property
     def root(self) -> int | None:
@@ -74,6 +91,9 @@ def run(
     if root is None and request.backward:
         _say_why(tracer)
     graph, ran = tracer.graph, bool(tracer.passes.made)
+    passes = tuple(
+        Start(made.root, made.cotangent, made.at, made.inputs) for made in tracer.passes.made
+    )
     if root is not None and request.backward and (not ran or request.of):
         if request.of:  # what is shown is of this node alone, whatever the file's passes have left
             graph.forget_grads()
@@ -83,8 +103,8 @@ def run(
             tracer.retain_all(Node(graph, root))
         with tracer.placed():
             autodiff.backward(graph, root, request.grad_output)
-        ran = True
-    return Session(source, tracer, choice, ran)
+        ran, passes = True, (Start(root, request.grad_output, len(graph)),)
+    return Session(source, tracer, choice, ran, passes)
 
 
 def _check_names(tracer: Tracer) -> None:

@@ -8,11 +8,12 @@ from gradcli.autodiff.reverse import (
     gradient_values,
     gradients,
     pull,
+    pull_values,
     reachable,
     seed,
     towards,
 )
-from gradcli.autodiff.saved import free_saved, saved_rows
+from gradcli.autodiff.saved import free_saved, saved_rows, saw_uncounted
 
 __all__ = [
     "GRAD_COPY",
@@ -23,9 +24,11 @@ __all__ = [
     "gradient_values",
     "gradients",
     "pull",
+    "pull_values",
     "push",
     "reachable",
     "saved_rows",
+    "saw_uncounted",
     "seed",
     "tangent",
     "tangent_values",

@@ -107,13 +107,18 @@ def pull(
 
 
 def pull_values(
-    graph: Graph, given: Mapping[int, Array], order: Sequence[int], wanted: Collection[int]
+    graph: Graph,
+    given: Mapping[int, Array],
+    order: Sequence[int],
+    wanted: Collection[int],
+    read: Callable[[int], Any] | None = None,
 ) -> dict[int, Array]:
     """Carry cotangents back along an order of rows, as `pull` does, for the values on the tape.
 
-    Returns the cotangents of those wanted rows that are reached. Numbers go as floats.
+    `read` gives a row's value, that which is in memory where it is not given. Returns the
+    cotangents of those wanted rows that are reached. Numbers go as floats.
     """
-    read = in_memory(graph, order)
+    read = read or in_memory(graph, order)
     kept = frozenset(wanted)
     cotangents: dict[int, Any] = dict.fromkeys(order)
     cotangents.update((i, g) for i, g in given.items() if i in cotangents)

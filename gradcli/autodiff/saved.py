@@ -141,6 +141,21 @@ def unseen(graph: Graph, order: Sequence[int]) -> dict[int, Any]:
     return found
 
 
+def saw_uncounted(graph: Graph, order: Sequence[int], at: int) -> bool:
+    """Say whether a pass found values in memory that autograd has not counted.
+
+    `at` is how many rows the tape had then: what has changed since is a later row.
+    """
+    uncounted, changes = graph.autograd.uncounted, graph.autograd.changes
+    if not uncounted:
+        return False
+    return any(
+        i >= 0 and (base := _base(graph, i)) in uncounted and changes[base].row < at
+        for id in order
+        for i in (*graph.inputs[id], id)
+    )
+
+
 def _reshaped(graph: Graph, id: int, now: Any) -> AutogradFault:
     name = graph.notes.names.get(id)
     return AutogradFault(

@@ -48,6 +48,16 @@ def evaluate(
     precision: o.Precision = None,
     named: Annotated[bool, typer.Option("--named", help="Named nodes only.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Leave nothing out.")] = False,
+    pytorch: Annotated[
+        bool, typer.Option("--pytorch", help="No gradient that PyTorch's .grad does not hold.")
+    ] = False,
+    turn: Annotated[
+        int | None,
+        typer.Option("--turn", min=1, metavar="N", help="Turn N of a loop instead of the last."),
+    ] = None,
+    all_turns: Annotated[
+        bool, typer.Option("--all-turns", help="Every turn of the loops.")
+    ] = False,
     output: o.Output = None,
 ) -> None:
     """Evaluate a file, run backward, and show every node."""
@@ -71,7 +81,8 @@ def evaluate(
     found: Iterable[Inspection] = o.each(files, run.expr, one, statuses)
     if output is not None:
         found = list(found)  # who writes to a file has a bar of its own
-    how = {"named": named, "full": full, "precision": precision}
+    how = {"named": named, "full": full, "precision": precision, "pytorch": pytorch}
+    how |= {"turn": turn, "all_turns": all_turns}
     if kind == "table":
         show_each((EVAL[kind](inspection, **how) for inspection in found), output)
     else:

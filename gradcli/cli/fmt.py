@@ -11,8 +11,9 @@ from typing import Annotated
 import typer
 
 from gradcli.cli import complete
+from gradcli.cli.colour import difference, shows_colours
 from gradcli.cli.options import collect_garbage, standard_input
-from gradcli.cli.output import FALSE, WRONG_INPUT, colored, complain, write
+from gradcli.cli.output import FALSE, WRONG_INPUT, complain, write
 from gradcli.errors import GradcliError, InputFault, Source, visible
 from gradcli.source import read_source
 
@@ -35,7 +36,11 @@ def fmt(
 ) -> None:
     """Format expression files: blanks, indentation and blank lines, as black does for Python."""
     collect_garbage()
-    statuses = [_format(file, check=check, diff=diff) for name in files for file in _found(name)]
+    statuses: list[int] = []
+    for name in files:
+        for file in _found(name):
+            gap = "\n" * (WRONG_INPUT in statuses)  # between the reports of errors
+            statuses.append(_format(file, gap, check=check, diff=diff))
     raise typer.Exit(max(statuses))
 
 
@@ -50,7 +55,7 @@ def _found(name: str) -> Iterator[str]:
     yield from paths
 
 
-def _format(name: str, *, check: bool, diff: bool) -> int:
+def _format(name: str, gap: str, *, check: bool, diff: bool) -> int:
     """Format one file; return the exit status on its account."""
     from gradcli.syntax.format import formatted
 
@@ -58,13 +63,14 @@ def _format(name: str, *, check: bool, diff: bool) -> int:
         source = _read(name)
         text = formatted(source)
         if diff:
-            write(_difference(source, text, in_color=colored(sys.stdout)), None)
+            found = _difference(source, text)
+            write(difference(found) if shows_colours(sys.stdout) else found, None)
         elif name == "-" and not check:
             write(_harmless(text) if sys.stdout.isatty() else text, None)
         elif text != source.text and not check:
             _put(source, text)
     except GradcliError as error:
-        complain(error)
+        complain(f"{gap}{error}")
         return WRONG_INPUT
     if text == source.text:
         return 0
@@ -100,7 +106,7 @@ def _harmless(text: str) -> str:
     return harmless_lines(text)
 
 
-def _difference(source: Source, text: str, *, in_color: bool) -> str:
+def _difference(source: Source, text: str) -> str:
     from difflib import unified_diff
 
     name = visible(source.name)
@@ -109,12 +115,4 @@ def _difference(source: Source, text: str, *, in_color: bool) -> str:
     whole = (
         line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
     )
-    return "".join(map(_in_color, whole) if in_color else whole)
-
-
-_COLORS = {"---": 1, "+++": 1, "@": 36, "-": 31, "+": 32}  # the first that a line begins with
-
-
-def _in_color(line: str) -> str:
-    color = next((c for start, c in _COLORS.items() if line.startswith(start)), 0)
-    return f"\033[{color}m{line[:-1]}\033[0m\n" if color else line
+    return "".join(whole)

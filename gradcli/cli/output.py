@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from io import StringIO, TextIOWrapper
 from pathlib import Path
 from stat import S_IMODE, S_ISREG
-from typing import Any, TextIO
+from typing import Any
 
 from gradcli.cli import INTERRUPTED
+from gradcli.cli.colour import report, shows_colours
 from gradcli.cli.interrupt import heeded
 from gradcli.cli.progress import Progress
 from gradcli.errors import GradcliError, InputFault, visible
@@ -101,30 +101,12 @@ def _discard_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def colored(stream: TextIO) -> bool:
-    """Return whether a stream is written to in colour: NO_COLOR and FORCE_COLOR go before it."""
-    if os.environ.get("NO_COLOR"):
-        return False
-    if os.environ.get("FORCE_COLOR"):
-        return True
-    return stream.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
-
-
-# parts of an error's report, and their colours as terminals number them
-_COLORS = (
-    (re.compile(r"\A(.*?)(error:)", re.DOTALL), r"\033[1m\1\033[31m\2\033[0m"),
-    (re.compile(r"^( *│ *)(\^+)", re.MULTILINE), r"\1\033[31m\2\033[0m"),
-    (re.compile(r"^(hint:)", re.MULTILINE), r"\033[36m\1\033[0m"),
-)
-
-
 def complain(what: GradcliError | str) -> None:
-    """Print to standard error; an error's report has colour on a terminal."""
+    """Print to standard error, an error's report in colours where the terminal shows them."""
     text = str(what)
-    if isinstance(what, GradcliError) and colored(sys.stderr):
-        for part, color in _COLORS:
-            text = part.sub(color.replace(r"\033", "\033"), text, count=1)
     with suppress(OSError):
+        if shows_colours(sys.stderr):
+            text = report(text)
         sys.stderr.write(text + "\n")
 
 
@@ -245,7 +227,7 @@ def show_each(renderables: Iterable[Any], path: Path | None = None) -> None:
     if path is None:
         if isinstance(sys.stdout, TextIOWrapper):  # no character is beyond any terminal
             sys.stdout.reconfigure(errors="backslashreplace")
-        system: Any = "auto" if colored(sys.stdout) else None
+        system: Any = "auto" if shows_colours(sys.stdout) else None
         console = Console(highlight=False, emoji=False, color_system=system)
     else:
         console = Console(

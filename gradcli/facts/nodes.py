@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import Span, cropped
 from gradcli.facts.asked import Asked
+from gradcli.facts.flowed import Flowed
 from gradcli.facts.labels import NAME_WIDTH, Labels, operand_ids
 from gradcli.graph import Graph
 from gradcli.inspection import EDGE, Array, Kind, NodeFacts, Summary
@@ -53,6 +54,7 @@ class _Run:
         self.snippet: Callable[[Span], str] = cache(session.source.snippet)
         self.dtype_name: Callable[[Any], str] = cache(lambda dtype: dtype.name)
         self.labels = Labels(self.graph, ids, self.line_of, self.snippet)
+        self.flowed = Flowed(session)
 
     @cached_property
     def statistics(self) -> dict[int, Statistics]:
@@ -171,6 +173,19 @@ class _Node(NodeFacts):
     @property
     def aliases(self) -> tuple[str, ...]:
         return tuple(cropped(x, NAME_WIDTH) for x in self._run.graph.notes.aliases.get(self.id, ()))
+
+    @property
+    def gradient(self) -> Array | None:
+        return self._run.flowed.at(self.id)
+
+    @property
+    def view(self) -> bool:
+        op = self._run.graph.ops[self._run.graph.producer(self.id)]
+        return op is not None and bool(op.view)
+
+    @property
+    def taken_from(self) -> int | None:
+        return self._run.graph.notes.sources.get(self.id)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copy and pickle the facts, and nothing of the run."""

@@ -17,6 +17,7 @@ from gradcli.inspection import (
     Claim,
     FunctionFacts,
     Inspection,
+    LoopFacts,
     Notice,
     ValueFacts,
 )
@@ -50,6 +51,9 @@ def inspect(session: Session) -> Inspection:
         why=session.choice.why,
         sum=session.choice.sum,
         elsewhere=session.choice.elsewhere,
+        loops=tuple(
+            LoopFacts(session.source.line_of(loop.span), loop.turns) for loop in graph.notes.loops
+        ),
     )
 
 

@@ -8,7 +8,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from gradcli.inspection import Kind
-from gradcli.render.numbers import Shown, align, brief, lines
+from gradcli.render.numbers import Flow, Shown, align, bracketed, shortened, summarised, whole
 
 STYLES: Mapping[Kind, str] = {
     "parameter": "bold magenta",
@@ -21,33 +21,50 @@ STYLES: Mapping[Kind, str] = {
 _NATURAL = 60
 # less holds none of the headers
 _MINIMUM = 5
+_BRACKETS = 2  # that a gradient stands in which has flowed and was not kept
 
 
 class NumberColumn:
-    """A column of values that can be written in any width, and knows what it would like."""
+    """A column of values that can be written in any width, and knows what it would like.
+
+    Matrices of one shape are written out, or summarised, all of them. `flows` are values, or
+    gradients with whether they have passed without being kept.
+    """
 
     def __init__(
         self,
-        arrays: Sequence[Shown | None],
+        flows: Sequence[Flow],
         digits: int | None = None,
         *,
         full: bool = False,
         brief: bool = False,
         missing: str = "",
     ) -> None:
-        self._arrays = arrays
+        self._flows = flows
         self._brief = brief
         self._missing = missing
         self._digits = digits
         self._full = full
-        self.width = self._widest(_NATURAL)
-        self.minimum = self._widest(_MINIMUM)
+        # never less than a header
+        self.width = max(self._widest(_NATURAL), _MINIMUM)
+        self.minimum = max(self._widest(_MINIMUM), _MINIMUM)
 
     def cells(self, width: int) -> list[list[str]]:
         """Return the lines of each cell, the decimal points of the scalars in one column."""
-        result = [self._cell(array, width) for array in self._arrays]
+        written: list[list[str] | None] = []
+        no_room: set[tuple[int, ...]] = set()
+        for array, _ in self._flows:
+            cell = None if array is None else self._whole(array, width)
+            written.append(cell)
+            if array is not None and cell is None and len(array.shape) > 1:
+                no_room.add(array.shape)
+        result = [
+            self._cell(flow, None if flow.shown is None or flow.shown.shape in no_room else cell,
+                       width)
+            for flow, cell in zip(self._flows, written, strict=True)
+        ]  # fmt: skip
         scalars = [
-            i for i, array in enumerate(self._arrays) if array is not None and not array.shape
+            i for i, (array, _) in enumerate(self._flows) if array is not None and not array.shape
         ]
         for i, text in zip(scalars, align([result[i][0] for i in scalars]), strict=True):
             if len(text) <= width:
@@ -58,12 +75,21 @@ class NumberColumn:
         shown = (cell_len(line) for cell in self.cells(width) for line in cell)
         return max(shown, default=0)
 
-    def _cell(self, array: Shown | None, width: int) -> list[str]:
+    def _whole(self, array: Shown, room: int) -> list[str] | None:
+        return whole(array, room, self._digits, full=self._full, brief=self._brief)
+
+    def _shortened(self, array: Shown, room: int) -> list[str]:
+        if self._brief:
+            return [summarised(array, room, self._digits)]
+        return shortened(array, room, self._digits)
+
+    def _cell(self, flow: Flow, written: list[str] | None, width: int) -> list[str]:
+        array, passed = flow
         if array is None:
             return [self._missing]
-        if self._brief:
-            return [brief(array, width, self._digits)]
-        return lines(array, width, self._digits, full=self._full)
+        room = width - _BRACKETS * passed
+        cell = written or self._shortened(array, room)
+        return bracketed(cell) if passed else cell
 
 
 def share(room: int, left: NumberColumn, right: NumberColumn) -> tuple[int, int]:
@@ -79,7 +105,8 @@ def share(room: int, left: NumberColumn, right: NumberColumn) -> tuple[int, int]
 
 def numbers_text(cell: Sequence[str], style: str = "") -> Text:
     """Return the lines of a cell, with what is not finite highlighted."""
-    text = Text("\n".join(cell), style="dim" if cell == ["None"] else style, no_wrap=True)
+    passed = cell == ["None"] or cell[0].lstrip().startswith("(")
+    text = Text("\n".join(cell), style="dim" if passed else style, no_wrap=True)
     text.highlight_regex(r"\bnan(?=j?\b)|-?\binf(?=j?\b)", "bold red")
     return text
 

@@ -26,14 +26,13 @@ from gradcli.render.check_words import (
     headline,
     numeric_text,
     place_text,
-    plural,
     points_text,
     sentence,
     summary,
 )
 from gradcli.render.claims import indented
 from gradcli.render.numbers import align, filled
-from gradcli.render.words import differing, harmless, one_line, sides
+from gradcli.render.words import differing, harmless, one_line, plural, sides
 from gradcli.verify.report import ClaimFinding, Element, Finding, Report
 from gradcli.verify.verdicts import Verdict
 

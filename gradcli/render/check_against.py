@@ -13,8 +13,8 @@ from rich.text import Text
 from gradcli.against.sides import LIBRARIES, Comparison, Comparisons, furthest
 from gradcli.inspection import Array
 from gradcli.render.cells import shorten
-from gradcli.render.check_words import error_text, plural
-from gradcli.render.words import json_text, one_line
+from gradcli.render.check_words import error_text
+from gradcli.render.words import json_text, one_line, plural
 from gradcli.verify.verdicts import Verdict
 
 SCHEMA = "gradcli.against/1"

@@ -11,12 +11,11 @@ from rich.text import Text
 
 from gradcli.render.cells import shorten
 from gradcli.render.check_words import (
-    plural,
     sentence,
     summary,
 )
 from gradcli.render.numbers import filled
-from gradcli.render.words import differing, one_line, sides
+from gradcli.render.words import differing, one_line, plural, sides
 from gradcli.verify.run import Outcome
 
 WIDTH = 96  # of the values of a claim's sides

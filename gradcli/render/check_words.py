@@ -7,16 +7,11 @@ from collections.abc import Sequence
 from math import isinf, isnan
 
 from gradcli.render.numbers import number
-from gradcli.render.words import OTHERS, claims_false, differing
+from gradcli.render.words import OTHERS, claims_text, differing, plural
 from gradcli.verify.report import ClaimFinding, Element, Finding, Report
 from gradcli.verify.verdicts import OF_A_DERIVATIVE, Verdict
 
 DIGITS = 6
-
-
-def plural(count: int, noun: str) -> str:
-    """Return `1 element`, `2 elements`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def headline(report: Report) -> str:
@@ -41,10 +36,7 @@ def summary(report: Report) -> str:
         if any(f.verdict.level.good and not f.level.good for f in report.findings):
             parts.append("not finite")
     if report.claims:
-        count = len(report.claims)
-        false = sum(not claim.holds for claim in report.claims)
-        hold = f"{plural(count, 'claim')} {'holds' if count == 1 else 'hold'}"
-        parts.append(claims_false(false, count) if false else hold)
+        parts.append(claims_text([claim.holds for claim in report.claims]))
     if parts and not report.tested:
         parts.append("0 everywhere: nothing was tested")
     return ", ".join(parts) or "nothing was checked"

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from gradcli.inspection import Claim, Inspection
 from gradcli.render.cells import numbers_text, shorten
-from gradcli.render.words import claims_headline, differing, one_line, sides
+from gradcli.render.words import differing, one_line, sides
 
 
 def claims(
@@ -21,8 +21,6 @@ def claims(
     if not inspection.claims:
         return
     yield Text()
-    all_hold = all(claim.holds for claim in inspection.claims)
-    yield Text(claims_headline(inspection), style="bold" if all_hold else "bold red")
     margin = max(len(f"line {claim.line}") for claim in inspection.claims) + 5
     for claim in inspection.claims:
         yield from _claim(claim, margin, options, precision)
@@ -43,7 +41,10 @@ def _claim(
     ascii_only = options.ascii_only
     mark = ("ok" if claim.holds else "NO") if ascii_only else ("✓" if claim.holds else "✗")
     head = Text(f"{mark:2} line {claim.line}".ljust(margin), "green" if claim.holds else "bold red")
-    yield head.append(one_line(claim.source, ascii_only=ascii_only), "default")
+    source = one_line(claim.source, ascii_only=ascii_only)
+    first, *rest = wrap(source, max(options.max_width - margin, 20)) or [""]
+    yield head.append(first, "default")
+    yield from (Text(" " * margin + line) for line in rest)
     details = list(_sides(claim, options.max_width - margin, precision, ascii_only))
     for line in details:
         yield numbers_text([" " * margin + line])

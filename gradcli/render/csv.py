@@ -11,9 +11,18 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from gradcli.inspection import Array, Inspection, NodeFacts
-from gradcli.render.json import NODE_KEYS, PIECE, array_text, node_record, plain
-from gradcli.render.words import harmless_lines, json_text, shown
+from gradcli.inspection import Array, Inspection
+from gradcli.render.json import (
+    ARRAYS,
+    PIECE,
+    array_text,
+    node_keys,
+    node_record,
+    plain,
+    plain_record,
+)
+from gradcli.render.rows import shown
+from gradcli.render.words import harmless_lines, json_text
 
 _FORMULA = ("=", "+", "-", "@")
 _SPECIAL = re.compile(r'[,"\r\n]')
@@ -25,26 +34,31 @@ def render(
     named: bool = False,
     full: bool = True,
     precision: int | None = None,
+    pytorch: bool = False,
+    turn: int | None = None,
+    all_turns: bool = True,
 ) -> Iterator[str]:
-    """Yield the nodes as CSV; `full` changes nothing: data are never elided."""
-    del full
-    yield ",".join(NODE_KEYS) + "\r\n"
+    """Yield the nodes as CSV.
+
+    `pytorch` leaves out `gradient`. `full`, `turn` and `all_turns` change nothing: data are never
+    elided.
+    """
+    del full, turn, all_turns
+    yield ",".join(node_keys(pytorch)) + "\r\n"
     for node in shown(inspection, named):
-        yield from _row(node, precision)
+        yield from _row(node_record(node, pytorch), precision)
 
 
-def _row(node: NodeFacts, precision: int | None) -> Iterator[str]:
+def _row(record: dict[str, Any], precision: int | None) -> Iterator[str]:
     """Yield a record: at once, or in pieces where it has a large array."""
-    record = node_record(node)
-    arrays = record["value"], record["grad"]
-    if all(array is None or array.size <= PIECE for array in arrays):
-        record["value"], record["grad"] = (plain(array, precision) for array in arrays)
-        yield ",".join(map(_cell, record.values())) + "\r\n"
+    small = plain_record(record, precision)
+    if small is not None:
+        yield ",".join(map(_cell, small.values())) + "\r\n"
         return
     before = ""
     for key, fact in record.items():
         yield before
-        yield from _array(fact, precision) if key in ("value", "grad") else [_cell(fact)]
+        yield from _array(fact, precision) if key in ARRAYS else [_cell(fact)]
         before = ","
     yield "\r\n"
 

@@ -109,7 +109,9 @@ class _Picture:
         style = _STYLES[node.kind]
         if self.values:
             style = style.replace("shape=ellipse", _ROUNDED)  # ellipses of many lines are huge
-            title += self._numbers("value", value_of(node)) + self._numbers("grad", grad_of(node))
+            title += self._numbers("value", value_of(node)) + self._numbers(
+                "grad", grad_of(node, pytorch=True).shown
+            )
         tooltip = one_line(f"line {node.line}: {node.source}")
         return f"n{node.id} [label={quote(title)}, {style}, tooltip={quote(tooltip)}];"
 

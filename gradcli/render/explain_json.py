@@ -62,7 +62,7 @@ def render(
         for p in e.passes:
             named |= {i for s in p.derivation.steps for i in (s.row, s.operand)}
     nodes = [
-        {k: v for k, v in node_record(n).items() if k not in ("value", "grad")}
+        {k: v for k, v in node_record(n, pytorch=True).items() if k not in ("value", "grad")}
         for n in inspection.nodes
         if n.id in named
     ]

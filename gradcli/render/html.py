@@ -7,15 +7,14 @@ from html import escape
 
 from gradcli.inspection import Inspection, NodeFacts, summary
 from gradcli.render.numbers import Shown, lines, value_of
+from gradcli.render.rows import Wanted, excerpt, folds
 from gradcli.render.words import (
     MARKS,
     claims_headline,
     differing,
-    excerpt,
     headline,
     legend,
     one_line,
-    shown,
     sides,
     stated,
 )
@@ -56,7 +55,7 @@ def _parts(inspection: Inspection) -> Iterator[str]:
 
 
 def _nodes(inspection: Inspection) -> Iterator[str]:
-    rows = excerpt(shown(inspection, named=False, derived=False), full=False)
+    rows = excerpt(inspection, Wanted(), folds(inspection, Wanted()))
     yield f'<table style="{_TABLE}">'
     heads = (f'<th style="{_CELL}" scope="col">{name}</th>' for name in _COLUMNS)
     yield f"<thead><tr>{''.join(heads)}</tr></thead>"
@@ -67,7 +66,7 @@ def _nodes(inspection: Inspection) -> Iterator[str]:
     for node in rows.last:
         yield _node(node)
     yield "</table>"
-    yield f'<div style="{_PALE}">{_line("  ".join(legend([*rows.first, *rows.last])))}</div>'
+    yield f'<div style="{_PALE}">{_line("  ".join(legend(rows.nodes)))}</div>'
 
 
 def _node(node: NodeFacts) -> str:

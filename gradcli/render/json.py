@@ -16,6 +16,8 @@ Top level:
 - `claims`: the `assert` statements in the order of the file.
 - `notices`: warnings, each with `line` and `message`.
 - `printed`: what `print` wrote, one string a call.
+- `loops`: the loops that are in no other, each with `line` and `turns`: for each turn the id from
+  which its nodes are, and at the end one id more, that after the last turn.
 - `values`: the numbers, lists, strings and other values of Python that the file's own names hold
   in the end, and those of expressions on their own, in the order of the file. A list that was used
   as a tensor is a node instead. The table shows them where a file has no tensor.
@@ -36,6 +38,11 @@ A node:
 - `call_line`: the line on which the file called the function in whose body `line` is, or null.
 - `aliases`: the other names that it is bound to when the file ends, as `b` in `a = b = x`.
 - `value`, `grad`: a number, or nested lists of the node's shape; null where there is none.
+- `gradient`: what flowed to it in the only backward pass that reached it, whether `grad` has kept
+  it or not, in the same form; null where no pass or several did, where the file wrote to `.data`
+  before, and where the run is so large that intermediates are not stored. Not with `--pytorch`.
+- `view`: whether it is a view of its first operand.
+- `taken_from`: the id of the node whose value a leaf took over, as in `param(randn(3))`, or null.
 
 A value: `name` (null for an expression on its own), `label` (the name, or the source text),
 `line`, `type` (Python's class: `"int"`, `"list"`), `text` (the value as Python shows it) and
@@ -64,11 +71,13 @@ import numpy as np
 
 from gradcli.inspection import Array, Claim, FunctionFacts, Inspection, NodeFacts, ValueFacts
 from gradcli.render.numbers import shortest
-from gradcli.render.words import json_text, shown
+from gradcli.render.rows import shown
+from gradcli.render.words import json_text
 
 SCHEMA = "gradcli.eval/1"
 WHICH = ("why", "sum", "elsewhere")  # of what is differentiated
 NODE_KEYS = tuple(field.name for field in fields(NodeFacts))
+ARRAYS = ("value", "grad", "gradient")
 PIECE = 1 << 14  # elements that are written at once
 
 
@@ -78,22 +87,30 @@ def render(
     named: bool = False,
     full: bool = True,
     precision: int | None = None,
+    pytorch: bool = False,
+    turn: int | None = None,
+    all_turns: bool = True,
 ) -> Iterator[str]:
     """Yield the inspection as JSON (see the module for every key).
 
-    `precision` rounds floats to so many significant digits; without it they are exact. `full`
-    changes nothing: data are never elided.
+    `precision` rounds floats to so many significant digits; without it they are exact. `pytorch`
+    leaves out `gradient`. `full`, `turn` and `all_turns` change nothing: data are never elided.
     """
-    del full
+    del full, turn, all_turns
     yield f'{{\n  "schema": {json_text(SCHEMA)}'
     for key in ("file", "root", *WHICH, "ran_backward"):
         yield f',\n  "{key}": {json_text(getattr(inspection, key))}'
     lists: Mapping[str, Iterable[Iterable[str]]] = {
-        "nodes": (node_text(node, precision) for node in shown(inspection, named)),
+        "nodes": (
+            node_text(node_record(node, pytorch), precision) for node in shown(inspection, named)
+        ),
         "functions": ([_function(function)] for function in inspection.functions),
         "claims": ([json_text(_claim(claim, precision))] for claim in inspection.claims),
         "notices": ([json_text(asdict(notice))] for notice in inspection.notices),
         "printed": ([json_text(line)] for line in inspection.printed),
+        "loops": (
+            [json_text({"line": loop.line, "turns": list(loop.turns)})] for loop in inspection.loops
+        ),
         "values": ([json_text(_value(value, precision))] for value in inspection.values),
     }
     for key, items in lists.items():
@@ -145,23 +162,34 @@ def _mapped(value: Any, function: Callable[[Any], Any]) -> Any:
     return function(value)
 
 
-def node_record(node: NodeFacts) -> dict[str, Any]:
-    """Return a node with the keys of the schema, its value and gradient as arrays."""
-    return {key: getattr(node, key) for key in NODE_KEYS}
+def node_keys(pytorch: bool) -> Iterator[str]:
+    """Yield the keys of a node: all, or those whose facts PyTorch would show."""
+    return (key for key in NODE_KEYS if key != "gradient" or not pytorch)
 
 
-def node_text(node: NodeFacts, precision: int | None) -> Iterator[str]:
+def node_record(node: NodeFacts, pytorch: bool) -> dict[str, Any]:
+    """Return a node with the keys of the schema, its value and gradients as arrays."""
+    return {key: getattr(node, key) for key in node_keys(pytorch)}
+
+
+def plain_record(record: dict[str, Any], precision: int | None) -> dict[str, Any] | None:
+    """Return a record with its arrays as lists, None where one is too large for one piece."""
+    arrays = {key: record[key] for key in ARRAYS if key in record}
+    if any(array is not None and array.size > PIECE for array in arrays.values()):
+        return None
+    return record | {key: plain(array, precision) for key, array in arrays.items()}
+
+
+def node_text(record: dict[str, Any], precision: int | None) -> Iterator[str]:
     """Yield a node's record: at once, or in pieces where it has a large array."""
-    record = node_record(node)
-    arrays = record["value"], record["grad"]
-    if all(array is None or array.size <= PIECE for array in arrays):
-        record["value"], record["grad"] = (plain(array, precision) for array in arrays)
-        yield json_text(record)
+    small = plain_record(record, precision)
+    if small is not None:
+        yield json_text(small)
         return
     before = "{"
     for key, fact in record.items():
         yield f'{before}"{key}": '
-        yield from array_text(fact, precision) if key in ("value", "grad") else [json_text(fact)]
+        yield from array_text(fact, precision) if key in ARRAYS else [json_text(fact)]
         before = ", "
     yield "}"
 

@@ -6,20 +6,19 @@ import re
 from collections.abc import Iterator, Sequence
 
 from gradcli.inspection import Inspection, NodeFacts, ValueFacts
-from gradcli.render.numbers import Shown, grad_of, lines, value_of
+from gradcli.render.numbers import Flow, Shown, bracketed, grad_of, lines, value_of
+from gradcli.render.rows import Excerpt, Wanted, excerpt, folds, left_out
+from gradcli.render.turns import changes
 from gradcli.render.values import COLUMNS, cells
 from gradcli.render.words import (
     MARKS,
-    claims_headline,
+    answer,
     differing,
-    excerpt,
     harmless_lines,
     headline,
-    left_out,
     legend,
     notes,
     one_line,
-    shown,
     sides,
     stated,
 )
@@ -36,25 +35,42 @@ def render(
     named: bool = False,
     full: bool = False,
     precision: int | None = None,
+    pytorch: bool = False,
+    turn: int | None = None,
+    all_turns: bool = False,
 ) -> Iterator[str]:
-    """Yield the nodes as a table; `full` writes out every node, and every element of tensors."""
-    for line in _lines(inspection, named, full, precision):
+    """Yield the nodes as a table; the options are those of the terminal's.
+
+    Raises: InputFault where no loop has the turn that is asked for.
+    """
+    wanted = Wanted(named, full, turn, all_turns)
+    for line in _lines(inspection, wanted, precision, pytorch):
         yield f"{line}\n"
 
 
-def _lines(inspection: Inspection, named: bool, full: bool, precision: int | None) -> Iterator[str]:
-    rows = excerpt(shown(inspection, named, derived=full), full=full)
+def _lines(
+    inspection: Inspection, wanted: Wanted, precision: int | None, pytorch: bool
+) -> Iterator[str]:
+    found = folds(inspection, wanted)
+    rows = excerpt(inspection, wanted, found)
+    grads = {node.id: grad_of(node, full=wanted.full, pytorch=pytorch) for node in rows.nodes}
     yield from _printed(inspection)
+    yield from (f"**{escape(answer(inspection, precision))}**", "")
     yield from (escape(headline(inspection)), "")
-    yield from _values(values, full) if (values := stated(inspection)) else _header(_COLUMNS)
-    yield from (_row(node, full, precision) for node in rows.first)
+    for loop, shown in found:
+        yield from (f"Of the loop in line {loop.line}: turn {shown:,} of {len(loop):,}.", "")
+        for name, text, line in changes(inspection, loop, precision):
+            yield f"- {code(name)}: {escape(text)} {line}".rstrip()
+        yield ""
+    values = stated(inspection)
+    yield from _values(values, wanted.full) if values else _header(_COLUMNS)
+    yield from (_row(n, rows, grads[n.id], wanted.full, precision) for n in rows.first)
     if rows.last:
         yield f"| | {left_out(rows.left_out)} |" + " |" * (len(_COLUMNS) - 2)
-    yield from (_row(node, full, precision) for node in rows.last)
+    yield from (_row(n, rows, grads[n.id], wanted.full, precision) for n in rows.last)
     yield ""
-    yield "<br>".join(
-        escape(text) for text in ["  ".join(legend([*rows.first, *rows.last])), *notes(inspection)]
-    )
+    said = notes(inspection, rows.nodes, flowed=any(grad.passed for grad in grads.values()))
+    yield "<br>".join(escape(text) for text in ["  ".join(legend(rows.nodes)), *said])
     yield from _claims(inspection, precision)
     if inspection.notices:
         yield from ("", *(f"- line {n.line}: {escape(n.message)}" for n in inspection.notices))
@@ -100,16 +116,16 @@ def _fence(text: str, at_least: int = 1) -> str:
     return "`" * max(longest + 1, at_least)
 
 
-def _row(node: NodeFacts, full: bool, precision: int | None) -> str:
+def _row(node: NodeFacts, rows: Excerpt, grad: Flow, full: bool, precision: int | None) -> str:
     cells = (
         MARKS[node.kind],
         code(node.label),
-        node.op,
+        rows.ops.get(node.id, node.op),
         str(node.line),
         str(node.shape) if node.shape else "",
         node.dtype,
         "" if (value := value_of(node, full=full)) is None else _array(value, full, precision),
-        _array(grad_of(node, full=full), full, precision),
+        _grad(grad, full, precision),
         str(node.requires_grad),
         str(node.is_leaf),
         str(node.grad_fn),
@@ -117,9 +133,14 @@ def _row(node: NodeFacts, full: bool, precision: int | None) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _array(array: Shown | None, full: bool, precision: int | None) -> str:
-    if array is None:
+def _grad(grad: Flow, full: bool, precision: int | None) -> str:
+    if grad.shown is None:
         return "None"
+    written = lines(grad.shown, _WIDTH, precision, full=full)
+    return escape(" ".join(bracketed(written) if grad.passed else written))
+
+
+def _array(array: Shown, full: bool, precision: int | None) -> str:
     return escape(" ".join(lines(array, _WIDTH, precision, full=full)))
 
 
@@ -131,7 +152,7 @@ def _printed(inspection: Inspection) -> Iterator[str]:
 
 def _claims(inspection: Inspection, precision: int | None) -> Iterator[str]:
     if inspection.claims:
-        yield from ("", escape(claims_headline(inspection)) + ":", "")
+        yield ""
     for claim in inspection.claims:
         mark = "✓" if claim.holds else "✗"
         parts = [f"- {mark} line {claim.line}: {code(claim.source)}"]

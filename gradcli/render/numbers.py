@@ -5,25 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from math import prod
 from re import match
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from gradcli.inspection import EDGE, Array, NodeFacts, Summary, summary
+from gradcli.inspection import Array, NodeFacts, Summary, summary
 
 SCALAR_DIGITS = 6
 ELEMENT_DIGITS = 4
 STATISTICS_DIGITS = 3
+# a mean that is less, relative to the largest element, is its rounding
+_ROUNDING = 1e-15
 # tell any two floats apart
 EXACT_DIGITS = 17
 
 # up to this many elements are written out where there is room, as is PyTorch's habit with 1000
 _SMALL = 64
 Shown = Array | Summary
-_MATRIX_LINES = 4
-# a vector is no longer than its summary, unless it has but a few elements
-_VECTOR_LINES = 2
-_FEW = 8
+# a matrix is written out where three rows fit
+_LINES = 3
+# so many elements of a vector may go on in a second line
+_FEW, _FEW_LINES = 8, 2
 # integer-valued floats below this are written in full whatever the digits: -28, 1234567
 _WHOLE = 10.0**7
 
@@ -68,39 +70,118 @@ def value_of(node: NodeFacts, *, full: bool = False) -> Shown | None:
     return node.value if full or prod(node.shape) <= _SMALL else node.summary
 
 
-def grad_of(node: NodeFacts, *, full: bool = False) -> Shown | None:
-    """Return what a node's gradient is written from, as for its value."""
-    grad = node.grad
-    return grad if grad is None or full or grad.size <= _SMALL else summary(grad)
+class Flow(NamedTuple):
+    """What a gradient is written from, and whether it flowed without being kept in `.grad`."""
+
+    shown: Shown | None
+    passed: bool = False
+
+
+def grad_of(node: NodeFacts, *, full: bool = False, pytorch: bool = False) -> Flow:
+    """Return a node's `.grad`, or else the gradient that flowed, unless only PyTorch's is asked."""
+    grad, passed = node.grad, False
+    if grad is None and not pytorch:
+        grad = node.gradient
+        passed = grad is not None
+    if grad is None:
+        return Flow(None)
+    return Flow(grad if full or grad.size <= _SMALL else summary(grad), passed)
 
 
 def lines(array: Shown, width: int, digits: int | None = None, *, full: bool = False) -> list[str]:
     """Return a value as lines of at most `width` characters, no number of which is broken.
 
-    A scalar is one line. A small array is written out where there is room, `full` writes out any;
-    otherwise it is its first values ... its last, and then min, mean, max and the counts of nan
-    and inf. A line is wider than `width` only where a single number is.
+    A small array is written out where there is room, `full` writes out any; otherwise it is
+    summarised. A line is wider than `width` only where its numbers are.
+    """
+    return whole(array, width, digits, full=full) or shortened(array, width, digits)
+
+
+def whole(
+    array: Shown, width: int, digits: int | None = None, *, full: bool = False, brief: bool = False
+) -> list[str] | None:
+    """Return a value written out: in a line, where it may be (`brief`: not) in three.
+
+    None where it has no room.
     """
     if isinstance(array, Summary):
-        ends = _ends(array.first, array.last, width, digits)
-        return [ends, *_statistics(array, width, digits)]
+        return None
     text = inline(array, width, digits)
     if text is not None:
         return [text]
-    if full or array.size <= _SMALL:
-        written = _written_out(shortest(array), width, digits or ELEMENT_DIGITS)
-        most = _VECTOR_LINES if array.ndim == 1 and array.size > _FEW else _MATRIX_LINES
-        if full or (len(written) <= most and max(map(len, written)) <= width):
-            return written
-    return lines(summary(array), width, digits)
+    if brief or not (full or array.size <= _SMALL):
+        return None
+    written = _written_out(shortest(array), width, digits or ELEMENT_DIGITS)
+    most = _LINES if array.ndim > 1 else _FEW_LINES if array.size <= _FEW else 1
+    if full or (len(written) <= most and max(map(len, written)) <= width):
+        return written
+    return None
 
 
-def brief(array: Shown, width: int, digits: int | None = None) -> str:
-    """Return a value in one line: written out where it fits, otherwise its first and last."""
-    if isinstance(array, Summary):
-        return _ends(array.first, array.last, width, digits)
-    flat = array.flat
-    return inline(array, width, digits) or _ends(flat[:EDGE], flat[-1:], width, digits)
+def summarised(array: Shown, width: int, digits: int | None = None) -> str:
+    """Return what is said of a tensor in a line: `-2.51 to 1.37, mean -0.184, 2 nan, 1 -inf`.
+
+    Of booleans it is how many are true; of complex numbers, which have no order, the first and the
+    last. The mean gives way where there is little room, what is not finite never does.
+    """
+    found = array if isinstance(array, Summary) else summary(array)
+    size = prod(found.shape)
+    if found.dtype.kind == "b":
+        return f"{round((found.mean or 0) * size):,} of {size:,} true"
+    counts = [
+        f"{count:,} {name}"
+        for name, count in (("nan", found.nan), ("inf", found.posinf), ("-inf", found.neginf))
+        if count
+    ]
+    if found.minimum is None or found.maximum is None:  # complex, or nothing is finite
+        if found.dtype.kind != "c":
+            return ", ".join(counts)
+        room = width - sum(len(count) + 2 for count in counts)
+        return ", ".join([_ends(found.first, found.last, room, digits), *counts])
+    least, most, n = found.minimum, found.maximum, digits or STATISTICS_DIGITS
+
+    def text(digits: int) -> str:
+        low, high = (number(shortest(x).item(), digits) for x in (least, most))
+        return f"{low} to {high}" if least != most else f"{'finite' if counts else 'all'} {high}"
+
+    mean = ""
+    if found.mean is not None and least != most:
+        largest = max(abs(float(least)), abs(float(most)))
+        mean = f"mean {number(found.mean if abs(found.mean) > _ROUNDING * largest else 0.0, n)}"
+    for parts in ([text(n), mean, *counts], [text(n), *counts], [text(2), *counts], counts):
+        said = ", ".join(filter(None, parts))
+        if said and len(said) <= width:
+            return said
+    return ", ".join(counts) or text(2)
+
+
+def shortened(array: Shown, width: int, digits: int | None = None) -> list[str]:
+    """Return a value that has no room to be written out in few lines: summarised in one.
+
+    Where even that has no room, a few elements are written below each other.
+    """
+    text = summarised(array, width, digits)
+    if len(text) > width and not isinstance(array, Summary) and array.size <= _FEW:
+        return _written_out(shortest(array), width, digits or ELEMENT_DIGITS)
+    return [text]
+
+
+def brief(array: Array, width: int, digits: int | None = None) -> str:
+    """Return a value in a line: written out where it fits, otherwise its first and last."""
+    text = inline(array, width, digits)
+    flat = array.reshape(-1)
+    return _ends(flat[:3], flat[-1:], width, digits) if text is None else text
+
+
+def bracketed(cell: Sequence[str]) -> list[str]:
+    """Return the lines of a value in round brackets: `(-8, -10)` of `[-8, -10]`, `(1)` of `1`."""
+    inner = list(cell)
+    if inner[0].startswith("[") and inner[-1].endswith("]"):
+        inner[0] = inner[0][1:]
+        inner[-1] = inner[-1][:-1]
+    inner[0] = f"({inner[0]}"
+    inner[-1] += ")"
+    return inner
 
 
 def inline(array: Array, width: int, digits: int | None = None) -> str | None:
@@ -115,6 +196,21 @@ def inline(array: Array, width: int, digits: int | None = None) -> str | None:
     return text if len(text) <= width else None
 
 
+def finite_text(arrays: Sequence[Array]) -> str:
+    """Return `all finite`, or how many elements of some arrays are not: `not finite: 3 nan`."""
+    found = [summary(array) for array in arrays]
+    counts = {
+        "nan": sum(x.nan for x in found),
+        "inf": sum(x.posinf for x in found),
+        "-inf": sum(x.neginf for x in found),
+    }
+    if not any(counts.values()):
+        return "all finite" if len(found) > 1 else "finite"
+    return "not finite: " + ", ".join(
+        f"{count:,} {name}" for name, count in counts.items() if count
+    )
+
+
 def align(texts: Sequence[str]) -> list[str]:
     """Return numbers padded on the left so that their decimal points stand in one column."""
     points = [_point(text) for text in texts]
@@ -124,8 +220,8 @@ def align(texts: Sequence[str]) -> list[str]:
 
 def _point(text: str) -> int:
     """Return the width of what stands before the decimal point or the exponent."""
-    whole = match(r"-?\d+", text)
-    return len(whole[0] if whole else text)  # nan, inf, True
+    digits = match(r"\(?-?\d+", text)
+    return len(digits[0] if digits else text)  # nan, inf, True
 
 
 def _nested(value: Any, digits: int) -> str:
@@ -166,14 +262,6 @@ def _ends(front: Array, back: Array, width: int, digits: int | None) -> str:
             return text
     text = f"[{number(first[0], digits)} ...]"
     return text if len(text) <= width else "[...]"
-
-
-def _statistics(array: Summary, width: int, digits: int | None) -> list[str]:
-    found = {"min": array.minimum, "mean": array.mean, "max": array.maximum}
-    values = {key: shortest(np.asarray(x)).item() for key, x in found.items() if x is not None}
-    parts = [f"{key} {number(x, digits or STATISTICS_DIGITS)}" for key, x in values.items()]
-    counts = {"nan": array.nan, "inf": array.posinf + array.neginf}
-    return filled(parts + [f"{count} {key}" for key, count in counts.items() if count], width)
 
 
 def filled(parts: Iterable[str], width: int, gap: str = "  ") -> list[str]:

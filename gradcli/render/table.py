@@ -2,12 +2,12 @@
 
 `render` returns a rich renderable that chooses its columns when it is printed: the first of
 `_LAYOUTS` in which the numbers fit. Numbers are never cut or broken: where there is little room a
-tensor shows fewer of its elements, and the columns with least to say give way.
+tensor is summarised, and the columns with least to say give way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,21 +20,20 @@ from rich.text import Text
 from gradcli.inspection import Inspection, Kind, NodeFacts
 from gradcli.render.cells import STYLES, NumberColumn, numbers_text, share, shorten
 from gradcli.render.claims import claims, notices
-from gradcli.render.numbers import filled, grad_of, value_of
+from gradcli.render.loops import loops
+from gradcli.render.numbers import Flow, filled, grad_of, value_of
+from gradcli.render.rows import Excerpt, Wanted, excerpt, folds, left_out
 from gradcli.render.values import table
 from gradcli.render.words import (
     ASCII_MARKS,
     MARKS,
-    Excerpt,
+    answer,
     dtype_and_shape,
-    excerpt,
     harmless,
     headline,
-    left_out,
     legend,
     notes,
     one_line,
-    shown,
     stated,
 )
 
@@ -50,36 +49,50 @@ def render(
     named: bool = False,
     full: bool = False,
     precision: int | None = None,
+    pytorch: bool = False,
+    turn: int | None = None,
+    all_turns: bool = False,
 ) -> RenderableType:
     """Return the table, with what was printed, the claims and the notices.
 
     `full` shows every row and every element; `precision` is the number of significant digits
-    (by default 6 for scalars and 4 for the elements of tensors).
+    (by default 6 for scalars and 4 for the elements of tensors); `pytorch` shows no gradient that
+    `.grad` does not hold. A long loop is shown by its last turn, by `turn` or by `all_turns`.
+
+    Raises: InputFault where no loop has that turn.
     """
-    return _Report(inspection, named, full, precision)
+    wanted = Wanted(named, full, turn, all_turns)
+    folds(inspection, wanted)  # refused before anything is printed
+    return _Report(inspection, wanted, precision, pytorch)
 
 
 class _Layout(NamedTuple):
-    """Columns, and the width that value and grad each want before the layout is taken."""
+    """Columns that are left out, and the width that value and grad want each before it is taken."""
 
-    columns: tuple[str, ...]
+    without: tuple[str, ...]
     comfort: int
 
 
 _BOOLEANS = ("requires\n_grad", "is_leaf")
 _NUMBERS = ("value", "grad")
-_FACTS = ("op", "line", "inputs", "shape", "dtype")
+_COLUMNS = ("node", "expression", "times", "op", "line", "inputs", "type", *_NUMBERS, *_BOOLEANS,
+            "grad_fn")  # fmt: skip
+# the first that has room is taken: columns go, those that stay keep their names and their order
+_WIDE = ("inputs", "expression")
 _LAYOUTS = (
-    _Layout(("node", "expression", *_FACTS, *_NUMBERS, *_BOOLEANS, "grad_fn"), 30),
-    _Layout(("node", "expression", "op:line", "type", *_NUMBERS, *_BOOLEANS, "grad_fn"), 30),
-    _Layout(("node", "op:line", "type", *_NUMBERS, *_BOOLEANS, "grad_fn"), 30),
-    _Layout(("node", "op:line", "type", *_NUMBERS, "grad_fn"), 24),
-    _Layout(("node", "grad_fn:line", *_NUMBERS), 19),
-    _Layout(("node", *_NUMBERS), 0),
+    _Layout((), 30),
+    _Layout(("inputs",), 30),
+    _Layout(_WIDE, 28),
+    _Layout((*_WIDE, "op"), 26),
+    _Layout((*_WIDE, "op", *_BOOLEANS), 24),
+    _Layout((*_WIDE, *_BOOLEANS, "grad_fn"), 22),
+    _Layout((*_WIDE, "op", *_BOOLEANS, "grad_fn"), 17),
+    _Layout((*_WIDE, "op", *_BOOLEANS, "grad_fn", "type"), 15),
+    _Layout((*_WIDE, "op", *_BOOLEANS, "grad_fn", "type", "line", "times"), 0),
 )
 
 # the columns that may be shortened, and to what
-_CAPS = {"node": 14, "grad_fn:line": 19, "expression": 24, "inputs": 16}
+_CAPS = {"node": 14, "op": 12, "expression": 24, "inputs": 16, "grad_fn": 20}
 
 
 def _lines(node: NodeFacts) -> str:
@@ -91,11 +104,7 @@ _TEXTS: Mapping[str, Callable[[NodeFacts, Mapping[int, str]], str]] = {
     "expression": lambda node, _: "" if node.source == node.label else node.source,
     "op": lambda node, _: node.op,
     "line": lambda node, _: _lines(node),
-    "op:line": lambda node, _: f"{node.op}:{_lines(node)}",
-    "grad_fn:line": lambda node, _: f"{node.grad_fn or node.op}:{_lines(node)}",
     "inputs": lambda node, labels: ", ".join(labels[i] for i in node.inputs),
-    "shape": lambda node, _: str(node.shape) if node.shape else "",
-    "dtype": lambda node, _: node.dtype,
     "type": lambda node, _: dtype_and_shape(node),
     "requires\n_grad": lambda node, _: str(node.requires_grad),
     "is_leaf": lambda node, _: str(node.is_leaf),
@@ -108,9 +117,9 @@ class _Report:
     """Everything `eval` shows, for a console of any width and encoding."""
 
     inspection: Inspection
-    named: bool
-    full: bool
+    wanted: Wanted
     precision: int | None
+    pytorch: bool
 
     def __rich_console__(
         self, console: Console, options: ConsoleOptions
@@ -119,37 +128,66 @@ class _Report:
         for line in "\n".join(inspection.printed).splitlines():
             line = harmless(line.expandtabs(), ascii_only=ascii_only)
             yield Text(line, no_wrap=True, overflow="ignore")
-        yield Text(one_line(headline(inspection), ascii_only=ascii_only), style="bold")
+        yield from first_lines(inspection, options, self.precision)
         yield Text()
-        rows = excerpt(shown(inspection, self.named, derived=self.full), full=self.full)
-        nodes = [*rows.first, *rows.last]
-        marks = ASCII_MARKS if ascii_only else MARKS
-        if nodes:
-            yield from self._tables(rows, marks, options)
-            yield Text()
+        found = folds(inspection, self.wanted)
+        yield from loops(inspection, found, options, self.precision)
+        rows = excerpt(inspection, self.wanted, found)
+        if rows.first:
+            yield from self._nodes(rows, options)
         elif values := stated(inspection):
             box = _ASCII_RULE if ascii_only else _RULE
-            yield table(values, box, options.max_width, ascii_only=ascii_only, full=self.full)
-            yield Text()
-        for line in filled(legend(nodes, marks), options.max_width):
-            yield Text(line, style="dim")
-        steps = 0 if self.named else len(inspection.nodes) - len(nodes) - rows.left_out
-        if steps:
-            yield Text(f"{steps:,} steps of differentiation are left out (--full)", style="dim")
-        for note in notes(inspection):
-            yield Text(one_line(note, ascii_only=ascii_only), style="dim")
+            full = self.wanted.full
+            yield table(values, box, options.max_width, ascii_only=ascii_only, full=full)
         yield from claims(inspection, options, self.precision)
         yield from notices(inspection, options)
 
-    def _tables(
-        self, shown: Excerpt, marks: Mapping[Kind, str], options: ConsoleOptions
-    ) -> Iterator[RenderableType]:
-        nodes, end = [*shown.first, *shown.last], len(shown.first)
-        rows = _Rows(self, nodes, marks, options)
+    def _nodes(self, shown: Excerpt, options: ConsoleOptions) -> Iterator[RenderableType]:
+        """Yield the table of the nodes, and what is to be said of it."""
+        ascii_only = options.ascii_only
+        marks = ASCII_MARKS if ascii_only else MARKS
+        end = len(shown.first)
+        rows = _Rows(self, shown, marks, options)
         yield rows.table(0, end)
         if shown.last:
             yield Text(f"  {left_out(shown.left_out)}", "italic")
-            yield rows.table(end, len(nodes), header=False)
+            yield rows.table(end, len(rows.nodes), header=False)
+        yield Text()
+        for line in filled(legend(rows.nodes, marks), options.max_width):
+            yield Text(line, style="dim")
+        for note in [
+            *self._left_out(shown),
+            *notes(self.inspection, rows.nodes, flowed=rows.flowed),
+        ]:
+            yield Text(one_line(note, ascii_only=ascii_only), style="dim")
+
+    def _left_out(self, shown: Excerpt) -> Iterator[str]:
+        if shown.folded == 1:
+            yield "1 view or first value stands in the row of what is made of it (--full)"
+        elif shown.folded:
+            yield (
+                f"{shown.folded:,} views and first values stand in the rows of what is made of "
+                "them (--full)"
+            )
+        if self.wanted.named or self.wanted.full:
+            return
+        ids = {node.id for node in shown.nodes}
+        steps = sum(n.derived and n.name is None and n.id not in ids for n in self.inspection.nodes)
+        if steps:
+            text = "step of differentiation is" if steps == 1 else "steps of differentiation are"
+            yield f"{steps:,} {text} left out (--full)"
+
+
+def first_lines(
+    inspection: Inspection, options: ConsoleOptions, precision: int | None = None
+) -> Iterator[Text]:
+    """Yield the answer, and below it what was run."""
+    fine = all(claim.holds for claim in inspection.claims)
+    ascii_only = options.ascii_only
+    said = answer(inspection, precision)
+    yield Text(one_line(said.replace("·", "|") if ascii_only else said, ascii_only=ascii_only),
+               style="bold" if fine else "bold red")  # fmt: skip
+    yield Text(one_line(headline(inspection), ascii_only=ascii_only), style="dim")
 
 
 class _Labels(dict[int, str]):
@@ -174,21 +212,27 @@ class _Rows:
     def __init__(
         self,
         report: _Report,
-        nodes: Sequence[NodeFacts],
+        shown: Excerpt,
         marks: Mapping[Kind, str],
         options: ConsoleOptions,
     ) -> None:
-        self.nodes = nodes
+        self.nodes = nodes = shown.nodes
         self.ascii_only = options.ascii_only
+        times = "x" if self.ascii_only else "×"
         labels = _Labels(report.inspection, self.ascii_only)
         self.texts = {
             name: [one_line(text(node, labels), ascii_only=self.ascii_only) for node in nodes]
             for name, text in _TEXTS.items()
         }
         self.texts["node"] = [f"{marks[node.kind]} {labels[node.id]}" for node in nodes]
-        full, digits = report.full, report.precision
-        value = NumberColumn([value_of(n, full=full) for n in nodes], digits, full=full)
-        grads = [grad_of(n, full=full) for n in nodes]
+        self.texts["times"] = [
+            f"{times} {shown.times[n.id]:,}" if n.id in shown.times else "" for n in nodes
+        ]
+        self.texts["op"] = [shown.ops.get(node.id, node.op) for node in nodes]
+        full, digits = report.wanted.full, report.precision
+        value = NumberColumn([Flow(value_of(n, full=full)) for n in nodes], digits, full=full)
+        grads = [grad_of(n, full=full, pytorch=report.pytorch) for n in nodes]
+        self.flowed = any(passed for _, passed in grads)
         grad = NumberColumn(grads, digits, full=full, missing="None")
         self.widths = self._choose(options.max_width, value, grad)
         self.numbers = {
@@ -201,8 +245,12 @@ class _Rows:
 
         What is left then goes to the numbers first, and to shortened text after them.
         """
-        for layout, comfort in _LAYOUTS:
-            columns = [name for name in layout if name in _NUMBERS or any(self.texts[name])]
+        for without, comfort in _LAYOUTS:
+            columns = [
+                name
+                for name in _COLUMNS
+                if name in _NUMBERS or (name not in without and any(self.texts[name]))
+            ]
             natural = {name: self._width(name) for name in columns if name not in _NUMBERS}
             widths = {name: min(w, _CAPS.get(name, w)) for name, w in natural.items()}
             room = width - sum(widths.values()) - _GAP * (len(columns) - 1)
@@ -247,20 +295,7 @@ class _Rows:
             emphasis = "bold" if name == "grad" and node.kind == "parameter" else ""
             return numbers_text(self.numbers[name][i], emphasis)
         width = self.widths[name]
-        if name == "grad_fn:line":
-            return Text("\n".join(self._stacked(node, i, width)))
         text = shorten(self.texts[name][i], width, ascii_only=self.ascii_only)
         if name == "node":
             return Text(text, style=STYLES[node.kind])
         return Text(text, style="dim" if text in ("None", "False") else "")
-
-    def _stacked(self, node: NodeFacts, i: int, width: int) -> list[str]:
-        """Return `MmBackward0:9` and below it what has no column of its own: shape and dtype."""
-        cell = [self.texts["grad_fn:line"][i]]
-        if cell_len(cell[0]) > width:
-            made_by = shorten(node.grad_fn or node.op, width, ascii_only=self.ascii_only)
-            cell = [made_by, f"line {node.line}"]
-        tall = any(len(self.numbers[name][i]) > 1 for name in _NUMBERS)
-        if dtype_and_shape(node) and (tall or node.dtype != "float64" or 0 in node.shape):
-            cell.append(dtype_and_shape(node))
-        return cell

@@ -12,8 +12,9 @@ from rich.text import Text
 
 from gradcli.inspection import Inspection, NodeFacts
 from gradcli.render.cells import STYLES, NumberColumn, numbers_text, share, shorten
-from gradcli.render.numbers import filled, grad_of, value_of
-from gradcli.render.words import ASCII_MARKS, MARKS, dtype_and_shape, headline, legend, one_line
+from gradcli.render.numbers import Flow, filled, grad_of, value_of
+from gradcli.render.table import first_lines
+from gradcli.render.words import ASCII_MARKS, MARKS, dtype_and_shape, legend, one_line
 
 _MAX_LINES = 200
 _MAX_DEPTH = 16
@@ -51,7 +52,7 @@ class _Tree:
         self, console: Console, options: ConsoleOptions
     ) -> Iterator[RenderableType]:
         ascii_only = options.ascii_only
-        yield Text(one_line(headline(self.inspection), ascii_only=ascii_only), style="bold")
+        yield from first_lines(self.inspection, options, self.precision)
         yield Text()
         drawn, left_out = self._lines(ascii_only)
         yield _table(drawn, options, self.precision, self.full)
@@ -129,8 +130,8 @@ def _table(
     value, grad = (
         NumberColumn(arrays, precision, full=full, brief=not full)
         for arrays in (
-            [value_of(node, full=full) if node else None for node in nodes],
-            [grad_of(node, full=full) if node else None for node in nodes],
+            [Flow(value_of(node, full=full) if node else None) for node in nodes],
+            [grad_of(node, full=full, pytorch=True) if node else Flow(None) for node in nodes],
         )
     )
     wanted = min(value.width, _COMFORT) + min(grad.width, _COMFORT)

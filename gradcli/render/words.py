@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import json
 import re
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from itertools import islice
-from typing import NamedTuple
 
-from gradcli.inspection import Claim, Inspection, Kind, NodeFacts, Place, ValueFacts
-from gradcli.render.numbers import EXACT_DIGITS, lines, number
+from gradcli.inspection import (
+    Claim,
+    Inspection,
+    Kind,
+    NodeFacts,
+    Place,
+    Summary,
+    ValueFacts,
+)
+from gradcli.render.numbers import (
+    EXACT_DIGITS,
+    finite_text,
+    inline,
+    lines,
+    number,
+    summarised,
+    value_of,
+)
 
 MARKS: Mapping[Kind, str] = {"parameter": "●", "data": "□", "intermediate": "○", "root": "★"}
 # for terminals that have no such characters
@@ -21,9 +34,7 @@ OTHERS = " (--of NODE takes another)"  # after the reason for a root that was no
 # so many of the parameters that a note is about are named in it
 _NAMED = 5
 
-# nobody reads more rows of a table, unless they are asked for
-_FIRST, _LAST = 150, 50
-
+_ROOT = 40  # characters of the root's value in the first line
 _FEW = 8  # a claim's sides are shown in full up to so many elements
 _NOT_ASCII = re.compile(r"[^\n -~]+")
 
@@ -76,48 +87,10 @@ def _in_json(character: str) -> str:
     return json.dumps(harmless(character) if lone else character)[1:-1]
 
 
-def shown(inspection: Inspection, named: bool, *, derived: bool = True) -> Iterator[NodeFacts]:
-    """Yield the nodes to show: all, or the named ones and the root.
-
-    Without `derived`, the steps of differentiations are left out where they have no name.
-    """
-    for node in inspection.nodes:
-        hidden = named or (node.derived and not derived)
-        if not hidden or node.name is not None or node.id == inspection.root:
-            yield node
-
-
 def dtype_and_shape(node: NodeFacts) -> str:
     """Return shape and dtype, as far as they are not a float64 scalar's."""
     parts = [str(node.shape)] if node.shape else []
     return " ".join(parts + ([node.dtype] if node.dtype != "float64" else []))
-
-
-class Excerpt(NamedTuple):
-    """The rows of a table: the first, the last, and how many between them are left out."""
-
-    first: list[NodeFacts]
-    last: list[NodeFacts]
-    left_out: int
-
-
-def excerpt(nodes: Iterable[NodeFacts], *, full: bool) -> Excerpt:
-    """Return what a table shows of many nodes; `full` leaves nothing out."""
-    rows = iter(nodes)
-    first = list(rows if full else islice(rows, _FIRST))
-    last: deque[NodeFacts] = deque(maxlen=_LAST)
-    count = 0
-    for node in rows:
-        last.append(node)
-        count += 1
-    if count <= _LAST:
-        return Excerpt([*first, *last], [], 0)
-    return Excerpt(first, list(last), count - _LAST)
-
-
-def left_out(count: int) -> str:
-    """Return where the rows are that a table leaves out."""
-    return f"{count:,} rows left out (--full shows them, --json has them)"
 
 
 def legend(nodes: list[NodeFacts], marks: Mapping[Kind, str] = MARKS) -> list[str]:
@@ -131,13 +104,50 @@ def stated(inspection: Inspection) -> Sequence[ValueFacts]:
     return () if inspection.nodes else inspection.values
 
 
+def plural(count: int, noun: str) -> str:
+    """Return `1 element`, `2 elements`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def answer(inspection: Inspection, precision: int | None = None) -> str:
+    """Return the result of a run in one line: the root's value, the gradients, the claims."""
+    parts = []
+    if values := stated(inspection):
+        parts = [f"{plural(len(values), 'value')}, no tensor"]
+    elif inspection.root is not None:
+        root = inspection.node(inspection.root)
+        name, value = root.name or root.label, value_of(root)
+        if value is None:
+            parts = [name]
+        else:
+            text = None if isinstance(value, Summary) else inline(value, _ROOT, precision)
+            parts = [f"{name} = {text or summarised(value, _ROOT, precision)}"]
+        parts.append(_gradients(inspection))
+    elif inspection.nodes:
+        parts = [_gradients(inspection)]
+    if inspection.claims:
+        parts.append(claims_headline(inspection))
+    return " · ".join(parts) or "no nodes"
+
+
+def _gradients(inspection: Inspection) -> str:
+    """Return how many parameters have a `.grad`, and whether all of it is finite."""
+    if not inspection.ran_backward:
+        requires = any(node.requires_grad for node in inspection.nodes)
+        return "backward did not run" if requires else "nothing requires grad"
+    grads = [node.grad for node in inspection.nodes if node.kind == "parameter"]
+    found = [grad for grad in grads if grad is not None]
+    if not found:
+        return "no gradient kept"
+    return f"{plural(len(found), 'gradient')}, {finite_text(found)}"
+
+
 def headline(inspection: Inspection) -> str:
     """Return what was run, in one line."""
     count = len(inspection.nodes)
-    if values := stated(inspection):
-        plural = "" if len(values) == 1 else "s"
-        return f"{inspection.file}: {len(values):,} value{plural}, no tensor"
-    text = f"{inspection.file}: {count:,} node{'' if count == 1 else 's'}"
+    if stated(inspection):
+        return inspection.file
+    text = f"{inspection.file}: {plural(count, 'node')}"
     if inspection.root is None:
         return text
     root = inspection.node(inspection.root)
@@ -150,24 +160,30 @@ def headline(inspection: Inspection) -> str:
     return text + OTHERS * bool(inspection.why)
 
 
-def notes(inspection: Inspection) -> list[str]:
-    """Return how lines are written, why gradients are None where they are, and how to have them."""
-    called = next((n for n in inspection.nodes if n.call_line is not None), None)
-    if called is None:
-        return _notes_on_gradients(inspection)
-    lines = f"{called.call_line}>{called.line}"
-    where = f"{lines}: line {called.line}, in a function that line {called.call_line} calls."
-    return [where, *_notes_on_gradients(inspection)]
+def notes(inspection: Inspection, nodes: Sequence[NodeFacts], *, flowed: bool) -> list[str]:
+    """Return how the lines of some nodes are written, and why gradients are None where they are.
+
+    `flowed` says that gradients stand in brackets that were not kept.
+    """
+    result = []
+    if called := next((n for n in nodes if n.call_line is not None), None):
+        lines = f"{called.call_line}>{called.line}"
+        result = [f"{lines}: line {called.line}, in a function that line {called.call_line} calls."]
+    if flowed:
+        result.append("(…) flowed, not kept: .grad is None. --retain-grad keeps it.")
+    return result + _notes_on_gradients(inspection, flowed)
 
 
-def _notes_on_gradients(inspection: Inspection) -> list[str]:
+def _notes_on_gradients(inspection: Inspection, flowed: bool) -> list[str]:
     nodes = inspection.nodes
     if not any(node.requires_grad for node in nodes):
         return ["Nothing requires grad: make a parameter with param(...) or --param NAME=VALUE."]
     if not inspection.ran_backward:
         return ["Backward did not run: every grad is None."]
     result = []
-    if any(node.requires_grad and not node.is_leaf and node.grad is None for node in nodes):
+    if not flowed and any(
+        node.requires_grad and not node.is_leaf and node.grad is None for node in nodes
+    ):
         result.append(
             "An intermediate's grad is None unless it is kept: --retain-grad keeps them all, "
             "`.retain_grad()` one."
@@ -209,16 +225,16 @@ def _missed(inspection: Inspection) -> list[str]:
 
 def claims_headline(inspection: Inspection) -> str:
     """Return how many claims hold, in a few words."""
-    count = len(inspection.claims)
-    false = sum(not claim.holds for claim in inspection.claims)
-    if false:
-        return claims_false(false, count)
-    return "the claim holds" if count == 1 else f"all {count} claims hold"
+    return claims_text([claim.holds for claim in inspection.claims])
 
 
-def claims_false(false: int, count: int) -> str:
-    """Return how many of some claims are false."""
-    return f"{false} of {count} claims {'is' if false == 1 else 'are'} false"
+def claims_text(held: Sequence[bool]) -> str:
+    """Return how many of some claims hold, or are false: `2 claims hold`."""
+    count, false = len(held), sum(not holds for holds in held)
+    if not false:
+        return f"{plural(count, 'claim')} {'holds' if count == 1 else 'hold'}"
+    of = "1 claim" if count == 1 else f"{false:,} of {count:,} claims"
+    return f"{of} {'is' if false == 1 else 'are'} false"
 
 
 def sides(claim: Claim, width: int, digits: int | None = None) -> list[tuple[str, list[str]]]:

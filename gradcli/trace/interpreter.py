@@ -416,18 +416,19 @@ class Tracer:
         cotangent = None if gradient is None else self.tensor(gradient)
         wanted = () if inputs is None else inputs if isinstance(inputs, tuple | list) else (inputs,)
         self.passes.begin(self.graph)
-        id = root.id
+        id, towards = root.id, tuple(checked(x, "an input").id for x in wanted)
         reached = autodiff.backward(
             self.graph,
             id,
             cotangent if cotangent is None or create_graph else cotangent.value,
-            inputs=[checked(x, "an input").id for x in wanted],
+            inputs=towards,
             retain_graph=bool(retain_graph),
             create_graph=bool(create_graph),
         )
         for x in wanted:
             self.graph.autograd.retained.add(x.id)
-        self.passes.end(self.graph, id, None if cotangent is None else cotangent.value, reached)
+        given = None if cotangent is None else cotangent.value
+        self.passes.end(self.graph, id, given, reached, towards)
 
     def retain_all(self, root: Node) -> None:
         """Keep the gradient of every node that the root depends on."""

@@ -18,13 +18,17 @@ Held = int | Array | None  # what a leaf's `.grad` is: a row where the file has 
 class Pass:
     """One call: the row it ran from, and its cotangent where one was given.
 
-    `leaves` are those that the row depends on, `reached` those of them that got a gradient.
+    `leaves` are those that the row depends on, `reached` those of them that got a gradient,
+    `inputs` the rows that alone were to get one, where the call named some. `at` is how many rows
+    the tape had after it.
     """
 
     root: int
     cotangent: Array | None
     leaves: frozenset[int]
     reached: frozenset[int]
+    inputs: tuple[int, ...] = ()
+    at: int = 0
 
 
 class Passes:
@@ -49,7 +53,14 @@ class Passes:
             if _is_same(graph, self._left[i], _held(graph, now[i]))
         }
 
-    def end(self, graph: Graph, root: int, cotangent: Array | None, rows: Iterable[int]) -> None:
+    def end(
+        self,
+        graph: Graph,
+        root: int,
+        cotangent: Array | None,
+        rows: Iterable[int],
+        inputs: tuple[int, ...] = (),
+    ) -> None:
         """After a call: count it for the leaves among the rows whose `.grad` it has added to."""
         reached = frozenset(i for i in rows if graph.ops[i] is None)
         leaves = frozenset(
@@ -58,7 +69,7 @@ class Passes:
         for i in reached:
             self.gathered[i] = (*self.gathered.get(i, ()), len(self.made))
         self._left = {i: _held(graph, i) for i in self.gathered}
-        self.made.append(Pass(root, cotangent, leaves, reached))
+        self.made.append(Pass(root, cotangent, leaves, reached, inputs, len(graph)))
 
     def sums(self, graph: Graph, living: Collection[int]) -> list[tuple[int, ...]]:
         """Return the sums of calls that `.grad` holds in the end, as few as there need be.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import ArgumentFault, InputFault, ShapeFault
-from gradcli.graph import Node
+from gradcli.graph import Loop, Node
 from gradcli.rule.rule import number
 from gradcli.syntax import tree
 from gradcli.trace import operators
@@ -229,9 +230,13 @@ def _for(tracer: Tracer, s: tree.For) -> Code:
     )  # fmt: skip
 
     def run() -> None:
+        turns = array("q")
+        if not tracer.loops:  # a loop in a loop is part of its turns
+            tracer.graph.notes.loops.append(Loop(s.header, turns))
         tracer.loops += 1
         try:
             for item in items_of():
+                turns.append(len(tracer.graph))
                 bind(item)
                 try:
                     body()
@@ -239,6 +244,7 @@ def _for(tracer: Tracer, s: tree.For) -> Code:
                     if jump.args[0] == "break":
                         break
         finally:
+            turns.append(len(tracer.graph))
             tracer.loops -= 1
 
     return run

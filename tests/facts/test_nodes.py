@@ -83,7 +83,7 @@ def test_a_node_is_found_by_its_name_without_labels(made: Counter[str]) -> None:
 
 def test_a_table_makes_the_labels_that_it_shows(made: Counter[str]) -> None:
     console = Console(file=io.StringIO(), width=200)
-    console.print(EVAL["table"](loads(LOOP).inspection))
+    console.print(EVAL["table"](loads(LOOP).inspection, all_turns=True))
     shown, operands = 200, 2
     assert 200 <= made["labels"] <= (1 + operands) * shown + 10
     assert made["edges"] == 0  # w has its gradient: nobody asks what backward visited

@@ -22,6 +22,7 @@ class Maker:
         op: str = "leaf",
         inputs: Sequence[int] = (),
         grad: Any = None,
+        gradient: Any = None,
         grad_fn: str | None = None,
         param: bool = False,
         root: bool = False,
@@ -53,6 +54,7 @@ class Maker:
                 grad=None
                 if grad is None
                 else np.asarray(grad, array.dtype if array is not None else None),
+                gradient=None if gradient is None else np.asarray(gradient),
             )
         )
         return len(self.nodes) - 1
@@ -93,8 +95,9 @@ def functions(nodes: Sequence[NodeFacts], root: int) -> tuple[FunctionFacts, ...
 def make_tutorial(*, retained: bool = False, backward: bool = True, **facts: Any) -> Inspection:
     """Return the linear regression of the PyTorch tutorial, with its known numbers."""
 
-    def kept(grad: Any) -> Any:
-        return grad if retained and backward else None
+    def flowed(grad: Any) -> dict[str, Any]:
+        kept = retained and backward
+        return {"grad": grad if kept else None, "gradient": grad if backward else None}
 
     m = Maker()
     x = m.add("x", [1.0, 2.0], source="tensor([1., 2.])", line=2)
@@ -106,7 +109,7 @@ def make_tutorial(*, retained: bool = False, backward: bool = True, **facts: Any
         [1.0, 2.0],
         op="mul",
         inputs=(w, x),
-        grad=kept([-8.0, -10.0]),
+        **flowed([-8.0, -10.0]),
         grad_fn="MulBackward0",
         source="w*x",
         line=7,
@@ -116,7 +119,7 @@ def make_tutorial(*, retained: bool = False, backward: bool = True, **facts: Any
         [1.0, 2.0],
         op="add",
         inputs=(wx, b),
-        grad=kept([-8.0, -10.0]),
+        **flowed([-8.0, -10.0]),
         grad_fn="AddBackward0",
         source="wx + b",
         line=8,
@@ -126,7 +129,7 @@ def make_tutorial(*, retained: bool = False, backward: bool = True, **facts: Any
         [-4.0, -5.0],
         op="sub",
         inputs=(wx_b, y),
-        grad=kept([-8.0, -10.0]),
+        **flowed([-8.0, -10.0]),
         grad_fn="SubBackward0",
         source="wx_b - y",
         line=9,
@@ -136,7 +139,7 @@ def make_tutorial(*, retained: bool = False, backward: bool = True, **facts: Any
         [16.0, 25.0],
         op="pow",
         inputs=(loss,),
-        grad=kept([1.0, 1.0]),
+        **flowed([1.0, 1.0]),
         grad_fn="PowBackward0",
         source="loss**2",
         line=10,
@@ -146,7 +149,7 @@ def make_tutorial(*, retained: bool = False, backward: bool = True, **facts: Any
         41.0,
         op="sum",
         inputs=(loss2,),
-        grad=kept(1.0),
+        **flowed(1.0),
         grad_fn="SumBackward0",
         source="sum(loss2)",
         line=11,

@@ -29,7 +29,7 @@ ARRAYS: dict[str, Any] = {
     "repeated": np.broadcast_to(RANDOM[:500], (400, 500)),
     "one element": RANDOM[:1].reshape(1, 1),
 }
-WORDS = ("[0, 7, 8 ... 9]", "min -1", "mean 3", "max 4", "5 nan", "13 inf")
+WORDS = ("-1 to 4", "mean 3", "5 nan", "6 inf")
 
 
 @pytest.mark.parametrize("case", ARRAYS)
@@ -82,7 +82,7 @@ def test_the_outputs_ask_a_large_tensor_for_its_summary_and_not_for_its_value() 
     kind = type(inspection.nodes[0])
     value = vars(kind)["value"]
     fact = Summary((1000,), np.dtype("float64"), np.array([0.0, 7.0, 8.0]), np.array([9.0]),
-                   np.asarray(-1.0), 3.0, np.asarray(4.0), 5, 6, 7)  # fmt: skip
+                   np.asarray(-1.0), 3.0, np.asarray(4.0), 5, 6, 0)  # fmt: skip
 
     def read(node: NodeFacts) -> Any:
         asked.append(node.id)
@@ -101,5 +101,5 @@ def test_the_outputs_ask_a_large_tensor_for_its_summary_and_not_for_its_value() 
         tree = printed(GRAPH["tree"](inspection), 200)
     assert 0 not in asked
     for text in texts:
-        assert [word in text for word in WORDS] == [True] * len(WORDS)
-    assert "[0, 7, 8 ... 9]" in tree
+        assert [word for word in WORDS if word not in text] == []
+    assert "-1 to 4, mean 3, 5 nan, 6 inf" in tree

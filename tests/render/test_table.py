@@ -67,9 +67,9 @@ def test_what_was_printed_keeps_its_spaces_and_its_width() -> None:
 
 def test_at_80_columns_the_tutorial_shows_what_autograd_knows(tutorial: Inspection) -> None:
     rows = [line.split() for line in printed(table(tutorial), 80).splitlines()]
-    assert ["●", "w", "leaf:4", "1", "-28", "True", "True", "None"] in rows
-    assert ["●", "b", "leaf:5", "0", "-18", "True", "True", "None"] in rows
-    wx = ["○", "wx", "mul:7", "(2,)", "[1,", "2]", "None", "True", "False", "MulBackward0"]
+    assert ["●", "w", "4", "1", "-28", "True", "True", "None"] in rows
+    assert ["●", "b", "5", "0", "-18", "True", "True", "None"] in rows
+    wx = ["○", "wx", "7", "(2,)", "[1,", "2]", "(-8,", "-10)", "True", "False", "MulBackward0"]
     assert wx in rows
 
 
@@ -100,7 +100,10 @@ def test_claims_show_both_sides_in_enough_digits(odd: Inspection) -> None:
     assert "✗  line 4    0.1 + 0.2 == 0.3" in text
     assert "0.1 + 0.2 = 0.30000000000000004" in text
     assert "largest difference 1 (relative 0.002) at [500]: 500 and 501" in text
-    assert "3 of 4 claims are false" in text
+    assert (
+        text.splitlines()[3]
+        == "total · 4 gradients, not finite: 1,001 nan, 1 -inf · 3 of 4 claims are false"
+    )
 
 
 def test_named_shows_named_nodes_and_the_root(mlp: Inspection) -> None:
@@ -132,7 +135,7 @@ def test_many_rows_are_left_out_unless_full() -> None:
 
 
 def test_nothing_at_all_is_a_table_too() -> None:
-    assert "0 nodes" in printed(table(Maker().inspection()))
+    assert "no nodes" in printed(table(Maker().inspection()))
 
 
 def test_a_million_elements_are_summarised() -> None:
@@ -140,9 +143,6 @@ def test_a_million_elements_are_summarised() -> None:
     values = np.random.default_rng(0).normal(size=(1000, 1000))
     m.add("x", values, param=True, grad=np.full((1000, 1000), 2.0))
     text = printed(table(m.inspection()))
-    first = ", ".join(f"{x:.4f}" for x in values[0, :3])
-    assert f"[{first} ... {values[-1, -1]:.4f}]  [2, 2, 2 ... 2]" in text
-    spread = f"min {values.min():.2f}  mean {values.mean():.3g}  max {values.max():.2f}"
-    assert f"(1000, 1000)  {spread}" in text
-    assert "min 2  mean 2  max 2" in text
+    spread = f"{values.min():.2f} to {values.max():.2f}, mean {values.mean():.3g}"
+    assert f"(1000, 1000)  {spread}  all 2" in text
     assert len(text) < 1000

@@ -169,12 +169,12 @@ def test_a_claim_on_grad_speaks_of_what_backward_ran_from() -> None:
     assert (root(found), found.choice.why) == ("y", PASSES)
 
 
-def test_a_claim_comes_before_the_files_own_backward_and_the_first_line_says_so() -> None:
+def test_a_claim_comes_before_the_files_own_backward_and_the_line_of_the_run_says_so() -> None:
     text = f"{CUBE}k = 2*y\nk.backward(retain_graph=True)\nassert allclose(grad(y, x), 3*x**2)"
     inspection = gradcli.loads(text).inspection
     assert inspection.root is not None
     assert inspection.node(inspection.root).name == "y"
-    first = printed(EVAL["table"](inspection), 200).splitlines()[0]
+    first = printed(EVAL["table"](inspection), 200).splitlines()[1]
     assert (
         "root y (line 2), which the claims differentiate; grad is what backward() from k" in first
     )
@@ -191,13 +191,13 @@ def test_a_long_chain_of_scalars_ends_in_its_root_without_trying_them_all() -> N
 FIRST = (f"{LINE}dw = 2*x*(w*x - y)", "the last scalar that is no gradient derived by hand")
 
 
-def test_the_first_line_of_every_command_says_what_and_why() -> None:
+def test_every_command_says_what_is_differentiated_and_why() -> None:
     text, why = FIRST
     inspection = gradcli.loads(text).inspection
     lines = {
-        "eval": printed(EVAL["table"](inspection), 200).splitlines()[0],
-        "markdown": EVAL["markdown"](inspection).splitlines()[0].replace("\\", ""),
-        "tree": printed(GRAPH["tree"](inspection), 200).splitlines()[0],
+        "eval": printed(EVAL["table"](inspection), 200).splitlines()[1],
+        "markdown": EVAL["markdown"](inspection).splitlines()[2].replace("\\", ""),
+        "tree": printed(GRAPH["tree"](inspection), 200).splitlines()[1],
         "dot": GRAPH["dot"](inspection).splitlines()[0],
         "check": printed(CHECK["table"](checked(text)), 200).splitlines()[0],
     }
@@ -207,8 +207,8 @@ def test_the_first_line_of_every_command_says_what_and_why() -> None:
 
 
 def test_a_file_with_one_scalar_needs_no_reason() -> None:
-    first = printed(EVAL["table"](gradcli.loads(LINE).inspection), 100).splitlines()[0]
-    assert first.endswith("backward from loss (line 2)")
+    second = printed(EVAL["table"](gradcli.loads(LINE).inspection), 100).splitlines()[1]
+    assert second.endswith("backward from loss (line 2)")
 
 
 def test_of_gives_the_gradients_of_that_node_alone() -> None:
