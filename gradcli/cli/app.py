@@ -53,7 +53,7 @@ PLACES = {
     "derive": _Place("derive", "derive", "Print each gradient as a formula.", (
         f"gradcli derive {_LINEAR}",
         "gradcli derive samples/mlp.expr W1 --to numpy",
-        "gradcli derive -e 'f = x @ A @ x' -p 'x=[1., 2.]' -s 'A=[[2., 1.], [0., 3.]]' --hessian",
+        "gradcli derive -e 'f = norm(x)' -p 'x=[3., 4.]' --hessian",
     )),
     "ops": _Place("ops", "ops", "Show operations: signature, derivative, grad_fn, domain.", (
         "gradcli ops",

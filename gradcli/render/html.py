@@ -7,7 +7,7 @@ from html import escape
 
 from gradcli.inspection import Inspection, NodeFacts, summary
 from gradcli.render.numbers import Shown, lines, value_of
-from gradcli.render.rows import Wanted, excerpt, folds
+from gradcli.render.rows import Wanted, excerpt
 from gradcli.render.words import (
     MARKS,
     claims_headline,
@@ -55,7 +55,7 @@ def _parts(inspection: Inspection) -> Iterator[str]:
 
 
 def _nodes(inspection: Inspection) -> Iterator[str]:
-    rows = excerpt(inspection, Wanted(), folds(inspection, Wanted()))
+    rows = excerpt(inspection, Wanted(all_turns=True), ())
     yield f'<table style="{_TABLE}">'
     heads = (f'<th style="{_CELL}" scope="col">{name}</th>' for name in _COLUMNS)
     yield f"<thead><tr>{''.join(heads)}</tr></thead>"

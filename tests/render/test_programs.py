@@ -34,6 +34,6 @@ def test_a_program_is_shown_as_reviewed(
     name: str, width: int, monkeypatch: pytest.MonkeyPatch, golden: Callable[[str, str], None]
 ) -> None:
     monkeypatch.chdir(FILES[name].parent)
-    text = printed(EVAL["table"](load(FILES[name].name)), width)
+    text = printed(EVAL["table"](load(FILES[name].name).inspection), width)
     assert max(map(cell_len, text.splitlines())) <= width
     golden(f"programs/{name}-{width}.txt", text)

@@ -22,7 +22,7 @@ TRAINED = (
 
 
 def table(text: str, width: int = 120, **options: object) -> list[str]:
-    return printed(EVAL["table"](loads(text), **options), width).splitlines()
+    return printed(EVAL["table"](loads(text).inspection, **options), width).splitlines()
 
 
 def labels(lines: list[str]) -> list[str]:
@@ -70,7 +70,7 @@ def test_a_training_loop_is_shown_by_its_last_turn() -> None:
 
 
 def test_markdown_says_what_a_loop_did() -> None:
-    lines = EVAL["markdown"](loads(TRAINED)).splitlines()
+    lines = EVAL["markdown"](loads(TRAINED).inspection).splitlines()
     assert "Of the loop in line 3: turn 40 of 40." in lines
     assert f"- `w`: 0 → {5 - 5 * 0.8**40:.6g}" in lines
     assert any(line.startswith("- `loss`: 25 → ") for line in lines)
@@ -95,7 +95,7 @@ def test_a_short_loop_is_shown_whole() -> None:
 
 
 def test_data_keep_every_turn_and_say_where_they_begin() -> None:
-    found = json.loads("".join(EVAL["json"](loads(TRAINED))))
+    found = json.loads("".join(EVAL["json"](loads(TRAINED).inspection)))
     (loop,) = found["loops"]
     assert (loop["line"], len(loop["turns"])) == (3, 41)
     losses = [node for node in found["nodes"] if node["name"] == "loss"]
@@ -105,12 +105,16 @@ def test_data_keep_every_turn_and_say_where_they_begin() -> None:
     assert found["nodes"][0]["gradient"] is None
     assert (
         "gradient"
-        not in json.loads("".join(EVAL["json"](loads(TRAINED), pytorch=True)))["nodes"][0]
+        not in json.loads("".join(EVAL["json"](loads(TRAINED).inspection, pytorch=True)))["nodes"][
+            0
+        ]
     )
 
 
 def test_what_was_not_kept_is_dimmed_and_what_was_is_not() -> None:
-    text = printed(EVAL["table"](loads("w = param(3.)\ny = w*w\nloss = 2*y")), 120, color=True)
+    text = printed(
+        EVAL["table"](loads("w = param(3.)\ny = w*w\nloss = 2*y").inspection), 120, color=True
+    )
     assert "\x1b[2m(2)" in text
     assert "\x1b[1m12" in text  # d(2w²)/dw = 4w, of a parameter
 
