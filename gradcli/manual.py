@@ -45,6 +45,9 @@ def _section(entry: Entry) -> str:
     for derivative in entry.derivatives:
         lines.append(f"- `{derivative.grad_fn}`")
         lines += [f"    - {f.argument}: `{f.text}`" for f in derivative.formulas]
+    for gradient in entry.gradients:
+        lines.append(f"- gradient of `{gradient.example}`")
+        lines += [f"    - {f.argument}: `{f.text}`" for f in gradient.formulas]
     if entry.steps:
         lines.append(f"- made of {', '.join(f'`{s}`' for s in entry.steps)}")
     if not entry.derivatives and not entry.steps:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gradcli.errors import GradcliError, Source
-from gradcli.graph import Graph, Node
+from gradcli.formula.rules import Rule, rules, whole
+from gradcli.graph import OUTPUT, Graph, Node
 from gradcli.ops import FUNCTIONS, Primitive, Row
 from gradcli.rule.dtypes import FLOAT64
 from gradcli.rule.meta import Meta
 from gradcli.rule.rule import Elementwise
 from gradcli.session import Request, run
-from gradcli.symbols import Formula, formulas
 from gradcli.trace import Binding, Options
 
 # the tensors that the examples of rows speak of: seeded, between 0.2 and 0.9
+GRADIENTS, LONGEST = 3, 120  # examples whose gradients are shown, and characters of one
 SHAPES = {"s": (), "v": (3,), "M": (2, 3), "A": (3, 3), "T": (2, 3, 3)}
 
 
@@ -28,14 +29,22 @@ class Derivative:
     """The derivatives of one overload: PyTorch's class name and a formula for each argument."""
 
     grad_fn: str
-    formulas: tuple[Formula, ...]
+    formulas: tuple[Rule, ...]
+
+
+class Gradient(NamedTuple):
+    """The gradients of an example by the tensors in it; `g` is that of its result."""
+
+    example: str
+    formulas: tuple[Rule, ...]
 
 
 @dataclass(frozen=True)
 class Entry:
     """An operation as the reference shows it.
 
-    `steps` are the grad_fn classes of the nodes that an operation written with others makes;
+    `steps` are the grad_fn classes of the nodes that an operation written with others makes, and
+    `gradients` those of its examples;
     `domain` are intervals from which an argument is drawn where not every number will do, `needs`
     is an argument and the structure that its value needs.
     """
@@ -47,6 +56,7 @@ class Entry:
     aliases: tuple[str, ...]
     derivatives: tuple[Derivative, ...]
     steps: tuple[str, ...]
+    gradients: tuple[Gradient, ...]
     kink: str
     domain: tuple[tuple[float, float], ...]
     examples: tuple[str, ...]
@@ -94,11 +104,28 @@ def _entry(name: str) -> Entry:
         row.aliases,
         tuple(_derivatives(own)),
         steps,
+        tuple(_gradients(row)) if steps else (),
         next((k for k in kinks if k), ""),
         next((d for d in domains if d), ()),
         row.examples,
         next((n for n in needs if n), ""),
     )
+
+
+def _gradients(row: Row) -> Iterator[Gradient]:
+    """Yield the gradients of the first examples that are short enough to be read."""
+    count = 0
+    for example in row.examples:
+        graph = _example(example)
+        if graph is None or count == GRADIENTS:
+            continue
+        made = [i for i, op in enumerate(graph.ops) if op is not None and graph.requires_grad[i]]
+        if not made or graph.ops[made[-1]] is OUTPUT:
+            continue
+        found = whole(graph, made[-1], {i: n for i, n in graph.notes.names.items() if n in SHAPES})
+        if found and all(len(rule.text) <= LONGEST for rule in found):
+            count += 1
+            yield Gradient(example, found)
 
 
 FLOAT = Meta((), FLOAT64)
@@ -139,7 +166,7 @@ def _class(row: Primitive) -> str:
 
 
 def _derivatives(uses: list[Use]) -> list[Derivative]:
-    return [Derivative(name, formulas(op, metas, **attrs)) for op, name, metas, attrs in uses]
+    return [Derivative(name, rules(op, metas, **attrs)) for op, name, metas, attrs in uses]
 
 
 def _example(text: str) -> Graph | None:

@@ -29,6 +29,8 @@ PLACES = {
     "eval": _Place("eval", "evaluate", "Evaluate a file, run backward, and show every node."),
     "graph": _Place("graph", "graph", "Draw the graph of a file."),
     "check": _Place("check", "check", "Compare every gradient with finite differences."),
+    "explain": _Place("explain", "explain", "Explain a gradient step by step, or a concept."),
+    "derive": _Place("derive", "derive", "Write each gradient as a formula."),
     "ops": _Place("ops", "ops", "Show operations: signature, derivative, grad_fn, domain."),
     "fmt": _Place("fmt", "fmt", "Format expression files, as black does for Python."),
 }

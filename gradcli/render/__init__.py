@@ -54,6 +54,22 @@ GRAPH: Mapping[str, Renderer] = {
     "tree": Renderer("tree"),  # full=, precision=
 }
 
+# `gradcli explain --format`: derivations, and what they are of in `inspection=`
+EXPLAIN: Mapping[str, Renderer] = {
+    "terminal": Renderer("explain"),
+}
+
+# `gradcli derive --to`
+DERIVE: Mapping[str, Renderer] = {
+    "gradcli": Renderer("derive"),
+    "claim": Renderer("derive", "claim"),
+    "numpy": Renderer("derive", "numpy"),
+    "torch": Renderer("derive", "torch"),
+    "jax": Renderer("derive", "jax"),
+    "latex": Renderer("derive", "tex"),
+    "json": Renderer("derive", "json"),
+}
+
 # `gradcli check --format`; `table` shows a report, the others the outcomes of many files
 CHECK: Mapping[str, Renderer] = {
     "table": Renderer("check"),  # verbose=

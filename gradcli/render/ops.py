@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rich.console import Console, ConsoleOptions, OverflowMethod, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from gradcli.reference import Entry
+from gradcli.render.cells import shorten
 from gradcli.render.words import harmless, json_text
 
 SCHEMA = "gradcli.ops/1"
+_NAME, _RULE = 20, 34  # columns of a name, and of a derivative beside words
 PAGE = 3  # so many operations or fewer are shown whole
 _SPELLED = str.maketrans({  # the signs of the table's formulas, for consoles of ASCII
     "∞": "inf", "·": "*", "≤": "<=", "²": "^2", "ᵃ": "^a", "ᵇ": "^b", "ᴴ": "^H", "ᵀ": "^T",
@@ -35,22 +37,16 @@ class _Lines:
     def __rich_console__(
         self, console: Console, options: ConsoleOptions
     ) -> Iterator[RenderableType]:
-        table = Table(box=None, show_edge=False, pad_edge=False, header_style="bold")
-        # rich's own ellipsis is a character that a console of ASCII does not have
-        cut: OverflowMethod = "crop" if options.ascii_only else "ellipsis"
-        table.add_column("operation", no_wrap=True, overflow=cut)
-        table.add_column("what it is", ratio=1)
-        table.add_column("grad_fn", no_wrap=True, overflow=cut)
+        head = f"{'operation':{_NAME}} {'derivative':{_RULE}} what it is"
+        yield Text(head, style="bold", no_wrap=True)
         for entry in self.entries:
-            names = [d.grad_fn for d in entry.derivatives] or list(entry.steps)
-            more = f" +{len(names) - 1}" if len(names) > 1 else ""
-            grad_fn = f"{names[0]}{more}" if names else "none"
-            table.add_row(
-                entry.name,
-                Text(_plain(entry.doc, options)),
-                Text(grad_fn, style="" if names else "dim"),
-            )
-        yield table
+            name = f"{entry.name:{_NAME}} "
+            room = max(options.max_width - len(name), _NAME)
+            rule = _plain(_foremost(entry), options)
+            words = _plain(entry.doc, options)
+            shown = f"{rule:{_RULE}} {words}" if len(rule) <= _RULE else rule
+            line = Text(name, no_wrap=True)
+            yield line.append(shorten(shown, room, ascii_only=options.ascii_only))
         yield Text(f"\n{len(self.entries)} operations; gradcli ops NAME shows one", style="dim")
 
 
@@ -78,10 +74,24 @@ class _Pages:
             yield Text(f"\nothers with that in their names: {names}", style="dim")
 
 
+def _foremost(entry: Entry) -> str:
+    """Return the derivative by the first argument; of what is made of others, in an example."""
+    for derivative in entry.derivatives:
+        for rule in derivative.formulas:
+            return rule.text
+    for gradient in entry.gradients:
+        return f"{gradient.formulas[0].text}   ({gradient.example})"
+    return "made of others" if entry.steps else "no gradient"
+
+
 def _facts(entry: Entry) -> Iterator[tuple[str, str]]:
     for derivative in entry.derivatives:
         yield "grad_fn", derivative.grad_fn
         for formula in derivative.formulas:
+            yield "", f"{formula.argument}: {formula.text}"
+    for gradient in entry.gradients:
+        yield "gradient", f"of {gradient.example}"
+        for formula in gradient.formulas:
             yield "", f"{formula.argument}: {formula.text}"
     if entry.steps:
         yield "made of", ", ".join(entry.steps)
@@ -114,7 +124,8 @@ def record(entry: Entry) -> dict[str, Any]:
     argument and the structure that it needs: `L: triangular`, or ""), `examples`; `domain`, a
     pair of ends for each argument, infinities as strings; `derivatives`, each with `grad_fn` and
     `formulas` from argument to text, where `g` is the result's cotangent and `y` the result;
-    `steps`, the grad_fn classes of an operation that is written with others.
+    `steps`, the grad_fn classes of an operation that is written with others, and `gradients`, each
+    an `example` of it with `formulas`, `g` being the cotangent of its result.
     """
     return {
         "name": entry.name,
@@ -127,6 +138,10 @@ def record(entry: Entry) -> dict[str, Any]:
             for d in entry.derivatives
         ],
         "steps": entry.steps,
+        "gradients": [
+            {"example": d.example, "formulas": {f.argument: f.text for f in d.formulas}}
+            for d in entry.gradients
+        ],
         "kink": entry.kink,
         "domain": [[_number(end) for end in pair] for pair in entry.domain],
         "needs": entry.needs,

@@ -14,11 +14,13 @@ import numpy as np
 
 from gradcli.errors import Source
 from gradcli.execute import compute
+from gradcli.formula.expressions import Name, Number, divide
+from gradcli.formula.rules import rules
+from gradcli.formula.text import text
 from gradcli.graph import OUTPUT, Graph
 from gradcli.rule.dtypes import Array
 from gradcli.rule.meta import Meta
 from gradcli.rule.rule import Elementwise, Primitive, number
-from gradcli.symbols import formulas
 from gradcli.verify.altered import (
     Of,
     by_itself,
@@ -348,12 +350,15 @@ class _Comparison:
             return ""
         inputs, names = graph.inputs[id], op.signature.tensors
         operands = [graph.metas[i] if i >= 0 else graph.scalars[~i] for i in inputs]
-        rules = formulas(op, operands, **graph.attrs[id])
-        text = next((f.text for f in rules if f.argument == names[slot]), "")
-        factor = re.sub(r"^\(([^()]*)\)$", r"\1", text.removeprefix("g * "))
+        found = [r.formula for r in rules(op, operands, **graph.attrs[id])
+                 if r.argument == names[slot] and r.formula is not None]  # fmt: skip
+        if not found:
+            return ""
+        own = divide(found[0], Name("g", found[0].shape))
+        factor = text(own)
         rows = {"y": id} | {n: i for n, i in zip(names, inputs, strict=True) if i >= 0}
         written = {n: self.d.text(i).strip("`") for n, i in rows.items() if n in _words(factor)}
-        plain = text.startswith("g * ") and "g" not in _words(factor)
+        plain = not isinstance(own, Number) and "g" not in _words(factor)
         if not plain or not all(name.isidentifier() for name in written.values()):
             return ""
         return "the factor `" + re.sub(r"\w+", lambda m: written.get(m[0], m[0]), factor) + "`, "

@@ -120,7 +120,7 @@ SAID = {
     ("x = param([0.5, 1.5, -1.])\nc = tensor([1., 2., 3.])\ny = (c*cumsum(x, 0)**2).sum()\n",
      "grad(y, x)", "2*c*cumsum(x, 0)"): "lacks the derivative of cumsum in `cumsum(x, 0)` (line 3)",
     ("x = tensor([1., 2.])\nw = param([0.3, -0.4])\nh = tanh(w*x)\ny = h.sum()\n", "grad(y, w)",
-     "x"): "lacks the factor `1 - h * h`, the derivative of tanh in `h` (line 3)",
+     "x"): "lacks the factor `1 - h**2`, the derivative of tanh in `h` (line 3)",
     ("W = tensor([[1., 2.], [0.5, 3.]])\nx = param([0.3, -0.4])\nh = tanh(W @ x)\ny = h.sum()\n",
      "grad(y, x)", "W @ (1 - h**2)"): "takes `W` for its transpose in the derivative of mv in "
      "`W @ x` (line 3)",
@@ -128,7 +128,7 @@ SAID = {
      "grad(y, x)", "1 - h**2"): "lacks the derivative of mv in `W @ x` (line 3)",
     ("X = tensor([[1., -2.], [0.3, 1.]])\nw = param([-0.5, 0.2])\nh = relu(X @ w)\n"
      "y = (h**2).sum()\nd = 2*h + tensor([1., 1.])\nz = (h*d).sum()\n", "grad(z, w)",
-     "X.T @ (d + 2*h)"): "lacks the derivative of relu in `h` (line 3)",
+     "X.T @ (d + 2*h)"): "lacks the factor `h > 0`, the derivative of relu in `h` (line 3)",
     # ---- a shape
     ("W = param([[1., 2.], [3., 5.]])\ny = sum(W**3)\n", "grad(y, W)", "3*W.T**2"):
         "is the transpose of `grad(y, W)`",

@@ -1,0 +1,1 @@
+"""Derivatives as formulas: how they are made, simplified, compared and written."""
