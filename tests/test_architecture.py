@@ -43,11 +43,13 @@ MAY_IMPORT: dict[str, str] = {
     "verify": f"{RUN} formula against",
     "diagnose": f"{RUN} verify",
     "explain": f"{RUN} formula",
+    "export": f"{RUN} formula",
     "manual": "errors syntax reference verify",
     "api": f"{RUN} source verify diagnose explain",
     "render": "errors inspection reference formula against verify diagnose explain",
     "pytest_plugin": f"{RUN} source verify diagnose explain api render",
-    "cli": f"{RUN} source reference formula manual against verify diagnose explain api render",
+    "cli": f"{RUN} source reference formula manual against verify diagnose explain export api "
+    "render",
     "__main__": "cli",
 }
 # a library, and the rooms that may use it

@@ -31,6 +31,7 @@ PLACES = {
     "check": _Place("check", "check", "Compare every gradient with finite differences."),
     "explain": _Place("explain", "explain", "Explain a gradient step by step, or a concept."),
     "derive": _Place("derive", "derive", "Write each gradient as a formula."),
+    "export": _Place("export", "export", "Write a run as a script of PyTorch, JAX or NumPy."),
     "ops": _Place("ops", "ops", "Show operations: signature, derivative, grad_fn, domain."),
     "fmt": _Place("fmt", "fmt", "Format expression files, as black does for Python."),
 }
