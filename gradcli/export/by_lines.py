@@ -32,7 +32,7 @@ class Lines:
 
     def __init__(self, session: Session, library: Library, *, derive: bool) -> None:
         self.session, self.library, self.derive = session, library, derive
-        self.names = Names(session)
+        self.names = Names(session, cuts=not derive)
         graph = self.graph = session.graph
         self.arrays = Arrays(library, graph.default_dtype.name)
         self.lines: list[Line] = []
@@ -68,7 +68,7 @@ class Lines:
         else:
             known = {i: n for i, n in self.known.items() if i != id}
             found = line(names, self.library.dialect, graph, source, known, name, id)
-            if id in names.cuts and not self.derive:
+            if id in names.cuts:
                 found.ways = [(self.library.cut.format(way), uses) for way, uses in found.ways]
             self._add(found)
         self.known[id] = Name(name, graph.metas[id].shape)

@@ -9,8 +9,9 @@ import numpy as np
 from gradcli.errors import InputFault
 from gradcli.export.by_lines import Lines, check_scalar, heading, imports, laid_out
 from gradcli.export.checked import LOADED, settle, whole
+from gradcli.export.kinks import kinks
 from gradcli.export.lines import Line
-from gradcli.export.script import LIBRARIES, Script, table
+from gradcli.export.script import LIBRARIES, Row, Script, table
 from gradcli.formula.naming import upstream
 from gradcli.rule.dtypes import Array
 from gradcli.session import Session
@@ -35,7 +36,26 @@ def script(session: Session) -> Script:
     library = LIBRARIES["jax"]
     made = Lines(session, library, derive=False)
     settle(made.names, "jax", [*library.dialect.imports], made.lines, made.arrays.data)
+    _refuse_kinks(session)
     return _Written(session, made).script()
+
+
+def _refuse_kinks(session: Session) -> None:
+    """Refuse where gradients may be others in JAX.
+
+    Raises: InputFault.
+    """
+    graph, source = session.graph, session.source
+    if session.root is None or not session.ran_backward:
+        return
+    for id in kinks(graph, upstream(graph, [session.root])):
+        op, span = graph.ops[id], graph.notes.spans[id]
+        assert op is not None, "a leaf has no kink"
+        raise InputFault(
+            f"{source.name}:{source.line_of(span)}: `{source.snippet(span)}` is differentiated at "
+            f"a kink, where JAX may have another derivative (PyTorch and gradcli: {op.kink})",
+            hint="other values, or --to torch, or --to numpy with gradcli's own derivatives",
+        )
 
 
 class _Written:
@@ -51,7 +71,8 @@ class _Written:
         made, names, data = self.made, self.names, self.made.arrays.data
         body = self._body()
         metas = self.graph.metas
-        shown = [(names.of[i], metas[i].shape, self.grads.get(names.of[i])) for i in names.shown]
+        shown = [Row(names.label(i), names.of[i], metas[i].shape, self.grads.get(names.of[i]))
+                 for i in names.shown]  # fmt: skip
         body += ["", *table(shown)]
         self.expected |= {names.of[i]: np.asarray(self.graph.value(i)) for i in names.shown}
         library = made.library

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradcli.export.by_lines import Lines, check_scalar, heading, imports, laid_out
 from gradcli.export.checked import LOADED, settle
-from gradcli.export.script import Script, numpy_for, table
+from gradcli.export.script import Row, Script, numpy_for, table
 from gradcli.session import Session
 
 
@@ -21,7 +21,8 @@ def script(session: Session) -> Script:
     settle(names, "numpy", [*library.dialect.imports], made.lines, data)
     body = laid_out(session, made.lines, made.notes)
     metas = session.graph.metas
-    shown = [(names.of[i], metas[i].shape, made.grads.get(i)) for i in names.shown]
+    shown = [Row(names.label(i), names.of[i], metas[i].shape, made.grads.get(i))
+             for i in names.shown]  # fmt: skip
     body += ["", *table(shown)]
     head = imports(library, body, data=bool(data))
     text = "\n".join([*heading(session, "numpy"), *head, *body, ""])

@@ -9,7 +9,7 @@ import numpy as np
 from gradcli.errors import InputFault
 from gradcli.export.by_lines import RANDOM, heading
 from gradcli.export.checked import whole
-from gradcli.export.script import LIBRARIES, Arrays, Script, Target, table
+from gradcli.export.script import LIBRARIES, Arrays, Row, Script, Target, table
 from gradcli.export.torch_text import OF_TENSORS, Translation, UntranslatedError
 from gradcli.graph import Node
 from gradcli.session import Session
@@ -73,7 +73,7 @@ def own_text(session: Session, target: Target) -> Script | None:
         if isinstance(value, Node) and getattr(value, "is_readable", True)
     }
     head = sorted(made.imports, key=lambda row: (row.startswith("from"), row))
-    body = ["", made.text(), "", *table((n, v.shape, None) for n, v in values.items()), ""]
+    body = ["", made.text(), "", *table(Row(n, n, v.shape, None) for n, v in values.items()), ""]
     wide = ["", *([] if "import jax" in head else ["import jax", ""]), WIDE]
     wide = wide if target == "jax" and any(v.dtype.itemsize > 4 for v in values.values()) else []
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from io import BytesIO
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -144,19 +144,25 @@ class Script:
         return file.getvalue()
 
 
-def table(
-    rows: Iterable[tuple[str, tuple[int, ...], str | None]], *, detach: str = ""
-) -> list[str]:
-    """Return lines that print a table: of each name its value, and what holds its gradient."""
+class Row(NamedTuple):
+    """A row of the table: a label, what holds the value and the gradient, and their shape."""
+
+    label: str
+    value: str
+    shape: tuple[int, ...]
+    grad: str | None
+
+
+def table(rows: Iterable[Row]) -> list[str]:
+    """Return lines that print a table."""
     lines = ["# name: value, gradient"]
-    for name, shape, grad in rows:
-        value = _printed(name, shape, detach)
-        found = "None" if grad is None else _printed(grad, shape, "")
-        lines.append(f'print("{name}:", {value}, "grad", {found})')
+    for row in rows:
+        grad = "None" if row.grad is None else _printed(row.grad, row.shape)
+        lines.append(f'print("{row.label}:", {_printed(row.value, row.shape)}, "grad", {grad})')
     return lines
 
 
-def _printed(name: str, shape: tuple[int, ...], detach: str) -> str:
+def _printed(name: str, shape: tuple[int, ...]) -> str:
     if int(np.prod(shape, dtype=object)) <= FEW:
-        return f"{name}{detach}.tolist()"
+        return f"{name}.tolist()"
     return f'"{shape}", "sum", {name}.sum().item()'

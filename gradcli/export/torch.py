@@ -10,7 +10,7 @@ from gradcli.errors import InputFault
 from gradcli.export.by_lines import Lines, check_scalar, heading, imports, laid_out
 from gradcli.export.checked import LOADED, settle, whole
 from gradcli.export.names import Names
-from gradcli.export.script import FROM_DATA, LIBRARIES, Arrays, Script, table
+from gradcli.export.script import FROM_DATA, LIBRARIES, Arrays, Row, Script, table
 from gradcli.export.torch_text import Translation, UntranslatedError
 from gradcli.export.torch_words import HELPERS
 from gradcli.graph import Node
@@ -50,7 +50,7 @@ def _translated(session: Session) -> Script:
         end = ["", f"{made.name(session.root)}.backward()"]
     inputs = [f"{name} = {made.bound_value(name)}" for name in made.inputs]
     values, grads = _expected(session, made.tensors)
-    shown = [(n, value.shape, f"{n}.grad" if grads[n] is not None else None)
+    shown = [Row(n, n, value.shape, None if grads[n] is None else f"{n}.grad")
              for n, value in values.items()]  # fmt: skip
     helpers = [row for name, (_, text) in HELPERS.items() if name in made.helpers
                for row in ("", "", *text.split("\n"))]  # fmt: skip
@@ -93,8 +93,8 @@ def _by_lines(session: Session) -> Script:
     if session.root is not None and session.ran_backward:
         end = ["", f"{names.of[session.root]}.backward()"]
     grads = {name: graph.grad(i) for name, i in of.items()}
-    shown = [(name, graph.metas[i].shape, f"{name}.grad" if grads[name] is not None else None)
-             for name, i in of.items()]  # fmt: skip
+    shown = [Row(names.label(i), n, graph.metas[i].shape, None if grads[n] is None else f"{n}.grad")
+             for n, i in of.items()]  # fmt: skip
     body = [*laid_out(session, made.lines, {}), *end, "", *table(shown)]
     values = {name: np.asarray(graph.value(i)) for name, i in of.items()}
     given = [x for x in imports(library, ["torch.", *body], data=False) if x]

@@ -172,7 +172,8 @@ class Translation:
             self._list(x)
         if not done:
             for child in _children(x):
-                self._visit(child, x)
+                if child is not getattr(x, "annotation", None):
+                    self._visit(child, x)
 
     def _list(self, x: tree.ListDisplay) -> None:
         if self._leaf(x.span):

@@ -65,6 +65,111 @@ assert allclose(grad(loss, out), -1 / out / 2)
 """,
         {},
     ),
+    "kink": Program(
+        """\
+x = param([1.0, -1.0, 2.0])
+loss = sum(relu(x)) + sum(clamp(x, 0, 1))
+""",
+        {"jax": ":2: `clamp(x, 0, 1)` is differentiated at a kink, where JAX may have another"},
+    ),
+    "no_kink": Program(
+        """\
+x = param([0.0, -1.0, 2.0])
+loss = sum(relu(x)) + sum(clamp(x, -0.5, 1)) + sum(abs(x + 3)) + x.max()
+""",
+        {},
+    ),
+    "library_names": Program(
+        """\
+# names that the libraries have
+np = param([1.0, 2.0])
+F = np * 2
+data = sum(F)
+""",
+        {},
+    ),
+    "annotated": Program(
+        """\
+W: float64[2, 3] = tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], requires_grad=True)
+b: float64[n] = tensor([1.0, 2.0])
+
+
+def f(x: float64[3], k=2):
+    return x**k
+
+
+loss = sum(f(W[0]) * 2) + b.sum()
+""",
+        {},
+    ),
+    "optimiser": Program(
+        """\
+import torch
+
+w = torch.tensor([1.0, -1.0], requires_grad=True)
+m, v = torch.zeros(2), torch.zeros(2)
+for t in range(1, 4):
+    loss = (w ** 2).sum() + (w ** 4).sum()
+    w.grad = None
+    loss.backward()
+    with torch.no_grad():
+        m = 0.9 * m + 0.1 * w.grad
+        v = 0.999 * v + 0.001 * w.grad ** 2
+        w -= 0.1 * (m / (1 - 0.9 ** t)) / ((v / (1 - 0.999 ** t)).sqrt() + 1e-8)
+""",
+        {"jax": "runs 3 backward passes"},
+    ),
+    "several": Program(
+        """\
+x = param([1.0, 2.0])
+y = param(3.0)
+loss = sum(x**2) * y
+gx, gy = grad(loss, (x, y))
+n = gx.pow(2).sum() + gy
+""",
+        {},
+    ),
+    "of_functions": Program(
+        """\
+def f(x):
+    return sum(x**3)
+
+
+x = tensor([1.0, 2.0])
+g = grad(f)(x)
+H = hessian(f, x)
+J = jacobian(lambda t: t * 2, x)
+""",
+        {},
+    ),
+    "random_loop": Program(
+        """\
+w = param(1.0)
+loss = 0
+for i in range(3):
+    loss = loss + w * randn(2).sum()
+""",
+        {},
+    ),
+    "dictionary": Program(
+        """\
+d = {"w": param([1.0, 2.0]), "b": param(0.5)}
+y = sum(d["w"] * 2 + d["b"])   # a "quoted # sign
+print(f"y is {y:.2f}", y.item())
+""",
+        {},
+    ),
+    "normalised": Program(
+        """\
+x = tensor([[1.0, 2.0, 4.0], [0.5, -1.0, 3.0]])
+g = param([1.0, 0.5, 2.0])
+mu = x.mean(axis=-1, keepdims=True)
+var = x.var(dim=-1, keepdim=True, unbiased=False)
+out = (x - mu) / sqrt(var + 1e-5) * g
+loss = out.logsumexp(dim=1).sum() + norm(g) + linalg.norm(x)
+""",
+        {},
+    ),
     "complex": Program(
         """\
 z = tensor([1.0 + 2.0j, -0.5 + 1.0j], requires_grad=True)
