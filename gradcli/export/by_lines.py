@@ -91,8 +91,7 @@ class Lines:
         """Write the passes that were made before a row."""
         while self.derive and self.pending and self.pending[0][0] < row:
             root, cotangent, _ = self.pending.pop(0)
-            leaves = {i for i in self.names.rows
-                      if self.graph.ops[i] is None and self.graph.requires_grad[i]}  # fmt: skip
+            leaves = {i for i in self.names.rows if self._has_grad(i)}
             found = Backward(self.names, self.library.dialect, root, cotangent, leaves)
             for name, value in found.extra:
                 self._add(plain(name, self.arrays.written(name, value), value, root))
@@ -102,6 +101,12 @@ class Lines:
                 self.notes[first] = f"# backward: d_… are the gradients of {self.names.of[root]}"
             self.done.append(found)
 
+    def _has_grad(self, id: int) -> bool:
+        """Say whether a pass leaves a gradient in a row's `.grad`."""
+        graph = self.graph
+        is_leaf = graph.ops[id] is None and graph.requires_grad[id]
+        return is_leaf or id in graph.autograd.retained
+
     def _seen(self, id: int) -> Formula:
         """Return the gradient that the file reads here, as `w.grad`."""
         self._finish(id)
@@ -109,8 +114,9 @@ class Lines:
         value = np.asarray(self.graph.value(id))
         found = self._held(owner, value, self.names.new(f"grad_{self.names.of.get(owner, 'c')}"))
         if found is None:
-            raise refused(self.names, id, self.library.dialect.name,
-                          "the file changes a gradient before it is read")  # fmt: skip
+            why = "the file changes a gradient before it is read" if self.derive else (
+                "gradients are no attributes of arrays there")  # fmt: skip
+            raise refused(self.names, id, self.library.dialect.name, why)
         return Name(found, value.shape)
 
     def _held(self, leaf: int, value: Array, name: str) -> str | None:

@@ -10,7 +10,7 @@ from gradcli.errors import InputFault
 from gradcli.export.by_lines import Lines, check_scalar, heading, imports, laid_out
 from gradcli.export.checked import LOADED, settle, whole
 from gradcli.export.kinks import kinks
-from gradcli.export.lines import Line
+from gradcli.export.lines import Line, refused
 from gradcli.export.script import LIBRARIES, Row, Script, table
 from gradcli.formula.naming import upstream
 from gradcli.rule.dtypes import Array
@@ -37,6 +37,10 @@ def script(session: Session) -> Script:
     made = Lines(session, library, derive=False)
     settle(made.names, "jax", [*library.dialect.imports], made.lines, made.arrays.data)
     _refuse_kinks(session)
+    for id in made.names.shown:
+        if id in session.graph.autograd.retained and session.graph.grad(id) is not None:
+            why = "its gradient is kept, and JAX gives those of a function's arguments alone"
+            raise refused(made.names, id, "jax", why)
     return _Written(session, made).script()
 
 
@@ -71,8 +75,8 @@ class _Written:
         made, names, data = self.made, self.names, self.made.arrays.data
         body = self._body()
         metas = self.graph.metas
-        shown = [Row(names.label(i), names.of[i], metas[i].shape, self.grads.get(names.of[i]))
-                 for i in names.shown]  # fmt: skip
+        shown = [Row(label, names.of[i], metas[i].shape, self.grads.get(names.of[i]))
+                 for label, i in names.labels.items()]  # fmt: skip
         body += ["", *table(shown)]
         self.expected |= {names.of[i]: np.asarray(self.graph.value(i)) for i in names.shown}
         library = made.library

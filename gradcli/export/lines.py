@@ -18,6 +18,10 @@ from gradcli.graph import Graph
 from gradcli.rule.dtypes import Array
 
 NO_NUMBER = re.compile(r"(?<![\w.])(inf|nan)\b")  # which are names in the language
+OF_NUMBERS = re.compile(  # which PyTorch's have tensors alone
+    r"torch\.(maximum|minimum)\(([^(),]*(?:\([^()]*\)[^(),]*)*), (-?[\d.]+)\)"
+)
+NEEDLESS = re.compile(r"(?<![\w\])])\((\w+)\)")  # brackets around a name
 WIDEST = 98  # columns of a formula, from which on it takes several lines
 
 
@@ -67,6 +71,12 @@ def line(
         except ArgumentFault as error:
             why = error.message
             continue
+        except LookupError:  # of a template: an argument that is left out
+            why = "an argument has no place in what is written for it"
+            continue
+        if dialect.name == "torch":
+            found = OF_NUMBERS.sub(_bounded, found)
+        found = NEEDLESS.sub(r"\1", found)
         found = NO_NUMBER.sub(rf"{dialect.prefix}\1", found)
         used = mentioned(formula)
         if "constant" in used and "constant" not in names.taken:
@@ -78,6 +88,11 @@ def line(
     if not ways:
         raise refused(names, where, dialect.name, why)
     return Line(name, list(ways.items()), graph.value(row), where, derived)
+
+
+def _bounded(found: re.Match[str]) -> str:
+    bound = {"maximum": "min", "minimum": "max"}[found[1]]
+    return f"torch.clamp({found[2]}, {bound}={found[3]})"
 
 
 def _filled(dialect: Dialect, number: str) -> str:

@@ -23,11 +23,11 @@ MOST = 400  # lines of a script that someone might read
 class Names:
     """Names for the rows of a run that a script has a line for.
 
-    `shown` are the rows that have a name at the end of the file, in order; a row that has lost its
-    name to a later one has it with a number. `links` are the rows that lead to a row beside its
-    inputs: what a parameter was updated to. `cuts` are rows that no gradient passes, though one
-    reaches them, where they are to have lines; `copies` are leaves without a name, and the rows
-    that they are copies of.
+    `shown` are the rows that have a name at the end of the file, in order, and `labels` the names
+    that it has for them; a row that has lost its name to a later one has it with a number. `links`
+    are the rows that lead to a row beside its inputs: what a parameter was updated to. `cuts` are
+    rows that no gradient passes, though one reaches them, where they are to have lines; `copies`
+    are leaves without a name, and the rows that they are copies of.
     """
 
     def __init__(self, session: Session, *, cuts: bool) -> None:
@@ -36,31 +36,28 @@ class Names:
         scope = session.tracer.scope
         self.taken = {*scope, *LIBRARY, *dir(builtins), *keyword.kwlist}
         self.of: dict[int, str] = {}
-        self._labels: dict[int, str] = {}
+        self.labels: dict[str, int] = {}
         for name, value in scope.items():
             if isinstance(value, Node) and getattr(value, "is_readable", True):
                 clashes = name in LIBRARY or hasattr(builtins, name)
                 self.of.setdefault(value.id, self.new(name) if clashes else name)
-                self._labels.setdefault(value.id, name)
+                self.labels[name] = value.id
             elif isinstance(value, list) and (rows := self._of_list(name)):
                 self.of.setdefault(rows[-1], name)
+                self.labels[name] = rows[-1]
         self.shown = sorted(self.of)
-        root = session.root
-        if root is not None and root not in self.of:
-            self.of[root] = self.new(self.graph.notes.names.get(root, "result"))
-        roots = [*self.shown, *([] if root is None else [root])]
+        roots = [] if session.root is None else [session.root]
         roots += [call.root for call in session.tracer.passes.made]
-        self.rows = sorted(self._above(roots))
+        for root in roots:
+            if root not in self.of:
+                self.of[root] = self.new(self.graph.notes.names.get(root, "result"))
+        self.rows = sorted(self._above([*self.shown, *roots]))
         self.copies = {i: j for i in self.rows if (j := self._copied(i)) is not None}
         taken_over = {*self.links.values()}
         self.cuts = {i for i in self.rows if cuts and i not in taken_over and self._cuts(i)}
         for id in self.rows:
             if id not in self.of and (called := self._called(id)):
                 self.of[id] = self.new(called)
-
-    def label(self, id: int) -> str:
-        """Return what the file calls a row that it has a name for in the end."""
-        return self._labels.get(id, self.of[id])
 
     def new(self, wanted: str) -> str:
         """Return a name that nothing has yet: the one wanted, or that with a number."""

@@ -21,8 +21,8 @@ def script(session: Session) -> Script:
     settle(names, "numpy", [*library.dialect.imports], made.lines, data)
     body = laid_out(session, made.lines, made.notes)
     metas = session.graph.metas
-    shown = [Row(names.label(i), names.of[i], metas[i].shape, made.grads.get(i))
-             for i in names.shown]  # fmt: skip
+    shown = [Row(label, names.of[i], metas[i].shape, made.grads.get(i))
+             for label, i in names.labels.items()]  # fmt: skip
     body += ["", *table(shown)]
     head = imports(library, body, data=bool(data))
     text = "\n".join([*heading(session, "numpy"), *head, *body, ""])

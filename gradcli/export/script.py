@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from gradcli.export.torch_words import paths
 from gradcli.formula import dialects
 from gradcli.formula.dialects import Dialect
 from gradcli.rule.dtypes import Array
@@ -69,11 +70,39 @@ def _indented(text: str) -> str:
 
 
 def _spelled(dialect: Dialect, **templates: str) -> Dialect:
-    return replace(dialect, templates={**dialect.templates, **templates})
+    defaults = {**dialect.defaults, "leaky_relu": {"negative_slope": 0.01}}
+    return replace(
+        dialect,
+        templates={**dialect.templates, **templates},
+        defaults=defaults,  # type: ignore[arg-type]
+    )
 
 
-_NUMPY = _spelled(dialects.NUMPY, masked_fill="np.where({1}, {value}, {0})")
-_JAX = _spelled(dialects.JAX, masked_fill="jnp.where({1}, {value}, {0})")
+# what has no function of its own; where an argument is missing that it has, the comparison says so
+_NUMPY = _spelled(
+    dialects.NUMPY,
+    masked_fill="np.where({1}, {value}, {0})",
+    diag_embed="np.diag({0})",
+    mse_loss="np.mean(({0} - ({1}))**2)",
+    l1_loss="np.mean(np.abs({0} - ({1})))",
+    binary_cross_entropy_with_logits="np.mean(np.logaddexp(0, {0}) - ({1}) * ({0}))",
+    leaky_relu="np.where(({0}) > 0, {0}, {negative_slope} * ({0}))",
+    elu="np.where(({0}) > 0, {0}, np.expm1({0}))",
+    silu="(({0}) * scipy.special.expit({0}))",
+    gelu="(({0}) * scipy.special.ndtr({0}))",
+)
+_JAX = _spelled(
+    dialects.JAX,
+    masked_fill="jnp.where({1}, {value}, {0})",
+    diag_embed="jnp.diag({0})",
+    mse_loss="jnp.mean(({0} - ({1}))**2)",
+    l1_loss="jnp.mean(jnp.abs({0} - ({1})))",
+    binary_cross_entropy_with_logits="jnp.mean(jax.nn.softplus({0}) - ({1}) * ({0}))",
+    leaky_relu="jax.nn.leaky_relu({0}, {negative_slope})",
+    elu="jax.nn.elu({0})",
+    gelu="jax.nn.gelu({0}, approximate=False)",
+)
+_TORCH = replace(dialects.TORCH, functions={**dialects.TORCH.functions, **paths()})
 # of dtypes narrower than those that NumPy's functions make of nothing but sizes
 _NARROW = {
     "eye": "np.eye({0}, dtype=np.float32)",
@@ -82,9 +111,7 @@ _NARROW = {
 
 LIBRARIES: Mapping[Target, Library] = {
     "numpy": Library(_NUMPY, "np", "np.array", "{}", "{}"),
-    "torch": Library(
-        dialects.TORCH, "torch", "torch.tensor", "torch.from_numpy({})", "({}).detach()"
-    ),
+    "torch": Library(_TORCH, "torch", "torch.tensor", "torch.from_numpy({})", "({}).detach()"),
     "jax": Library(_JAX, "jnp", "jnp.array", "jnp.asarray({})", "jax.lax.stop_gradient({})"),
 }
 

@@ -33,6 +33,11 @@ def script(session: Session) -> Script:
         why = str(error)
     except InputFault as error:
         why = error.message
+    if session.tracer.passes.made:
+        raise InputFault(
+            f"{session.source.name} cannot be written in PyTorch's words: {why}",
+            hint="--to numpy writes its results as lines, and its backward passes",
+        )
     try:
         return _by_lines(session)
     except InputFault as error:
@@ -81,8 +86,6 @@ def _expected(
 
 
 def _by_lines(session: Session) -> Script:
-    if session.tracer.passes.made:
-        raise InputFault("the file runs backward passes of its own")
     library = LIBRARIES["torch"]
     made = Lines(session, library, derive=False)
     names: Names = made.names
@@ -93,8 +96,11 @@ def _by_lines(session: Session) -> Script:
     if session.root is not None and session.ran_backward:
         end = ["", f"{names.of[session.root]}.backward()"]
     grads = {name: graph.grad(i) for name, i in of.items()}
-    shown = [Row(names.label(i), n, graph.metas[i].shape, None if grads[n] is None else f"{n}.grad")
-             for n, i in of.items()]  # fmt: skip
+    shown = []
+    for label, i in names.labels.items():
+        name = names.of[i]
+        grad = None if grads[name] is None else f"{name}.grad"
+        shown.append(Row(label, name, graph.metas[i].shape, grad))
     body = [*laid_out(session, made.lines, {}), *end, "", *table(shown)]
     values = {name: np.asarray(graph.value(i)) for name, i in of.items()}
     given = [x for x in imports(library, ["torch.", *body], data=False) if x]

@@ -388,7 +388,8 @@ def _bound(statements: Any, functions: set[str]) -> set[str]:
         while targets:
             first, *rest = targets
             found |= {first.id} if isinstance(first, tree.Name) else set()
-            targets = (*getattr(first, "items", ()), *(
-                [first.value] if isinstance(first, tree.Starred) else []), *rest)  # fmt: skip
+            inner = getattr(first, "inner", getattr(first, "value", None))
+            inside = isinstance(first, tree.Starred | tree.Group)
+            targets = (*getattr(first, "items", ()), *([inner] if inside else []), *rest)
         pending += _children(x)
     return found

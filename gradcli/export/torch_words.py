@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
+
+from gradcli.ops import FUNCTIONS
 from gradcli.trace.builtins import names
 
 # of torch.nn.functional, torch.special, torch.linalg and torch.fft; other names are of torch
@@ -92,8 +96,16 @@ OF_FUNCTIONS = {
 }
 
 
+@cache
+def paths() -> Mapping[str, str]:
+    """Return what PyTorch has elsewhere than in `torch` under the same name, or has otherwise."""
+    # those of torch.nn.functional take other arguments than their namesakes in torch
+    namesakes = {name.removeprefix("torch.") for name in FUNCTIONS if name.startswith("torch.")}
+    return WORDS | {name: f"F.{name}" for name in namesakes}
+
+
 def word(name: str) -> str | None:
     """Return what PyTorch calls a bare name of the language, None where it has nothing like it."""
     if name in MISSING or name not in names():
         return None
-    return WORDS.get(name, f"torch.{name}")
+    return paths().get(name, f"torch.{name}")

@@ -170,6 +170,18 @@ loss = out.logsumexp(dim=1).sum() + norm(g) + linalg.norm(x)
 """,
         {},
     ),
+    "losses": Program(
+        """\
+x = param([[0.5, -0.5, 2.0], [1.0, -1.0, 0.3]])
+t = tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
+a = leaky_relu(x, 0.1) * 2
+b = leaky_relu(x)
+c = gelu(x - t) + silu(x + t) * 3
+d = elu(x)
+loss = mse_loss(a, b - c) + l1_loss(d, t) + binary_cross_entropy_with_logits(x - 1, t)
+""",
+        {},
+    ),
     "complex": Program(
         """\
 z = tensor([1.0 + 2.0j, -0.5 + 1.0j], requires_grad=True)

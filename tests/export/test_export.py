@@ -25,10 +25,27 @@ from tests.cli.runner import run as command
 from tests.export.programs import PROGRAMS
 
 SAMPLES = Path(__file__).parents[2] / "samples"
+TUTORIALS = Path(__file__).parents[1] / "tutorials"
 TARGETS: tuple[Target, ...] = ("numpy", "torch", "jax")
 BOUND = {"one_liner": {"param": {"w": "1.0", "b": "0.0"}, "set": {"x": "[1.,2.]", "y": "[5.,7.]"}}}
 FILES = {path.stem: path.read_text() for path in sorted(SAMPLES.glob("*.expr"))}
 FILES |= {name: program.text for name, program in PROGRAMS.items()}
+
+# several passes, and what becomes of `.grad` between them; not for JAX, which runs no passes
+PASSES = [
+    "accumulation",
+    "detach",
+    "freezing",
+    "heron_square_root",
+    "indexing_gradient",
+    "retain_grad",
+    "retain_graph",
+    "straight_through",
+    "vector_backward",
+    "weight_decay",
+    "zero_grad",
+]
+FILES |= {name: (TUTORIALS / f"{name}.expr").read_text() for name in PASSES}
 
 # runs scripts, and prints as JSON what each has printed
 RUNNER = """
@@ -71,6 +88,7 @@ def test_scripts_print_the_values_and_gradients_of_every_file(
     if find_spec(target) is None:
         pytest.skip(f"{target} is not installed")
     names = [name for name in FILES if not refused(name, target)]
+    names = [name for name in names if target != "jax" or name not in PASSES]
     paths = {name: written(exported(session(name), target), tmp_path / f"{name}.py")
              for name in names}  # fmt: skip
     done = subprocess.run(
@@ -123,6 +141,19 @@ def test_what_a_library_lacks_is_refused_with_its_place(name: str, target: Targe
         exported(session(name), target)
     assert refused(name, target) in caught.value.message
     assert "--to torch" in (caught.value.hint or "")
+
+
+def test_a_root_that_is_no_scalar_is_refused() -> None:
+    outcome = command(
+        "export", "-e", "x = param([1.0, 2.0]); y = 2 * x", "--of", "y", "--to", "jax"
+    )
+    assert outcome.status == 2
+    assert "Traceback" not in outcome.errors
+
+
+def test_a_kept_gradient_of_a_result_is_refused_for_jax() -> None:
+    with pytest.raises(InputFault, match="its gradient is kept"):
+        exported(session("retain_grad"), "jax")
 
 
 def test_the_backward_pass_is_written_line_by_line() -> None:
