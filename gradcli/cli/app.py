@@ -55,6 +55,10 @@ PLACES = {
         "gradcli derive samples/mlp.expr W1 --to numpy",
         "gradcli derive -e 'f = norm(x)' -p 'x=[3., 4.]' --hessian",
     )),
+    "export": _Place("export", "export", "Write a run as a script of PyTorch, JAX or NumPy.", (
+        f"gradcli export {_LINEAR} --to torch",
+        "gradcli export samples/mlp.expr --to numpy -o mlp.py",
+    )),
     "ops": _Place("ops", "ops", "Show operations: signature, derivative, grad_fn, domain.", (
         "gradcli ops",
         "gradcli ops logsumexp",

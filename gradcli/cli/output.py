@@ -110,15 +110,19 @@ def complain(what: GradcliError | str) -> None:
         sys.stderr.write(text + "\n")
 
 
-def write(text: str | Iterable[str], path: Path | None) -> None:
+def write(text: str | bytes | Iterable[str], path: Path | None) -> None:
     """Write data to standard output, or to a file that appears whole or not at all.
 
     A text may come in pieces.
 
     Raises: InputFault where the file cannot be written.
     """
-    pieces = (text,) if isinstance(text, str) else text
-    data = (piece.encode("utf-8", "backslashreplace") for piece in pieces)
+    data: Iterable[bytes]
+    if isinstance(text, bytes):
+        data = (text,)
+    else:
+        pieces = (text,) if isinstance(text, str) else text
+        data = (piece.encode("utf-8", "backslashreplace") for piece in pieces)
     if path is None:
         with _reader_may_leave():
             sys.stdout.flush()

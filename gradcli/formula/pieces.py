@@ -136,15 +136,14 @@ def _unmasked(a: Formula, mask: Formula) -> Formula | None:
     return f.with_parts(a, {x: y for x, y in parts.items() if y is not None})
 
 
-def along_gradient(g: Formula, index: Formula, dim: int, size: Shape, **_: Any) -> Formula:
-    """Return what arrives where it belongs along a dimension."""
+def along_gradient(g: Formula, index: Formula, dim: int, size: Shape, **_: Any) -> Formula | None:
+    """Return what arrives where it belongs along a dimension, one element in each row."""
     last = len(size) - 1
     if not last and len(index.shape) == 1:
         return f.matmul(f.transpose(_units(index, size[0])), g)
-    single = index.shape == (*size[:-1], 1)
-    if dim % len(size) == last and single:
-        return f.multiply(g, _units(f.reshape(index, index.shape[:-1]), size[last]))
-    return Call("scatter_add", (f.expand(f.ZERO, size), dim, index, g), {}, size)
+    if dim % len(size) != last or index.shape[-1:] != (1,) or index.shape[:-1] != size[:-1]:
+        return None
+    return f.multiply(g, _units(f.reshape(index, index.shape[:-1]), size[last]))
 
 
 def _units(index: Formula, n: int) -> Formula:

@@ -13,7 +13,6 @@ from gradcli.formula.expressions import Call, Formula, Listed, Name
 from gradcli.formula.pieces import select
 from gradcli.formula.rows import ROWS
 from gradcli.graph import OUTPUT, Graph
-from gradcli.ops import FUNCTIONS
 from gradcli.ops.python import OPERATORS
 from gradcli.rule.dtypes import FLOAT64, DType
 from gradcli.rule.meta import Meta, Shape
@@ -207,14 +206,8 @@ def _called(op: Primitive, operands: tuple[Any, ...], attrs: Attrs, shape: Shape
 def _in_order(
     op: Primitive, tensors: Mapping[str, Any], attrs: Attrs, keywords: Attrs
 ) -> tuple[list[Any], Attrs]:
-    """Return arguments as a call has them: before the last tensor none is given by name.
-
-    A row of the table may have them in another order than the function that a file calls.
-    """
-    public = FUNCTIONS.get(op.label, op)
-    names = [p.name for p in public.signature.parameters]
-    if not set(tensors) <= set(names):
-        names = [p.name for p in op.signature.parameters]
+    """Return arguments as a call has them: before the last tensor none is given by name."""
+    names = [p.name for p in op.signature.parameters]
     last = max((names.index(n) for n in tensors), default=-1)
     ahead = names[: last + 1]
     return [tensors.get(n, attrs.get(n)) for n in ahead], {

@@ -119,10 +119,8 @@ def _diagonal_gradient(
     g: Formula, offset: int, dim1: int, dim2: int, shape: Shape, **_: Any
 ) -> Formula | None:
     """Return a diagonal of what arrives; of a number, a multiple of the identity."""
-    if len(shape) != 2 or shape[0] != shape[1] or (dim1, dim2) != (0, 1):
+    if len(shape) != 2 or shape[0] != shape[1] or offset or (dim1, dim2) != (0, 1):
         return None
-    if offset:
-        return Call("diag", (g, offset), {}, shape)
     if isinstance(g, Expanded) and not g.of.shape:
         return f.multiply(g.of, Call("eye", (f.number(shape[0]),), {}, shape))
     return f.call("diag", g, shape=shape)

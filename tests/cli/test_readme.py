@@ -15,6 +15,7 @@ from tests.cli.runner import ROOT, run
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DERIVE = (ROOT / "docs" / "derive.md").read_text(encoding="utf-8")
+EXPORT = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
 
 
 LINEAR = "samples/linear_regression.expr"
@@ -55,6 +56,9 @@ SHOWS: dict[str, tuple[str, ...]] = {
         r"\\frac\{\\partial \\mathrm\{loss\}\}\{\\partial W_\{1\}\} &=", r"\\end\{align\*\}$"),
     "derive samples/black_scholes.expr": (
         r"^∂price/∂S = N_d1\n", r"∂price/∂r = K_now \* N_d2 \* T\n", "4 formulas, compared with"),
+    f"export {LINEAR} --to numpy": (
+        r"\nwx = w \* x  # \[1, 2\]\n", r"\nd_loss = 2 \* loss\nd_b = np.sum\(d_loss\)\n",
+        r'\nprint\("w:", w.tolist\(\), "grad", d_w.tolist\(\)\)\n'),
     "ops logsumexp": (
         r"^logsumexp\(input, dim, keepdim=False\)", r"grad_fn +LogsumexpBackward0",
         r"input: g \* exp\(input - y\)"),
@@ -99,7 +103,9 @@ def test_a_command_in_readme_shows_what_it_should(command: str) -> None:
 
 @pytest.mark.parametrize(
     ("command", "shown"),
-    re.findall(r"<!-- output: (.*?) -->\n```\n(.*?)```", README + DERIVE, re.DOTALL),
+    re.findall(
+        r"<!-- output: (.*?) -->\n```(?:python)?\n(.*?)```", README + DERIVE + EXPORT, re.DOTALL
+    ),
 )
 def test_an_output_in_the_docs_is_what_the_command_prints(command: str, shown: str) -> None:
     printed = run(*shlex.split(command)).output
