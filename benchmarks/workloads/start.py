@@ -11,7 +11,7 @@ from benchmarks.frame import Aim, Peer, Work, Workload
 from benchmarks.workloads.processes import GRADCLI, command
 
 SAMPLE = str(Path(__file__).parents[2] / "samples" / "linear_regression.expr")
-IN_TABLE = r"\bw +leaf:9 +1 +(-?\d+)[^\n]*\n[^\n]*\bb +leaf:10 +0 +(-?\d+)"
+IN_TABLE = r"\bw +9 +1 +(-?\d+)[^\n]*\n[^\n]*\bb +10 +0 +(-?\d+)"
 PRINTED = r"(-?[\d.]+) (-?[\d.]+)"
 
 AUTOGRAD = """
