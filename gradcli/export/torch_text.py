@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from json import dumps
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,7 @@ class Translation:
 
     def _begin(self) -> int:
         """Return where the text begins behind the comment that the file begins with."""
-        found = re.match(r"(#.*\n|[^\S\n]*\n)*", self.source.text)
+        found = re.match(r"((#[^\r\n]*|[^\S\r\n]*)(\r\n?|\n))*", self.source.text)
         return found.end() if found else 0
 
     def name(self, root: int) -> str:
@@ -331,7 +332,7 @@ class Translation:
             if key is not None:
                 new = self.arrays.written(str(key.value), arrays[key.value])
             else:
-                items = (f'"{k}": {self.arrays.written(k, v)}' for k, v in arrays.items())
+                items = (f"{dumps(k)}: {self.arrays.written(k, v)}" for k, v in arrays.items())
                 new = f"{{{', '.join(items)}}}"
         else:
             array: Array = np.asarray(found)
