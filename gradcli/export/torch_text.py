@@ -105,6 +105,8 @@ class Translation:
     def _top(self, s: Any) -> None:
         """Change what stands outside of functions and loops: imports, and what is bound outside."""
         if isinstance(s, tree.Import):
+            if s.imported == "load" != s.name:
+                raise UntranslatedError("`load` is given another name")
             words = self.source.snippet(s.span)
             if words not in self.imports:
                 self.imports.append(words)
@@ -164,6 +166,8 @@ class Translation:
         elif isinstance(x, tree.Attribute):
             if x.name.startswith(OWN_RANDOM):
                 raise UntranslatedError(f"`{x.name}` draws random numbers")
+            if x.name == "load":
+                raise UntranslatedError("`load` is handed on as a function")
             if isinstance(x.value, tree.Name) and self._is_module(x.value.id):
                 self._module(x.value)
                 done = True
@@ -308,11 +312,12 @@ class Translation:
     # ---- data --------------------------------------------------------------------------------
 
     def _is_load(self, x: Any) -> bool:
+        """Say whether an expression reads a file: by gradcli's rules, and not PyTorch's."""
         inner = x.value if isinstance(x, tree.Subscript) else x
-        return (
-            isinstance(inner, tree.Call) and isinstance(inner.function, tree.Name)
-            and inner.function.id == "load" and "load" not in self.bound
-        )  # fmt: skip
+        f = inner.function if isinstance(inner, tree.Call) else None
+        if isinstance(f, tree.Attribute):
+            return f.name == "load"
+        return isinstance(f, tree.Name) and f.id == "load" and "load" not in self.functions
 
     def _load(self, x: Any) -> None:
         call: Any = x.value if isinstance(x, tree.Subscript) else x

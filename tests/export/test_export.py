@@ -260,6 +260,30 @@ def test_a_key_of_a_data_file_is_no_code(tmp_path: Path) -> None:
     assert f"d = {{{json.dumps(key)}: torch" in found.text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'import torch\nx = torch.load("d.json")["x"]\n',
+        'import numpy as np\nimport torch\nx = torch.tensor(np.load("d.json")["x"])\n',
+        'from torch import load\nx = load("d.json")["x"]\n',
+    ],
+)
+def test_no_file_is_read_but_the_scripts_own(text: str, tmp_path: Path) -> None:
+    (tmp_path / "d.json").write_text('{"x": [1.0, 2.0]}')
+    found = exported(run(Source("t.expr", text), options_for(folder=tmp_path)), "torch").text
+    assert "load(" not in found
+    assert "[1.0, 2.0]" in found
+
+
+@pytest.mark.parametrize("get", ["import torch\nf = torch.load", "from torch import load as f"])
+def test_a_function_that_reads_files_is_not_handed_on(get: str, tmp_path: Path) -> None:
+    (tmp_path / "d.json").write_text('{"x": [1.0, 2.0]}')
+    source = Source("t.expr", f'{get}\nx = f("d.json")["x"]\n')
+    text = exported(run(source, options_for(folder=tmp_path)), "torch").text
+    assert "load" not in text
+    assert "x = torch.tensor([1.0, 2.0])\n" in text
+
+
 def test_what_options_bind_is_in_the_script() -> None:
     outcome = command("export", "-e", "loss = w * x", "-p", "w=3.0", "-s", "x=2.0", "--to", "torch")
     assert outcome.status == 0
