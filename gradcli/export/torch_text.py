@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
 from json import dumps
 from typing import Any
 
 import numpy as np
 
 from gradcli.errors import GradcliError, Span
+from gradcli.export.binders import bound, children
 from gradcli.export.by_lines import RANDOM, drawn
 from gradcli.export.script import Arrays
 from gradcli.export.torch_words import HELPERS, MODULES, OF_FUNCTIONS, word
@@ -56,7 +56,7 @@ class Translation:
             self.rows[span].append(id)
         self.functions: set[str] = set()
         self.given = {**session.tracer.options.bindings}
-        self.bound = {*self.given, *_bound(self.program.statements, self.functions)}
+        self.bound = {*self.given, *bound(self.program.statements, self.functions)}
         self.assigned: set[str] = set()
         self.tensors: dict[str, int] = {}  # lists that are tensors in the script, and their rows
         self.imports: list[str] = []
@@ -131,7 +131,7 @@ class Translation:
     def bound_value(self, name: str) -> str:
         """Return an expression for what a name is bound to from outside."""
         rows = [i for i, n in self.graph.notes.names.items()
-                if n == name and self.graph.ops[i] is None]  # fmt: skip
+                if n == name and self._is_leaf(i)]  # fmt: skip
         if not rows:
             raise UntranslatedError(f"`{name}` is bound from outside, and is no tensor")
         moves = self.graph.requires_grad[rows[0]]
@@ -176,7 +176,7 @@ class Translation:
         elif isinstance(x, tree.ListDisplay) and not isinstance(parent, tree.Call):
             self._list(x)
         if not done:
-            for child in _children(x):
+            for child in children(x):
                 if child is not getattr(x, "annotation", None):
                     self._visit(child, x)
 
@@ -209,6 +209,8 @@ class Translation:
                     self.edits[start, start + len(keyword.name)] = new
         if not isinstance(f, tree.Name) or f.id in self.bound:
             return False
+        if f.id in ("param", *OF_FUNCTIONS) and not x.arguments:
+            raise UntranslatedError(f"`{f.id}` is called with names for all that it takes")
         if f.id == "param":
             self._param(x)
         elif f.id in OF_FUNCTIONS:
@@ -357,45 +359,7 @@ class Translation:
 
     def _leaf(self, span: Span) -> bool:
         """Say whether a list was taken for a tensor."""
-        return any(self.graph.ops[i] is None for i in self.rows[span])
+        return any(map(self._is_leaf, self.rows[span]))
 
-
-def _children(x: Any) -> Iterator[Any]:
-    for part in x:
-        if isinstance(part, Span):
-            continue
-        if hasattr(part, "span"):
-            yield part
-        elif isinstance(part, tuple):
-            yield from (y for one in part for y in (one if isinstance(one, tuple) and not (
-                hasattr(one, "span")) else (one,)) if hasattr(y, "span"))  # fmt: skip
-
-
-def _bound(statements: Any, functions: set[str]) -> set[str]:
-    """Return every name that a file binds; add those of its functions to a set."""
-    found: set[str] = set()
-    pending: list[Any] = [*statements]
-    while pending:
-        x = pending.pop()
-        targets: tuple[Any, ...] = ()
-        if isinstance(x, tree.Assign):
-            targets = x.targets
-            if isinstance(x.value, tree.Lambda):
-                functions |= {t.id for t in targets if isinstance(t, tree.Name)}
-        elif isinstance(x, tree.Annotated | tree.Augmented | tree.For | tree.Clause):
-            targets = (x.target,)
-        elif isinstance(x, tree.Def):
-            found.add(x.name)
-            functions.add(x.name)
-        elif isinstance(x, tree.Parameter):
-            found.add(x.name)
-        elif isinstance(x, tree.Import):
-            found.add(x.name.partition(".")[0])
-        while targets:
-            first, *rest = targets
-            found |= {first.id} if isinstance(first, tree.Name) else set()
-            inner = getattr(first, "inner", getattr(first, "value", None))
-            inside = isinstance(first, tree.Starred | tree.Group)
-            targets = (*getattr(first, "items", ()), *([inner] if inside else []), *rest)
-        pending += _children(x)
-    return found
+    def _is_leaf(self, id: int) -> bool:
+        return self.graph.ops[id] is None and id not in self.graph.reserved
