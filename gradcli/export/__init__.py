@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from gradcli.export.script import Script, Target
+import re
+from dataclasses import replace
+
+from gradcli.export.script import LINE_END, Script, Target
 from gradcli.session import Session
+
+CODING = re.compile(r"coding(?=[:=])")  # by which a comment tells Python how to read the file
 
 
 def exported(session: Session, target: Target) -> Script:
@@ -13,11 +18,23 @@ def exported(session: Session, target: Target) -> Script:
 
     Raises: InputFault where the file has what cannot be written for the library.
     """
-    if target != "torch":
-        from gradcli.export.own_text import own_text
+    found = _own(session, target) or _written(session, target)
+    text = LINE_END.sub("\n", found.text)
+    first = text.split("\n", 2)
+    # a stranger's comment stays one: Python obeys an encoding that one of the first two names
+    first[:2] = [CODING.sub("coding ", row) for row in first[:2]]
+    return replace(found, text="\n".join(first))
 
-        if (found := own_text(session, target)) is not None:
-            return found
+
+def _own(session: Session, target: Target) -> Script | None:
+    if target == "torch":
+        return None
+    from gradcli.export.own_text import own_text
+
+    return own_text(session, target)
+
+
+def _written(session: Session, target: Target) -> Script:
     if target == "numpy":
         from gradcli.export.numpy import script
     elif target == "jax":

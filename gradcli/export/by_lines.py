@@ -8,12 +8,12 @@ from pathlib import PurePath
 
 import numpy as np
 
-from gradcli.errors import InputFault
+from gradcli.errors import InputFault, visible
 from gradcli.export.backward import Backward
 from gradcli.export.checked import same
 from gradcli.export.lines import Line, line, plain, refused
 from gradcli.export.names import Names
-from gradcli.export.script import Arrays, Library
+from gradcli.export.script import LINE_END, Arrays, Library
 from gradcli.formula.trees import Formula, Name
 from gradcli.rule.dtypes import Array
 from gradcli.session import Session
@@ -159,7 +159,7 @@ class Lines:
 def laid_out(session: Session, lines: Iterable[Line], notes: dict[str, str]) -> list[str]:
     """Return lines with the comments and the empty lines that the file has among them."""
     source = session.source
-    rows = source.text.splitlines()
+    rows = LINE_END.split(source.text)
     spans = session.graph.notes.spans
     found: list[str] = []
     before = 0
@@ -201,14 +201,14 @@ def _comment(row: str) -> str:
 def heading(session: Session, target: str) -> list[str]:
     """Return the comment that a script begins with: the file's own, and where it comes from."""
     own = []
-    for row in session.source.text.splitlines():
+    for row in LINE_END.split(session.source.text):
         if not row.startswith("#"):
             break
         if not row.startswith("#  "):  # how the file is called
             own.append(row)
     while own and not own[-1].strip("# "):
         own.pop()
-    file = PurePath(session.source.name).name
+    file = visible(PurePath(session.source.name).name)
     where = f"# From {file}, by gradcli export --to {target}."
     return [*own, "#", where] if own else [where]
 

@@ -107,7 +107,10 @@ class _Written:
                  and x.where not in leaves]  # fmt: skip
         given = [names.of[i] for i in leaves]
         aux = [x.name for x in inside if x.where in names.shown or _used(x.name, after)]
-        aux = [name for name in aux if name != names.of[self.root]]
+        if not graph.metas[self.root].shape:  # one of shape (1,) is no scalar to JAX
+            aux = [name for name in aux if name != names.of[self.root]]
+        elif names.of[self.root] not in aux:
+            aux.append(names.of[self.root])
         return [
             *laid_out(self.session, before, {}), "", "",
             *self._function(given, aux, inside), "", "",
@@ -123,7 +126,8 @@ class _Written:
         root = self.names.of[self.root]
         laid = laid_out(self.session, inside, {})
         rows = [f"    {row}" if row else "" for one in laid for row in one.split("\n")]
-        result = f"{root}, {_tuple(aux)}" if aux else root
+        scalar = f"{root}[0]" if root in aux else root
+        result = f"{scalar}, {_tuple(aux)}" if aux else scalar
         name = self.name = self.names.new(FUNCTION)
         return [f"def {name}({', '.join(given)}):", *rows, f"    return {result}"]
 
@@ -138,6 +142,7 @@ class _Written:
         more = ", has_aux=True" if aux else ""
         numbers = ", ".join(map(str, range(len(given))))
         argnums = f"({numbers},)" if len(given) == 1 else f"({numbers})"
+        root = "_" if root in aux else root
         left = f"({root}, {_tuple(aux)})" if aux else root
         conjugates = [
             f"{d} = jnp.conj({d})  {CONJUGATE}"

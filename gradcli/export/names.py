@@ -90,7 +90,11 @@ class Names:
     def _of_list(self, name: str) -> list[int]:
         """Return the rows of a list that was taken for a tensor."""
         graph = self.graph
-        return [i for i, n in graph.notes.names.items() if n == name and graph.ops[i] is None]
+        return [
+            i
+            for i, n in graph.notes.names.items()
+            if n == name and graph.ops[i] is None and i not in graph.reserved
+        ]
 
     def _above(self, roots: Iterable[int]) -> set[int]:
         found: set[int] = set()
@@ -111,9 +115,10 @@ class Names:
         graph = self.graph
         return (
             graph.ops[id] is not None
+            and not graph.is_tuple(id)
             and not graph.requires_grad[id]
             and is_differentiable(graph.metas[id].dtype)
-            and any(graph.requires_grad[i] for i in graph.inputs[id] if i >= 0)
+            and any(graph.requires_grad[i] for i in graph.inputs[graph.producer(id)] if i >= 0)
         )
 
     def _called(self, id: int) -> str | None:

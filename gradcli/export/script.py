@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -16,6 +17,7 @@ from gradcli.rule.dtypes import Array
 
 Target = Literal["torch", "jax", "numpy"]
 
+LINE_END = re.compile(r"\r\n?|\n")  # in a file, as Python has it
 MOST = 100  # elements of an array that is written out
 FEW = 20  # elements that the table shows each of
 WIDTH = 92
@@ -135,14 +137,23 @@ class Arrays:
         """Return an expression for an array; `moves`: it requires a gradient, as PyTorch has it."""
         library, kind = self.library, value.dtype.name
         if kind != "bfloat16" and value.size > MOST:
-            self.data[name] = value
-            found = library.taken_over.format(f'data["{name}"]')
+            found = library.taken_over.format(f'data["{self._kept(name, value)}"]')
             return f"{found}.requires_grad_()" if moves else found
         more = "" if self._is_plain(value) else f", dtype={library.short}.{kind}"
         more += ", requires_grad=True" * moves
         if not value.size:
             return f"{library.short}.zeros({value.shape}{more})"
         return f"{library.array}({library.literal(value)}{more})"
+
+    def _kept(self, name: str, value: Array) -> str:
+        """Keep an array for the data file, under a name that no other one has; return that."""
+        base = f"_{name}" if name == "file" else re.sub(r"\W", "_", name)  # savez takes a `file`
+        key, count = base, 0
+        while key in self.data and not np.array_equal(self.data[key], value):
+            count += 1
+            key = f"{base}_{count}"
+        self.data[key] = value
+        return key
 
     def _is_plain(self, value: Array) -> bool:
         """Say whether the numbers alone say which dtype it has."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from json import dumps
 from typing import Any
 
 import numpy as np
 
 from gradcli.errors import GradcliError, Span
+from gradcli.export.binders import bound, children
 from gradcli.export.by_lines import RANDOM, drawn
 from gradcli.export.script import Arrays
 from gradcli.export.torch_words import HELPERS, MODULES, OF_FUNCTIONS, word
@@ -55,7 +56,7 @@ class Translation:
             self.rows[span].append(id)
         self.functions: set[str] = set()
         self.given = {**session.tracer.options.bindings}
-        self.bound = {*self.given, *_bound(self.program.statements, self.functions)}
+        self.bound = {*self.given, *bound(self.program.statements, self.functions)}
         self.assigned: set[str] = set()
         self.tensors: dict[str, int] = {}  # lists that are tensors in the script, and their rows
         self.imports: list[str] = []
@@ -82,7 +83,7 @@ class Translation:
 
     def _begin(self) -> int:
         """Return where the text begins behind the comment that the file begins with."""
-        found = re.match(r"(#.*\n|[^\S\n]*\n)*", self.source.text)
+        found = re.match(r"((#[^\r\n]*|[^\S\r\n]*)(\r\n?|\n))*", self.source.text)
         return found.end() if found else 0
 
     def name(self, root: int) -> str:
@@ -104,6 +105,8 @@ class Translation:
     def _top(self, s: Any) -> None:
         """Change what stands outside of functions and loops: imports, and what is bound outside."""
         if isinstance(s, tree.Import):
+            if s.imported == "load" != s.name:
+                raise UntranslatedError("`load` is given another name")
             words = self.source.snippet(s.span)
             if words not in self.imports:
                 self.imports.append(words)
@@ -128,7 +131,7 @@ class Translation:
     def bound_value(self, name: str) -> str:
         """Return an expression for what a name is bound to from outside."""
         rows = [i for i, n in self.graph.notes.names.items()
-                if n == name and self.graph.ops[i] is None]  # fmt: skip
+                if n == name and self._is_leaf(i)]  # fmt: skip
         if not rows:
             raise UntranslatedError(f"`{name}` is bound from outside, and is no tensor")
         moves = self.graph.requires_grad[rows[0]]
@@ -163,6 +166,8 @@ class Translation:
         elif isinstance(x, tree.Attribute):
             if x.name.startswith(OWN_RANDOM):
                 raise UntranslatedError(f"`{x.name}` draws random numbers")
+            if x.name == "load":
+                raise UntranslatedError("`load` is handed on as a function")
             if isinstance(x.value, tree.Name) and self._is_module(x.value.id):
                 self._module(x.value)
                 done = True
@@ -171,7 +176,7 @@ class Translation:
         elif isinstance(x, tree.ListDisplay) and not isinstance(parent, tree.Call):
             self._list(x)
         if not done:
-            for child in _children(x):
+            for child in children(x):
                 if child is not getattr(x, "annotation", None):
                     self._visit(child, x)
 
@@ -204,6 +209,8 @@ class Translation:
                     self.edits[start, start + len(keyword.name)] = new
         if not isinstance(f, tree.Name) or f.id in self.bound:
             return False
+        if f.id in ("param", *OF_FUNCTIONS) and not x.arguments:
+            raise UntranslatedError(f"`{f.id}` is called with names for all that it takes")
         if f.id == "param":
             self._param(x)
         elif f.id in OF_FUNCTIONS:
@@ -307,11 +314,12 @@ class Translation:
     # ---- data --------------------------------------------------------------------------------
 
     def _is_load(self, x: Any) -> bool:
+        """Say whether an expression reads a file: by gradcli's rules, and not PyTorch's."""
         inner = x.value if isinstance(x, tree.Subscript) else x
-        return (
-            isinstance(inner, tree.Call) and isinstance(inner.function, tree.Name)
-            and inner.function.id == "load" and "load" not in self.bound
-        )  # fmt: skip
+        f = inner.function if isinstance(inner, tree.Call) else None
+        if isinstance(f, tree.Attribute):
+            return f.name == "load"
+        return isinstance(f, tree.Name) and f.id == "load" and "load" not in self.functions
 
     def _load(self, x: Any) -> None:
         call: Any = x.value if isinstance(x, tree.Subscript) else x
@@ -331,7 +339,7 @@ class Translation:
             if key is not None:
                 new = self.arrays.written(str(key.value), arrays[key.value])
             else:
-                items = (f'"{k}": {self.arrays.written(k, v)}' for k, v in arrays.items())
+                items = (f"{dumps(k)}: {self.arrays.written(k, v)}" for k, v in arrays.items())
                 new = f"{{{', '.join(items)}}}"
         else:
             array: Array = np.asarray(found)
@@ -351,45 +359,7 @@ class Translation:
 
     def _leaf(self, span: Span) -> bool:
         """Say whether a list was taken for a tensor."""
-        return any(self.graph.ops[i] is None for i in self.rows[span])
+        return any(map(self._is_leaf, self.rows[span]))
 
-
-def _children(x: Any) -> Iterator[Any]:
-    for part in x:
-        if isinstance(part, Span):
-            continue
-        if hasattr(part, "span"):
-            yield part
-        elif isinstance(part, tuple):
-            yield from (y for one in part for y in (one if isinstance(one, tuple) and not (
-                hasattr(one, "span")) else (one,)) if hasattr(y, "span"))  # fmt: skip
-
-
-def _bound(statements: Any, functions: set[str]) -> set[str]:
-    """Return every name that a file binds; add those of its functions to a set."""
-    found: set[str] = set()
-    pending: list[Any] = [*statements]
-    while pending:
-        x = pending.pop()
-        targets: tuple[Any, ...] = ()
-        if isinstance(x, tree.Assign):
-            targets = x.targets
-            if isinstance(x.value, tree.Lambda):
-                functions |= {t.id for t in targets if isinstance(t, tree.Name)}
-        elif isinstance(x, tree.Annotated | tree.Augmented | tree.For | tree.Clause):
-            targets = (x.target,)
-        elif isinstance(x, tree.Def):
-            found.add(x.name)
-            functions.add(x.name)
-        elif isinstance(x, tree.Parameter):
-            found.add(x.name)
-        elif isinstance(x, tree.Import):
-            found.add(x.name.partition(".")[0])
-        while targets:
-            first, *rest = targets
-            found |= {first.id} if isinstance(first, tree.Name) else set()
-            inner = getattr(first, "inner", getattr(first, "value", None))
-            inside = isinstance(first, tree.Starred | tree.Group)
-            targets = (*getattr(first, "items", ()), *([inner] if inside else []), *rest)
-        pending += _children(x)
-    return found
+    def _is_leaf(self, id: int) -> bool:
+        return self.graph.ops[id] is None and id not in self.graph.reserved

@@ -182,6 +182,17 @@ loss = mse_loss(a, b - c) + l1_loss(d, t) + binary_cross_entropy_with_logits(x -
 """,
         {},
     ),
+    "lists_alone": Program("r = [1, 2, 1]\nr.remove(1)\nw = param(data=[1.0])\ny = w * r[0]\n", {}),
+    "cut_parts": Program(
+        """\
+w = param([1.0, 2.0, 4.0])
+with no_grad():
+    for part in w * 2:
+        last = part
+loss = sum(w * last)
+""",
+        {},
+    ),
     "complex": Program(
         """\
 z = tensor([1.0 + 2.0j, -0.5 + 1.0j], requires_grad=True)

@@ -214,6 +214,76 @@ def test_many_numbers_go_into_a_file_beside_the_script(tmp_path: Path) -> None:
     assert 'data = np.load(Path(__file__).with_suffix(".npz"))\n' in out.read_text()
 
 
+def test_arrays_of_one_name_from_several_files_stay_apart(tmp_path: Path) -> None:
+    for name, value in (("a", 1.0), ("b", 2.0)):
+        (tmp_path / f"{name}.json").write_text(
+            json.dumps({"x": [value] * 200, "file": [5.0] * 200})
+        )
+    text = 'p = load("a.json")["x"]\nq = load("b.json")["x"]\nr = load("b.json")["file"]\n'
+    found = exported(run(Source("t.expr", text), options_for(folder=tmp_path)), "torch")
+    path = written(found, tmp_path / "out.py")
+    assert [float(x[0]) for x in found.data.values()] == [1.0, 2.0, 5.0]
+    assert set(np.load(path.with_suffix(".npz"))) == set(found.data)
+
+
+@pytest.mark.parametrize("name", ["a\nimport os\n.expr", "a\rimport os\r.expr"])
+def test_a_files_name_is_no_code(name: str) -> None:
+    found = exported(run(Source(name, "w = param(1.0)\ny = w * 2\n")), "numpy").text
+    assert not [row for row in found.splitlines() if row.startswith("import os")]
+
+
+@pytest.mark.parametrize("end", ["\r", "\r\n"])
+@pytest.mark.parametrize("target", TARGETS)
+def test_lines_end_where_python_ends_them(end: str, target: Target) -> None:
+    text = "# a\nw = param(1.0)  # b\n\ny = w * 2\n"
+    assert script(text.replace("\n", end), target).text == script(text, target).text
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(
+    "comment",
+    ["# coding: utf-7\n# +AAo-import os", "#\n# coding=utf-7 +AAo-import os"],
+)
+def test_a_comment_stays_a_comment(comment: str, target: Target) -> None:
+    text = script(f"{comment}\nw = param(1.0)  {comment}\ny = w * 2\n", target).text
+    rows = compile(text.encode(), "t.py", "exec").co_names
+    assert "os" not in rows
+
+
+def test_a_key_of_a_data_file_is_no_code(tmp_path: Path) -> None:
+    key = 'x"]; import os; y = ["'
+    (tmp_path / "d.json").write_text(json.dumps({key: [1.0] * 200}))
+    text = 'd = load("d.json")\nw = param(1.0)\ny = w * 2\n'
+    found = exported(run(Source("t.expr", text), options_for(folder=tmp_path)), "torch")
+    assert "import os" not in "".join(found.data)
+    compile(found.text, "t.py", "exec")
+    assert f"d = {{{json.dumps(key)}: torch" in found.text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'import torch\nx = torch.load("d.json")["x"]\n',
+        'import numpy as np\nimport torch\nx = torch.tensor(np.load("d.json")["x"])\n',
+        'from torch import load\nx = load("d.json")["x"]\n',
+    ],
+)
+def test_no_file_is_read_but_the_scripts_own(text: str, tmp_path: Path) -> None:
+    (tmp_path / "d.json").write_text('{"x": [1.0, 2.0]}')
+    found = exported(run(Source("t.expr", text), options_for(folder=tmp_path)), "torch").text
+    assert "load(" not in found
+    assert "[1.0, 2.0]" in found
+
+
+@pytest.mark.parametrize("get", ["import torch\nf = torch.load", "from torch import load as f"])
+def test_a_function_that_reads_files_is_not_handed_on(get: str, tmp_path: Path) -> None:
+    (tmp_path / "d.json").write_text('{"x": [1.0, 2.0]}')
+    source = Source("t.expr", f'{get}\nx = f("d.json")["x"]\n')
+    text = exported(run(source, options_for(folder=tmp_path)), "torch").text
+    assert "load" not in text
+    assert "x = torch.tensor([1.0, 2.0])\n" in text
+
+
 def test_what_options_bind_is_in_the_script() -> None:
     outcome = command("export", "-e", "loss = w * x", "-p", "w=3.0", "-s", "x=2.0", "--to", "torch")
     assert outcome.status == 0
