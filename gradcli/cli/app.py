@@ -57,7 +57,7 @@ PLACES = {
     )),
     "export": _Place("export", "export", "Write a run as a script of PyTorch, JAX or NumPy.", (
         f"gradcli export {_LINEAR} --to torch",
-        "gradcli export samples/mlp.expr --to numpy -o mlp.py",
+        "gradcli export samples/mlp.expr --to numpy",
     )),
     "ops": _Place("ops", "ops", "Show operations: signature, derivative, grad_fn, domain.", (
         "gradcli ops",
