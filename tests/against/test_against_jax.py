@@ -154,6 +154,8 @@ def test_every_sample_agrees(file: Path) -> None:
 
 @pytest.mark.parametrize("name", AGREE)
 def test_the_tape_agrees(name: str) -> None:
+    if not INSTALLED and name == "sparse":
+        pytest.skip("JAX is not installed, and three differences in each other take minutes")
     found = comparisons(AGREE[name])
     assert {c.name: c.differs for c in found.tensors if c.differs} == {}
     assert found.unstated == ()
