@@ -277,3 +277,12 @@ def test_a_cotangent_of_what_is_named_replaces_the_pass_of_the_file() -> None:
     text = "w=param([1.,2.]); y=w*2; y.sum().backward()"
     found = run("eval", "-e", text, "--of", "y", "--grad-output", "[1.,10.]", "--json")
     assert json.loads(found.output)["nodes"][0]["grad"] == [2, 20]
+
+
+@pytest.mark.parametrize("format", ["csv", "markdown", "table"])
+def test_two_formats_exclude_each_other(format: str) -> None:
+    outcome = run("eval", *ONE_LINER, *BOUND, "--json", "--format", format)
+    assert (outcome.status, outcome.output) == (2, "")
+    assert f"--json and --format {format} exclude each other" in " ".join(outcome.errors.split())
+    same = run("eval", *ONE_LINER, *BOUND, "--json", "--format", "json")
+    assert same.output == run("eval", *ONE_LINER, *BOUND, "--json").output
