@@ -69,7 +69,7 @@ def _lines(
         yield f"| | {left_out(rows.left_out)} |" + " |" * (len(_COLUMNS) - 2)
     yield from (_row(n, rows, grads[n.id], wanted.full, precision) for n in rows.last)
     yield ""
-    said = notes(inspection, rows.nodes, flowed=any(grad.passed for grad in grads.values()))
+    said = notes(inspection, rows.nodes, flowed=[n for n in rows.nodes if grads[n.id].passed])
     yield "<br>".join(escape(text) for text in ["  ".join(legend(rows.nodes)), *said])
     yield from _claims(inspection, precision)
     if inspection.notices:

@@ -169,11 +169,7 @@ class _Report:
                 f"{shown.folded:,} views and first values stand in the rows of what is made of "
                 "them (--full)"
             )
-        if self.wanted.named or self.wanted.full:
-            return
-        ids = {node.id for node in shown.nodes}
-        steps = sum(n.derived and n.name is None and n.id not in ids for n in self.inspection.nodes)
-        if steps:
+        if steps := shown.steps:
             text = "step of differentiation is" if steps == 1 else "steps of differentiation are"
             yield f"{steps:,} {text} left out (--full)"
 
@@ -232,7 +228,7 @@ class _Rows:
         full, digits = report.wanted.full, report.precision
         value = NumberColumn([Flow(value_of(n, full=full)) for n in nodes], digits, full=full)
         grads = [grad_of(n, full=full, pytorch=report.pytorch) for n in nodes]
-        self.flowed = any(passed for _, passed in grads)
+        self.flowed = [n for n, (_, passed) in zip(nodes, grads, strict=True) if passed]
         grad = NumberColumn(grads, digits, full=full, missing="None")
         self.widths = self._choose(options.max_width, value, grad)
         self.numbers = {
