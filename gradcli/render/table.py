@@ -23,10 +23,12 @@ from gradcli.render.claims import claims, notices
 from gradcli.render.loops import loops
 from gradcli.render.numbers import Flow, filled, grad_of, value_of
 from gradcli.render.rows import Excerpt, Wanted, excerpt, folds, left_out
+from gradcli.render.turns import root_of_turn
 from gradcli.render.values import table
 from gradcli.render.words import (
     ASCII_MARKS,
     MARKS,
+    TurnsRoot,
     answer,
     dtype_and_shape,
     harmless,
@@ -128,9 +130,10 @@ class _Report:
         for line in "\n".join(inspection.printed).splitlines():
             line = harmless(line.expandtabs(), ascii_only=ascii_only)
             yield Text(line, no_wrap=True, overflow="ignore")
-        yield from first_lines(inspection, options, self.precision)
-        yield Text()
         found = folds(inspection, self.wanted)
+        shown = root_of_turn(inspection, found)
+        yield from first_lines(inspection, options, self.precision, shown)
+        yield Text()
         yield from loops(inspection, found, options, self.precision)
         rows = excerpt(inspection, self.wanted, found)
         if rows.first:
@@ -175,12 +178,15 @@ class _Report:
 
 
 def first_lines(
-    inspection: Inspection, options: ConsoleOptions, precision: int | None = None
+    inspection: Inspection,
+    options: ConsoleOptions,
+    precision: int | None = None,
+    shown: TurnsRoot | None = None,
 ) -> Iterator[Text]:
-    """Yield the answer, and below it what was run."""
+    """Yield the answer, of the root of the turn that is shown, and below it what was run."""
     fine = all(claim.holds for claim in inspection.claims)
     ascii_only = options.ascii_only
-    said = answer(inspection, precision)
+    said = answer(inspection, precision, shown)
     yield Text(one_line(said.replace("·", "|") if ascii_only else said, ascii_only=ascii_only),
                style="bold" if fine else "bold red")  # fmt: skip
     yield Text(one_line(headline(inspection), ascii_only=ascii_only), style="dim")

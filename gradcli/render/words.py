@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from typing import NamedTuple
 
 from gradcli.inspection import (
     Claim,
@@ -109,19 +110,31 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def answer(inspection: Inspection, precision: int | None = None) -> str:
-    """Return the result of a run in one line: the root's value, the gradients, the claims."""
+class TurnsRoot(NamedTuple):
+    """What was the root in the turn of a loop that is shown, and which turn that is, in words."""
+
+    node: NodeFacts
+    turn: str
+
+
+def answer(
+    inspection: Inspection, precision: int | None = None, shown: TurnsRoot | None = None
+) -> str:
+    """Return the result of a run in one line: the root's value, the gradients, the claims.
+
+    `shown` stands for the root where another turn than the last is shown.
+    """
     parts = []
     if values := stated(inspection):
         parts = [f"{plural(len(values), 'value')}, no tensor"]
     elif inspection.root is not None:
-        root = inspection.node(inspection.root)
+        root, turn = shown or (inspection.node(inspection.root), "")
         name, value = root.name or root.label, value_of(root)
         if value is None:
             parts = [name]
         else:
             text = None if isinstance(value, Summary) else inline(value, _ROOT, precision)
-            parts = [f"{name} = {text or summarised(value, _ROOT, precision)}"]
+            parts = [f"{name} = {text or summarised(value, _ROOT, precision)}{turn}"]
         parts.append(_gradients(inspection))
     elif inspection.nodes:
         parts = [_gradients(inspection)]

@@ -136,6 +136,13 @@ def test_markdown_says_what_a_loop_did() -> None:
 def test_a_turn_is_shown_when_it_is_asked_for() -> None:
     lines = table(TRAINED, turn=3)
     assert "below is turn 3 of 40" in "\n".join(lines)
+    loss = f"loss = {25 * 0.8**4:g} in turn 3 of 40"
+    assert lines[0].startswith(loss)
+    markdown = EVAL["markdown"](loads(TRAINED).inspection, turn=3)
+    assert markdown.startswith(f"**{loss}")
+    assert " in turn" not in table(TRAINED, turn=40)[0]
+    after = TRAINED + "total = 2 * w\n"  # what is not of a loop is of no turn
+    assert " in turn" not in table(f"{after}total.backward()", turn=3)[0]
     row = next(line for line in lines if "d:4#3" in line)
     assert re.search(rf"{-5 * 0.8**2:g} +\({-10 * 0.8**2:g}\)", row)  # d, and 2d that flowed
     assert len(labels(table(TRAINED, all_turns=True))) > 40 * 4
