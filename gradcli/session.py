@@ -11,6 +11,8 @@ from gradcli.errors import AutogradFault, InputFault, Source
 from gradcli.graph import Graph, Node
 from gradcli.inspection import Array
 from gradcli.roots import Root, chosen
+from gradcli.roots.sums import name_of
+from gradcli.rule.meta import Shape
 from gradcli.rule.rule import number
 from gradcli.syntax import parse
 from gradcli.syntax.words import spelled
@@ -18,6 +20,7 @@ from gradcli.trace import Options, Tracer
 from gradcli.trace.values import is_numeric_list
 
 TEXT_LENGTH = 1_000_000  # characters of a number, a list or a text among the facts
+_NAMED = 5  # results that an error names
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,8 @@ def run(
     if request.of is None:
         shape = None if request.grad_output is None else request.grad_output.shape
         choice = chosen(tracer, shape)
+        if shape is not None:
+            _check_cotangent(tracer, shape, choice.id)
     else:
         choice = Root(named(tracer, request.of))
     root = choice.id
@@ -118,6 +123,32 @@ def _check_names(tracer: Tracer) -> None:
             f"{tracer.source.name} has no name `{name}`",
             hint=f"its tensors are {', '.join(f'`{n}`' for n in known[:20])}" if known else None,
         )
+
+
+def _check_cotangent(tracer: Tracer, shape: Shape, root: int | None) -> None:
+    """Refuse a cotangent that nothing would be differentiated with."""
+    graph = tracer.graph
+    if tracer.passes.made:
+        raise InputFault(
+            f"--grad-output: {tracer.source.name} runs backward() itself, with its own cotangent",
+            hint="say with --of NODE what to differentiate instead",
+        )
+    if root is not None and graph.metas[root].shape == shape:
+        return
+    results = [n.id for n in tracer.results if n.requires_grad and graph.ops[n.id] is not None]
+    if not results:
+        raise InputFault(f"--grad-output: {tracer.source.name} has no result that requires grad")
+    shapes = [
+        f"`{name_of(graph, tracer.source, i)}` has {list(graph.metas[i].shape)}"
+        for i in reversed(results)
+    ]
+    shapes = list(dict.fromkeys(shapes))
+    more = f" and {len(shapes) - _NAMED:,} more" if len(shapes) > _NAMED else ""
+    raise InputFault(
+        f"--grad-output is of shape {list(shape)}, and no result to differentiate is: "
+        f"{', '.join(shapes[:_NAMED])}{more}",
+        hint="give it the shape of one, and say of which with --of NODE",
+    )
 
 
 def _say_why(tracer: Tracer) -> None:

@@ -242,6 +242,13 @@ def test_a_notebook_shows_the_table() -> None:
         page.rows)  # fmt: skip
 
 
+def test_a_notebook_begins_with_the_answer() -> None:
+    text = "w = param([3., 0.])\nloss = (w*w).sum()\nassert loss == 9"
+    divs = re.findall("<div[^>]*>([^<]+)</div>", gradcli.loads(text)._repr_html_())
+    assert divs[0] == "loss = 9 · 1 gradient, finite · 1 claim holds"
+    assert divs[1].startswith("&lt;text&gt;: ")
+
+
 def test_a_notebook_shows_what_a_file_says_and_never_runs_it() -> None:
     text = "print('<script>alert(1)</script>')\ny = param(2.)\nassert y == 3., '<img src=x>'"
     page = Page(gradcli.loads(text, name="<script>")._repr_html_())

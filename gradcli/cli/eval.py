@@ -43,7 +43,9 @@ def evaluate(
     retain_grad: Annotated[
         bool, typer.Option("--retain-grad", help="Keep the gradients of intermediate nodes.")
     ] = False,
-    format: Annotated[Format, typer.Option("--format", help="How to write.")] = Format.table,
+    format: Annotated[
+        Format | None, typer.Option("--format", help="How to write (default: table).")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     precision: o.Precision = None,
     named: Annotated[bool, typer.Option("--named", help="Named nodes only.")] = False,
@@ -61,7 +63,9 @@ def evaluate(
     output: o.Output = None,
 ) -> None:
     """Evaluate a file, run backward, and show every node."""
-    kind = "json" if json else format.value
+    if json and format not in (None, Format.json):
+        raise typer.BadParameter(f"--json and --format {format} exclude each other: give one")
+    kind = "json" if json else (format or Format.table).value
     several = len(files or ()) > 1
     if several and kind == "csv":
         raise typer.BadParameter("csv has no column for the file: give one FILE at a time")

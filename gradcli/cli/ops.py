@@ -28,15 +28,16 @@ def ops(
     from gradcli.render.ops import render, to_json
 
     o.collect_garbage()
-    found, others = matching(tuple(names or ()))
-    if not found:
-        from difflib import get_close_matches
+    for name in names or ():
+        if not any(matching((name,))):
+            from difflib import get_close_matches
 
-        near = get_close_matches((names or [""])[0], FUNCTIONS, 1)
-        raise NameFault(
-            f"no operation is called {' or '.join(names or ())}",
-            hint=f"did you mean `{near[0]}`?" if near else "gradcli ops lists them all",
-        )
+            near = get_close_matches(name, FUNCTIONS, 1)
+            raise NameFault(
+                f"no operation is called {name}",
+                hint=f"did you mean `{near[0]}`?" if near else "gradcli ops lists them all",
+            )
+    found, others = matching(tuple(names or ()))
     if json:
         write(to_json(found), output)
     else:

@@ -10,6 +10,7 @@ from gradcli.render.numbers import Shown, lines, value_of
 from gradcli.render.rows import Wanted, excerpt
 from gradcli.render.words import (
     MARKS,
+    answer,
     claims_headline,
     differing,
     headline,
@@ -29,7 +30,7 @@ _CELL = "text-align:left;white-space:pre-wrap;vertical-align:top;padding:2px 8px
 
 
 def render(inspection: Inspection) -> str:
-    """Return what was run, a table of its nodes, and its claims, as HTML."""
+    """Return the answer, what was run, a table of its nodes, and its claims, as HTML."""
     return "\n".join(_parts(inspection)) + "\n"
 
 
@@ -37,6 +38,7 @@ def _parts(inspection: Inspection) -> Iterator[str]:
     yield "<div>"
     if inspection.printed:
         yield f"<pre>{_text(chr(10).join(inspection.printed))}</pre>"
+    yield f'<div style="{_BOLD}">{_line(answer(inspection))}</div>'
     yield f"<div>{_line(headline(inspection))}</div>"
     if values := stated(inspection):
         yield f'<table style="{_TABLE}">'

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from gradcli.inspection import Inspection, NodeFacts, ValueFacts
 from gradcli.render.numbers import Flow, Shown, bracketed, grad_of, lines, value_of
 from gradcli.render.rows import Excerpt, Wanted, excerpt, folds, left_out
-from gradcli.render.turns import changes
+from gradcli.render.turns import changes, root_of_turn
 from gradcli.render.values import COLUMNS, cells
 from gradcli.render.words import (
     MARKS,
@@ -55,7 +55,8 @@ def _lines(
     rows = excerpt(inspection, wanted, found)
     grads = {node.id: grad_of(node, full=wanted.full, pytorch=pytorch) for node in rows.nodes}
     yield from _printed(inspection)
-    yield from (f"**{escape(answer(inspection, precision))}**", "")
+    first = answer(inspection, precision, root_of_turn(inspection, found))
+    yield from (f"**{escape(first)}**", "")
     yield from (escape(headline(inspection)), "")
     for loop, shown in found:
         yield from (f"Of the loop in line {loop.line}: turn {shown:,} of {len(loop):,}.", "")
@@ -69,7 +70,7 @@ def _lines(
         yield f"| | {left_out(rows.left_out)} |" + " |" * (len(_COLUMNS) - 2)
     yield from (_row(n, rows, grads[n.id], wanted.full, precision) for n in rows.last)
     yield ""
-    said = notes(inspection, rows.nodes, flowed=any(grad.passed for grad in grads.values()))
+    said = notes(inspection, rows.nodes, flowed=[n for n in rows.nodes if grads[n.id].passed])
     yield "<br>".join(escape(text) for text in ["  ".join(legend(rows.nodes)), *said])
     yield from _claims(inspection, precision)
     if inspection.notices:

@@ -37,7 +37,8 @@ class Excerpt(NamedTuple):
     """The rows of a table: the first, the last, and how many between them are left out.
 
     `times` says how often a row repeats that stands for a loop's, by id; `ops` what a row is made
-    by that stands for several views, `folded` how many nodes stand in another's row.
+    by that stands for several views, `folded` how many nodes stand in another's row. `steps` is how
+    many operations of differentiation have no row.
     """
 
     first: Sequence[NodeFacts]
@@ -46,6 +47,7 @@ class Excerpt(NamedTuple):
     times: Mapping[int, int]
     ops: Mapping[int, str]
     folded: int
+    steps: int
 
     @property
     def nodes(self) -> list[NodeFacts]:
@@ -86,9 +88,12 @@ def folds(inspection: Inspection, wanted: Wanted) -> list[Fold]:
 def excerpt(inspection: Inspection, wanted: Wanted, found: Sequence[Fold]) -> Excerpt:
     """Return what a table shows of the nodes."""
     times: dict[int, int] = {}
+    newest = _newest(inspection, found)
 
     def visible() -> Iterator[NodeFacts]:
         for node in _unfolded(inspection, found, times):
+            if node.kind == "parameter" and node.id < newest.get(node.name, 0):
+                continue
             hidden = wanted.named or (node.derived and not wanted.full)
             if not hidden or node.name is not None or node.id == inspection.root:
                 yield node
@@ -109,7 +114,9 @@ def excerpt(inspection: Inspection, wanted: Wanted, found: Sequence[Fold]) -> Ex
     kept = every if wanted.full else _unchained(nodes, ops, inspection.root)
     shown = [node for node in nodes if node.id in kept]
     cut = sum(node.id in kept for node in first) if left else len(shown)
-    return Excerpt(shown[:cut], shown[cut:], left, times, ops, len(nodes) - len(kept))
+    folded = len(nodes) - len(kept)
+    steps = 0 if wanted.named or wanted.full else _steps(inspection, found)
+    return Excerpt(shown[:cut], shown[cut:], left, times, ops, folded, steps)
 
 
 def left_out(count: int) -> str:
@@ -129,16 +136,49 @@ def _unfolded(
     """Yield the nodes outside of folded loops, and of each its turn with what that starts from."""
     at = 0
     for fold in found:
-        first, count = fold.loop.turns[0], len(fold.loop)
-        yield from between(inspection, at, first)
-        turn = turn_nodes(inspection, fold)
-        ids = {node.id for node in turn}
-        before = sorted({i for node in turn for i in node.inputs if i >= first and i not in ids})
-        for node in (*map(inspection.node, before), *turn):
-            times[node.id] = count
+        yield from between(inspection, at, fold.loop.turns[0])
+        for node in _turn(inspection, fold):
+            times[node.id] = len(fold.loop)
             yield node
         at = fold.loop.turns[-1]
     yield from between(inspection, at, None)
+
+
+def _turn(inspection: Inspection, fold: Fold) -> list[NodeFacts]:
+    """Return what stands for a folded loop: its turn, with what that starts from.
+
+    A write that has no name and that nothing is made of, as `w.grad.zero_()`, says nothing.
+    """
+    turn = turn_nodes(inspection, fold)
+    ids, used = {node.id for node in turn}, {i for node in turn for i in node.inputs}
+    before = sorted(i for i in used if i >= fold.loop.turns[0] and i not in ids)
+    said = (
+        node
+        for node in turn
+        if node.name is not None
+        or node.kind != "data"
+        or node.id in used
+        or not node.op.endswith("_")
+    )
+    return [*map(inspection.node, before), *said]
+
+
+def _newest(inspection: Inspection, found: Sequence[Fold]) -> dict[str | None, int]:
+    """Return for the names of a folded loop's parameters which one has the row: the last."""
+    return {
+        node.name: node.id
+        for fold in found
+        for node in _turn(inspection, fold)
+        if node.kind == "parameter" and node.name is not None
+    }
+
+
+def _steps(inspection: Inspection, found: Sequence[Fold]) -> int:
+    """Count the operations of differentiation without a name; a `.grad` that is read is none."""
+    return sum(
+        node.derived and node.name is None and node.op != "leaf" and node.id != inspection.root
+        for node in _unfolded(inspection, found, {})
+    )
 
 
 def between(inspection: Inspection, first: int, end: int | None) -> Sequence[NodeFacts]:

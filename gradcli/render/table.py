@@ -23,10 +23,12 @@ from gradcli.render.claims import claims, notices
 from gradcli.render.loops import loops
 from gradcli.render.numbers import Flow, filled, grad_of, value_of
 from gradcli.render.rows import Excerpt, Wanted, excerpt, folds, left_out
+from gradcli.render.turns import root_of_turn
 from gradcli.render.values import table
 from gradcli.render.words import (
     ASCII_MARKS,
     MARKS,
+    TurnsRoot,
     answer,
     dtype_and_shape,
     harmless,
@@ -128,9 +130,10 @@ class _Report:
         for line in "\n".join(inspection.printed).splitlines():
             line = harmless(line.expandtabs(), ascii_only=ascii_only)
             yield Text(line, no_wrap=True, overflow="ignore")
-        yield from first_lines(inspection, options, self.precision)
-        yield Text()
         found = folds(inspection, self.wanted)
+        shown = root_of_turn(inspection, found)
+        yield from first_lines(inspection, options, self.precision, shown)
+        yield Text()
         yield from loops(inspection, found, options, self.precision)
         rows = excerpt(inspection, self.wanted, found)
         if rows.first:
@@ -169,22 +172,21 @@ class _Report:
                 f"{shown.folded:,} views and first values stand in the rows of what is made of "
                 "them (--full)"
             )
-        if self.wanted.named or self.wanted.full:
-            return
-        ids = {node.id for node in shown.nodes}
-        steps = sum(n.derived and n.name is None and n.id not in ids for n in self.inspection.nodes)
-        if steps:
+        if steps := shown.steps:
             text = "step of differentiation is" if steps == 1 else "steps of differentiation are"
             yield f"{steps:,} {text} left out (--full)"
 
 
 def first_lines(
-    inspection: Inspection, options: ConsoleOptions, precision: int | None = None
+    inspection: Inspection,
+    options: ConsoleOptions,
+    precision: int | None = None,
+    shown: TurnsRoot | None = None,
 ) -> Iterator[Text]:
-    """Yield the answer, and below it what was run."""
+    """Yield the answer, of the root of the turn that is shown, and below it what was run."""
     fine = all(claim.holds for claim in inspection.claims)
     ascii_only = options.ascii_only
-    said = answer(inspection, precision)
+    said = answer(inspection, precision, shown)
     yield Text(one_line(said.replace("·", "|") if ascii_only else said, ascii_only=ascii_only),
                style="bold" if fine else "bold red")  # fmt: skip
     yield Text(one_line(headline(inspection), ascii_only=ascii_only), style="dim")
@@ -232,7 +234,7 @@ class _Rows:
         full, digits = report.wanted.full, report.precision
         value = NumberColumn([Flow(value_of(n, full=full)) for n in nodes], digits, full=full)
         grads = [grad_of(n, full=full, pytorch=report.pytorch) for n in nodes]
-        self.flowed = any(passed for _, passed in grads)
+        self.flowed = [n for n, (_, passed) in zip(nodes, grads, strict=True) if passed]
         grad = NumberColumn(grads, digits, full=full, missing="None")
         self.widths = self._choose(options.max_width, value, grad)
         self.numbers = {

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from gradcli.inspection import Inspection, LoopFacts, NodeFacts, Summary
 from gradcli.render.numbers import SCALAR_DIGITS, inline, number, summarised, value_of
-from gradcli.render.rows import between
+from gradcli.render.rows import Fold, between, turn_nodes
+from gradcli.render.words import TurnsRoot
 
 _BARS, _ASCII_BARS = "▁▂▃▄▅▆▇█", "_.-=+*#@"
 _POINTS = 24  # characters of a line
@@ -31,6 +32,23 @@ def changes(
     arrow = " -> " if ascii_only else " → "
     found = [*_parameters(inspection, loop, arrow, precision)]
     return [*found, *_loss(inspection, loop, arrow, precision, ascii_only)]
+
+
+def root_of_turn(inspection: Inspection, folds: Sequence[Fold]) -> TurnsRoot | None:
+    """Return what was the root in the turn that is shown, None where that is the root itself."""
+    for fold in folds:
+        turns = fold.loop.turns
+        if inspection.root is None or not turns[0] <= inspection.root < turns[-1]:
+            continue
+        root = inspection.node(inspection.root)
+        same = [
+            node
+            for node in turn_nodes(inspection, fold)
+            if (node.name, node.line, node.source) == (root.name, root.line, root.source)
+        ]
+        if same and same[-1].id != root.id:
+            return TurnsRoot(same[-1], f" in turn {fold.turn:,} of {len(fold.loop):,}")
+    return None
 
 
 def _parameters(

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from typing import NamedTuple
 
 from gradcli.inspection import (
     Claim,
@@ -109,19 +110,31 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def answer(inspection: Inspection, precision: int | None = None) -> str:
-    """Return the result of a run in one line: the root's value, the gradients, the claims."""
+class TurnsRoot(NamedTuple):
+    """What was the root in the turn of a loop that is shown, and which turn that is, in words."""
+
+    node: NodeFacts
+    turn: str
+
+
+def answer(
+    inspection: Inspection, precision: int | None = None, shown: TurnsRoot | None = None
+) -> str:
+    """Return the result of a run in one line: the root's value, the gradients, the claims.
+
+    `shown` stands for the root where another turn than the last is shown.
+    """
     parts = []
     if values := stated(inspection):
         parts = [f"{plural(len(values), 'value')}, no tensor"]
     elif inspection.root is not None:
-        root = inspection.node(inspection.root)
+        root, turn = shown or (inspection.node(inspection.root), "")
         name, value = root.name or root.label, value_of(root)
         if value is None:
             parts = [name]
         else:
             text = None if isinstance(value, Summary) else inline(value, _ROOT, precision)
-            parts = [f"{name} = {text or summarised(value, _ROOT, precision)}"]
+            parts = [f"{name} = {text or summarised(value, _ROOT, precision)}{turn}"]
         parts.append(_gradients(inspection))
     elif inspection.nodes:
         parts = [_gradients(inspection)]
@@ -160,18 +173,25 @@ def headline(inspection: Inspection) -> str:
     return text + OTHERS * bool(inspection.why)
 
 
-def notes(inspection: Inspection, nodes: Sequence[NodeFacts], *, flowed: bool) -> list[str]:
+def notes(
+    inspection: Inspection, nodes: Sequence[NodeFacts], *, flowed: Sequence[NodeFacts]
+) -> list[str]:
     """Return how the lines of some nodes are written, and why gradients are None where they are.
 
-    `flowed` says that gradients stand in brackets that were not kept.
+    `flowed` are those whose gradients stand in brackets: `.grad` does not hold them.
     """
     result = []
     if called := next((n for n in nodes if n.call_line is not None), None):
         lines = f"{called.call_line}>{called.line}"
         result = [f"{lines}: line {called.line}, in a function that line {called.call_line} calls."]
-    if flowed:
+    passed = any(not node.is_leaf for node in flowed)
+    if passed:
         result.append("(…) flowed, not kept: .grad is None. --retain-grad keeps it.")
-    return result + _notes_on_gradients(inspection, flowed)
+    if any(node.is_leaf for node in flowed):
+        result.append(
+            "(…) of a parameter: flowed to it before the file cleared .grad or changed the value."
+        )
+    return result + _notes_on_gradients(inspection, passed)
 
 
 def _notes_on_gradients(inspection: Inspection, flowed: bool) -> list[str]:
@@ -201,16 +221,18 @@ def _notes_on_gradients(inspection: Inspection, flowed: bool) -> list[str]:
 def _missed(inspection: Inspection) -> list[str]:
     """Return the labels of the parameters that backward did not reach.
 
-    Updated in place, a parameter is a new one: of several of one name, the newest counts.
+    Updated in place, a parameter is a new one: of several of one name, the newest counts. What a
+    loop's last turn has updated is left out: no loss has used it yet.
     """
     missed: list[NodeFacts] = []
-    names = set()
+    seen = set()
+    reached: set[int] = set()
     for node in reversed(inspection.nodes):
         name = node.name
-        if name not in names and node.kind == "parameter" and node.grad is None:
+        if name not in seen and node.kind == "parameter" and node.grad is None:
             missed.append(node)
         if name is not None:
-            names.add(name)
+            seen.add(name)
     if missed:  # the backward order is found when it is asked for
         reached = {function.node for function in inspection.functions}
         missed = [node for node in missed if node.id not in reached]
@@ -220,7 +242,17 @@ def _missed(inspection: Inspection) -> list[str]:
             break
         newest.setdefault(node.name or node.label, node.id)
     missed = [node for node in missed if node.id == newest[node.name or node.label]]
-    return [node.label for node in reversed(missed)]
+    names = {inspection.node(i).name for i in reached} if inspection.loops else set()
+    return [
+        node.label
+        for node in reversed(missed)
+        if node.name not in names or not _in_last_turn(inspection, node.id)
+    ]
+
+
+def _in_last_turn(inspection: Inspection, id: int) -> bool:
+    loops = (loop for loop in inspection.loops if len(loop))
+    return any(loop.turns[-2] <= id < loop.turns[-1] for loop in loops)
 
 
 def claims_headline(inspection: Inspection) -> str:

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gradcli import loads
 from gradcli.cli.output import write
+from gradcli.errors import InputFault
 from tests.cli.runner import Outcome, run
 
 ONE_LINER = ("-e", "loss = sum((w*x+b-y)**2)")
@@ -251,3 +253,36 @@ def test_two_errors_have_a_line_between_them() -> None:
     outcome = run("eval", "nowhere.zzz", SEVERAL[0], "nowhere.yyy")
     told = [run("eval", name).errors for name in ("nowhere.zzz", "nowhere.yyy")]
     assert outcome.errors == "\n".join(told)
+
+
+# a cotangent that nothing would be differentiated with, and what is said of it
+UNUSED = {
+    "w=param([1.,2.]); y=w*2; z=(w*w).sum()": "is: `z` has [], `y` has [2]",
+    "w=param([1.,2.]); w.sum().backward()": "<expr> runs backward() itself",
+    "w=tensor([1.,2.]); y=w*2": "<expr> has no result that requires grad",
+}
+
+
+@pytest.mark.parametrize("text", UNUSED)
+def test_a_cotangent_that_is_of_nothing_is_refused(text: str) -> None:
+    outcome = run("eval", "-e", text, "--grad-output", "[1.,2.,3.]")
+    assert (outcome.status, outcome.output) == (2, "")
+    assert UNUSED[text] in outcome.errors
+    assert "Traceback" not in outcome.errors
+    with pytest.raises(InputFault, match="--grad-output"):
+        loads(text, grad_output=[1.0, 2.0, 3.0])
+
+
+def test_a_cotangent_of_what_is_named_replaces_the_pass_of_the_file() -> None:
+    text = "w=param([1.,2.]); y=w*2; y.sum().backward()"
+    found = run("eval", "-e", text, "--of", "y", "--grad-output", "[1.,10.]", "--json")
+    assert json.loads(found.output)["nodes"][0]["grad"] == [2, 20]
+
+
+@pytest.mark.parametrize("format", ["csv", "markdown", "table"])
+def test_two_formats_exclude_each_other(format: str) -> None:
+    outcome = run("eval", *ONE_LINER, *BOUND, "--json", "--format", format)
+    assert (outcome.status, outcome.output) == (2, "")
+    assert f"--json and --format {format} exclude each other" in " ".join(outcome.errors.split())
+    same = run("eval", *ONE_LINER, *BOUND, "--json", "--format", "json")
+    assert same.output == run("eval", *ONE_LINER, *BOUND, "--json").output

@@ -138,3 +138,10 @@ def test_a_terminal_of_ascii_shows_all_of_them(columns: int) -> None:
         assert "\\u" not in output
         assert "\\x" not in output
     assert "(0, inf)" in run("ops", "log", encoding="ascii").output
+
+
+@pytest.mark.parametrize("names", [("matmul", "matmull"), ("matmull", "matmul"), ("matmull",)])
+def test_one_unknown_name_of_several_is_an_error(names: tuple[str, ...]) -> None:
+    outcome = run("ops", *names)
+    assert (outcome.status, outcome.output) == (2, "")
+    assert "no operation is called matmull\nhint: did you mean `matmul`?" in outcome.errors

@@ -64,9 +64,66 @@ def test_a_training_loop_is_shown_by_its_last_turn() -> None:
     assert f"  w     0 → {5 - 5 * 0.8**40:.6g}" in lines
     assert f"  loss  {first:g} → {last:.6g}, best {last:.6g} in turn 40" in lines
     assert re.search(r"^ {8}█[▁-█]{22}▁  log scale$", text, re.MULTILINE)
-    assert [x for x in labels(lines) if "#" in x] == ["● w:8#39", "● w:8#40", "○ d:4#40",
-                                                       "★ loss:5#40"]  # fmt: skip
-    assert len([line for line in lines if "× 40" in line]) == 6
+    assert [x for x in labels(lines) if "#" in x] == ["● w:8#40", "○ d:4#40", "★ loss:5#40"]
+    assert len([line for line in lines if "× 40" in line]) == 5
+
+
+# one turn's update, in the three spellings, and what its rows are in the folded loop
+UPDATES = {
+    "w -= 0.1 * w.grad\n    w.grad.zero_()": ["● w:7#40", "□ 0.1 * w.grad", "□ w -= 0.1 * w.grad"],
+    "w.sub_(0.1 * w.grad)\n    w.grad = None":
+        ["● w:7#40", "□ 0.1 * w.grad", "□ w.sub_(0.1 * w.grad)"],
+    "w = w - 0.1 * w.grad\n    w.requires_grad_()": ["● w:7#40", "□ 0.1 * w.grad"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("update", UPDATES)
+def test_a_folded_loop_has_one_row_for_a_parameter_and_no_notes_on_its_update(update: str) -> None:
+    text = (
+        "w = param(0.)\nfor i in range(40):\n    d = w - 5\n    loss = d**2\n"
+        f"    loss.backward()\n    with no_grad():\n        {update}\n"
+    )
+    lines = table(text, 200)
+    said = "\n".join(lines)
+    rows = [x for x in labels(lines) if x[0] in "●□"]
+    assert rows == UPDATES[update]
+    value = f"{5 - 5 * 0.8**40:.6g}"
+    assert value in next(line for line in lines if line.startswith("● w"))
+    for noise in ("steps of differentiation", "did not reach", "of a parameter:"):
+        assert noise not in said
+    every = labels(table(text, all_turns=True))
+    assert len([x for x in every if x.startswith("● w")]) == 41
+
+
+@pytest.mark.parametrize("asked", ["grad(y, x)", "grad(grad(y, x), x)"])
+def test_steps_of_a_derivative_that_is_asked_for_are_counted(asked: str) -> None:
+    text = f"x = param(2.)\ny = 3 * sin(x**3)\ng = {asked}"
+    assert any("of differentiation" in line for line in table(text))
+    assert not any("of differentiation" in line for line in table(text, full=True))
+
+
+CLEARED = "(…) of a parameter: flowed to it before the file cleared .grad or changed the value."
+# whether a parameter's gradient and an intermediate's stand in brackets
+BRACKETS = {
+    "w = param(3.)\nw.backward()\nw.grad = None": (True, False),
+    "w = param(3.)\nloss = w*w\nloss.backward()\nw.grad = None": (True, True),
+    "w = param(3.)\nloss = w*w\nloss.backward()\nw.grad.zero_()": (False, True),
+    "w = param(3.)\nloss = w*w\nloss.retain_grad()\nloss.backward()\nw.grad = None": (True, False),
+}
+
+
+@pytest.mark.parametrize("text", BRACKETS)
+def test_what_brackets_mean_is_true_of_what_has_them(text: str) -> None:
+    lines = table(text)
+    kept = any(line.startswith("(…) flowed, not kept") for line in lines)
+    assert (CLEARED in lines, kept) == BRACKETS[text]
+    row = next(line for line in lines if line.startswith(("● w", "★ w")))
+    assert (re.search(r"\(\d+\)", row) is not None) == BRACKETS[text][0]
+
+
+def test_a_parameter_that_a_loop_made_and_nothing_used_is_still_missed() -> None:
+    text = "w = param(1.)\nfor i in range(2):\n    v = param(2.)\nloss = w*w"
+    assert any("did not reach v" in line for line in table(text))
 
 
 def test_markdown_says_what_a_loop_did() -> None:
@@ -79,6 +136,13 @@ def test_markdown_says_what_a_loop_did() -> None:
 def test_a_turn_is_shown_when_it_is_asked_for() -> None:
     lines = table(TRAINED, turn=3)
     assert "below is turn 3 of 40" in "\n".join(lines)
+    loss = f"loss = {25 * 0.8**4:g} in turn 3 of 40"
+    assert lines[0].startswith(loss)
+    markdown = EVAL["markdown"](loads(TRAINED).inspection, turn=3)
+    assert markdown.startswith(f"**{loss}")
+    assert " in turn" not in table(TRAINED, turn=40)[0]
+    after = TRAINED + "total = 2 * w\n"  # what is not of a loop is of no turn
+    assert " in turn" not in table(f"{after}total.backward()", turn=3)[0]
     row = next(line for line in lines if "d:4#3" in line)
     assert re.search(rf"{-5 * 0.8**2:g} +\({-10 * 0.8**2:g}\)", row)  # d, and 2d that flowed
     assert len(labels(table(TRAINED, all_turns=True))) > 40 * 4
