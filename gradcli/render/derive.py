@@ -11,6 +11,7 @@ from gradcli.formula.derive import Derivatives, Derived
 from gradcli.formula.dialects import BY_NAME, LANGUAGE, Dialect
 from gradcli.formula.expressions import Formula
 from gradcli.formula.latex import latex, name
+from gradcli.formula.naming import fresh
 from gradcli.formula.parts import parted
 from gradcli.formula.points import POINTS, mentioned
 from gradcli.formula.text import text
@@ -130,6 +131,7 @@ def _assignments(
     for known, formula in reversed(derivatives.definitions):
         needed |= set(mentioned(formula)) if known in needed else set()
     several = len({one.root for one in said}) > 1
+    taken = {*derivatives.names, *(known for known, _ in parts)}
     for known, formula in (*derivatives.definitions, *parts):
         if known not in needed:
             continue
@@ -140,7 +142,9 @@ def _assignments(
     for one, formula in zip(said, formulas, strict=True):
         label = f"{one.root}_{one.target}" if several else one.target
         kind = "hessian" if "∂" in one.target else "grad"
-        yield f"{kind}_{NO_NAME.sub('_', label)} = {text(formula, dialect)}"
+        result = fresh(f"{kind}_{NO_NAME.sub('_', label)}", taken)
+        taken.add(result)
+        yield f"{result} = {text(formula, dialect)}"
 
 
 def _is_used(line: str, body: Sequence[str]) -> bool:

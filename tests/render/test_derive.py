@@ -128,6 +128,29 @@ def test_a_library_without_a_function_says_so() -> None:
     assert "torch.linalg.solve_triangular" in DERIVE["torch"](found)
 
 
+# the names that results have in a script: (program, of second derivatives): their names
+RESULTS = {
+    ("x = param(2.0)\ngrad_x = tensor(5.0)\nd = param(3.0)\nloss = d * x**2 * grad_x\n", False): [
+        "grad_x_1", "grad_d",
+    ],
+    ("x = param(2.0)\nhessian_x_x = tensor(5.0)\nloss = x**3 * hessian_x_x\n", True): [
+        "hessian_x_x_1",
+    ],
+    ("a = param(1.0)\nb_c = param(2.0)\na_b = param(3.0)\nc = param(4.0)\n"
+     "loss = a**2 * b_c * a_b * c\n", True): [
+        "hessian_a_a", "hessian_a_b_c", "hessian_a_a_b", "hessian_a_c", "hessian_b_c_b_c",
+        "hessian_b_c_a_b", "hessian_b_c_c", "hessian_a_b_a_b", "hessian_a_b_c_1", "hessian_c_c",
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["numpy", "torch", "jax"])
+@pytest.mark.parametrize("case", RESULTS)
+def test_results_have_names_that_nothing_else_has(case: tuple[str, bool], form: str) -> None:
+    lines = DERIVE[form](of(case[0], hessian=case[1])).splitlines()
+    assert [line.partition(" = ")[0] for line in lines if " = " in line] == RESULTS[case]
+
+
 # ---- LaTeX and data --------------------------------------------------------------------------
 def test_latex_is_mathematics() -> None:
     program = "X = randn(3, 2)\ny = randn(3)\nw = randn(2, requires_grad=True)\n" \
