@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import chain, count
 from types import MappingProxyType
 
 from gradcli.errors import ArgumentFault
@@ -19,7 +20,8 @@ class Dialect:
     functions but these, and only those with several results that are in `tuples`. `keywords` are
     arguments that have other names, `defaults` those that must be said. `sizes` says how a shape is
     written, `(2, 3)` or `2, 3`, and `root` how the square root of a number. `taken` are names that
-    stand for something else where the text is.
+    stand for something else where the text is, `spelled` what the file's names are there: others
+    than `imports` have.
     """
 
     name: str
@@ -40,6 +42,17 @@ class Dialect:
     sizes: str = "{}"
     root: str = "sqrt({})"
     taken: frozenset[str] = frozenset()
+    spelled: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def beside(self, names: frozenset[str]) -> Dialect:
+        """Return the dialect as it is written where a file has these names."""
+        if not self.imports:
+            return replace(self, taken=names)
+        own = {line.split()[-1] for line in self.imports}
+        spelled: dict[str, str] = {}
+        for name in sorted(own & names):
+            spelled[name] = fresh(name, own | names | {*spelled.values()})
+        return replace(self, spelled=spelled)
 
     def function(self, name: str) -> str:
         """Return what a function is called.
@@ -65,6 +78,12 @@ class Dialect:
         if self.closed:
             return widths
         return tuple(n for pair in reversed(widths) for n in pair)
+
+
+def fresh(name: str, taken: Collection[str]) -> str:
+    """Return a name, with a number behind it where it is taken."""
+    numbered = (f"{name}_{k}" for k in count(1))
+    return next(n for n in chain([name], numbered) if n not in taken)
 
 
 LANGUAGE = Dialect("gradcli")

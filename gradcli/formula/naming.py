@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import chain, count
 
 from gradcli.formula.expressions import Name
 from gradcli.graph import Graph, Node
@@ -80,12 +79,6 @@ def _scope(session: Session) -> dict[int, str]:
         if isinstance(value, Node) and getattr(value, "is_readable", True):
             found.setdefault(value.id, name)
     return found
-
-
-def fresh(name: str, taken: Collection[str]) -> str:
-    """Return a name, with a number behind it where it is taken."""
-    numbered = (f"{name}_{k}" for k in count(1))
-    return next(n for n in chain([name], numbered) if n not in taken)
 
 
 def upstream(graph: Graph, ids: Iterable[int]) -> set[int]:

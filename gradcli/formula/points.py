@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -99,7 +98,7 @@ class Points:
             for point, (bindings, values) in enumerate(zip(self.bindings, known, strict=True)):
                 if bindings is None or values is None:
                     continue
-                found, expected = self.evaluated(program, bindings)["found"], values[0]
+                found, expected = self.evaluated(program, bindings, dialect)["found"], values[0]
                 if not close(found, expected, far=point > NEAR):
                     return "the formula that follows from the rules does not give its values"
                 compared += int(np.isfinite(expected).sum())
@@ -139,7 +138,7 @@ class Points:
         self, formulas: Sequence[tuple[str, Formula]], dialect: Dialect = LANGUAGE
     ) -> Source:
         """Return lines that compute formulas."""
-        dialect = replace(dialect, taken=self.naming.taken)
+        dialect = dialect.beside(self.naming.taken)
         lines = [f"{self.private(name)} = {text(formula, dialect)}" for name, formula in formulas]
         return Source("formula", "\n".join([*dialect.imports, *lines]))
 
@@ -149,8 +148,12 @@ class Points:
             name += "_"
         return name
 
-    def evaluated(self, program: Source, bindings: Mapping[str, Binding]) -> dict[str, Array]:
-        """Return what lines of formulas give for some values."""
+    def evaluated(
+        self, program: Source, bindings: Mapping[str, Binding], dialect: Dialect = LANGUAGE
+    ) -> dict[str, Array]:
+        """Return what lines of formulas in a dialect give for some values."""
+        spelled = dialect.beside(self.naming.taken).spelled
+        bindings = {spelled.get(n, n): value for n, value in bindings.items()}
         options = Options(default_dtype=self.tape.default_dtype, bindings=bindings)
         found = _scope(program, options)
         names = {name: self.private(name) for name in ("found", "one")}

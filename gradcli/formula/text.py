@@ -52,7 +52,7 @@ class Writer:
 
     def _written(self, x: Any) -> tuple[str, int]:
         if isinstance(x, Name):
-            return x.name, ATOM
+            return self.dialect.spelled.get(x.name, x.name), ATOM
         if isinstance(x, Number):
             return self._number(x.value)
         if isinstance(x, Sum):

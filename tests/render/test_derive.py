@@ -151,6 +151,39 @@ def test_results_have_names_that_nothing_else_has(case: tuple[str, bool], form: 
     assert [line.partition(" = ")[0] for line in lines if " = " in line] == RESULTS[case]
 
 
+# the names of what the scripts import: form: what it says of one, and a line
+IMPORTED = "np = param(2.0)\ntorch = param(3.0)\njnp = param(1.0)\nF = tensor(4.0)\n" \
+    "loss = np**2 * exp(torch) * jnp * F\n"  # fmt: skip
+RENAMED = {
+    "numpy": ("# np_1 is np of the file", "grad_np = 2 * F * jnp * np.exp(torch) * np_1"),
+    "torch": (
+        "# torch_1 is torch of the file",
+        "grad_np = 2 * F_1 * jnp * torch.exp(torch_1) * np",
+    ),
+    "jax": ("# jnp_1 is jnp of the file", "grad_np = 2 * F * jnp_1 * jnp.exp(torch) * np"),
+}
+
+
+@pytest.mark.parametrize("form", RENAMED)
+def test_names_of_the_file_make_way_for_those_of_imports(form: str) -> None:
+    said, line = RENAMED[form]
+    lines = DERIVE[form](of(IMPORTED)).splitlines()
+    assert said in lines
+    assert line in lines
+    record = json.loads(DERIVE["json"](of(IMPORTED)))["derivatives"][0]
+    assert record[form] == line.partition(" = ")[2]
+    assert record["formula"] == "2 * F * jnp * exp(torch) * np"
+
+
+def test_a_file_may_have_the_names_of_modules_and_functions() -> None:
+    found = of(
+        "print = param(1.0)\nnp = param(2.0)\nfound = tensor(3.0)\nloss = print * np * found\n"
+    )
+    assert DERIVE["numpy"](found).splitlines() == [
+        "# np_1 is np of the file", "grad_print = found * np_1", "grad_np = found * print",
+    ]  # fmt: skip
+
+
 # ---- LaTeX and data --------------------------------------------------------------------------
 def test_latex_is_mathematics() -> None:
     program = "X = randn(3, 2)\ny = randn(3)\nw = randn(2, requires_grad=True)\n" \
