@@ -34,7 +34,8 @@ class Derived:
     `formula` is in terms of names that the file has; `whole` in terms of its inputs alone, None
     where that says the same or cannot be said. `dialects` are the libraries that have the
     functions. `dtype` is the gradient's. `side` is what the file says for the gradient at its end,
-    "" where the file's own backward() leaves nothing that could be said.
+    "" where the file's own backward() leaves nothing that could be said. `note` is what it is not:
+    the sum that the file's several backward() leave in `.grad`.
     """
 
     root: str
@@ -44,6 +45,7 @@ class Derived:
     dialects: tuple[str, ...]
     dtype: str = "float64"
     side: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ class Deriver:
             return Refused(self.label, label, why)
         found = self.formula(row, label)
         if isinstance(found, Derived):
-            found = replace(found, side=self._side(target, label, row))
+            found = replace(found, side=self._side(target, label, row), note=self._note(target))
         return found
 
     def _side(self, target: int, label: str, row: int) -> str:
@@ -129,6 +131,20 @@ class Deriver:
         kept = graph.grad(graph.current(target))
         is_it = kept is not None and close(np.asarray(kept), np.asarray(self.tape.value(row)))
         return f"{label}.grad" if is_it else ""
+
+    def _note(self, target: int) -> str:
+        """Return that a derivative is of one of several backward(), "" where `.grad` is of one."""
+        passes, graph = self.session.tracer.passes, self.session.graph
+        current = graph.current(target)
+        gathered = passes.gathered.get(current, ())
+        own = [k for k in gathered if passes.made[k].root == self.root]
+        if len(gathered) < 2 or not own:
+            return ""
+        which = "the last" if own == [gathered[-1]] else "one"
+        kept = graph.grad(current)
+        total = "" if kept is None or np.ndim(kept) else f", {np.asarray(kept).item():.6g}"
+        called = self._called(target)
+        return f"of {which} of {len(gathered)} passes: {called}.grad holds their sum{total}"
 
     def formula(self, row: int, label: str, reading: Reading | None = None) -> Derived | Refused:
         """Return a row of the tape as a formula that holds, or why there is none.
@@ -162,6 +178,7 @@ class Deriver:
             why = "its second derivatives have more than two dimensions"
             return Refused(self.label, label, why)
         side = "" if self.session.tracer.passes.made else self._hessian(first, then)
+        note = self._note(first)
         if shapes[0] and not shapes[1]:  # the gradient by a number is a number
             first, then, shapes = then, first, shapes[::-1]
         row = self.gradient(first)
@@ -175,10 +192,10 @@ class Deriver:
             rows = jacobian(Node(tape, row), Node(tape, then))
         if found is None:
             zero = f.expand(f.ZERO, (*shapes[0], *shapes[1]))
-            return Derived(self.label, label, zero, None, tuple(BY_NAME), side=side)
+            return Derived(self.label, label, zero, None, tuple(BY_NAME), side=side, note=note)
         g = found.id
         said = self.formula(rows.id, label, lambda names: self._matrix(g, v, then, names))
-        return replace(said, side=side) if isinstance(said, Derived) else said
+        return replace(said, side=side, note=note) if isinstance(said, Derived) else said
 
     def _hessian(self, first: int, then: int) -> str:
         """Return what the language calls the matrix."""

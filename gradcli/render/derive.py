@@ -40,12 +40,20 @@ def render(derivatives: Derivatives) -> str:
         width = max(len(n) for n, _ in defined)
         lines += ["", *(f"{'' if i else 'where':5} {n:{width}} = {f}"
                         for i, (n, f) in enumerate(defined))]  # fmt: skip
-    if derivatives.earlier:
-        lines += ["", *(f"{n} is {words}" for n, words in derivatives.earlier.items())]
+    if said := _said(derivatives):
+        lines += ["", *said]
     if count := len(derivatives.found):
         lines += ["", f"{count} formula{'' if count == 1 else 's'}, compared with automatic "
                   f"differentiation at {POINTS} points"]  # fmt: skip
     return "\n".join(lines) + "\n"
+
+
+def _said(derivatives: Derivatives) -> list[str]:
+    """Return what is not as one might think: names that were bound again, several backward()."""
+    return [
+        *(f"{n} is {words}" for n, words in derivatives.earlier.items()),
+        *(f"{_head(d.root, d.target)} is {d.note}" for d in derivatives.found if d.note),
+    ]
 
 
 def _head(root: str, target: str) -> str:
@@ -113,7 +121,7 @@ def _script(derivatives: Derivatives, dialect: Dialect) -> str:
              for d in derivatives.found if d not in said]  # fmt: skip
     body += [f"# {_head(d.root, d.target)}: {d.why}" for d in derivatives.refused]
     used = [line for line in dialect.imports if _is_used(line, body)]
-    given = [f"# {n} is {words}" for n, words in derivatives.earlier.items()]
+    given = [f"# {line}" for line in _said(derivatives)]
     given += [f"# {new} is {old} of the file" for old, new in dialect.spelled.items()]
     return "\n".join([*used, *([""] if used else []), *given, *body]) + "\n"
 
@@ -160,7 +168,8 @@ def tex(derivatives: Derivatives) -> str:
         rows.append(f"  {left} &= {latex(formula)}")
     for known, formula in (*derivatives.definitions, *parts):
         rows.append(f"  {name(known)} &= {latex(formula)}")
-    comments = "".join(f"% {_head(d.root, d.target)}: {d.why}\n" for d in derivatives.refused)
+    notes = [f"{_head(d.root, d.target)}: {d.why}" for d in derivatives.refused]
+    comments = "".join(f"% {line}\n" for line in (*_said(derivatives), *notes))
     return comments + "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}\n"
 
 
@@ -172,9 +181,10 @@ def json(derivatives: Derivatives) -> str:
 
     Keys: `derivatives`, each with `root`, `target`, `formula` (in the language, in names that the
     file has), `whole` (in its inputs alone, or null), `numpy`, `torch`, `jax` (or null; where an
-    import has a name of the file, that is `np_1`) and `latex`. `uses`, from the file's names in
-    the formulas to what they stand for; `earlier`, from names that mean something else at the end
-    of the file to what they mean; `refused`, each with `root`, `target` and `why`.
+    import has a name of the file, that is `np_1`), `latex` and `note` (of which of several
+    backward() it is, or null). `uses`, from the file's names in the formulas to what they stand
+    for; `earlier`, from names that mean something else at the end of the file to what they mean;
+    `refused`, each with `root`, `target` and `why`.
     """
     dialects = {n: dialect.beside(derivatives.names) for n, dialect in BY_NAME.items()}
     language = dialects["gradcli"]
@@ -187,6 +197,7 @@ def json(derivatives: Derivatives) -> str:
             **{n: text(one.formula, dialects[n]) if n in one.dialects else None
                for n in ("numpy", "torch", "jax")},
             "latex": latex(one.formula),
+            "note": one.note or None,
         }
         for one in derivatives.found
     ]  # fmt: skip

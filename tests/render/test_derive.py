@@ -184,6 +184,33 @@ def test_a_file_may_have_the_names_of_modules_and_functions() -> None:
     ]  # fmt: skip
 
 
+# several backward(): what is said of the derivative
+PASSES = {
+    # 2(2i - 1)i is 0, 2 and 12
+    "w = param(2.0)\nfor i in range(3):\n    loss = (w*i - 1)**2\n    loss.backward()\n": (
+        "∂loss/∂w is of the last of 3 passes: w.grad holds their sum, 14"
+    ),
+    TWICE: "∂b/∂w is of the last of 2 passes: w.grad holds their sum, 16",  # 2*2 + 3*2**2
+    "w = param(2.0)\nloss = w**2\nloss.backward(retain_graph=True)\nloss.backward()\n": (
+        "∂loss/∂w is of one of 2 passes: w.grad holds their sum, 8"
+    ),
+}
+
+
+@pytest.mark.parametrize("program", PASSES)
+def test_of_several_passes_it_is_said_which_one_a_formula_is_of(program: str) -> None:
+    found, said = of(program), PASSES[program]
+    assert f"\n{said}\n" in DERIVE["gradcli"](found)
+    assert all(f"# {said}\n" in DERIVE[form](found) for form in ("numpy", "torch", "jax"))
+    assert f"% {said}\n" in DERIVE["latex"](found)
+    (record,) = json.loads(DERIVE["json"](found))["derivatives"]
+    assert record["note"] == said.partition(" is ")[2]
+
+
+def test_of_one_pass_nothing_is_said() -> None:
+    assert "pass" not in DERIVE["gradcli"](of(LOOP))
+
+
 # ---- LaTeX and data --------------------------------------------------------------------------
 def test_latex_is_mathematics() -> None:
     program = "X = randn(3, 2)\ny = randn(3)\nw = randn(2, requires_grad=True)\n" \
@@ -215,6 +242,7 @@ def test_data_has_every_form() -> None:
         "torch": "2 * hidden.T @ (hidden @ w2 + b - y) / 3",
         "jax": "2 * hidden.T @ (hidden @ w2 + b - y) / 3",
         "latex": one["latex"],
+        "note": None,
     }
     assert record["uses"] == {"hidden": "tanh(x @ W1)"}
     assert record["refused"] == [
