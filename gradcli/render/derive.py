@@ -17,6 +17,8 @@ from gradcli.render.words import json_text
 
 SCHEMA = "gradcli.derive/1"
 NO_NAME = re.compile(r"\W")  # what cannot be in a name
+MAKES = re.compile(r"\btorch\.(ones|zeros|eye|tensor)\(")  # what has PyTorch's default dtype
+DOUBLE = ("float64", "complex128")
 _SHORT = 80  # columns of a line with a formula in terms of the inputs, below another
 _LOOSE = {"float32": ", rtol=1e-3, atol=1e-5"}  # what rounding may make of a claim
 
@@ -117,10 +119,12 @@ def _script(derivatives: Derivatives, dialect: Dialect) -> str:
     dialect = dialect.beside(derivatives.names)
     said = [one for one in derivatives.found if dialect.name in one.dialects]
     body = list(_assignments(derivatives, said, dialect))
-    body += [f"# {_head(d.root, d.target)}: there is no such function in {dialect.name}"
+    body += [f"# {_head(d.root, d.target)}: {_unwritten(d.formula, dialect)}"
              for d in derivatives.found if d not in said]  # fmt: skip
     body += [f"# {_head(d.root, d.target)}: {d.why}" for d in derivatives.refused]
     used = [line for line in dialect.imports if _is_used(line, body)]
+    if MAKES.search("\n".join(body)) and any(d.dtype in DOUBLE for d in said):
+        used.append("torch.set_default_dtype(torch.float64)")
     given = [f"# {line}" for line in _said(derivatives)]
     given += [f"# {new} is {old} of the file" for old, new in dialect.spelled.items()]
     return "\n".join([*used, *([""] if used else []), *given, *body]) + "\n"
@@ -148,6 +152,15 @@ def _assignments(
         result = fresh(f"{kind}_{NO_NAME.sub('_', label)}", taken)
         taken.add(result)
         yield f"{result} = {text(formula, dialect)}"
+
+
+def _unwritten(formula: Formula, dialect: Dialect) -> str:
+    """Return why there are no lines of a library."""
+    try:
+        text(formula, dialect)
+    except ArgumentFault as error:
+        return error.message
+    return f"gradcli writes no {dialect.title} for it"
 
 
 def _is_used(line: str, body: Sequence[str]) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from gradcli.errors import Source
 from gradcli.formula.derive import Derivatives, derived
+from gradcli.graph import Node
 from gradcli.render import DERIVE
 from gradcli.session import run
 
@@ -124,7 +126,9 @@ def test_a_library_without_a_function_says_so() -> None:
     program = "A = tensor([[2., 1.], [1., 3.]], requires_grad=True)\n" \
         "loss = sum(linalg.cholesky(A))\n"  # fmt: skip
     found = of(program)
-    assert DERIVE["numpy"](found) == "# ∂loss/∂A: there is no such function in numpy\n"
+    assert DERIVE["numpy"](found) == (
+        "# ∂loss/∂A: gradcli writes no NumPy for linalg.solve_triangular()\n"
+    )
     assert "torch.linalg.solve_triangular" in DERIVE["torch"](found)
 
 
@@ -209,6 +213,38 @@ def test_of_several_passes_it_is_said_which_one_a_formula_is_of(program: str) ->
 
 def test_of_one_pass_nothing_is_said() -> None:
     assert "pass" not in DERIVE["gradcli"](of(LOOP))
+
+
+# lines of PyTorch: they are run in it, beside its own gradients
+RUN = (
+    "x = tensor([1., 2.], dtype=float64, requires_grad=True)\nA = randn(2, 2, dtype=float64)\n"
+    "loss = sum(A @ (x * 2))\n",
+    "A = tensor([[2., 1.], [1., 3.]], requires_grad=True)\nloss = sum(cholesky(A))\n",
+    "x = randn(1, 2, 5, requires_grad=True)\nk = randn(3, 2, 2)\nloss = sum(conv1d(x, k)**2)\n",
+    "x = randn(1, 2, 5, 4, requires_grad=True)\nk = randn(4, 1, 2, 3)\n"
+    "loss = sum(conv2d(x, k, stride=2, padding=1, groups=2)**2)\n",
+    "x = randn(1, 2, 3, requires_grad=True)\nk = randn(2, 3, 2)\n"
+    "loss = sum(conv_transpose1d(x, k, stride=2)**2)\n",
+    "x = tensor([1., 2.], requires_grad=True)\nloss = sum(i0(x))\n",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("program", RUN)
+def test_lines_of_pytorch_run_in_pytorch(program: str) -> None:
+    torch = pytest.importorskip("torch")
+    session = run(Source("file", program))
+    nodes = {n: v for n, v in session.tracer.scope.items() if isinstance(v, Node)}
+    scope = {n: torch.tensor(v.value) for n, v in nodes.items()}
+    leaf = scope[program[0]].requires_grad_()
+    functions = {**vars(torch.special), **vars(torch), **scope, "cholesky": torch.linalg.cholesky}
+    exec(program.splitlines()[-1], functions)  # it is PyTorch
+    (expected,) = torch.autograd.grad(functions["loss"], leaf)
+    try:
+        with torch.no_grad():
+            exec(DERIVE["torch"](derived(session)), scope)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    np.testing.assert_allclose(scope[f"grad_{program[0]}"], expected, rtol=1e-5)
 
 
 # ---- LaTeX and data --------------------------------------------------------------------------
