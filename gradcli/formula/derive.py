@@ -16,7 +16,7 @@ from gradcli.formula.dialects import BY_NAME, LANGUAGE
 from gradcli.formula.expressions import Call, Formula, Name, Sum, is_share
 from gradcli.formula.hessian import matrix_of, without
 from gradcli.formula.naming import naming, upstream
-from gradcli.formula.points import Points, close, mentioned
+from gradcli.formula.points import UNSAID, Points, close, mentioned, unknown
 from gradcli.formula.reading import read
 from gradcli.formula.simplify import Simplifier
 from gradcli.graph import Node
@@ -154,6 +154,7 @@ class Deriver:
         reading = reading or (lambda names: read(self.tape, [row], self.nameless | dict(names))[0])
         short, why = self._said(row, reading, self.naming.names)
         if short is None:
+            why = self._unsaid(reading(self.naming.names)) if why == UNSAID else why
             return Refused(self.label, label, self._reason(row) or why)
         whole, _ = self._said(row, reading, self.leaves)
         dialects = [n for n, d in BY_NAME.items()
@@ -326,6 +327,16 @@ class Deriver:
             if not self.points.fault(formula, id):
                 return formula
         return None
+
+    def _unsaid(self, plain: Formula) -> str:
+        """Return which operation of the file has a derivative that the language cannot say."""
+        tape, missing = self.tape, unknown(plain)
+        for id in sorted(upstream(tape, [self.root])):
+            op = tape.ops[id]
+            if op is not None and any(f"{name}_".startswith(f"{op.label}_") for name in missing):
+                what = self.session.source.snippet(tape.notes.spans[id])
+                return f"the language has no function for the derivative of `{what}`"
+        return UNSAID
 
     def _reason(self, row: int) -> str:
         """Return what the file lacks for there to be a formula, "" where that is not known."""

@@ -126,7 +126,7 @@ _KEYWORDS = MappingProxyType({"dim": "axis", "dims": "axis", "keepdim": "keepdim
 _DEFAULTS = MappingProxyType({"var": {"correction": 1}, "std": {"correction": 1}})
 _TUPLES = frozenset({"linalg.svd", "linalg.eigh", "linalg.slogdet", "linalg.qr"})
 _SPECIAL = {"erf": "erf", "erfc": "erfc", "digamma": "digamma", "lgamma": "gammaln",
-            "logsumexp": "logsumexp"}  # fmt: skip
+            "logsumexp": "logsumexp", "polygamma": "polygamma"}  # fmt: skip
 
 NUMPY = Dialect(
     "numpy",

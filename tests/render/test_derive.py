@@ -217,8 +217,8 @@ def test_of_one_pass_nothing_is_said() -> None:
 
 # lines of PyTorch: they are run in it, beside its own gradients
 RUN = (
-    "x = tensor([1., 2.], dtype=float64, requires_grad=True)\nA = randn(2, 2, dtype=float64)\n"
-    "loss = sum(A @ (x * 2))\n",
+    "A = tensor([[2., 1.], [1., 3.]], dtype=float64, requires_grad=True)\n"
+    "loss = sum(cholesky(A))\n",
     "A = tensor([[2., 1.], [1., 3.]], requires_grad=True)\nloss = sum(cholesky(A))\n",
     "x = randn(1, 2, 5, requires_grad=True)\nk = randn(3, 2, 2)\nloss = sum(conv1d(x, k)**2)\n",
     "x = randn(1, 2, 5, 4, requires_grad=True)\nk = randn(4, 1, 2, 3)\n"
@@ -226,6 +226,7 @@ RUN = (
     "x = randn(1, 2, 3, requires_grad=True)\nk = randn(2, 3, 2)\n"
     "loss = sum(conv_transpose1d(x, k, stride=2)**2)\n",
     "x = tensor([1., 2.], requires_grad=True)\nloss = sum(i0(x))\n",
+    "x = tensor([1., 2.], requires_grad=True)\nloss = sum(digamma(x))\n",
 )  # fmt: skip
 
 
