@@ -16,7 +16,7 @@ from gradcli.formula.dialects import BY_NAME, LANGUAGE
 from gradcli.formula.expressions import Call, Formula, Name, Sum, is_share
 from gradcli.formula.hessian import matrix_of, without
 from gradcli.formula.naming import naming, upstream
-from gradcli.formula.points import Points, close, mentioned
+from gradcli.formula.points import UNSAID, Points, close, mentioned, unknown
 from gradcli.formula.reading import read
 from gradcli.formula.simplify import Simplifier
 from gradcli.graph import Node
@@ -34,7 +34,8 @@ class Derived:
     `formula` is in terms of names that the file has; `whole` in terms of its inputs alone, None
     where that says the same or cannot be said. `dialects` are the libraries that have the
     functions. `dtype` is the gradient's. `side` is what the file says for the gradient at its end,
-    "" where the file's own backward() leaves nothing that could be said.
+    "" where the file's own backward() leaves nothing that could be said. `note` is what it is not:
+    the sum that the file's several backward() leave in `.grad`.
     """
 
     root: str
@@ -44,6 +45,7 @@ class Derived:
     dialects: tuple[str, ...]
     dtype: str = "float64"
     side: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ class Deriver:
             return Refused(self.label, label, why)
         found = self.formula(row, label)
         if isinstance(found, Derived):
-            found = replace(found, side=self._side(target, label, row))
+            found = replace(found, side=self._side(target, label, row), note=self._note(target))
         return found
 
     def _side(self, target: int, label: str, row: int) -> str:
@@ -130,6 +132,20 @@ class Deriver:
         is_it = kept is not None and close(np.asarray(kept), np.asarray(self.tape.value(row)))
         return f"{label}.grad" if is_it else ""
 
+    def _note(self, target: int) -> str:
+        """Return that a derivative is of one of several backward(), "" where `.grad` is of one."""
+        passes, graph = self.session.tracer.passes, self.session.graph
+        current = graph.current(target)
+        gathered = passes.gathered.get(current, ())
+        own = [k for k in gathered if passes.made[k].root == self.root]
+        if len(gathered) < 2 or not own:
+            return ""
+        which = "the last" if own == [gathered[-1]] else "one"
+        kept = graph.grad(current)
+        total = "" if kept is None or np.ndim(kept) else f", {np.asarray(kept).item():.6g}"
+        called = self._called(target)
+        return f"of {which} of {len(gathered)} passes: {called}.grad holds their sum{total}"
+
     def formula(self, row: int, label: str, reading: Reading | None = None) -> Derived | Refused:
         """Return a row of the tape as a formula that holds, or why there is none.
 
@@ -138,6 +154,7 @@ class Deriver:
         reading = reading or (lambda names: read(self.tape, [row], self.nameless | dict(names))[0])
         short, why = self._said(row, reading, self.naming.names)
         if short is None:
+            why = self._unsaid(reading(self.naming.names)) if why == UNSAID else why
             return Refused(self.label, label, self._reason(row) or why)
         whole, _ = self._said(row, reading, self.leaves)
         dialects = [n for n, d in BY_NAME.items()
@@ -162,6 +179,7 @@ class Deriver:
             why = "its second derivatives have more than two dimensions"
             return Refused(self.label, label, why)
         side = "" if self.session.tracer.passes.made else self._hessian(first, then)
+        note = self._note(first)
         if shapes[0] and not shapes[1]:  # the gradient by a number is a number
             first, then, shapes = then, first, shapes[::-1]
         row = self.gradient(first)
@@ -175,10 +193,10 @@ class Deriver:
             rows = jacobian(Node(tape, row), Node(tape, then))
         if found is None:
             zero = f.expand(f.ZERO, (*shapes[0], *shapes[1]))
-            return Derived(self.label, label, zero, None, tuple(BY_NAME), side=side)
+            return Derived(self.label, label, zero, None, tuple(BY_NAME), side=side, note=note)
         g = found.id
         said = self.formula(rows.id, label, lambda names: self._matrix(g, v, then, names))
-        return replace(said, side=side) if isinstance(said, Derived) else said
+        return replace(said, side=side, note=note) if isinstance(said, Derived) else said
 
     def _hessian(self, first: int, then: int) -> str:
         """Return what the language calls the matrix."""
@@ -309,6 +327,16 @@ class Deriver:
             if not self.points.fault(formula, id):
                 return formula
         return None
+
+    def _unsaid(self, plain: Formula) -> str:
+        """Return which operation of the file has a derivative that the language cannot say."""
+        tape, missing = self.tape, unknown(plain)
+        for id in sorted(upstream(tape, [self.root])):
+            op = tape.ops[id]
+            if op is not None and any(f"{name}_".startswith(f"{op.label}_") for name in missing):
+                what = self.session.source.snippet(tape.notes.spans[id])
+                return f"the language has no function for the derivative of `{what}`"
+        return UNSAID
 
     def _reason(self, row: int) -> str:
         """Return what the file lacks for there to be a formula, "" where that is not known."""

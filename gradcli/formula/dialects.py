@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import chain, count
 from types import MappingProxyType
 
 from gradcli.errors import ArgumentFault
@@ -16,13 +17,16 @@ class Dialect:
     `imports` are the lines that a text needs before it. `functions` are those that have another
     name, with `prefix` before the others, and `templates` what is written in other ways: `{0}` is
     the first argument, `{dim}` an argument by name. Where a dialect is `closed` there are no
-    functions but these, and only those with several results that are in `tuples`. `keywords` are
+    functions but these, and only those with several results that are in `tuples`; those that are
+    `lacking` are methods there, or take other arguments. `keywords` are
     arguments that have other names, `defaults` those that must be said. `sizes` says how a shape is
     written, `(2, 3)` or `2, 3`, and `root` how the square root of a number. `taken` are names that
-    stand for something else where the text is.
+    stand for something else where the text is, `spelled` what the file's names are there: others
+    than `imports` have.
     """
 
     name: str
+    title: str = ""
     imports: tuple[str, ...] = ()
     times: str = "*"
     minus: str = "-"
@@ -36,10 +40,22 @@ class Dialect:
     keywords: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     defaults: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: MappingProxyType({}))
     closed: bool = False
+    lacking: frozenset[str] = frozenset()
     tuples: frozenset[str] = frozenset()
     sizes: str = "{}"
     root: str = "sqrt({})"
     taken: frozenset[str] = frozenset()
+    spelled: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def beside(self, names: frozenset[str]) -> Dialect:
+        """Return the dialect as it is written where a file has these names."""
+        if not self.imports:
+            return replace(self, taken=names)
+        own = {line.split()[-1] for line in self.imports}
+        spelled: dict[str, str] = {}
+        for name in sorted(own & names):
+            spelled[name] = fresh(name, own | names | {*spelled.values()})
+        return replace(self, spelled=spelled)
 
     def function(self, name: str) -> str:
         """Return what a function is called.
@@ -47,8 +63,8 @@ class Dialect:
         Raises: ArgumentFault where there is none.
         """
         found = self.functions.get(name)
-        if found is None and self.closed:
-            raise ArgumentFault(f"{self.name} has no function like {name}()")
+        if name in self.lacking or (found is None and self.closed):
+            raise self._lacks(name)
         found = found or self.prefix + name
         return f"torch.{found}" if found.partition(".")[0] in self.taken else found
 
@@ -58,13 +74,22 @@ class Dialect:
         Raises: ArgumentFault.
         """
         if self.closed and name not in self.tuples:
-            raise ArgumentFault(f"{self.name} has no function like {name}()")
+            raise self._lacks(name)
+
+    def _lacks(self, name: str) -> ArgumentFault:
+        return ArgumentFault(f"gradcli writes no {self.title} for {name}()")
 
     def padded(self, widths: tuple[tuple[int, int], ...]) -> tuple[object, ...]:
         """Return how much `pad` adds at both ends of each dimension, as the library takes it."""
         if self.closed:
             return widths
         return tuple(n for pair in reversed(widths) for n in pair)
+
+
+def fresh(name: str, taken: Collection[str]) -> str:
+    """Return a name, with a number behind it where it is taken."""
+    numbered = (f"{name}_{k}" for k in count(1))
+    return next(n for n in chain([name], numbered) if n not in taken)
 
 
 LANGUAGE = Dialect("gradcli")
@@ -101,10 +126,11 @@ _KEYWORDS = MappingProxyType({"dim": "axis", "dims": "axis", "keepdim": "keepdim
 _DEFAULTS = MappingProxyType({"var": {"correction": 1}, "std": {"correction": 1}})
 _TUPLES = frozenset({"linalg.svd", "linalg.eigh", "linalg.slogdet", "linalg.qr"})
 _SPECIAL = {"erf": "erf", "erfc": "erfc", "digamma": "digamma", "lgamma": "gammaln",
-            "logsumexp": "logsumexp"}  # fmt: skip
+            "logsumexp": "logsumexp", "polygamma": "polygamma"}  # fmt: skip
 
 NUMPY = Dialect(
     "numpy",
+    title="NumPy",
     imports=("import numpy as np", "import scipy"),
     pi="np.pi",
     prefix="np.",
@@ -132,18 +158,32 @@ NUMPY = Dialect(
 _FUNCTIONAL = """
     logsigmoid softplus one_hot pad silu gelu elu leaky_relu hardtanh mish softsign hardswish
     hardsigmoid softmin tanhshrink softshrink hardshrink glu relu6
+    conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d
+"""
+_TORCH_SPECIAL = """
+    erfcx ndtri log_ndtr multigammaln gammainc gammaincc zeta i0e i1 i1e xlog1py entr
+    bessel_j0 bessel_j1 bessel_y0 bessel_y1 modified_bessel_i0 modified_bessel_i1
+    modified_bessel_k0 modified_bessel_k1 scaled_modified_bessel_k0 scaled_modified_bessel_k1
+    spherical_bessel_j0 airy_ai
 """
 TORCH = Dialect(
     "torch",
+    title="PyTorch",
     imports=("import torch", "import torch.nn.functional as F"),
     pi="torch.pi",
     prefix="torch.",
-    functions=MappingProxyType({name: f"F.{name}" for name in _FUNCTIONAL.split()}),
+    functions=MappingProxyType(
+        {name: f"F.{name}" for name in _FUNCTIONAL.split()}
+        | {name: f"torch.special.{name}" for name in _TORCH_SPECIAL.split()}
+        | {"cholesky": "torch.linalg.cholesky"}
+    ),
     templates=MappingProxyType({"one_hot": "F.one_hot({0}, {num_classes})"}),
+    lacking=frozenset({"repeat", "expand", "view", "unfold"}),
     root="{}**0.5",
 )
 JAX = Dialect(
     "jax",
+    title="JAX",
     imports=("import jax", "import jax.numpy as jnp"),
     pi="jnp.pi",
     prefix="jnp.",

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
 
-from gradcli.errors import GradcliError, Source
+from gradcli.errors import ArgumentFault, GradcliError, InputFault, NameFault, Source
 from gradcli.execute.replay import Replay
 from gradcli.formula.dialects import LANGUAGE, Dialect
-from gradcli.formula.expressions import Formula, Name
+from gradcli.formula.expressions import Call, Formula, Name
 from gradcli.formula.naming import Naming, upstream
 from gradcli.formula.text import text
 from gradcli.graph import Graph, Node
+from gradcli.ops import FUNCTIONS
 from gradcli.rule.dtypes import Array, is_differentiable
 from gradcli.syntax import parse
 from gradcli.trace import Binding, Options, Tracer
@@ -24,6 +24,8 @@ POINTS = 1 + NEAR + FAR
 SPREAD = 0.1
 PRECISION = {"float64": (1e-7, 1e-9), "float32": (1e-3, 1e-5)}  # of an element, of the largest
 VANISHED = 1e-10  # of a term of a sum: what rounding leaves of a sum that is 0
+UNSAID = "the language has no function for a part of it"
+WRITTEN = {"", "part", "slice", "index", "select"}  # in other ways than as calls
 ZERO = 1e-14  # what rounding leaves of a gradient that is 0
 
 
@@ -99,11 +101,13 @@ class Points:
             for point, (bindings, values) in enumerate(zip(self.bindings, known, strict=True)):
                 if bindings is None or values is None:
                     continue
-                found, expected = self.evaluated(program, bindings)["found"], values[0]
+                found, expected = self.evaluated(program, bindings, dialect)["found"], values[0]
                 if not close(found, expected, far=point > NEAR):
                     return "the formula that follows from the rules does not give its values"
                 compared += int(np.isfinite(expected).sum())
                 size += expected.size
+        except (NameFault, ArgumentFault, InputFault):  # it speaks of a text that nobody sees
+            return UNSAID
         except GradcliError as error:
             return error.message
         return "" if compared or not size else "it is finite at no point"
@@ -139,7 +143,7 @@ class Points:
         self, formulas: Sequence[tuple[str, Formula]], dialect: Dialect = LANGUAGE
     ) -> Source:
         """Return lines that compute formulas."""
-        dialect = replace(dialect, taken=self.naming.taken)
+        dialect = dialect.beside(self.naming.taken)
         lines = [f"{self.private(name)} = {text(formula, dialect)}" for name, formula in formulas]
         return Source("formula", "\n".join([*dialect.imports, *lines]))
 
@@ -149,8 +153,12 @@ class Points:
             name += "_"
         return name
 
-    def evaluated(self, program: Source, bindings: Mapping[str, Binding]) -> dict[str, Array]:
-        """Return what lines of formulas give for some values."""
+    def evaluated(
+        self, program: Source, bindings: Mapping[str, Binding], dialect: Dialect = LANGUAGE
+    ) -> dict[str, Array]:
+        """Return what lines of formulas in a dialect give for some values."""
+        spelled = dialect.beside(self.naming.taken).spelled
+        bindings = {spelled.get(n, n): value for n, value in bindings.items()}
         options = Options(default_dtype=self.tape.default_dtype, bindings=bindings)
         found = _scope(program, options)
         names = {name: self.private(name) for name in ("found", "one")}
@@ -176,7 +184,17 @@ def _scope(program: Source, options: Options) -> dict[str, Array]:
 
 def mentioned(formula: Formula) -> list[str]:
     """Return the names in a formula, each once, in the order in which it is read."""
-    found: dict[str, None] = {}
+    return list(dict.fromkeys(one.name for one in _within(formula) if isinstance(one, Name)))
+
+
+def unknown(formula: Formula) -> set[str]:
+    """Return the functions in a formula that no file can call."""
+    called = {one.name for one in _within(formula) if isinstance(one, Call)}
+    return {name for name in called - WRITTEN if name not in FUNCTIONS}
+
+
+def _within(formula: Formula) -> Iterator[Formula]:
+    """Yield all of a formula, each part once, in the order in which it is read."""
     seen: set[Formula] = set()
     pending = [formula]
     while pending:
@@ -184,10 +202,8 @@ def mentioned(formula: Formula) -> list[str]:
         if one in seen:
             continue
         seen.add(one)
-        if isinstance(one, Name):
-            found[one.name] = None
+        yield one
         pending.extend(reversed(one.inside))
-    return list(found)
 
 
 def close(found: Array, expected: Array, *, far: bool = False) -> bool:

@@ -174,6 +174,7 @@ ROWS: dict[str, Callable[..., Formula | None]] = {
     "div.Scalar": lambda a, other, **_: f.divide(a, _scalar(other)),
     "reciprocal": lambda a, **_: f.power(a, -1),
     "pow.Tensor_Scalar": _power,
+    "_polygamma": lambda a, n, shape, **_: f.call("polygamma", _scalar(n), a, shape=shape),
     "pow.Scalar": lambda a, base, **_: Call("pow", (_scalar(base), a), {}, a.shape),
     "sqrt": lambda a, **_: f.power(a, HALF),
     "rsqrt": lambda a, **_: f.power(a, -HALF),

@@ -52,7 +52,7 @@ class Writer:
 
     def _written(self, x: Any) -> tuple[str, int]:
         if isinstance(x, Name):
-            return x.name, ATOM
+            return self.dialect.spelled.get(x.name, x.name), ATOM
         if isinstance(x, Number):
             return self._number(x.value)
         if isinstance(x, Sum):
@@ -212,6 +212,8 @@ class Writer:
         dialect = self.dialect
         if name == "linalg.vector_norm" and not keywords:
             name = "linalg.norm"  # of all elements, whatever the shape
+        if name == "convolution":
+            name, keywords = _convolution(keywords)
         if name == "pad":
             arguments = [arguments[0], dialect.padded(arguments[1])]
         keywords = {**dialect.defaults.get(name, {}), **keywords}
@@ -233,6 +235,15 @@ class Writer:
         if isinstance(x, np.dtype):
             return str(x.name)
         return repr(x)
+
+
+def _convolution(keywords: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the function that people call for a convolution, and its arguments by name."""
+    left = {k: v for k, v in keywords.items() if k != "transposed"}
+    kind = "conv_transpose" if keywords.get("transposed") else "conv"
+    if kind == "conv":
+        left.pop("output_padding", None)
+    return f"{kind}{len(keywords['stride'])}d", left
 
 
 def indexed(x: Call) -> list[Any] | None:

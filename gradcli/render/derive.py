@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from gradcli.errors import ArgumentFault
 from gradcli.formula.derive import Derivatives, Derived
-from gradcli.formula.dialects import BY_NAME, LANGUAGE, Dialect
+from gradcli.formula.dialects import BY_NAME, LANGUAGE, Dialect, fresh
 from gradcli.formula.expressions import Formula
 from gradcli.formula.latex import latex, name
 from gradcli.formula.parts import parted
@@ -18,6 +17,8 @@ from gradcli.render.words import json_text
 
 SCHEMA = "gradcli.derive/1"
 NO_NAME = re.compile(r"\W")  # what cannot be in a name
+MAKES = re.compile(r"\btorch\.(ones|zeros|eye|tensor)\(")  # what has PyTorch's default dtype
+DOUBLE = ("float64", "complex128")
 _SHORT = 80  # columns of a line with a formula in terms of the inputs, below another
 _LOOSE = {"float32": ", rtol=1e-3, atol=1e-5"}  # what rounding may make of a claim
 
@@ -25,7 +26,7 @@ _LOOSE = {"float32": ", rtol=1e-3, atol=1e-5"}  # what rounding may make of a cl
 def render(derivatives: Derivatives) -> str:
     """Return `∂loss/∂w = …`, with the lines of the names in it, and how it was compared."""
     formulas, parts = _parted(derivatives, derivatives.found)
-    language = _spoken(derivatives)
+    language = LANGUAGE.beside(derivatives.names)
     lines: list[str] = []
     for one, formula in zip(derivatives.found, formulas, strict=True):
         head = _head(one.root, one.target)
@@ -41,17 +42,20 @@ def render(derivatives: Derivatives) -> str:
         width = max(len(n) for n, _ in defined)
         lines += ["", *(f"{'' if i else 'where':5} {n:{width}} = {f}"
                         for i, (n, f) in enumerate(defined))]  # fmt: skip
-    if derivatives.earlier:
-        lines += ["", *(f"{n} is {words}" for n, words in derivatives.earlier.items())]
+    if said := _said(derivatives):
+        lines += ["", *said]
     if count := len(derivatives.found):
         lines += ["", f"{count} formula{'' if count == 1 else 's'}, compared with automatic "
                   f"differentiation at {POINTS} points"]  # fmt: skip
     return "\n".join(lines) + "\n"
 
 
-def _spoken(derivatives: Derivatives, dialect: Dialect = LANGUAGE) -> Dialect:
-    """Return a dialect in which the file's names are not those of functions."""
-    return replace(dialect, taken=derivatives.names)
+def _said(derivatives: Derivatives) -> list[str]:
+    """Return what is not as one might think: names that were bound again, several backward()."""
+    return [
+        *(f"{n} is {words}" for n, words in derivatives.earlier.items()),
+        *(f"{_head(d.root, d.target)} is {d.note}" for d in derivatives.found if d.note),
+    ]
 
 
 def _head(root: str, target: str) -> str:
@@ -87,7 +91,7 @@ def claim(derivatives: Derivatives) -> str:
                 why = "it has no name there"
             lines.append(f"# {_head(one.root, one.target)}: no claim at the end of the file: {why}")
             continue
-        sides = f"{one.side}, {text(one.formula, _spoken(derivatives))}"
+        sides = f"{one.side}, {text(one.formula, LANGUAGE.beside(derivatives.names))}"
         lines.append(f"assert allclose({sides}{_LOOSE.get(one.dtype, '')})")
     lines += [f"# {_head(one.root, one.target)}: {one.why}" for one in derivatives.refused]
     return "\n".join(lines) + "\n"
@@ -112,13 +116,17 @@ def jax(derivatives: Derivatives) -> str:
 
 
 def _script(derivatives: Derivatives, dialect: Dialect) -> str:
+    dialect = dialect.beside(derivatives.names)
     said = [one for one in derivatives.found if dialect.name in one.dialects]
     body = list(_assignments(derivatives, said, dialect))
-    body += [f"# {_head(d.root, d.target)}: there is no such function in {dialect.name}"
+    body += [f"# {_head(d.root, d.target)}: {_unwritten(d.formula, dialect)}"
              for d in derivatives.found if d not in said]  # fmt: skip
     body += [f"# {_head(d.root, d.target)}: {d.why}" for d in derivatives.refused]
     used = [line for line in dialect.imports if _is_used(line, body)]
-    given = [f"# {n} is {words}" for n, words in derivatives.earlier.items()]
+    if MAKES.search("\n".join(body)) and any(d.dtype in DOUBLE for d in said):
+        used.append("torch.set_default_dtype(torch.float64)")
+    given = [f"# {line}" for line in _said(derivatives)]
+    given += [f"# {new} is {old} of the file" for old, new in dialect.spelled.items()]
     return "\n".join([*used, *([""] if used else []), *given, *body]) + "\n"
 
 
@@ -130,17 +138,29 @@ def _assignments(
     for known, formula in reversed(derivatives.definitions):
         needed |= set(mentioned(formula)) if known in needed else set()
     several = len({one.root for one in said}) > 1
+    taken = {*derivatives.names, *dialect.spelled.values(), *(known for known, _ in parts)}
     for known, formula in (*derivatives.definitions, *parts):
         if known not in needed:
             continue
         try:
-            yield f"{known} = {text(formula, dialect)}"
+            yield f"{dialect.spelled.get(known, known)} = {text(formula, dialect)}"
         except ArgumentFault as error:
             yield f"# {known} is what the file computes: {error.message}"
     for one, formula in zip(said, formulas, strict=True):
         label = f"{one.root}_{one.target}" if several else one.target
         kind = "hessian" if "∂" in one.target else "grad"
-        yield f"{kind}_{NO_NAME.sub('_', label)} = {text(formula, dialect)}"
+        result = fresh(f"{kind}_{NO_NAME.sub('_', label)}", taken)
+        taken.add(result)
+        yield f"{result} = {text(formula, dialect)}"
+
+
+def _unwritten(formula: Formula, dialect: Dialect) -> str:
+    """Return why there are no lines of a library."""
+    try:
+        text(formula, dialect)
+    except ArgumentFault as error:
+        return error.message
+    return f"gradcli writes no {dialect.title} for it"
 
 
 def _is_used(line: str, body: Sequence[str]) -> bool:
@@ -161,7 +181,8 @@ def tex(derivatives: Derivatives) -> str:
         rows.append(f"  {left} &= {latex(formula)}")
     for known, formula in (*derivatives.definitions, *parts):
         rows.append(f"  {name(known)} &= {latex(formula)}")
-    comments = "".join(f"% {_head(d.root, d.target)}: {d.why}\n" for d in derivatives.refused)
+    notes = [f"{_head(d.root, d.target)}: {d.why}" for d in derivatives.refused]
+    comments = "".join(f"% {line}\n" for line in (*_said(derivatives), *notes))
     return comments + "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}\n"
 
 
@@ -172,21 +193,24 @@ def json(derivatives: Derivatives) -> str:
     """Return each formula in every form that there is, in the schema `gradcli.derive/1`.
 
     Keys: `derivatives`, each with `root`, `target`, `formula` (in the language, in names that the
-    file has), `whole` (in its inputs alone, or null), `numpy`, `torch`, `jax` (or null) and
-    `latex`. `uses`, from the file's names in the formulas to what they stand for; `earlier`, from
-    names that mean something else at the end of the file to what they mean; `refused`, each with
-    `root`, `target` and `why`.
+    file has), `whole` (in its inputs alone, or null), `numpy`, `torch`, `jax` (or null; where an
+    import has a name of the file, that is `np_1`), `latex` and `note` (of which of several
+    backward() it is, or null). `uses`, from the file's names in the formulas to what they stand
+    for; `earlier`, from names that mean something else at the end of the file to what they mean;
+    `refused`, each with `root`, `target` and `why`.
     """
-    language = _spoken(derivatives)
+    dialects = {n: dialect.beside(derivatives.names) for n, dialect in BY_NAME.items()}
+    language = dialects["gradcli"]
     records = [
         {
             "root": one.root,
             "target": one.target,
             "formula": text(one.formula, language),
             "whole": None if one.whole is None else text(one.whole, language),
-            **{n: text(one.formula, BY_NAME[n]) if n in one.dialects else None
+            **{n: text(one.formula, dialects[n]) if n in one.dialects else None
                for n in ("numpy", "torch", "jax")},
             "latex": latex(one.formula),
+            "note": one.note or None,
         }
         for one in derivatives.found
     ]  # fmt: skip

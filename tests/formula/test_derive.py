@@ -96,7 +96,9 @@ REFUSED = {
     "x = tensor(0.5, requires_grad=True)\ny = x\nfor i in range(60):\n    y = sin(y) + y * x\n"
     "loss = y": {"x": "its formula is too long to be read"},
     "x = randn(1, 1, 5, 5)\nw = randn(1, 1, 3, 3, requires_grad=True)\n"
-    "loss = sum(conv2d(x, w)**2)": {"w": "the function `convolution_weight` is not defined"},
+    "loss = sum(conv2d(x, w)**2)": {
+        "w": "the language has no function for the derivative of `conv2d(x, w)`"
+    },
 }
 
 
@@ -281,3 +283,33 @@ PARTS = {
 @pytest.mark.parametrize("program", PARTS)
 def test_parts_of_tensors_are_written_as_one_writes_them(program: str) -> None:
     assert printed(program) == {"w": PARTS[program]}
+
+
+# ---- what the language cannot say ------------------------------------------------------------
+UNSAID = {
+    "x = randn(1, 1, 4)\nk = randn(1, 1, 2, requires_grad=True)\nloss = sum(conv1d(x, k)**2)": (
+        "the language has no function for the derivative of `conv1d(x, k)`"
+    ),
+    "x = randn(1, 4, requires_grad=True)\nloss = sum(max_pool1d(x, 2))": (
+        "the language has no function for the derivative of `max_pool1d(x, 2)`"
+    ),
+    "x = randn(2, 2, requires_grad=True)\ny = log_softmax(x, 1)\n"
+    "loss = nll_loss(y, tensor([1, 0]), weight=tensor([1., 3.]))": (
+        "the language has no function for the derivative of "
+        "`nll_loss(y, tensor([1, 0]), weight=tensor([1., 3.]))`"
+    ),
+}
+
+
+@pytest.mark.parametrize("program", UNSAID)
+def test_a_reason_is_a_sentence_about_the_file(program: str) -> None:
+    assert list(refused(program).values()) == [UNSAID[program]]
+
+
+def test_derivatives_of_digamma_are_calls_of_polygamma() -> None:
+    assert printed("x = tensor([1., 2.], requires_grad=True)\nloss = sum(digamma(x))") == {
+        "x": "polygamma(1, x)"
+    }
+    assert printed("x = tensor([1., 2.], requires_grad=True)\nloss = sum(polygamma(2, x))") == {
+        "x": "polygamma(3, x)"
+    }
