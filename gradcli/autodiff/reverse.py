@@ -146,10 +146,10 @@ def _pull_row(
     g, op = cotangents[id], graph.ops[id]
     if g is None or op is None:
         return
+    g = np.array(g) if type(g) is float else g
     if op is OUTPUT:
         _collect(graph, cotangents, id, g)
         return
-    g = np.array(g) if type(g) is float else g
     for i, part in _parts(graph, id, op, g, read, cotangents):
         before = cotangents[i]
         cotangents[i] = part if before is None else before + part

@@ -15,8 +15,10 @@ from gradcli.autodiff import backward, gradient_values, pull, reachable
 from gradcli.execute import Replay, compute, evaluate, new_graph, plain
 from gradcli.execute.scalars import bound
 from gradcli.graph import Graph, Node
+from gradcli.ops.linalg.invariants import slogdet
 from gradcli.ops.pointwise.elementwise import exp, log, sin, sqrt, tanh
 from gradcli.ops.pointwise.scalars import mul_number
+from gradcli.ops.reduce.extrema import max_dim
 from gradcli.ops.shape.shapes import sum_
 from gradcli.ops.table import every_row
 from gradcli.rule.rule import Primitive
@@ -223,3 +225,16 @@ def test_a_row_is_compiled_once_for_all_numbers_unless_it_asks_for_them() -> Non
         x = leaf(graph, 3.0)
         backward(graph, (x**exponent).id)
         assert graph.autograd.grads[x.id] == expected
+
+
+def test_what_floats_pass_to_one_of_several_results_is_an_array() -> None:
+    """By hand: the derivative of log|det A| is the inverse's transpose, that of max is a mask."""
+    graph = new_graph()
+    a = graph.leaf(np.array([[2.0, 1.0], [1.0, 3.0]]), True)
+    s = graph.leaf(np.array(0.5), True)
+    backward(graph, (slogdet(a)[1] * sin(s)).id)
+    inverse = np.array([[3.0, -1.0], [-1.0, 2.0]]) / 5
+    np.testing.assert_allclose(graph.autograd.grads[a.id], inverse * np.sin(0.5))
+    v = graph.leaf(np.array([1.0, 4.0]), True)
+    backward(graph, (max_dim(v, dim=0)[0] * s * s).id)
+    np.testing.assert_allclose(graph.autograd.grads[v.id], [0, 0.25])
