@@ -25,6 +25,7 @@ SPREAD = 0.1
 PRECISION = {"float64": (1e-7, 1e-9), "float32": (1e-3, 1e-5)}  # of an element, of the largest
 VANISHED = 1e-10  # of a term of a sum: what rounding leaves of a sum that is 0
 UNSAID = "the language has no function for a part of it"
+HIDDEN = "the names of the file, `torch` among them, hide functions that it needs"
 WRITTEN = {"", "part", "slice", "index", "select"}  # in other ways than as calls
 ZERO = 1e-14  # what rounding leaves of a gradient that is 0
 
@@ -107,7 +108,7 @@ class Points:
                 compared += int(np.isfinite(expected).sum())
                 size += expected.size
         except (NameFault, ArgumentFault, InputFault):  # it speaks of a text that nobody sees
-            return UNSAID
+            return HIDDEN if "torch" in self.naming.taken and not unknown(formula) else UNSAID
         except GradcliError as error:
             return error.message
         return "" if compared or not size else "it is finite at no point"

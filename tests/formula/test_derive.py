@@ -298,6 +298,10 @@ UNSAID = {
         "the language has no function for the derivative of "
         "`nll_loss(y, tensor([1, 0]), weight=tensor([1., 3.]))`"
     ),
+    "x = tensor([1., 2.], requires_grad=True)\ntorch = tensor(3.)\nexp = tensor(2.)\n"
+    "loss = sum(x.exp()) * torch * exp": (
+        "the names of the file, `torch` among them, hide functions that it needs"
+    ),
 }
 
 
