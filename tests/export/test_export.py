@@ -179,6 +179,14 @@ def test_what_a_library_lacks_is_refused_with_its_place(name: str, target: Targe
     assert "--to torch" in (caught.value.hint or "")
 
 
+def test_a_script_for_no_library_is_refused_with_those_that_there_are() -> None:
+    outcome = command("export", "-e", "x = param(1.0)")
+    assert outcome.status == 2
+    assert outcome.errors.splitlines() == [
+        "error: missing option '--to'", "hint: --to torch|jax|numpy"
+    ]  # fmt: skip
+
+
 def test_a_root_that_is_no_scalar_is_refused() -> None:
     outcome = command(
         "export", "-e", "x = param([1.0, 2.0]); y = 2 * x", "--of", "y", "--to", "jax"
