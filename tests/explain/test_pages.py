@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -213,9 +214,25 @@ def test_a_write_through_a_view_says_what_it_passes_on(write: str) -> None:
         assert not re.search(r" at 0x|<function|Primitive|Signature", page)
 
 
+def test_an_overflow_gives_no_warning_of_numpys() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        outcome = run("explain", "-e", "x = param([1e200, 1.0]); loss = (x**2).sum().sqrt()")
+    assert (outcome.status, outcome.errors) == (0, "")
+
+
+def test_sentences_about_a_followed_element_are_wrapped_and_not_cut() -> None:
+    program = f"{LONG} = param([1.0, 2.0]); loss_{LONG} = ({LONG}**2).sum()"
+    page = run("explain", "-e", program, "--element", f"{LONG}[1]", columns=80).output
+    assert "summed over those that do" in " ".join(page.split())
+    assert_fits(page, 80)
+
+
 def test_the_concepts_are_listed_and_shown() -> None:
-    listed = run("explain", "--concept").output
+    listed = run("explain", "--concept", "list").output
     assert "is_leaf" in listed
+    assert run("explain", "--concept=is_leaf").output == run(
+        "explain", "--concept", "is_leaf").output  # fmt: skip
     page = run("explain", "--concept", "is_leaf", columns=50)
     assert page.status == 0
     assert_fits(page.output, 50)
@@ -233,6 +250,9 @@ def test_the_concepts_are_listed_and_shown() -> None:
         (("samples/linear_regression.expr", "--element", "w"), "expected a name and an index"),
         (("samples/linear_regression.expr", "w", "--element", "w[0]"), "not both"),
         ((), "no expression file"),
+        (("--concept", "kinks", "--element", "x[0]"), "--concept shows a page of its own"),
+        (("--concept", "kinks", "detach"), "--concept shows a page of its own"),
+        (("--concept", "kinks", "--full"), "--concept shows a page of its own"),
     ],
 )
 def test_what_cannot_be_explained_is_refused(arguments: tuple[str, ...], words: str) -> None:
