@@ -70,8 +70,11 @@ def explain(
         from gradcli.explain import concept as page
         from gradcli.render import CONCEPT
 
-        ignored = (file, by, run.expr, of, grad_output, element, depth, full or None)
-        if any(x is not None for x in ignored):
+        if (
+            full
+            or run != o.Running()
+            or any(x is not None for x in (file, by, of, grad_output, element, depth))
+        ):
             raise InputFault(
                 "--concept shows a page of its own: there is nothing to run or to follow",
                 hint=f"gradcli explain --concept {visible(concept)}",

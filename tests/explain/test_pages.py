@@ -252,6 +252,7 @@ def test_the_concepts_are_listed_and_shown() -> None:
         ((), "no expression file"),
         (("--concept", "kinks", "--element", "x[0]"), "--concept shows a page of its own"),
         (("--concept", "kinks", "detach"), "--concept shows a page of its own"),
+        (("--concept", "kinks", "-p", "x=1"), "--concept shows a page of its own"),
         (("--concept", "kinks", "--full"), "--concept shows a page of its own"),
     ],
 )
