@@ -176,9 +176,13 @@ def _in_our_words() -> Iterator[None]:
         error.possibilities = None
         message, _, meant = error.format_message().partition(" Did you mean ")
         near += [meant.rstrip("?")] if meant else []
-        page = f"{error.ctx.command_path} --help" if error.ctx else "gradcli --help"
+        hint = f"see {error.ctx.command_path if error.ctx else 'gradcli'} --help"
+        message, _, choices = message.partition(". Choose from:")
+        if choices:  # of an option that is missing, each on a line
+            option = message.split()[-1].strip("'")
+            hint = f"{option} {'|'.join(choices.replace(',', ' ').split())}"
         message = visible(message[:1].lower() + message[1:].rstrip("."))
-        hint = f"did you mean {' or '.join(near)}?" if near else f"see {page}"
+        hint = f"did you mean {' or '.join(near)}?" if near else hint
         raise InputFault(message, hint=hint) from None
 
 

@@ -11,7 +11,7 @@ from gradcli.cli import options as o
 from gradcli.cli.complete import nodes
 from gradcli.cli.output import show, write
 from gradcli.cli.progress import Progress
-from gradcli.errors import InputFault
+from gradcli.errors import InputFault, visible
 
 Nodes = Annotated[
     list[str] | None,
@@ -52,13 +52,13 @@ def explain(
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Leave nothing out.")] = False,
     concept: Annotated[
-        bool,
+        str | None,
         typer.Option(
             "--concept",
-            help="A page on an idea, with a live example: explain --concept is_leaf; without a "
-            "name, the list.",
+            metavar="NAME",
+            help="A page on an idea, with a live example: is_leaf, detach, …; list names them all.",
         ),
-    ] = False,
+    ] = None,
     format: Annotated[Form, typer.Option("--format", help="How to write.")] = Form.terminal,
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     output: o.Output = None,
@@ -66,11 +66,20 @@ def explain(
     """Work the backward pass out: each line's local factor, and the gradient so far."""
     form = Form.json if json else format
     names: tuple[str, ...]
-    if concept:
+    if concept is not None:
         from gradcli.explain import concept as page
         from gradcli.render import CONCEPT
 
-        rendered = CONCEPT[form.value](None if file is None else page(file))
+        if (
+            full
+            or run != o.Running()
+            or any(x is not None for x in (file, by, of, grad_output, element, depth))
+        ):
+            raise InputFault(
+                "--concept shows a page of its own: there is nothing to run or to follow",
+                hint=f"gradcli explain --concept {visible(concept)}",
+            )
+        rendered = CONCEPT[form.value](None if concept == "list" else page(concept))
     else:
         if file is not None and run.expr is not None:  # `explain -e 'y = …' x`: x is a node
             names, file = (file, *(by or ())), None

@@ -18,10 +18,12 @@ from gradcli.autodiff.saved import in_memory
 from gradcli.explain.kinks import Kink, kink
 from gradcli.formula import expressions as f
 from gradcli.formula.expressions import Expanded, Formula, Name, Product
-from gradcli.formula.reading import Symbol, read
+from gradcli.formula.reading import Symbol, read, viewed
+from gradcli.formula.text import text
 from gradcli.graph import OUTPUT, Graph, Node
 from gradcli.inspection import Array, Inspection
 from gradcli.ops.formula import in_dtype
+from gradcli.ops.shape.aliases import write_view
 from gradcli.rule.dtypes import wide
 from gradcli.rule.rule import Elementwise, Primitive
 
@@ -218,6 +220,8 @@ class _Walk:
         operands = tuple(symbols[i] if i >= 0 else graph.scalars[~i] for i in graph.inputs[id])
         y: Any = tuple(symbols[i] for i in results)
         g: Any = self._symbol(self.arriving, id)
+        if edge.op is write_view and edge.slot == 0:
+            return self._kept(edge)
         if graph.is_tuple(id):
             known = edge.op.outputs
             parts = known if len(known) == len(results) else tuple(map(str, range(len(results))))
@@ -230,6 +234,13 @@ class _Walk:
         assert edge.op.derivative is not None, "only what is differentiable is on the way"
         found = edge.op.derivative.vjp(edge.slot, g, y, operands, graph.attrs[id])
         return found.formula  # type: ignore[no-any-return]
+
+    def _kept(self, edge: _Edge) -> Name:
+        """Return in words what a write passes on to what it was made in."""
+        graph = self.graph
+        whole = self._symbol(graph.notes.names.get(edge.operand, "it"), edge.operand)
+        part = text(viewed(whole, graph.attrs[edge.id]["steps"]).formula)
+        return Name(f"{self.arriving}, 0 where {part} was written", whole.shape)
 
     def _symbol(self, name: str, id: int) -> Symbol:
         """Return a row's shape and dtype under a name."""

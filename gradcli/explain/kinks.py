@@ -61,8 +61,9 @@ def _differ(
     """Return how many elements of the result have two slopes; 1 at most where one element moves."""
     found = np.asarray(True)
     for step in STEPS:
-        h = step * np.maximum(np.abs(value), 1) * mask
-        y, up, down = (_at(graph, id, slot, value + s * h, read) for s in (0, 1, -1))
+        with np.errstate(all="ignore"):  # an operand may be inf: no kink is seen there
+            h = step * np.maximum(np.abs(value), 1) * mask
+            y, up, down = (_at(graph, id, slot, value + s * h, read) for s in (0, 1, -1))
         if y is None or up is None or down is None:
             return 0
         with np.errstate(all="ignore"):

@@ -9,7 +9,7 @@ import numpy as np
 from gradcli import autodiff
 from gradcli.export.lines import Line, alias, line
 from gradcli.export.names import Names
-from gradcli.formula.dialects import Dialect
+from gradcli.export.script import Library
 from gradcli.formula.naming import upstream
 from gradcli.formula.reading import read
 from gradcli.formula.trees import Expanded, Formula, Name, Number
@@ -21,10 +21,10 @@ class Backward:
     """One pass from a root: `lines` give the gradients of the leaves, `of` says what holds them."""
 
     def __init__(
-        self, names: Names, dialect: Dialect, root: int, cotangent: Array | None,
+        self, names: Names, library: Library, root: int, cotangent: Array | None,
         leaves: Collection[int],
     ) -> None:  # fmt: skip
-        self.names, self.dialect, self.root = names, dialect, root
+        self.names, self.library, self.root = names, library, root
         self.of: dict[int, str] = {}
         self.values: dict[int, Array] = {}
         self.extra: list[tuple[str, Array]] = []  # arrays that the lines need
@@ -57,7 +57,7 @@ class Backward:
                 lines.append(alias(called, str(known[row].key), tape.value(row), of))
             else:
                 self._name_constants(tape, row, known)
-                lines.append(line(names, self.dialect, tape, row, known, called, of, derived=True))
+                lines.append(line(names, self.library, tape, row, known, called, of, derived=True))
                 known[row] = Name(called, tape.metas[row].shape)
             if is_leaf:
                 self.of[of], self.values[of] = called, tape.value(row)

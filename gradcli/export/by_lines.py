@@ -67,7 +67,7 @@ class Lines:
             self._add(plain(name, written, value, id, drawn(self.session, id)))
         else:
             known = {i: n for i, n in self.known.items() if i != id}
-            found = line(names, self.library.dialect, graph, source, known, name, id)
+            found = line(names, self.library, graph, source, known, name, id)
             if id in names.cuts:
                 found.ways = [(self.library.cut.format(way), uses) for way, uses in found.ways]
             self._add(found)
@@ -92,7 +92,7 @@ class Lines:
         while self.derive and self.pending and self.pending[0][0] < row:
             root, cotangent, _ = self.pending.pop(0)
             leaves = {i for i in self.names.rows if self._has_grad(i)}
-            found = Backward(self.names, self.library.dialect, root, cotangent, leaves)
+            found = Backward(self.names, self.library, root, cotangent, leaves)
             for name, value in found.extra:
                 self._add(plain(name, self.arrays.written(name, value), value, root))
             self.lines += found.lines
@@ -137,8 +137,9 @@ class Lines:
                 self._add(Line(name, [(" + ".join(n for n, _ in parts), used)], value, leaf))
                 return name
         if not value.any():
-            kind = f"{self.library.short}.zeros({value.shape})"
-            self._add(plain(name, kind, value, leaf))
+            told = self.library.narrow(value.dtype)
+            more = f", dtype={self.library.short}.{told}" if told else ""
+            self._add(plain(name, f"{self.library.short}.zeros({value.shape}{more})", value, leaf))
             return name
         return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -33,7 +34,8 @@ def script(session: Session) -> Script:
             "script of JAX differentiates one function",
             hint="--to torch keeps the file's own passes, --to numpy writes each of them out",
         )
-    library = LIBRARIES["jax"]
+    wide = any(meta.dtype.name in ("float64", "complex128") for meta in session.graph.metas)
+    library = replace(LIBRARIES["jax"], own="float64" if wide else "float32")
     made = Lines(session, library, derive=False)
     settle(made.names, "jax", [*library.dialect.imports], made.lines, made.arrays.data)
     _refuse_kinks(session)
@@ -80,7 +82,7 @@ class _Written:
         body += ["", *table(shown)]
         self.expected |= {names.of[i]: np.asarray(self.graph.value(i)) for i in names.shown}
         library = made.library
-        wide = any(x.value.dtype.name in ("float64", "complex128") for x in made.lines)
+        wide = library.own == "float64"
         head = imports(library, body + [WIDE] * wide, data=bool(data))
         if wide:
             at = max(k for k, row in enumerate(head) if row.startswith("import ")) + 1

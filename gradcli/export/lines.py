@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from gradcli.errors import ArgumentFault, GradcliError, InputFault
 from gradcli.export.names import Names
+from gradcli.export.script import Library
 from gradcli.formula.dialects import Dialect
-from gradcli.formula.expressions import Formula, Number
+from gradcli.formula.expressions import Formula, Name, Number
 from gradcli.formula.points import mentioned
 from gradcli.formula.reading import read
 from gradcli.formula.simplify import Simplifier
@@ -50,13 +51,16 @@ class Line:
 
 
 def line(
-    names: Names, dialect: Dialect, graph: Graph, row: int, known: Mapping[int, Formula],
+    names: Names, library: Library, graph: Graph, row: int, known: Mapping[int, Formula],
     name: str, where: int, *, derived: bool = False,
 ) -> Line:  # fmt: skip
     """Return a line that computes a row from rows that have names.
 
     Raises: InputFault where the library has no function for it, or none is known.
     """
+    dtype = graph.metas[row].dtype
+    dialect = library.at(dtype)
+    dtypes = {x.name: graph.metas[i].dtype for i, x in known.items() if isinstance(x, Name)}
     try:
         (plain,) = read(graph, [row], known)
     except GradcliError as error:
@@ -84,6 +88,7 @@ def line(
             continue
         if isinstance(formula, Number):
             found = _filled(dialect, found)
+        found = library.kept(found, dtype, {dtypes.get(n) for n in used})
         ways.setdefault(found, frozenset(used))
     if not ways:
         raise refused(names, where, dialect.name, why)

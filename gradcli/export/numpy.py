@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradcli.export.by_lines import Lines, check_scalar, heading, imports, laid_out
 from gradcli.export.checked import LOADED, settle
-from gradcli.export.script import Row, Script, numpy_for, table
+from gradcli.export.script import LIBRARIES, Row, Script, table
 from gradcli.session import Session
 
 
@@ -14,8 +14,7 @@ def script(session: Session) -> Script:
     Raises: InputFault where a result has no formula in NumPy.
     """
     check_scalar(session.root, session)
-    root = session.root
-    library = numpy_for("" if root is None else session.graph.metas[root].dtype.name)
+    library = LIBRARIES["numpy"]
     made = Lines(session, library, derive=True)
     names, data = made.names, made.arrays.data
     settle(names, "numpy", [*library.dialect.imports], made.lines, data)

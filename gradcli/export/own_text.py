@@ -17,6 +17,7 @@ from gradcli.syntax import tree
 from gradcli.trace.python import PYTHON
 
 ALLOWED: dict[Target, set[str]] = {"numpy": {"numpy", "math"}, "jax": {"jax", "numpy", "math"}}
+WIDE_DTYPES = "float64", "complex128"
 WIDE = 'jax.config.update("jax_enable_x64", True)'
 
 
@@ -60,7 +61,11 @@ def own_text(session: Session, target: Target) -> Script | None:
         session.root is not None or session.tracer.options.bindings or session.tracer.passes.made
     ):  # fmt: skip
         return None
-    arrays = Arrays(LIBRARIES[target], session.tracer.options.default_dtype.name)
+    default = session.tracer.options.default_dtype.name
+    wide = target == "numpy" or any(m.dtype.name in WIDE_DTYPES for m in session.graph.metas)
+    if wide and default != "float64":  # the library's own floats are double
+        return None
+    arrays = Arrays(LIBRARIES[target], default)
     try:
         made = OwnText(session, arrays)
     except UntranslatedError:
@@ -74,11 +79,11 @@ def own_text(session: Session, target: Target) -> Script | None:
     }
     head = sorted(made.imports, key=lambda row: (row.startswith("from"), row))
     body = ["", made.text(), "", *table(Row(n, n, v.shape, None) for n, v in values.items()), ""]
-    wide = ["", *([] if "import jax" in head else ["import jax", ""]), WIDE]
-    wide = wide if target == "jax" and any(v.dtype.itemsize > 4 for v in values.values()) else []
+    told = ["", *([] if "import jax" in head else ["import jax", ""]), WIDE]
+    told = told if wide and target == "jax" else []
     try:
         whole(session, "\n".join([*head, *body]), {}, values)
     except InputFault:
         return None
-    text = "\n".join([*heading(session, target), *head, *wide, *body])
+    text = "\n".join([*heading(session, target), *head, *told, *body])
     return Script(text, "\n".join([*head, *body]), {})

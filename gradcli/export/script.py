@@ -13,7 +13,7 @@ import numpy as np
 from gradcli.export.torch_words import paths
 from gradcli.formula import dialects
 from gradcli.formula.dialects import Dialect
-from gradcli.rule.dtypes import Array
+from gradcli.rule.dtypes import Array, DType
 
 Target = Literal["torch", "jax", "numpy"]
 
@@ -24,11 +24,21 @@ WIDTH = 92
 FROM_DATA = "data = np.load(Path(__file__).with_suffix('.npz'))"
 
 
+# functions that leave the dtype of an array as it is; those of numbers alone give doubles
+CALM = re.compile(
+    r"j?np\.(?:(?:sum|mean|dot|outer|ones|zeros|eye)\("
+    r"|(?:exp|log|sin|cos|tan|tanh|sqrt|abs|reshape)"
+    r"\((?=[-(]*(?:[\d.]+ ?\* ?)?(?!j?np\.)[a-zA-Z_]))"
+)
+WIDENS = re.compile(r"[\w.]\(|[<>!&|~]|==|\[")  # another function, a mask, an index
+
+
 @dataclass(frozen=True)
 class Library:
     """How a library spells a script.
 
     `array` makes one of numbers, `taken_over` of an array of NumPy, `cut` what no gradient passes.
+    `own` is the dtype of its own floats, "" where it is the run's.
     """
 
     dialect: Dialect
@@ -36,6 +46,32 @@ class Library:
     array: str
     taken_over: str
     cut: str
+    own: str = ""
+
+    def narrow(self, dtype: DType) -> str:
+        """Return a dtype of floats that this library has to be told, "" for another one."""
+        narrower = ("float16", "float32", "complex64")[: 3 if self.own == "float64" else 1]
+        return dtype.name if self.own and dtype.name in narrower else ""
+
+    def at(self, dtype: DType) -> Dialect:
+        """Return the words of a line whose result has a dtype."""
+        name = self.narrow(dtype).replace("complex64", "float32")
+        if not name:
+            return self.dialect
+        told = f"dtype={self.short}.{name}"
+        eye = {"eye": f"{self.short}.eye({{0}}, {told})"}
+        if self.short == "np":
+            eye["one_hot"] = f"np.eye({{num_classes}}, {told})[{{0}}]"
+        found = replace(self.dialect, templates={**self.dialect.templates, **eye})
+        return replace(found, sizes=f"({{}}), {told}")
+
+    def kept(self, text: str, dtype: DType, used: set[DType | None]) -> str:
+        """Return a formula so that its result has a dtype, given those of the names in it."""
+        name = self.narrow(dtype)
+        told = used == {dtype} or (not used and f"dtype={self.short}.{name}" in text)
+        if not name or (told and not WIDENS.search(CALM.sub("(", text))):
+            return text
+        return f"{self.short}.asarray({text}, dtype={self.short}.{name})"
 
     def number(self, x: np.generic) -> str:
         """Return a number as it is written, `torch.inf` where it is no literal."""
@@ -105,25 +141,11 @@ _JAX = _spelled(
     gelu="jax.nn.gelu({0}, approximate=False)",
 )
 _TORCH = replace(dialects.TORCH, functions={**dialects.TORCH.functions, **paths()})
-# of dtypes narrower than those that NumPy's functions make of nothing but sizes
-_NARROW = {
-    "eye": "np.eye({0}, dtype=np.float32)",
-    "one_hot": "np.eye({num_classes}, dtype=np.float32)[{0}]",
-}
-
 LIBRARIES: Mapping[Target, Library] = {
-    "numpy": Library(_NUMPY, "np", "np.array", "{}", "{}"),
+    "numpy": Library(_NUMPY, "np", "np.array", "{}", "{}", "float64"),
     "torch": Library(_TORCH, "torch", "torch.tensor", "torch.from_numpy({})", "({}).detach()"),
     "jax": Library(_JAX, "jnp", "jnp.array", "jnp.asarray({})", "jax.lax.stop_gradient({})"),
 }
-
-
-def numpy_for(dtype: str) -> Library:
-    """Return NumPy as it is spelled where the root has a dtype."""
-    library = LIBRARIES["numpy"]
-    if dtype != "float32":
-        return library
-    return replace(library, dialect=_spelled(library.dialect, **_NARROW))
 
 
 class Arrays:
@@ -160,7 +182,8 @@ class Arrays:
         wide = self.default == "float64"
         own = {"f": self.default, "c": "complex128" if wide else "complex64", "i": "int64",
                "b": "bool"}  # fmt: skip
-        return bool(value.size) and own.get(value.dtype.kind) == value.dtype.name
+        agreed = value.dtype.kind not in "fc" or self.library.own in ("", self.default)
+        return bool(value.size) and agreed and own.get(value.dtype.kind) == value.dtype.name
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from gradcli.formula.pieces import select
 from gradcli.formula.rows import ROWS
 from gradcli.graph import OUTPUT, Graph
 from gradcli.ops.python import OPERATORS
+from gradcli.ops.shape.aliases import Step, read_view
 from gradcli.rule.dtypes import FLOAT64, DType
 from gradcli.rule.meta import Meta, Shape
 from gradcli.rule.operators import Operators
@@ -23,6 +24,7 @@ Attrs = dict[str, Any]
 WRITTEN, DIGITS = 8, 6  # elements of a tensor without a name that is written out, and of each
 MOST = 3000  # numbers, names and functions in a formula that someone might read
 DEEPEST = 100  # of them within each other
+UNSAID = Name("...", ())  # for an argument that no text can give
 
 
 class Symbol(Operators):
@@ -40,8 +42,8 @@ class Symbol(Operators):
             self.constant(x) if isinstance(x, np.ndarray | np.generic) else x for x in operands
         )
         attrs = op.complete(operands, {**op.signature.defaults, **attrs})
-        if op.formula is not None and op.name not in ROWS:
-            return op.formula(*operands, **attrs)
+        if (formula := _made_of(op)) is not None:
+            return formula(*operands, **attrs)
         meta = op.meta(*operands, **attrs)
         given = tuple(x.formula if isinstance(x, Symbol) else x for x in operands)
         plain = {k: v.formula if isinstance(v, Symbol) else v for k, v in attrs.items()}
@@ -85,6 +87,19 @@ class Symbol(Operators):
     def __bool__(self) -> bool:
         """Take the general case where a rule asks for a special one, such as exponent == 0."""
         return False
+
+
+def _made_of(op: Primitive) -> Callable[..., Any] | None:
+    """Return what runs on symbols where an operation is written out as others."""
+    return viewed if op is read_view else None if op.name in ROWS else op.formula
+
+
+def viewed(a: Any, steps: Sequence[Step]) -> Any:
+    """Return a view of a symbol, taken step by step."""
+    for op, attrs, position in steps:
+        found = a.record(op, (a,), attrs)
+        a = found if position is None else found[position]
+    return a
 
 
 def constant(array: Any) -> Formula:
@@ -144,12 +159,13 @@ def read(graph: Graph, ids: Iterable[int], names: Mapping[int, Formula]) -> list
 def _from_row(
     op: Primitive, operands: tuple[Any, ...], metas: list[Meta | None], attrs: Attrs, shape: Shape
 ) -> Formula:
-    if op.formula is None or op.name in ROWS:
+    formula = _made_of(op)
+    if formula is None:
         return written(op, operands, attrs, shape)
     symbols = tuple(
         Symbol(x, m) if m is not None else x for x, m in zip(operands, metas, strict=True)
     )
-    result: Formula = op.formula(*symbols, **attrs).formula
+    result: Formula = formula(*symbols, **attrs).formula
     return f.expand(result, shape)
 
 
@@ -196,7 +212,8 @@ def _called(op: Primitive, operands: tuple[Any, ...], attrs: Attrs, shape: Shape
         given = [tuple(given)]
     while given and given[-1] is None:
         given.pop()
-    keywords = {k: v for k, v in attrs.items() if k not in defaults or not _same(v, defaults[k])}
+    keywords = {k: v if _sayable(v) else UNSAID for k, v in attrs.items()
+                if k not in defaults or not _same(v, defaults[k])}  # fmt: skip
     if len(names) == len(given):
         given, keywords = _in_order(op, dict(zip(names, given, strict=True)), attrs, keywords)
     found = f.call(op.label, *given, shape=shape, **keywords)
@@ -213,6 +230,14 @@ def _in_order(
     return [tensors.get(n, attrs.get(n)) for n in ahead], {
         k: v for k, v in keywords.items() if k not in ahead
     }
+
+
+def _sayable(x: Any) -> bool:
+    """Say whether an argument is a formula, a number, a word, a dtype, or made of these."""
+    if isinstance(x, tuple | list):
+        return all(map(_sayable, x))
+    plain = Formula | int | float | complex | str | np.dtype | np.generic | None
+    return isinstance(x, plain)
 
 
 def _same(value: Any, default: Any) -> bool:

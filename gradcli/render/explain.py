@@ -133,7 +133,7 @@ class _Writer:
         widths = _shares(wants, self.width - 2 * _GAP)
         for row in lines:
             if not row.gradient:
-                yield self._dim(row.line)
+                yield from self.sentence(row.line)
             elif self.width < _NARROW:
                 yield from self._stacked(row)
             else:

@@ -16,11 +16,11 @@ A pass: `root`, `times` (how often it ran), `start` (the cotangent at the root),
 is none; `steps` in the order of the engine; `places`, empty unless an element is followed.
 
 A step is what an operation passes on to one of its operands: `row`, `operand` (ids); `formula` in
-the language, in terms of what arrives; `factor`, where it
-is a product of that and this; `numbers`, the value of the factor; `summed`: whether a sum undoes
-broadcasting; `passed`; `way`: which of several that meet at the operand, and `total`: their sum, at
-the last; `kink` (null, or `convention` and `places`), `breaks`: whether nan or inf begins here;
-`distance` from the root in steps.
+the language, in terms of what arrives, or in words where the language has none, as of a write
+through a view; `factor`, where it is a product of that and this; `numbers`, the value of the
+factor; `summed`: whether a sum undoes broadcasting; `passed`; `way`: which of several that meet at
+the operand, and `total`: their sum, at the last; `kink` (null, or `convention` and `places`),
+`breaks`: whether nan or inf begins here; `distance` from the root in steps.
 
 A place: `node`, `moved` (which elements move), `tangent`, `gradient` and `share`.
 

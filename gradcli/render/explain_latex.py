@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from gradcli.explain.derivation import Derivation, Step
 from gradcli.explain.explanation import Explanation, Passed
+from gradcli.formula.expressions import Name
 from gradcli.formula.latex import GREEK, SPECIAL, latex, name
 from gradcli.inspection import Inspection, NodeFacts
 from gradcli.render.explain_rows import Style
@@ -72,7 +73,12 @@ def _lines(
     row, operand = nodes[step.row], nodes[step.operand]
     arriving = _adjoint(row)
     if step.factor is None:
-        said = rf"\left.{latex(step.formula)}\right|_{{{name(arriving_name)} = {arriving}}}"
+        rule = step.formula
+        if isinstance(rule, Name) and " " in rule.name:  # words
+            written = rf"\text{{{one_line(rule.name, ascii_only=True).translate(SPECIAL)}}}"
+        else:
+            written = latex(rule)
+        said = rf"\left.{written}\right|_{{{name(arriving_name)} = {arriving}}}"
     elif step.factor.key == 1 and not step.factor.inside:
         said = arriving
     else:

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -184,9 +185,54 @@ def test_markdown_has_rows_of_four_cells(name: str) -> None:
     assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {5}
 
 
+# fmt: off
+WRITES = {  # what a write passes on to what it was made in, and to what was written
+    "y[0] = b": ("g, 0 where y[0] was written", "g[0]"),
+    "y[0, 1:] = b": ("g, 0 where y[0][1:] was written", "sum(g[0][1:])"),
+    "y.T[1] = b": ("g, 0 where y.T[1] was written", "sum(g.T[1])"),
+    "y.view(4)[1:3] = b": (
+        "g, 0 where reshape(y, (4,))[1:3] was written", "sum(reshape(g, (4,))[1:3])"
+    ),
+    "y.diagonal()[1:] = b": (
+        "g, 0 where diagonal(y)[1:] was written", "sum(diagonal(g)[1:])"
+    ),
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_a_write_through_a_view_says_what_it_passes_on(write: str) -> None:
+    value = "param([3.0, 4.0])" if write == "y[0] = b" else "param(3.0)"
+    program = f"w = param([[1.0, 2.0], [5.0, 6.0]]); b = {value}; y = w * 2; {write}; y.sum()"
+    found = json.loads(run("explain", "-e", program, "--json").output)
+    steps = [s["formula"] for e in found["explanations"] for p in e["passes"] for s in p["steps"]]
+    kept, passed = WRITES[write]
+    assert kept in steps
+    assert passed in steps
+    for form in ("terminal", "markdown", "latex", "json"):
+        page = run("explain", "-e", program, "--format", form).output
+        assert not re.search(r" at 0x|<function|Primitive|Signature", page)
+
+
+def test_an_overflow_gives_no_warning_of_numpys() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        outcome = run("explain", "-e", "x = param([1e200, 1.0]); loss = (x**2).sum().sqrt()")
+    assert (outcome.status, outcome.errors) == (0, "")
+
+
+def test_sentences_about_a_followed_element_are_wrapped_and_not_cut() -> None:
+    program = f"{LONG} = param([1.0, 2.0]); loss_{LONG} = ({LONG}**2).sum()"
+    page = run("explain", "-e", program, "--element", f"{LONG}[1]", columns=80).output
+    assert "summed over those that do" in " ".join(page.split())
+    assert_fits(page, 80)
+
+
 def test_the_concepts_are_listed_and_shown() -> None:
-    listed = run("explain", "--concept").output
+    listed = run("explain", "--concept", "list").output
     assert "is_leaf" in listed
+    assert run("explain", "--concept=is_leaf").output == run(
+        "explain", "--concept", "is_leaf").output  # fmt: skip
     page = run("explain", "--concept", "is_leaf", columns=50)
     assert page.status == 0
     assert_fits(page.output, 50)
@@ -204,6 +250,10 @@ def test_the_concepts_are_listed_and_shown() -> None:
         (("samples/linear_regression.expr", "--element", "w"), "expected a name and an index"),
         (("samples/linear_regression.expr", "w", "--element", "w[0]"), "not both"),
         ((), "no expression file"),
+        (("--concept", "kinks", "--element", "x[0]"), "--concept shows a page of its own"),
+        (("--concept", "kinks", "detach"), "--concept shows a page of its own"),
+        (("--concept", "kinks", "-p", "x=1"), "--concept shows a page of its own"),
+        (("--concept", "kinks", "--full"), "--concept shows a page of its own"),
     ],
 )
 def test_what_cannot_be_explained_is_refused(arguments: tuple[str, ...], words: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -120,6 +121,41 @@ def compare(session: Session, printed: str) -> None:
             agree(f"{name}.grad", grad, held)
 
 
+# runs in float32, whose numbers have no more digits than that dtype in the script either
+NARROW = {
+    "a number": "x = param([1.0, 2.0]); y = (x * 0.1).sum()",
+    "a mask": "x = param([0.1, -2.0]); y = (0.3 * relu(x)).sum() + (x > 0).sum() * x[0]",
+    "integers": "x = param([0.1, 0.7]); k = tensor([1, 3]); y = (x * k * 0.3).sum()",
+    "a root of a number": "x = param([0.1, 0.7]); y = (x / tensor(2.0).sqrt()).sum()",
+    "a constant": "x = param([0.1, 0.7]); c = tensor(0.1) * 3; y = (sigmoid(x) * c).mean()",
+    "an identity": "x = param([0.1, 0.7]); y = (x @ (0.1 * eye(2)) @ x) * 0.7",
+    "a data file": "x = param(linspace(0, 1, 200)); y = (x.exp() * 0.1).sum()",
+    "no gradient": "import numpy as np; x = np.array([0.1, 0.7]); y = np.exp(x) * 0.3",
+}
+
+
+@pytest.mark.parametrize("target", ["numpy", "jax"])
+def test_a_run_in_float32_stays_in_float32(target: Target, tmp_path: Path) -> None:
+    if find_spec(target) is None:
+        pytest.skip(f"{target} is not installed")
+    paths = {}
+    for name, text in NARROW.items():
+        ran = run(Source("t.expr", text.replace("; ", "\n")), options_for(dtype="float32"))
+        made = exported(ran, target)
+        assert "x64" not in made.text
+        paths[name] = written(made, tmp_path / f"{name}.py"), ran
+    done = subprocess.run(
+        [sys.executable, "-c", RUNNER, *(str(path) for path, _ in paths.values())],
+        capture_output=True, text=True, check=False, cwd=Path(tmp_path.root),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for path, ran in paths.values():
+        printed = json.loads(done.stdout.splitlines()[-1])[str(path)]
+        compare(ran, printed)
+        for number in re.findall(r"-?\d+\.\d+(?:e-?\d+)?", printed):
+            assert float(np.float32(number)) == float(number), f"{path.stem}: {printed}"
+
+
 def agree(name: str, shown: str, expected: np.ndarray) -> None:
     shape, summed, total = shown.partition(" sum ")
     numbers = {"inf": np.inf, "nan": np.nan}
@@ -141,6 +177,14 @@ def test_what_a_library_lacks_is_refused_with_its_place(name: str, target: Targe
         exported(session(name), target)
     assert refused(name, target) in caught.value.message
     assert "--to torch" in (caught.value.hint or "")
+
+
+def test_a_script_for_no_library_is_refused_with_those_that_there_are() -> None:
+    outcome = command("export", "-e", "x = param(1.0)")
+    assert outcome.status == 2
+    assert outcome.errors.splitlines() == [
+        "error: missing option '--to'", "hint: --to torch|jax|numpy"
+    ]  # fmt: skip
 
 
 def test_a_root_that_is_no_scalar_is_refused() -> None:
