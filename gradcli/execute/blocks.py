@@ -22,8 +22,8 @@ from gradcli.execute.lowered import Call, Program, evaluated, valued
 from gradcli.execute.plan import Pass, Plan, operand_shape, span, uses
 from gradcli.rule.dtypes import Array
 
-CACHE = 1 << 20  # bytes of a block: its buffers, and what it reads and stores
-BLOCK = 1 << 16  # elements of an array in a block, at most
+CACHE = 1 << 22  # bytes of a block: its buffers, and what it reads and stores
+BLOCK = 1 << 17  # elements of an array in a block, at most
 WORTH = 1 << 16  # elements that numpy goes through in the time that a call takes to be planned
 LINE = 64  # elements whose multiples lie at the beginning of a line of the cache
 FOR_A_THREAD = 4  # blocks that are worth another one

@@ -26,8 +26,8 @@ from gradcli.ops.shape.shapes import mean, sum_
 from gradcli.session import Request, Session, run
 from gradcli.trace import Options
 
-SIZE = 500_000
-SMALL = 4_000_000  # bytes for the buffers of two threads, and everything else
+SIZE = 2_000_000
+SMALL = 12_000_000  # bytes for the buffers of two threads, and everything else
 
 LINEAR = "loss = sum((w*x + b - y)**2)"
 LOGISTIC = "loss = mean(log(1 + exp(-y*(w*x + b))))"
