@@ -13,16 +13,6 @@ from gradcli.cli.output import UNDECIDED, write
 from gradcli.cli.progress import Progress
 from gradcli.errors import InputFault
 
-Nodes = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="[NODE…]",
-        help="What to differentiate by (default: every parameter).",
-        autocompletion=nodes,
-    ),
-]
-
-
 Of = Annotated[
     str | None,
     typer.Option(
@@ -49,7 +39,7 @@ class Form(StrEnum):
 def derive(
     run: o.Running,
     file: o.File = None,
-    by: Nodes = None,
+    by: o.Nodes = None,
     of: Of = None,
     to: Annotated[Form, typer.Option("--to", help="How to write.")] = Form.gradcli,
     claim: Annotated[

@@ -8,19 +8,9 @@ from typing import Annotated
 import typer
 
 from gradcli.cli import options as o
-from gradcli.cli.complete import nodes
 from gradcli.cli.output import show, write
 from gradcli.cli.progress import Progress
 from gradcli.errors import InputFault, visible
-
-Nodes = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="[NODE…]",
-        help="What to differentiate by (default: every parameter).",
-        autocompletion=nodes,
-    ),
-]
 
 
 class Form(StrEnum):
@@ -36,7 +26,7 @@ class Form(StrEnum):
 def explain(
     run: o.Running,
     file: o.File = None,
-    by: Nodes = None,
+    by: o.Nodes = None,
     of: o.Of = None,
     grad_output: Annotated[
         str | None,

@@ -63,6 +63,14 @@ Of = Annotated[
         autocompletion=nodes,
     ),
 ]
+Nodes = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[NODE…]",
+        help="What to differentiate by (default: every parameter).",
+        autocompletion=nodes,
+    ),
+]
 Wrt = Annotated[
     list[str] | None,
     typer.Option(
