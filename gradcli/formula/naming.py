@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from gradcli.autodiff import behind
 from gradcli.formula.expressions import Name
 from gradcli.graph import Graph, Node
 from gradcli.session import Session
@@ -83,11 +84,4 @@ def _scope(session: Session) -> dict[int, str]:
 
 def upstream(graph: Graph, ids: Iterable[int]) -> set[int]:
     """Return rows and all that they are computed from."""
-    found: set[int] = set()
-    pending = list(ids)
-    while pending:
-        id = pending.pop()
-        if id not in found:
-            found.add(id)
-            pending.extend(i for i in graph.inputs[id] if i >= 0)
-    return found
+    return set(behind(graph, ids, 0))

@@ -220,13 +220,7 @@ def _moved(value: Array, generator: np.random.Generator) -> Array:
 
 def upstream(graph: Graph, ids: Iterable[int], first: int) -> set[int]:
     """Return some rows and all that they depend on, from row `first` on."""
-    found, stack = set(), list(ids)
-    while stack:
-        i = stack.pop()
-        if i not in found and i >= first:
-            found.add(i)
-            stack.extend(k for k in graph.inputs[i] if k >= first)
-    return found
+    return set(autodiff.behind(graph, ids, first))
 
 
 def downstream(graph: Graph, ids: Collection[int]) -> set[int]:

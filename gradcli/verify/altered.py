@@ -38,13 +38,7 @@ def gradient_of(graph: Graph, id: int) -> Of | None:
 
 def upstream(graph: Graph, ids: Iterable[int]) -> set[int]:
     """Return some rows and all that they depend on."""
-    found, stack = set(), list(ids)
-    while stack:
-        i = stack.pop()
-        if i not in found:
-            found.add(i)
-            stack.extend(k for k in graph.inputs[i] if k >= 0)
-    return found
+    return set(autodiff.behind(graph, ids, 0))
 
 
 def tape_at(graph: Graph, values: Mapping[int, Array], grads: Mapping[int, int]) -> Graph:
