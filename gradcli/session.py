@@ -80,10 +80,18 @@ def run(
 
     Raises: a GradcliError that knows its place.
     """
-    options, request = options or Options(), request or Request()
-    tracer = Tracer(parse(source), options)
+    tracer = Tracer(parse(source), options or Options())
     begun(tracer.graph)
     tracer.run()
+    return finished(tracer, request or Request())
+
+
+def finished(tracer: Tracer, request: Request) -> Session:
+    """Return the session of a file that has been run: with its root, and the backward pass.
+
+    Raises: a GradcliError that knows its place.
+    """
+    options = tracer.options
     _check_names(tracer)
     if request.of is None:
         shape = None if request.grad_output is None else request.grad_output.shape
@@ -95,10 +103,8 @@ def run(
     root = choice.id
     if root is None and request.backward:
         _say_why(tracer)
-    graph, ran = tracer.graph, bool(tracer.passes.made)
-    passes = tuple(
-        Start(made.root, made.cotangent, made.at, made.inputs) for made in tracer.passes.made
-    )
+    graph, passes = tracer.graph, passes_of(tracer)
+    ran = bool(passes)
     if root is not None and request.backward and (not ran or request.of):
         if request.of:  # what is shown is of this node alone, whatever the file's passes have left
             graph.forget_grads()
@@ -109,7 +115,14 @@ def run(
         with tracer.placed():
             autodiff.backward(graph, root, request.grad_output)
         ran, passes = True, (Start(root, request.grad_output, len(graph)),)
-    return Session(source, tracer, choice, ran, passes)
+    return Session(tracer.source, tracer, choice, ran, passes)
+
+
+def passes_of(tracer: Tracer) -> tuple[Start, ...]:
+    """Return the backward passes that a file itself has run."""
+    return tuple(
+        Start(made.root, made.cotangent, made.at, made.inputs) for made in tracer.passes.made
+    )
 
 
 def _check_names(tracer: Tracer) -> None:

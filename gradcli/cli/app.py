@@ -50,6 +50,11 @@ PLACES = {
         "gradcli explain samples/mlp.expr --element 'W1[0,2]'",
         "gradcli explain --concept is_leaf",
     )),
+    "diagnose": _Place("diagnose", "diagnose", "Find where a gradient went wrong, and why.", (
+        "gradcli diagnose -e 'y = where(x > 0, sqrt(x), 0)' -p 'x=[0., 4.]'",
+        f"gradcli diagnose {_LINEAR} --strict warning",
+        "gradcli diagnose --list",
+    )),
     "derive": _Place("derive", "derive", "Print each gradient as a formula.", (
         f"gradcli derive {_LINEAR}",
         "gradcli derive samples/mlp.expr W1 --to numpy",

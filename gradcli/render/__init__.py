@@ -90,3 +90,17 @@ CHECK: Mapping[str, Renderer] = {
     "junit": Renderer("check_reports", "junit"),
     "github": Renderer("check_reports", "github"),
 }
+
+# `gradcli diagnose --format`
+DIAGNOSE: Mapping[str, Renderer] = {
+    "table": Renderer("diagnose"),
+    "json": Renderer("diagnose_reports", "json"),
+    "markdown": Renderer("diagnose_reports", "markdown"),
+}
+
+# `gradcli diagnose --list`: the kinds of findings
+KINDS: Mapping[str, Renderer] = {
+    "table": Renderer("diagnose", "kinds"),
+    "json": Renderer("diagnose_reports", "kinds_json"),
+    "markdown": Renderer("diagnose_reports", "kinds_markdown"),
+}

@@ -104,11 +104,11 @@ def code(text: str) -> str:
     return f"{fence}{pad}{text}{pad}{fence}"
 
 
-def block(text: str) -> str:
+def block(text: str, language: str = "") -> str:
     """Return text of several lines as a block of code."""
     text = harmless_lines(text)
     fence = _fence(text, at_least=3)
-    return f"{fence}\n{text}\n{fence}"
+    return f"{fence}{language}\n{text}\n{fence}"
 
 
 def _fence(text: str, at_least: int = 1) -> str:

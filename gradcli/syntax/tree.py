@@ -1,6 +1,7 @@
 """The syntax tree of an expression file: tuples that know their place in the source."""
 
-from typing import NamedTuple, Protocol
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple, Protocol
 
 from gradcli.errors import Source, Span
 
@@ -364,3 +365,16 @@ class Program(NamedTuple):
 
     source: Source
     statements: tuple[Statement, ...]
+
+
+def nodes_of(items: Iterable[Any]) -> Iterator[Any]:
+    """Yield every node of the tree below some items, what is around it first, without recursion."""
+    stack: list[Any] = list(items)
+    while stack:
+        item = stack.pop()
+        if isinstance(item, Span):
+            continue
+        if isinstance(item, tuple):
+            if hasattr(item, "_fields"):
+                yield item
+            stack.extend(x for x in item if isinstance(x, tuple))

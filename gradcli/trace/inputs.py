@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from gradcli.errors import Span
 from gradcli.syntax import tree
+from gradcli.syntax.tree import nodes_of
 
 
 def assigned_names(program: tree.Program) -> set[str]:
     """Return every name that the file binds anywhere."""
     found: set[str] = set()
-    for item in _walk(program.statements):
+    for item in nodes_of(program.statements):
         if isinstance(item, tree.Assign):
             for target in item.targets:
                 found |= _targets(target)
@@ -30,7 +30,7 @@ def free_names(program: tree.Program) -> dict[str, Span]:
     bound = assigned_names(program)
     found: dict[str, Span] = {}
     annotations = _annotation_names(program)
-    for item in _walk(program.statements):
+    for item in nodes_of(program.statements):
         if isinstance(item, tree.Name) and item.id not in bound and item.span not in annotations:
             known = found.get(item.id)
             if known is None or item.span.start < known.start:
@@ -42,22 +42,22 @@ def called_names(program: tree.Program) -> set[str]:
     """Return the names that stand for the function of a call."""
     return {
         item.function.id
-        for item in _walk(program.statements)
+        for item in nodes_of(program.statements)
         if isinstance(item, tree.Call) and isinstance(item.function, tree.Name)
     }
 
 
 def calls(expression: tree.Expression) -> bool:
     """Say whether a call is in an expression: to evaluate it twice may not be the same."""
-    return any(isinstance(item, tree.Call) for item in _walk((expression,)))
+    return any(isinstance(item, tree.Call) for item in nodes_of((expression,)))
 
 
 def _annotation_names(program: tree.Program) -> set[Span]:
     """Return the places of names inside annotations: those are dtypes and sizes."""
     found: set[Span] = set()
-    for item in _walk(program.statements):
+    for item in nodes_of(program.statements):
         if isinstance(item, tree.Annotated | tree.Parameter) and item.annotation is not None:
-            found |= {x.span for x in _walk((item.annotation,)) if isinstance(x, tree.Name)}
+            found |= {x.span for x in nodes_of((item.annotation,)) if isinstance(x, tree.Name)}
     return found
 
 
@@ -73,16 +73,3 @@ def _targets(target: Any) -> set[str]:
         elif isinstance(item, tree.TupleDisplay | tree.ListDisplay):
             stack.extend(item.items)
     return names
-
-
-def _walk(items: tuple[Any, ...]) -> Iterator[Any]:
-    """Yield every node of the tree below some items, without recursion."""
-    stack: list[Any] = list(items)
-    while stack:
-        item = stack.pop()
-        if isinstance(item, Span):
-            continue
-        if isinstance(item, tuple):
-            if hasattr(item, "_fields"):
-                yield item
-            stack.extend(x for x in item if isinstance(x, tuple))

@@ -1,0 +1,1 @@
+"""Values and gradients that are nan or infinite."""

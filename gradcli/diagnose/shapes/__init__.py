@@ -1,0 +1,1 @@
+"""Shapes that fit by chance, and targets of the wrong kind."""

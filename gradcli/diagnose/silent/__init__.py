@@ -1,0 +1,1 @@
+"""No gradient, or one that is 0."""

@@ -1,0 +1,258 @@
+"""Rewritten files, run and compared with the file as it stands: what is shown has been tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+from functools import cached_property
+from itertools import islice
+
+import numpy as np
+
+from gradcli.diagnose.findings import Judge, Kind, Line, Remedy, Rewrite, Sighting
+from gradcli.diagnose.subject import Subject, examined
+from gradcli.errors import GradcliError, Source
+from gradcli.graph import Node
+from gradcli.rule.dtypes import Array, is_differentiable, is_floating
+from gradcli.session import Request
+from gradcli.trace import Binding
+from gradcli.verify.check import check
+from gradcli.verify.target import Settings
+from gradcli.verify.verdicts import Verdict
+
+MOST = 12  # rewritings of a place that are tried
+POINTS = 6  # further points at which a rewritten file is compared
+DRAWS = 40  # points that are drawn until so many are found where the file is fine
+SPREADS = (1e-3, 0.1, 1.0)  # how far points are from the file's own, relative and absolute
+DIGITS = {"float64": 1e-9, "complex128": 1e-9, "float32": 1e-4, "complex64": 1e-4}
+FEW_DIGITS = 1e-2  # of narrower dtypes
+
+Bindings = Mapping[str, Binding]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run comes to: the root's value, and the parameters' gradients by name."""
+
+    root: Array | None
+    grads: Mapping[str, Array]
+
+    @property
+    def fine(self) -> bool:
+        """Whether all of it is finite."""
+        return self.root is not None and all(
+            bool(np.isfinite(x).all()) for x in (self.root, *self.grads.values())
+        )
+
+
+def outcome(subject: Subject) -> Outcome:
+    """Return what a run comes to."""
+    graph, root = subject.graph, subject.root
+    grads = {}
+    for i in subject.parameters:
+        name, grad = graph.notes.names.get(i), graph.grad(i)
+        if name is not None and grad is not None:
+            grads[name] = np.asarray(grad)
+    return Outcome(None if root is None else subject.value(root), grads)
+
+
+class Comparison:
+    """A file and its rewriting, at the file's own point and at others."""
+
+    def __init__(self, trials: Trials, after: Subject) -> None:
+        self.trials, self.before, self.after = trials, trials.subject, after
+
+    @cached_property
+    def outcomes(self) -> tuple[Outcome, Outcome]:
+        """What both come to at the file's own point."""
+        return outcome(self.before), outcome(self.after)
+
+    def around(self) -> Iterator[tuple[Outcome, Outcome]]:
+        """Yield what both come to at further points, where the file as it stands is fine."""
+        source = self.after.source
+        for bindings, before in self.trials.points:
+            after = self.trials.run(source, bindings)
+            if after is None:
+                return
+            yield before, outcome(after)
+
+    def agrees(self, *, least: int = 1) -> int:
+        """Return at how many points both come to the same; 0 where they differ at one.
+
+        So it is where the file is fine at less than `least` points.
+        """
+        count = 0
+        for before, after in self.around():
+            if not same(before, after):
+                return 0
+            count += 1
+        return count if count >= least else 0
+
+    def differentiates(self) -> bool:
+        """Say whether the gradients of the rewritten file agree with numeric derivatives."""
+        session = self.trials.run(self.after.source, backward=False)
+        if session is None:
+            return False
+        try:
+            report = check(session.session, Settings(points=0, allow_nonfinite=True))
+        except GradcliError:
+            return False
+        return report.verdict not in (Verdict.WRONG, Verdict.ERROR)
+
+
+class Trials:
+    """Rewritings of one file."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self._points: list[tuple[Bindings, Outcome]] | None = None
+
+    def remedy(self, kind: Kind, sighting: Sighting) -> Remedy | None:
+        """Return the first rewriting that is one."""
+        judge: Judge = kind.judge or heals
+        for rewrite in islice(kind.rewrites(self.subject, sighting), MOST):
+            source = rewritten(self.subject.source, rewrite)
+            if source is None or (after := self.run(source)) is None:
+                continue
+            with np.errstate(all="ignore"):
+                checked = judge(Comparison(self, after))
+            if checked:
+                lines = changed(self.subject.source.text, source.text)
+                return Remedy(lines, source.text, rewrite.why, checked)
+        return None
+
+    def run(
+        self, source: Source, bindings: Bindings | None = None, *, backward: bool = True
+    ) -> Subject | None:
+        """Run another text as the file was run, None where it cannot be.
+
+        `bindings` are of names beside those that were given.
+        """
+        options = self.subject.session.tracer.options
+        request = replace(self.subject.request, backward=backward)
+        if not backward:
+            request = Request(request.of, None, False)
+        if bindings:
+            options = replace(options, bindings={**options.bindings, **bindings})
+        try:
+            found = examined(source, options, request)
+        except GradcliError:
+            return None
+        return None if found.fault else found
+
+    @property
+    def points(self) -> list[tuple[Bindings, Outcome]]:
+        """Points at which the file as it stands is fine, and what it comes to there."""
+        if self._points is None:
+            self._points = list(islice(self._drawn(), POINTS))
+        return self._points
+
+    def _drawn(self) -> Iterator[tuple[Bindings, Outcome]]:
+        leaves = self._leaves()
+        if not leaves:
+            return
+        generator = np.random.default_rng(0)
+        for k in range(DRAWS):
+            spread = SPREADS[k % len(SPREADS)]
+            bindings = {
+                name: replace(b, value=_moved(b.value, spread, generator, positive=k % 2 == 1))
+                for name, b in leaves.items()
+            }
+            subject = self.run(self.subject.source, bindings)
+            if subject is not None and (found := outcome(subject)).fine:
+                yield bindings, found
+
+    def _leaves(self) -> dict[str, Binding]:
+        """Return the floating leaves that have names, as they were in the beginning."""
+        graph, found = self.subject.graph, dict[str, Binding]()
+        scope = self.subject.session.tracer.scope
+        for row, name in sorted(graph.notes.names.items()):
+            plain = graph.ops[row] is None and is_floating(graph.metas[row].dtype)
+            if plain and name not in found and isinstance(scope.get(name), Node):
+                found[name] = Binding(self.subject.value(row), graph.requires_grad[row])
+        return found
+
+
+def _moved(value: Array, spread: float, generator: np.random.Generator, *, positive: bool) -> Array:
+    """Return values close by, those that are no numbers left as they are."""
+    noise = generator.standard_normal(value.shape)
+    noise = np.abs(noise) if positive else noise
+    scale = np.where(np.isfinite(value), np.maximum(np.abs(value), spread), 0)
+    with np.errstate(all="ignore"):
+        return np.asarray(value + spread * scale * noise, value.dtype)
+
+
+def rewritten(source: Source, rewrite: Rewrite) -> Source | None:
+    """Return a text with its edits made, None where that changes nothing."""
+    text = source.text
+    for span, new in sorted(rewrite.edits, reverse=True):
+        text = text[: span.start] + new + text[span.end :]
+    return None if text == source.text else Source(source.name, text)
+
+
+def changed(before: str, after: str) -> tuple[Line, ...]:
+    """Return the lines that differ; a line that is new stands with the one after it."""
+    old, new = before.splitlines(), after.splitlines()
+    first = next((k for k, (a, b) in enumerate(zip(old, new, strict=False)) if a != b),
+                 min(len(old), len(new)))  # fmt: skip
+    pairs = zip(reversed(old[first:]), reversed(new[first:]), strict=False)
+    last = next((k for k, (a, b) in enumerate(pairs) if a != b), min(len(old), len(new)) - first)
+    old_part, new_part = old[first : len(old) - last], new[first : len(new) - last]
+    found = []
+    matcher = SequenceMatcher(None, old_part, new_part, autojunk=False)
+    for tag, a, b, c, d in matcher.get_opcodes():
+        if tag == "equal":
+            continue
+        texts = [*new_part[c:d], *[None] * (b - a - (d - c))]
+        if d - c > b - a:
+            texts = ["\n".join(new_part[c:d]), *[None] * (b - a - 1)]
+        befores = old_part[a:b] or [""]
+        found += [Line(first + a + 1 + k, x, y)
+                  for k, (x, y) in enumerate(zip(befores, texts, strict=True))]  # fmt: skip
+    return tuple(found)
+
+
+# ---- judges --------------------------------------------------------------------------------
+
+
+def same(before: Outcome, after: Outcome) -> bool:
+    """Say whether two runs come to the same wherever the first one is finite."""
+    if before.root is None or after.root is None or before.root.shape != after.root.shape:
+        return False
+    if before.grads.keys() - after.grads.keys():
+        return False
+    pairs = [(before.root, after.root)]
+    pairs += [(g, after.grads[name]) for name, g in before.grads.items()]
+    return all(close(x, y) for x, y in pairs)
+
+
+def close(before: Array, after: Array) -> bool:
+    """Say whether two arrays are the same up to rounding wherever the first one is finite."""
+    if before.shape != after.shape:
+        return False
+    fine = np.isfinite(before)
+    if not is_differentiable(before.dtype):
+        return bool(np.array_equal(before, after))
+    digits = max(DIGITS.get(x.dtype.name, FEW_DIGITS) for x in (before, after))
+    x, y = before[fine], after[fine]
+    largest = float(np.abs(x).max(initial=0.0))
+    with np.errstate(all="ignore"):
+        return bool((np.abs(x - y) <= digits * (np.abs(x) + 1e-3 * largest + 1e-300)).all())
+
+
+def heals(comparison: Comparison) -> str:
+    """Judge a rewriting of what is not finite: the same where the file is fine, finite elsewhere.
+
+    Returns what was checked, "" where it is no remedy.
+    """
+    before, after = comparison.outcomes
+    if not after.fine or not same(before, after):
+        return ""
+    count = comparison.agrees()
+    if not count or not comparison.differentiates():
+        return ""
+    return (
+        f"finite here, the same at {count} other point{'s' * (count > 1)}, and its gradients agree "
+        "with differences"
+    )

@@ -1,0 +1,37 @@
+"""The words that the outputs of a diagnosis share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from gradcli.diagnose.findings import Diagnosis, Finding, Severity
+from gradcli.render.words import plural
+
+_NAMED = 6  # labels that a list of them has
+
+
+def headline(diagnosis: Diagnosis) -> str:
+    """Return what was found, in one sentence."""
+    if not diagnosis.findings:
+        return f"{diagnosis.file}: nothing found ({diagnosis.looked})"
+    counts = Counter(finding.severity for finding in diagnosis.findings)
+    parts = [plural(counts[s], s.value) for s in Severity if counts[s]]
+    return f"{diagnosis.file}: {', '.join(parts)}"
+
+
+def spoiled(labels: Sequence[str]) -> str:
+    """Return what a finding spoils, the first ones by name."""
+    more = f" and {len(labels) - _NAMED} more" if len(labels) > _NAMED else ""
+    return ", ".join(labels[:_NAMED]) + more
+
+
+def place(finding: Finding) -> str:
+    """Return `line 3, element [1, 2]`."""
+    index = "" if not finding.index else f", element [{', '.join(map(str, finding.index))}]"
+    return f"line {finding.line}{index}"
+
+
+def one_line(finding: Finding) -> str:
+    """Return a finding as a note of other commands has it."""
+    return f"{finding.title} in `{finding.source}` ({place(finding)}): {finding.words}"
