@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gradcli.errors import Span
 
@@ -69,7 +69,8 @@ class Sighting:
     `severity` is that of the kind where it is not given. Sightings are shown in the order of their
     `moment`: 0 in the forward pass, 1 in the backward pass, and the position there. Of those with
     the same `key` the first kind of the table has the word. `spoils` are labels of what it makes
-    wrong, the root and parameters, in the order of the file.
+    wrong, the root and parameters, in the order of the file. `evidence` is what a kind has found
+    out, for its rewritings.
     """
 
     words: str
@@ -80,6 +81,7 @@ class Sighting:
     moment: tuple[int, int] | None = None
     key: Hashable = None
     spoils: tuple[str, ...] = ()
+    evidence: Any = None
 
 
 Find = Callable[["Subject"], Iterator[Sighting]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -93,6 +93,7 @@ class Subject:
     session: Session
     request: Request
     fault: GradcliError | None = None
+    kept: dict[str, object] = field(default_factory=dict)  # what several kinds look for, found once
 
     @property
     def graph(self) -> Graph:
@@ -128,6 +129,31 @@ class Subject:
         graph, source = self.graph, self.source
         rows = [i for i in range(len(graph)) if not graph.is_tuple(i) and i not in graph.reserved]
         return Labels(graph, rows, source.line_of, source.snippet)
+
+    @cached_property
+    def rows(self) -> Sequence[int]:
+        """The rows of tensors, in the order in which they were made, those of claims left out.
+
+        Of a run that has ended with an error, those that have values.
+        """
+        graph = self.graph
+        rows = [
+            i
+            for i in range(len(graph))
+            if not graph.is_tuple(i)
+            and i not in graph.reserved
+            and graph.notes.origins[i] != "claim"
+        ]
+        if self.fault is None:
+            compute(graph, rows)
+            return rows
+        without = set[int]()
+        for i in rows:
+            try:
+                graph.value(i)
+            except GradcliError:
+                without.add(i)
+        return [i for i in rows if i not in without]
 
     def label(self, row: int) -> str:
         """Return what a row is called: its name in the file, or its text."""

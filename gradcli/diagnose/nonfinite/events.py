@@ -1,0 +1,226 @@
+"""Where nan and infinity begin, in the order in which it happens, and what each beginning spoils.
+
+A value begins to be nan or infinite at a row whose operands are finite, or make nan of infinities
+(`inf - inf`, `0 * inf`); a gradient at a use of a row that makes it so from a finite one. What
+follows from a beginning is no beginning: it is counted to it, row by row, on both ways.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from gradcli.diagnose.findings import Index
+from gradcli.diagnose.subject import Edge, Flow, Subject
+from gradcli.graph import OUTPUT, Graph
+from gradcli.rule.dtypes import Array, is_differentiable
+from gradcli.rule.rule import Elementwise
+
+MOST = 64  # beginnings that are told apart; further ones are counted to none
+
+
+@dataclass(eq=False)
+class Event:
+    """A beginning.
+
+    `row` is the operation, `at` the row whose value (in the forward pass) or gradient (in the
+    backward pass, through the `edge` of a `flow`) is not finite, `index` the first such element,
+    `value` what it is and `count` how many begin here. `given` marks an infinity or nan that the
+    file has written down or read. `then` are the rows that make nan of what began as infinity.
+    `spoils` are targets that it reaches: the root's row, and parameters whose gradient it reaches.
+    """
+
+    position: int
+    row: int
+    at: int
+    index: Index
+    value: complex
+    count: int
+    given: bool = False
+    flow: Flow | None = None
+    edge: Edge | None = None
+    then: list[int] = field(default_factory=list)
+    root: bool = False
+    grads: list[int] = field(default_factory=list)
+
+    @property
+    def stage(self) -> int:
+        """0 in the forward pass, 1 in the backward pass."""
+        return 0 if self.edge is None else 1
+
+    @property
+    def spoils(self) -> bool:
+        """Whether it reaches the root or the gradient of a parameter."""
+        return self.root or bool(self.grads)
+
+    @property
+    def is_nan(self) -> bool:
+        """Whether it begins as nan."""
+        return bool(np.isnan(self.value))
+
+
+Causes = dict[int, list[Event]]
+
+
+class Events:
+    """The beginnings of a run, in true order: `found`; those of gradients after those of values."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject, self.graph = subject, subject.graph
+        self.found: list[Event] = []
+        self.values: Causes = {}  # the beginnings that a row's value has its nan and inf from
+        self.bad: dict[int, Any] = {}  # which elements of a row's value are not finite
+        self._forward()
+        self._mark_values()
+        for number, flow in enumerate(subject.flows):
+            self._backward(flow, number)
+
+    # ---- values --------------------------------------------------------------------------
+
+    def _forward(self) -> None:
+        graph = self.graph
+        for row in self.subject.rows:
+            if is_differentiable(graph.metas[row].dtype) and (bad := _bad(graph, row)) is not None:
+                self.bad[row] = bad
+                self.values[row] = self._begin(row, bad)
+
+    def _begin(self, row: int, bad: Any) -> list[Event]:
+        """Return the beginnings that a value has its bad elements from, a new one among them."""
+        graph, value = self.graph, np.asarray(self.graph.value(row))
+        causes: list[Event] = []
+        new = np.array(bad, copy=True)
+        made = np.isnan(value)  # nan that no operand brings
+        for i in _operands(graph, row):
+            if (theirs := self.bad.get(i)) is None:
+                continue
+            fed = self._fed(theirs, row)
+            if np.any(fed & bad):
+                causes += [e for e in self.values[i] if e not in causes]
+            new &= ~fed
+            made &= ~self._fed(np.isnan(np.asarray(graph.value(i))), row)
+        given = graph.ops[row] is None or _is_given(graph, row)
+        if causes and made.any() and not new.any():
+            if not all(e.given for e in causes):
+                for e in causes:
+                    e.then.append(row)
+            else:  # an infinity was meant, what became of it was not
+                new, causes = made, []
+        if not new.any() or len(self.found) == MOST:
+            return causes
+        index = tuple(int(k) for k in np.argwhere(new)[0])
+        count = int(np.count_nonzero(new))
+        begun = Event(row, graph.producer(row), row, index, complex(value[index]), count, given)
+        self.found.append(begun)
+        return [*causes, begun]
+
+    def _fed(self, bad: Any, row: int) -> Array:
+        """Return to which elements of a result an operand's bad ones may have come."""
+        shape, op = self.graph.metas[row].shape, self.graph.ops[self.graph.producer(row)]
+        if op is not None and (isinstance(op.derivative, Elementwise) or op.name in _BY_ELEMENT):
+            return np.broadcast_to(np.asarray(bad), shape)
+        return np.full(shape, bool(np.any(bad)))
+
+    def _mark_values(self) -> None:
+        """Say which beginnings reach the root's value."""
+        root = self.subject.root
+        results = [node.id for node in self.subject.session.tracer.results]
+        for row in results if root is None else [root]:
+            for e in self.values.get(row, ()):
+                e.root = True
+
+    # ---- gradients -----------------------------------------------------------------------
+
+    def _backward(self, flow: Flow, number: int) -> None:
+        if all(_is_finite(g) for g in flow.cotangents.values()):
+            return
+        causes: Causes = {}
+        order = {row: k for k, row in enumerate(flow.order)}
+        for row in flow.order:
+            arrived = self._arrived(row, causes)
+            op = self.graph.ops[row]
+            if op is OUTPUT:
+                causes.setdefault(self.graph.inputs[row][0], []).extend(arrived)
+                continue
+            for edge in flow.edges(row):
+                if _is_finite(flow.cotangents.get(edge.operand)):
+                    continue
+                self._use(flow, edge, arrived, causes, number * len(self.graph) + order[row])
+        for leaf in self.subject.parameters:
+            grad = self.graph.grad(leaf)
+            if grad is None or _is_finite(grad):
+                continue
+            for old in self._rows_of(leaf, flow):
+                for e in causes.get(old, ()):
+                    if leaf not in e.grads:
+                        e.grads.append(leaf)
+
+    def _rows_of(self, leaf: int, flow: Flow) -> list[int]:
+        """Return the rows of a pass that a parameter has been: updates make another row of it."""
+        graph = self.graph
+        return [i for i in flow.order if graph.ops[i] is None and graph.current(i) == leaf]
+
+    def _arrived(self, row: int, causes: Causes) -> list[Event]:
+        graph = self.graph
+        rows = range(row, row + 1 + graph.widths.get(row, 0))
+        return list(dict.fromkeys(e for i in rows for e in causes.get(i, ())))
+
+    def _use(
+        self, flow: Flow, edge: Edge, arrived: list[Event], causes: Causes, position: int
+    ) -> None:
+        """Count what a use passes on to a beginning: an earlier one, or one of its own."""
+        part = flow.part(edge)
+        bad = ~np.isfinite(part)
+        if not bad.any():
+            return
+        behind = list(arrived)
+        if not behind:  # finite arrives: then what the rule is taken at is not, or its factor is
+            for i in (*_operands(self.graph, edge.row), edge.row):
+                behind += [e for e in self.values.get(i, ()) if e not in behind and not e.given]
+        elif np.isnan(part).any() and not _has_nan(flow.cotangents[edge.row]):
+            for e in behind:
+                e.then.append(edge.row)
+        if not behind and len(self.found) < MOST:
+            index = tuple(int(k) for k in np.argwhere(bad)[0])
+            begun = Event(position, edge.row, edge.operand, index, complex(part[index]),
+                          int(np.count_nonzero(bad)), flow=flow, edge=edge)  # fmt: skip
+            self.found.append(begun)
+            behind = [begun]
+        mine = causes.setdefault(edge.operand, [])
+        mine += [e for e in behind if e not in mine]
+
+
+_BY_ELEMENT = {"where", "masked_fill"}  # whose derivatives are written for the whole
+
+
+def _is_given(graph: Graph, row: int) -> bool:
+    """Say whether a row has a number that is not finite among its operands or attributes."""
+    producer = graph.producer(row)
+    numbers = [graph.scalars[~i] for i in graph.inputs[producer] if i < 0]
+    numbers += list(graph.attrs[producer].values())
+    return any(isinstance(x, float) and not isfinite(x) for x in numbers)
+
+
+def _operands(graph: Graph, row: int) -> Iterator[int]:
+    for i in graph.inputs[graph.producer(row)]:
+        if i >= 0 and is_differentiable(graph.metas[i].dtype):
+            yield i
+
+
+def _bad(graph: Graph, row: int) -> Any:
+    """Return which elements of a row are not finite, None where all are."""
+    bad = ~np.isfinite(graph.value(row))
+    return bad if bad.any() else None
+
+
+def _is_finite(g: Any) -> bool:
+    parts = g if isinstance(g, list | tuple) else [g]
+    return all(x is None or bool(np.isfinite(x).all()) for x in parts)
+
+
+def _has_nan(g: Any) -> bool:
+    parts = g if isinstance(g, list | tuple) else [g]
+    return any(x is not None and bool(np.isnan(x).any()) for x in parts)
