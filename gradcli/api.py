@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from types import NoneType
@@ -16,7 +17,7 @@ from gradcli.facts import inspect
 from gradcli.graph import Limits
 from gradcli.inspection import Inspection
 from gradcli.rule.dtypes import DTYPES, FLOAT64, INT64, Array
-from gradcli.session import Request, Session, run
+from gradcli.session import Request, Session, leaves, run
 from gradcli.source import read_source
 from gradcli.syntax import parse_expression
 from gradcli.syntax.tree import Program
@@ -27,6 +28,8 @@ from gradcli.trace.values import to_array
 if TYPE_CHECKING:
     from gradcli.run import Run
     from gradcli.verify import Report, Settings
+
+_ASKED = 10_000  # parameters, up to which each is asked whether its gradient is odd
 
 
 def value_of(name: str, text: str, options: Options) -> Any:
@@ -275,19 +278,19 @@ def checks(
 
     Raises: GradcliError where the text or a binding is wrong, TypeError where an option is.
     """
-    from gradcli.verify.run import check_source
+    from gradcli.run import checked
 
-    return check_source(Source(name, text), _made("checks", options, Path()), settings)
+    return checked(Source(name, text), _made("checks", options, Path()), settings)
 
 
 def check(
     path: str | Path, settings: Settings | None = None, **options: Unpack[RunOptions]
 ) -> Report:
     """Run an expression file, and compare its gradients with numeric derivatives; see `checks`."""
-    from gradcli.verify.run import check_source
+    from gradcli.run import checked
 
     made = _made("check", options, Path(path).parent)
-    return check_source(read_source(Path(path)), made, settings)
+    return checked(read_source(Path(path)), made, settings)
 
 
 # what an option must be
@@ -344,11 +347,34 @@ def _run(source: Source, made: Options, of: str | None, grad_output: Any, backwa
 
 
 def inspected(session: Session) -> Inspection:
-    """Return all that is known of a run; of claims that are false, how their sides differ too."""
+    """Return all that is known of a run.
+
+    Of claims that are false it says how their sides differ, of gradients that are nan, infinite, 0
+    or missing why.
+    """
     inspection = inspect(session)
+    if _is_odd(session):
+        from gradcli.diagnose.brief import brief
+
+        inspection = replace(inspection, notices=(*inspection.notices, *brief(session)))
     if all(claim.holds for claim in inspection.claims):
         return inspection
     from gradcli.verify.claims import explained
     from gradcli.verify.target import every_parameter
 
     return explained(session, inspection, every_parameter(session))
+
+
+def _is_odd(session: Session) -> bool:
+    """Say whether the root or a gradient is not finite, or a gradient 0 or missing."""
+    graph, root = session.graph, session.root
+    if root is None or not session.ran_backward:
+        return False
+    if not np.isfinite(graph.value(root)).all():
+        return True
+    found = leaves(graph, range(root))
+    if len(found) > _ASKED:
+        return False
+    grads = [graph.grad(graph.current(i)) for i in found if graph.notes.origins[i] == "file"]
+    with np.errstate(all="ignore"):  # a sum takes no memory, and is finite where all of it is
+        return any(g is None or not g.any() or not np.isfinite(g.sum()) for g in grads)

@@ -1,7 +1,8 @@
 """The reference manual, generated: `python -m gradcli.manual docs` writes it.
 
 `language.md` is the grammar with its comments read as Markdown; `operations.md` is the table of
-operations, `verdicts.md` that of the verdicts, `library.md` what the library's docstrings say.
+operations, `verdicts.md` that of the verdicts, `diagnoses.md` that of what a diagnosis finds,
+`library.md` what the library's docstrings say.
 `concepts.md` has the pages of `gradcli explain --concept`, `questions.md` commands and what they
 print: both are made by running what they show.
 """
@@ -20,12 +21,15 @@ from shlex import join
 from typing import Any
 
 from gradcli import api, run
-from gradcli.errors import GradcliError
+from gradcli.api import options_for
+from gradcli.diagnose import KINDS, Diagnosis, Kind, Remedy, diagnose_source
+from gradcli.diagnose import Finding as Found
+from gradcli.errors import GradcliError, Source
 from gradcli.explain import CONCEPTS, concept
 from gradcli.explain.questions import QUESTIONS, Question
 from gradcli.inspection import Claim, NodeFacts
 from gradcli.reference import Entry, entries
-from gradcli.render import CONCEPT
+from gradcli.render import CONCEPT, DIAGNOSE
 from gradcli.syntax.tables import grammar
 from gradcli.verify.report import ClaimFinding, Finding, Report
 from gradcli.verify.target import Settings
@@ -145,9 +149,29 @@ def _output(arguments: tuple[str, ...]) -> str:
     return "".join(f"{line.rstrip()}\n" for line in done.stdout.splitlines())
 
 
+def diagnoses() -> str:
+    """Return the manual of the findings as Markdown, their examples run now."""
+    head = (
+        "# The findings\n\nWhat `gradcli diagnose` can find, each with a file that has it and what "
+        "it says of it. A line that it proposes was run and compared first.\n"
+    )
+    groups = groupby(KINDS, lambda kind: kind.group)
+    parts = [
+        f"\n## {group.value.capitalize()}\n" + "".join(map(_kind, kinds)) for group, kinds in groups
+    ]
+    return GENERATED.format("the rows in gradcli/diagnose") + head + "".join(parts)
+
+
+def _kind(kind: Kind) -> str:
+    shown = DIAGNOSE["markdown"](diagnose_source(Source("example", kind.example), options_for()))
+    first = shown.partition("\n\n")[2]
+    head = f"\n### `{kind.name}`: {kind.title}\n\n{kind.mechanism}\n\n"
+    return f"{head}```python\n{kind.example}\n```\n\n{first}"
+
+
 FUNCTIONS: tuple[Callable[..., Any], ...] = (api.loads, api.load, api.checks, api.check)
 CLASSES = (run.Run, api.RunOptions, NodeFacts, Claim, Settings, Report, Finding, ClaimFinding,
-           GradcliError)  # fmt: skip
+           Diagnosis, Found, Remedy, GradcliError)  # fmt: skip
 _SHOWN = ("__getitem__", "_repr_html_")
 
 
@@ -206,6 +230,7 @@ PAGES = {
     "language.md": language,
     "operations.md": operations,
     "verdicts.md": verdicts,
+    "diagnoses.md": diagnoses,
     "concepts.md": concepts,
     "questions.md": questions,
     "library.md": library,

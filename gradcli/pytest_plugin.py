@@ -61,15 +61,16 @@ class ExpressionItem(pytest.Item):
         from gradcli.api import options_for
         from gradcli.render.check_files import remarks
         from gradcli.render.words import harmless_lines
+        from gradcli.run import checked
         from gradcli.source import read_source
-        from gradcli.verify.run import attempted, check_source
+        from gradcli.verify.run import attempted
         from gradcli.verify.target import Settings
 
         options = options_for(folder=self.path.parent)
         settings = Settings(allow_nonfinite=self.config.getini("gradcli_allow_nonfinite"))
         outcome = attempted(
             str(self.path),
-            lambda: check_source(read_source(self.path), options, settings, walked=True),
+            lambda: checked(read_source(self.path), options, settings, walked=True),
         )
         if outcome.needs:
             pytest.skip(f"needs inputs: {', '.join(outcome.needs)}")

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 from gradcli.errors import InputFault, cropped, visible
 from gradcli.graph import Node
 from gradcli.inspection import Array, Claim, Inspection, NodeFacts, Notice
-from gradcli.session import Session
+from gradcli.session import Request, Session
 
 if TYPE_CHECKING:
+    from gradcli.diagnose import Diagnosis
+    from gradcli.errors import Source
+    from gradcli.trace import Options
     from gradcli.verify import Report, Settings
 
 _NAMED = 5  # names that a short text has
@@ -142,13 +145,18 @@ class Run:
 
         Raises: GradcliError where that is impossible.
         """
-        from gradcli.verify.run import check_source
         from gradcli.verify.target import Settings
 
         settings = settings or Settings(seed=self._session.tracer.options.seed)
         if self._of is not None and not settings.of:
             settings = replace(settings, of=(self._of,))
-        return check_source(self._session.source, self._session.tracer.options, settings)
+        return checked(self._session.source, self._session.tracer.options, settings)
+
+    def diagnose(self) -> Diagnosis:
+        """Return what is wrong with the run's gradients, and what to write instead."""
+        from gradcli.diagnose import Subject, diagnosed
+
+        return diagnosed(Subject(self._session, Request(self._of)))
 
     def explain(self, *names: str) -> str:
         """Return how the gradients by some tensors, or all parameters, come about, as Markdown.
@@ -197,3 +205,20 @@ class Run:
         from gradcli.render.html import render
 
         return render(self._inspection)
+
+
+def checked(
+    source: Source, options: Options, settings: Settings | None = None, *more: Any, **named: Any
+) -> Report:
+    """Check a text as `check_source` does, and say of gradients that are odd why they are.
+
+    Raises: GradcliError where it is wrong.
+    """
+    from gradcli.verify.run import check_source
+
+    report = check_source(source, options, settings, *more, **named)
+    if not any(f.odd for f in report.findings):
+        return report
+    from gradcli.diagnose.brief import noted
+
+    return noted(report, source, options)

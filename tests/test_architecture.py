@@ -47,7 +47,7 @@ MAY_IMPORT: dict[str, str] = {
     "render": "errors inspection reference formula against verify diagnose explain",
     "run": f"{RUN} formula verify diagnose explain render",
     "api": f"{RUN} source verify diagnose explain run",
-    "manual": "errors inspection syntax reference verify explain render run api",
+    "manual": "errors inspection syntax reference verify diagnose explain render run api",
     "pytest_plugin": f"{RUN} source verify diagnose explain run api render",
     "cli": f"{RUN} source reference formula manual against verify diagnose explain export run "
     "api render",

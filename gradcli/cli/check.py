@@ -175,10 +175,10 @@ def _paths(files: list[str] | None, expr: str | None) -> list[str | None]:
 
 
 def _report(file: str | None, run: o.Running, settings: Settings, **more: Any) -> Report:
-    from gradcli.verify.run import check_source
+    from gradcli.run import checked
 
     source, folder = o.source_and_folder(file, run.expr)
-    return check_source(source, run.options(folder), settings, **more)
+    return checked(source, run.options(folder), settings, **more)
 
 
 def _attempted(

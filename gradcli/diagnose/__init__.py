@@ -2,6 +2,7 @@
 
 from gradcli.diagnose.findings import Diagnosis, Finding, Group, Kind, Remedy, Severity
 from gradcli.diagnose.run import diagnose_source, diagnosed
+from gradcli.diagnose.subject import Subject
 from gradcli.diagnose.table import KINDS, kind
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Kind",
     "Remedy",
     "Severity",
+    "Subject",
     "diagnose_source",
     "diagnosed",
     "kind",

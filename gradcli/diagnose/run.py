@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from gradcli.diagnose.findings import Diagnosis, Finding, Kind, Severity, Sighti
 from gradcli.diagnose.subject import Subject, examined
 from gradcli.diagnose.table import KINDS, kind
 from gradcli.diagnose.trial import Trials
-from gradcli.errors import Source
+from gradcli.errors import Source, Span
 from gradcli.session import Request
 from gradcli.trace import Options
 
@@ -35,54 +36,65 @@ def diagnose_source(
 def diagnosed(subject: Subject, ignore: Collection[str] = ()) -> Diagnosis:
     """Return what is wrong with the gradients of a run."""
     with np.errstate(all="ignore"):
-        seen = list(sightings(subject, ignore))
+        seen = sightings(subject, (k for k in KINDS if k.name not in ignore))
         findings = tuple(_shown(subject, Trials(subject), seen))
     fault = None if subject.fault is None else str(subject.fault)
     return Diagnosis(subject.source.name, findings, looked(subject), fault)
 
 
-def sightings(subject: Subject, ignore: Collection[str] = ()) -> Iterator[tuple[Kind, Sighting]]:
-    """Yield where a run has which kind of finding; of one cause, the first kind has the word."""
-    taken = set[Hashable]()
-    for one in KINDS:
-        if one.name in ignore:
-            continue
+class Seen(NamedTuple):
+    """A kind of finding, and where it is seen."""
+
+    kind: Kind
+    sighting: Sighting
+
+    @property
+    def severity(self) -> Severity:
+        """The sighting's own severity, or that of the kind."""
+        return self.sighting.severity or self.kind.severity
+
+    @property
+    def order(self) -> tuple[int, tuple[int, int]]:
+        """Its place: the worst first, and of those the first cause."""
+        row = self.sighting.row
+        return self.severity.rank, self.sighting.moment or (0, -1 if row is None else row)
+
+    def span(self, subject: Subject) -> Span:
+        """Return the piece of the file where it is seen."""
+        if self.sighting.span is not None:
+            return self.sighting.span
+        assert self.sighting.row is not None, "a sighting has a place"
+        return subject.span(self.sighting.row)
+
+
+def sightings(subject: Subject, kinds: Iterable[Kind]) -> list[Seen]:
+    """Return where a run has which kinds of findings, in their order.
+
+    Of one cause, the first kind has the word.
+    """
+    found, taken = [], set[Hashable]()
+    for one in kinds:
         for sighting in one.find(subject):
             if sighting.key is None or sighting.key not in taken:
-                yield one, sighting
+                found.append(Seen(one, sighting))
                 taken.add(sighting.key)
+    return sorted(found, key=lambda seen: seen.order)
 
 
-def _shown(
-    subject: Subject, trials: Trials, seen: list[tuple[Kind, Sighting]]
-) -> Iterator[Finding]:
-    """Yield the findings in their order: the worst first, and of those the first cause."""
-    places = Counter[tuple[str, Severity]]((k.name, _severity(k, s)) for k, s in seen)
+def _shown(subject: Subject, trials: Trials, found: list[Seen]) -> Iterator[Finding]:
+    """Yield findings, of one kind a few."""
+    places = Counter((seen.kind.name, seen.severity) for seen in found)
     shown = Counter[tuple[str, Severity]]()
-    for one, sighting in sorted(seen, key=lambda x: (_severity(*x).rank, _moment(x[1]))):
-        place = one.name, _severity(one, sighting)
+    for seen in found:
+        place = seen.kind.name, seen.severity
         shown[place] += 1
         if shown[place] <= SHOWN:
             more = places[place] - SHOWN if shown[place] == SHOWN else 0
-            yield _finding(subject, trials, one, sighting, more)
+            yield _finding(subject, trials, seen, more)
 
 
-def _severity(one: Kind, sighting: Sighting) -> Severity:
-    return sighting.severity or one.severity
-
-
-def _moment(sighting: Sighting) -> tuple[int, int]:
-    return sighting.moment or (0, -1 if sighting.row is None else sighting.row)
-
-
-def _finding(
-    subject: Subject, trials: Trials, one: Kind, sighting: Sighting, more: int
-) -> Finding:  # fmt: skip
-    span = sighting.span
-    if span is None:
-        assert sighting.row is not None, "a sighting has a place"
-        span = subject.span(sighting.row)
-    severity = _severity(one, sighting)
+def _finding(subject: Subject, trials: Trials, seen: Seen, more: int) -> Finding:
+    (one, sighting), span, severity = seen, seen.span(subject), seen.severity
     remedy = None if severity is Severity.NOTE else trials.remedy(one, sighting)
     return Finding(
         one.name, one.group, severity, one.title, sighting.words, subject.source.line_of(span),

@@ -24,7 +24,7 @@ from gradcli.syntax import parse
 from gradcli.syntax.tree import Expression, Statement, nodes_of
 from gradcli.trace import Options, Tracer
 from gradcli.trace.values import Namespace
-from gradcli.verify.target import every_parameter
+from gradcli.verify.target import every_parameter, seen_by
 
 LIBRARIES = "torch", "jax.numpy", "numpy", "autograd.numpy"
 MOST_PASSES = 3  # backward passes of a run that are gone through: the first ones and the last one
@@ -113,8 +113,9 @@ class Subject:
     @cached_property
     def parameters(self) -> tuple[int, ...]:
         """The parameters, those that the file has updated as they are in the end."""
-        graph = self.graph
-        return tuple(dict.fromkeys(graph.current(i) for i in every_parameter(self.session)))
+        graph, every = self.graph, every_parameter(self.session)
+        seen = every if self.root is None else seen_by(graph, every, [self.root])
+        return tuple(dict.fromkeys(graph.current(i) for i in seen))
 
     @cached_property
     def flows(self) -> tuple[Flow, ...]:

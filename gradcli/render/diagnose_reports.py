@@ -92,17 +92,25 @@ def _section(finding: Finding) -> Iterator[str]:
         f"**{finding.severity}: {escape(finding.title)}** ({place(finding)}, {finding.name})  \n"
         f"{code(finding.source)}"
     )
-    yield escape(finding.words)
+    yield prose(finding.words)
     if finding.spoils:
         yield f"Spoils {escape(spoiled(finding.spoils))}."
     if finding.remedy is None:
         if finding.advice:
-            yield f"What to do: {escape(finding.advice)}."
+            yield f"What to do: {prose(finding.advice)}."
         return
     lines = []
     for line in finding.remedy.lines:
         lines += [f"-{text}" for text in line.before.splitlines()]
         lines += [f"+{text}" for text in (line.after or "").splitlines()]
-    why = f" ({escape(finding.remedy.why)})" if finding.remedy.why else ""
+    why = f" ({prose(finding.remedy.why)})" if finding.remedy.why else ""
     yield f"Instead{why}:\n\n{block(chr(10).join(lines), 'diff')}"
-    yield f"Tried: {escape(finding.remedy.checked)}."
+    yield f"Tried: {prose(finding.remedy.checked)}."
+
+
+def prose(text: str) -> str:
+    """Return sentences as Markdown: what stands between backticks is code there too."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # one that has no other
+        return escape(text)
+    return "".join(code(part) if k % 2 else escape(part) for k, part in enumerate(parts))

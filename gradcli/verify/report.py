@@ -123,6 +123,12 @@ class Finding:
     zero: bool = False  # on both sides, in every derivative: nothing was tested
     seconds: float = field(default=0.0, compare=False)
 
+    @property
+    def odd(self) -> bool:
+        """Whether the gradient is not finite, 0 in every element or missing."""
+        bad = self.level is FAILURE and self.verdict is not Verdict.WRONG
+        return bad or self.zero or self.verdict in (Verdict.CUT, Verdict.DOMAIN)
+
 
 @dataclass(frozen=True, slots=True)
 class ClaimFinding:

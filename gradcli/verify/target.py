@@ -87,7 +87,7 @@ def target_of(session: Session, settings: Settings, generator: np.random.Generat
     graph = session.graph
     every = every_parameter(session)
     roots = _roots(session, settings, every)
-    parameters = _current(graph, every, [id for id, _ in roots]) if roots else []
+    parameters = seen_by(graph, every, [id for id, _ in roots]) if roots else []
     if settings.order == 2:
         names = dict(roots)
         found = analytic.gradient_nodes(graph, list(names), parameters, generator)
@@ -113,7 +113,7 @@ def every_parameter(session: Session) -> list[int]:
     return [i for i in found if not wanted or graph.notes.names.get(i) in wanted]
 
 
-def _current(graph: Graph, parameters: list[int], roots: list[int]) -> list[int]:
+def seen_by(graph: Graph, parameters: list[int], roots: list[int]) -> list[int]:
     """Return the parameters that count: of those that share a name, what the roots have seen.
 
     A loop makes a row of its own at each update. Those that no root depends on are its past; where

@@ -54,6 +54,7 @@ SHOWS: dict[str, tuple[str, ...]] = {
     "explain samples/mlp.expr W1 --format latex": (
         r"^\\begin\{align\*\}", r"\\overline\{\\mathrm\{loss\}\} &= 1",
         r"\\frac\{\\partial \\mathrm\{loss\}\}\{\\partial W_\{1\}\} &=", r"\\end\{align\*\}$"),
+    "diagnose samples/mlp.expr --strict warning": (r"^samples/mlp.expr: nothing found \(",),
     "derive samples/black_scholes.expr": (
         r"^∂price/∂S = N_d1\n", r"∂price/∂r = K_now \* N_d2 \* T\n", "4 formulas, compared with"),
     f"export {LINEAR} --to numpy": (

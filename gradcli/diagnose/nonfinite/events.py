@@ -179,7 +179,9 @@ class Events:
         behind = list(arrived)
         if not behind:  # finite arrives: then what the rule is taken at is not, or its factor is
             for i in (*_operands(self.graph, edge.row), edge.row):
-                behind += [e for e in self.values.get(i, ()) if e not in behind and not e.given]
+                behind += [e for e in self.values.get(i, ()) if e not in behind]
+            if np.isnan(part).any():  # an infinity was meant, what becomes of it is not
+                behind = [e for e in behind if e.is_nan or not e.given]
         elif np.isnan(part).any() and not _has_nan(flow.cotangents[edge.row]):
             for e in behind:
                 e.then.append(edge.row)
