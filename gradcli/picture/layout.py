@@ -1,0 +1,282 @@
+"""Where the cards of a graph stand: in layers, each below what it is made of.
+
+The method of Sugiyama, Tagawa and Toda (1981): layers, an order within each that has few crossings,
+then places. Long edges have a point in every layer that they pass, and the edges of one card share
+those points. Cards have sizes of their own. Nothing is random.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+SWEEPS = 12  # down and up through the layers, for the order and for the places
+PATIENCE = 3  # sweeps without fewer crossings, after which the order stays
+STRAIGHT = 4.0  # how much more a point on a long edge weighs than a card: long edges are straight
+
+
+class Size(NamedTuple):
+    """Width and height of a card."""
+
+    width: float
+    height: float
+
+
+class Point(NamedTuple):
+    """A place in a picture, from the top left."""
+
+    x: float
+    y: float
+
+
+class Gaps(NamedTuple):
+    """Room between neighbours in a layer, between layers, and around edges that pass."""
+
+    beside: float = 28.0
+    below: float = 44.0
+    edge: float = 16.0
+
+
+class Layout(NamedTuple):
+    """`places` are the centres of cards, `paths` the points of edges, of which the ends are known.
+
+    The points of an edge are pairs: where it enters and leaves a layer that it passes. `line` is
+    where those aside begin, None where there are none.
+    """
+
+    places: Mapping[int, Point]
+    paths: Mapping[tuple[int, int], Sequence[Point]]
+    size: Size
+    line: float | None = None
+
+
+Edge = tuple[int, int]
+_GAPS = Gaps()
+
+
+def layout(
+    sizes: Mapping[int, Size],
+    edges: Sequence[Edge],
+    aside: Collection[int] = (),
+    gaps: Gaps = _GAPS,
+) -> Layout:
+    """Return places for cards, of edges from what is used to what is made of it.
+
+    Cards come in an order in which each stands after those that it is made of. Those `aside` stand
+    below all the others; nothing but such is made of them.
+    """
+    graph = _Layers(sizes, edges, frozenset(aside), gaps)
+    graph.order()
+    return graph.placed()
+
+
+class _Layers:
+    """The cards in layers, and points on long edges: ids that are no card's."""
+
+    def __init__(
+        self,
+        sizes: Mapping[int, Size],
+        edges: Sequence[Edge],
+        aside: frozenset[int],
+        gaps: Gaps,
+    ) -> None:
+        self.sizes, self.gaps = sizes, gaps
+        self.edges = list(dict.fromkeys((a, b) for a, b in edges if a != b))
+        first = [i for i in sizes if i not in aside]
+        self.level = _levels(first, [e for e in self.edges if aside.isdisjoint(e)])
+        self.floor = max(self.level.values(), default=-1) + 1  # the first layer of those aside
+        within = [e for e in self.edges if aside.issuperset(e)]
+        under = _levels([i for i in sizes if i in aside], within)
+        self.level |= {i: k + self.floor for i, k in under.items()}
+        self.rows: list[list[int]] = [[] for _ in range(max(self.level.values(), default=-1) + 1)]
+        self.above: dict[int, list[int]] = {i: [] for i in sizes}
+        self.below: dict[int, list[int]] = {i: [] for i in sizes}
+        self.points: dict[Edge, int] = {}  # on the edges of a card, by the card and the layer
+        self.next = max(sizes, default=0) + 1
+        for id in sizes:
+            self.rows[self.level[id]].append(id)
+        for a, b in self.edges:
+            self._connect(self._last(a, self.level[b]), b)
+
+    def _last(self, card: int, level: int) -> int:
+        """Return the point on a card's edges just above a layer, made where it is not there."""
+        above = card
+        for k in range(self.level[card] + 1, level):
+            point = self.points.get((card, k))
+            if point is None:
+                point = self.points[card, k] = self.next
+                self.next += 1
+                self.level[point] = k
+                self.rows[k].append(point)
+                self.above[point], self.below[point] = [], []
+                self._connect(above, point)
+            above = point
+        return above
+
+    def _connect(self, a: int, b: int) -> None:
+        self.below[a].append(b)
+        self.above[b].append(a)
+
+    # ---- the order -----------------------------------------------------------------------
+
+    def order(self) -> None:
+        """Order each layer so that few edges cross."""
+        self._start()
+        best, rows, without = self._crossings(), [list(row) for row in self.rows], 0
+        for k in range(SWEEPS):
+            if not best or without == PATIENCE:
+                break
+            down = k % 2 == 0
+            for level in range(len(self.rows)) if down else reversed(range(len(self.rows))):
+                self._sort(level, self.above if down else self.below)
+            found = self._crossings()
+            without += 1
+            if found < best:
+                best, rows, without = found, [list(row) for row in self.rows], 0
+        self.rows = rows
+
+    def _start(self) -> None:
+        """Order layers as a walk back from the last cards meets them, operands left to right."""
+        seen: dict[int, int] = {}
+        for row in reversed(self.rows):
+            for last in row:
+                stack = [last] if not self.below[last] else []
+                while stack:
+                    id = stack.pop()
+                    if id not in seen:
+                        seen[id] = len(seen)
+                        stack.extend(reversed(self.above[id]))
+        for row in self.rows:
+            row.sort(key=lambda i: seen[i])
+
+    def _sort(self, level: int, neighbours: Mapping[int, Sequence[int]]) -> None:
+        """Order a layer by the mean place of each one's neighbours; who has none stays."""
+        row = self.rows[level]
+        place = {i: float(k) for k, i in enumerate(row)}
+        beside = {i for n in row for i in neighbours[n]}
+        ranks: dict[int, float] = {}
+        for other in (level - 1, level + 1):
+            if 0 <= other < len(self.rows):
+                scale = max(len(self.rows[other]), 1)
+                ranks |= {i: k / scale for k, i in enumerate(self.rows[other]) if i in beside}
+        scale = max(len(row), 1)
+        mean = {
+            i: sum(ranks[n] for n in neighbours[i]) / len(neighbours[i])
+            if neighbours[i]
+            else place[i] / scale
+            for i in row
+        }
+        row.sort(key=lambda i: (mean[i], place[i]))
+
+    def _crossings(self) -> int:
+        """Return how many pairs of edges between neighbouring layers cross."""
+        total = 0
+        for upper, lower in zip(self.rows, self.rows[1:], strict=False):
+            place = {i: k for k, i in enumerate(lower)}
+            ends = [k for i in upper for k in sorted(place[b] for b in self.below[i])]
+            seen: list[int] = []
+            for k in ends:  # inversions, by insertion: layers are short
+                at = bisect_right(seen, k)
+                total += len(seen) - at
+                seen.insert(at, k)
+        return total
+
+    # ---- the places ----------------------------------------------------------------------
+
+    def placed(self) -> Layout:
+        """Return where everything stands."""
+        middles = self._middles()
+        heights = [max((self._size(i).height for i in row), default=0.0) for row in self.rows]
+        tops, y = [], 0.0
+        for row, height in zip(self.rows, heights, strict=True):
+            tops.append(y)
+            y += height + self.gaps.below + min(2.0 * len(row), self.gaps.below)
+        line = None
+        if 0 < self.floor < len(self.rows):
+            line = tops[self.floor] - self.gaps.below / 2
+        bottom = tops[-1] + heights[-1] if tops else 0.0
+        left = min((middles[i] - self._size(i).width / 2 for i in middles), default=0.0)
+        right = max((middles[i] + self._size(i).width / 2 for i in middles), default=0.0)
+        places = {
+            i: Point(middles[i] - left, tops[self.level[i]] + heights[self.level[i]] / 2)
+            for i in self.sizes
+        }
+        paths = {
+            (a, b): [
+                Point(middles[self.points[a, k]] - left, y)
+                for k in range(self.level[a] + 1, self.level[b])
+                for y in (tops[k], tops[k] + heights[k])
+            ]
+            for a, b in self.edges
+        }
+        return Layout(places, paths, Size(right - left, bottom), line)
+
+    def _size(self, id: int) -> Size:
+        return self.sizes.get(id, Size(0.0, 0.0))
+
+    def _middles(self) -> dict[int, float]:
+        """Return the middle of each on the axis of its layer: near those of its neighbours."""
+        middle: dict[int, float] = {}
+        apart = [self._apart(row) for row in self.rows]
+        for row, offsets in zip(self.rows, apart, strict=True):
+            middle |= {i: x - offsets[-1] / 2 for i, x in zip(row, offsets, strict=True)}
+        for k in range(SWEEPS):
+            levels = range(len(self.rows)) if k % 2 == 0 else reversed(range(len(self.rows)))
+            for level in levels:
+                self._settle(level, apart[level], middle, both=k > SWEEPS // 2)
+        return middle
+
+    def _apart(self, row: Sequence[int]) -> list[float]:
+        """Return how far from the first one each one of a layer stands at least."""
+        found = [0.0] if row else []
+        for a, b in zip(row, row[1:], strict=False):
+            passing = a not in self.sizes or b not in self.sizes
+            gap = self.gaps.edge if passing else self.gaps.beside
+            found.append(found[-1] + (self._size(a).width + self._size(b).width) / 2 + gap)
+        return found
+
+    def _settle(
+        self, level: int, apart: Sequence[float], middle: dict[int, float], *, both: bool
+    ) -> None:
+        """Move a layer so that each is as near to its neighbours as those beside it allow.
+
+        It is a regression with the order kept: neighbours that would be too close move together.
+        """
+        row = self.rows[level]
+        blocks: list[tuple[float, float, int]] = []  # weighted sum, weight, how many
+        for i, offset in zip(row, apart, strict=True):
+            wanted, weight = self._wanted(i, middle, both)
+            block = ((wanted - offset) * weight, weight, 1)
+            while blocks and blocks[-1][0] / blocks[-1][1] >= block[0] / block[1]:
+                last = blocks.pop()
+                block = (last[0] + block[0], last[1] + block[1], last[2] + block[2])
+            blocks.append(block)
+        starts = [total / weight for total, weight, count in blocks for _ in range(count)]
+        for i, start, offset in zip(row, starts, apart, strict=True):
+            middle[i] = start + offset
+
+    def _wanted(self, id: int, middle: Mapping[int, float], both: bool) -> tuple[float, float]:
+        """Return where one would stand, and how much that counts."""
+        total = weight = 0.0
+        for n in (*self.above[id], *self.below[id]) if both else self.above[id] or self.below[id]:
+            w = STRAIGHT if id not in self.sizes and n not in self.sizes else 1.0
+            total, weight = total + w * middle[n], weight + w
+        return (total / weight, weight) if weight else (middle[id], 0.1)
+
+
+def _levels(ids: Sequence[int], edges: Sequence[Edge]) -> dict[int, int]:
+    """Return layers for cards: below all that one is made of, near to what is made of it."""
+    below: dict[int, list[int]] = {i: [] for i in ids}
+    above: dict[int, list[int]] = {i: [] for i in ids}
+    for a, b in edges:
+        below[a].append(b)
+        above[b].append(a)
+    level: dict[int, int] = {}
+    for i in ids:
+        level[i] = max((level[a] + 1 for a in above[i]), default=0)
+    for i in reversed(ids):  # down, where that makes edges shorter
+        if below[i] and len(below[i]) >= len(above[i]):
+            level[i] = min(level[b] for b in below[i]) - 1
+    first = min(level.values(), default=0)
+    return {i: k - first for i, k in level.items()}

@@ -1,0 +1,330 @@
+"""What a picture shows: cards, edges and what is left out. How it is drawn stands elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import log10
+
+import numpy as np
+
+from gradcli.errors import InputFault
+from gradcli.inspection import Array, Inspection, Kind, NodeFacts
+from gradcli.picture.figures import figures, is_finite
+from gradcli.render.numbers import grad_of, value_of
+from gradcli.render.rows import Fold, Wanted, excerpt, folds
+from gradcli.render.turns import changes
+from gradcli.render.words import MARKS, answer, one_line
+
+# operations whose operands may change places: their edges need no numbers
+SYMMETRIC = frozenset({"add", "mul", "maximum", "minimum", "eq", "ne", "logaddexp", "dot"})
+_SAY_NOTHING = frozenset({"input", "other", "mat", "vec", "tensor", "grad"})
+_ORDINALS = ("1st", "2nd", "3rd")
+TITLE, SOURCE = 32, 40  # characters
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a picture is asked to show.
+
+    `names` are the only nodes where there are any (`named`: all with names), `around` one of which
+    those are shown that are at most `hops` edges away; more than `most` cards are folded.
+    """
+
+    values: bool = True
+    precision: int | None = None
+    named: bool = False
+    around: str | None = None
+    hops: int = 2
+    most: int = 150
+    full: bool = False
+    turn: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A node, or what stands for several.
+
+    `value` and `gradient` are lines of numbers; `passed` marks a gradient that flowed and was not
+    kept. `faint` is what does not lead to the root, `bad` what is not finite, `origin` where that
+    begins, in the value or in the gradient. `notes` are short: "× 100".
+    """
+
+    id: int
+    kind: Kind
+    title: str
+    shape: str
+    source: str
+    line: int
+    value: tuple[str, ...] = ()
+    gradient: tuple[str, ...] = ()
+    passed: bool = False
+    faint: bool = False
+    bad: bool = False
+    origin: str = ""
+    notes: tuple[str, ...] = ()
+    fold: int = 0  # how many nodes it stands for, 0: one of its own
+
+    @property
+    def mark(self) -> str:
+        """The mark of its kind."""
+        return "⋯" if self.fold else MARKS[self.kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An edge, from an operand to what is made of it.
+
+    `weight` is 0 to 1, by the logarithm of the gradient that comes back, None where none does;
+    `label` says which operand it is, where that matters.
+    """
+
+    source: int
+    target: int
+    weight: float | None
+    label: str = ""
+    bad: bool = False
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that a picture shows, the cards in an order in which operands come first."""
+
+    file: str
+    answer: str
+    root: str
+    cards: tuple[Card, ...]
+    links: tuple[Link, ...]
+    notes: tuple[str, ...] = ()
+    ids: Mapping[int, int] = field(default_factory=dict)  # of nodes, the card that shows each
+
+
+def scene(inspection: Inspection, asked: Asked | None = None) -> Scene:
+    """Return what a picture of a run shows.
+
+    Raises: InputFault where a name is not known.
+    """
+    return _Scene(inspection, asked or Asked()).made()
+
+
+class _Scene:
+    def __init__(self, inspection: Inspection, asked: Asked) -> None:
+        self.inspection, self.asked = inspection, asked
+        wanted = Wanted(named=False, full=asked.full, turn=asked.turn)
+        self.folds = folds(inspection, wanted)
+        found = excerpt(inspection, wanted, self.folds)
+        self.times, self.ops = found.times, found.ops
+        self.nodes = {node.id: node for node in sorted(found.nodes, key=lambda n: n.id)}
+        self.left_out = found.left_out
+
+    def made(self) -> Scene:
+        """Return the scene."""
+        chosen = self._chosen()
+        cards = [self._card(self.nodes[i]) for i in chosen]
+        links = list(self._links(chosen))
+        root = self.inspection.root
+        name = "" if root is None else one_line(self.inspection.node(root).label)
+        return Scene(
+            self.inspection.file, answer(self.inspection), name, tuple(cards), tuple(links),
+            tuple(self._notes(len(chosen))), {i: i for i in chosen},
+        )  # fmt: skip
+
+    # ---- which ---------------------------------------------------------------------------
+
+    def _chosen(self) -> list[int]:
+        """Return the nodes that have cards."""
+        found = set(self.nodes)
+        if self.asked.named:
+            found = {i for i in found if self._has_name(i)}
+        if self.asked.around is not None:
+            found &= self._near(self._called(self.asked.around))
+        if len(found) > self.asked.most:
+            found = set(self._nearest(found))
+        return sorted(found)
+
+    def _has_name(self, id: int) -> bool:
+        return self.nodes[id].name is not None or id == self.inspection.root
+
+    def _called(self, name: str) -> int:
+        for node in reversed(list(self.nodes.values())):
+            if name in (node.name, node.label, *node.aliases):
+                return node.id
+        known = ", ".join(f"`{n.label}`" for n in list(self.nodes.values())[:10])
+        raise InputFault(f"--around {name}: no node is called so", hint=f"there are {known}")
+
+    @cached_property
+    def _users(self) -> Mapping[int, Sequence[int]]:
+        found: dict[int, list[int]] = {}
+        for node in self.nodes.values():
+            for i in node.inputs:
+                found.setdefault(i, []).append(node.id)
+        return found
+
+    def _near(self, id: int) -> set[int]:
+        found, edge = {id}, {id}
+        for _ in range(self.asked.hops):
+            beside = {i for n in edge for i in (*self.nodes[n].inputs, *self._users.get(n, ()))}
+            edge = {i for i in beside if i in self.nodes} - found
+            found |= edge
+        return found
+
+    def _nearest(self, among: set[int]) -> list[int]:
+        """Return as many nodes as may be shown: the nearest to the root."""
+        root = self.inspection.root
+        start = max(among) if root is None or root not in among else root
+        found, edge = dict.fromkeys([start]), [start]
+        while edge and len(found) < self.asked.most:
+            edge = list(dict.fromkeys(
+                i for n in edge for i in self.nodes[n].inputs if i in among and i not in found
+            ))  # fmt: skip
+            found |= dict.fromkeys(edge)
+        return list(found)[: self.asked.most]
+
+    @cached_property
+    def _behind(self) -> set[int]:
+        """The nodes that the root is made of, itself among them."""
+        root, found = self.inspection.root, set[int]()
+        pending = [] if root is None else [root]
+        while pending:
+            id = pending.pop()
+            if id not in found:
+                found.add(id)
+                pending.extend(self.inspection.node(id).inputs)
+        return found
+
+    # ---- cards ---------------------------------------------------------------------------
+
+    def _card(self, node: NodeFacts) -> Card:
+        asked, flow = self.asked, grad_of(node)
+        bad = self._bad[node.id]
+        title = one_line(node.name or node.label)
+        if len(node.aliases) or f"{node.name}:" in node.label:
+            title = one_line(node.label)
+        source = "" if node.op == "leaf" or node.name is None else f"= {one_line(node.source)}"
+        if node.name is None and node.source != node.label:
+            source = one_line(node.source)
+        notes = []
+        if node.id in self.times and self.times[node.id] > 1:
+            notes.append(f"× {self.times[node.id]:,}")
+        if node.id in self.ops:
+            notes.append(f"folded: {self.ops[node.id]}")
+        value = value_of(node)
+        return Card(
+            node.id, node.kind, _cropped(title, TITLE), _shape(node), _cropped(source, SOURCE),
+            node.line,
+            () if value is None or not asked.values else figures(value, asked.precision),
+            () if flow.shown is None or not asked.values else figures(flow.shown, asked.precision),
+            flow.passed, self.inspection.root is not None and node.id not in self._behind,
+            bad, self._origin(node), tuple(notes),
+        )  # fmt: skip
+
+    @cached_property
+    def _bad(self) -> Mapping[int, bool]:
+        return {
+            i: not (is_finite(n.value) and is_finite(_gradient(n))) for i, n in self.nodes.items()
+        }
+
+    def _origin(self, node: NodeFacts) -> str:
+        """Return what begins here: nan or inf, in the value or in the gradient; "" where nothing."""
+        if not is_finite(node.value):
+            above = [self.nodes[i] for i in node.inputs if i in self.nodes]
+            if all(is_finite(n.value) for n in above):
+                return f"{_what(node.value)} starts here"
+        elif not is_finite(_gradient(node)):
+            below = [self.nodes[i] for i in self._users.get(node.id, ())]
+            if all(is_finite(_gradient(n)) and is_finite(n.value) for n in below):
+                return f"{_what(_gradient(node))} gradient starts here"
+        return ""
+
+    # ---- links ---------------------------------------------------------------------------
+
+    def _links(self, chosen: Iterable[int]) -> Iterator[Link]:
+        kept = set(chosen)
+        weights = self._weights
+        for id in chosen:
+            node = self.nodes[id]
+            ordered = len(set(node.inputs)) > 1 and node.op not in SYMMETRIC
+            seen = set[tuple[int, str]]()
+            for place, operand in enumerate(node.inputs):
+                label = _place(node, place) if ordered else ""
+                for source in self._resolved(operand, kept):
+                    if (source, label) in seen:
+                        continue
+                    seen.add((source, label))
+                    flows = node.requires_grad and self.nodes[source].requires_grad
+                    flows = flows and (self.inspection.root is None or id in self._behind)
+                    bad = flows and not is_finite(_gradient(self.nodes[source]))
+                    yield Link(source, id, weights.get(source) if flows else None, label, bad)
+
+    def _resolved(self, id: int, kept: set[int]) -> list[int]:
+        """Return the cards that stand for a node: its own, or of what it is made of."""
+        found, pending, seen = list[int](), [id], set[int]()
+        while pending:
+            i = pending.pop()
+            if i in kept:
+                found.append(i)
+            elif i not in seen:
+                seen.add(i)
+                pending.extend(self.inspection.node(i).inputs)
+        return sorted(dict.fromkeys(found))
+
+    @cached_property
+    def _weights(self) -> Mapping[int, float]:
+        """How much gradient comes back to nodes, 0 to 1 by the logarithm of its size."""
+        sizes = {}
+        for i, node in self.nodes.items():
+            g = _gradient(node)
+            if g is not None and g.size and (size := _norm(g)) > 0:
+                sizes[i] = log10(size)
+        if not sizes:
+            return {}
+        low, high = min(sizes.values()), max(sizes.values())
+        span = max(high - low, 1.0)
+        return {i: 0.2 + 0.8 * (x - low) / span for i, x in sizes.items()}
+
+    def _notes(self, count: int) -> Iterator[str]:
+        for fold in self.folds:
+            yield from self._loop(fold)
+        left = self.left_out + len(self.nodes) - count
+        if left:
+            yield f"{left:,} nodes are left out (--max-nodes, --around, --named)"
+
+    def _loop(self, fold: Fold) -> Iterator[str]:
+        yield f"the loop in line {fold.loop.line}: turn {fold.turn:,} of {len(fold.loop):,}"
+        for change in changes(self.inspection, fold.loop, self.asked.precision):
+            yield f"{change.name}  {change.text}  {change.line}".rstrip()
+
+
+def _gradient(node: NodeFacts) -> Array | None:
+    return node.gradient if node.grad is None else node.grad
+
+
+def _norm(g: Array) -> float:
+    with np.errstate(all="ignore"):
+        found = float(np.sqrt(np.sum(np.abs(g.astype(np.complex128 if g.dtype.kind == "c" else
+                                                     np.float64)) ** 2)))  # fmt: skip
+    return found if np.isfinite(found) else 0.0
+
+
+def _what(array: Array | None) -> str:
+    assert array is not None, "what is not there is finite"
+    return "nan" if np.isnan(array).any() else "inf"
+
+
+def _shape(node: NodeFacts) -> str:
+    shape = "×".join(map(str, node.shape))
+    dtype = "" if node.dtype == "float64" else node.dtype
+    return " ".join(filter(None, (shape, dtype)))
+
+
+def _cropped(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _place(node: NodeFacts, place: int) -> str:
+    """Return what an operand is called, or which it is where its name says nothing."""
+    name = node.operands[place] if place < len(node.operands) else ""
+    if name and name.rstrip("0123456789") not in _SAY_NOTHING:
+        return name
+    return _ORDINALS[place] if place < len(_ORDINALS) else f"{place + 1}th"
