@@ -45,12 +45,13 @@ MAY_IMPORT: dict[str, str] = {
     "explain": f"{RUN} formula",
     "export": f"{RUN} formula",
     "render": "errors inspection reference formula against verify diagnose explain",
+    "picture": "errors inspection render",
     "run": f"{RUN} formula verify diagnose explain render",
     "api": f"{RUN} source verify diagnose explain run",
     "manual": "errors inspection syntax reference verify diagnose explain render run api",
     "pytest_plugin": f"{RUN} source verify diagnose explain run api render",
     "cli": f"{RUN} source reference formula manual against verify diagnose explain export run "
-    "api render",
+    "api render picture",
     "__main__": "cli",
 }
 # a library, and the rooms that may use it
@@ -62,6 +63,7 @@ HOMES: dict[str, str] = {
     "torch": "",
     "jax": "against",
     "mpmath": "execute",
+    "resvg_py": "picture",
 }
 WITHOUT_NUMPY = {"errors", "source", "syntax", "cli"}
 SLOW = ("numpy", "lark", "scipy", "rich.table")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,16 +18,42 @@ from gradcli.errors import InputFault, Source
 if TYPE_CHECKING:
     from gradcli.inspection import Inspection
 
-# endings of files that a graph is written to; graphviz makes pictures
-_ENDINGS = ("", ".dot", ".gv", ".txt")
-_PICTURES = (".bmp", ".eps", ".gif", ".jpeg", ".jpg", ".pdf", ".png", ".ps", ".svg", ".tif",
-             ".tiff", ".webp")  # fmt: skip
+
+class Format(StrEnum):
+    """What the graph is drawn as."""
+
+    svg = "svg"
+    png = "png"
+    dot = "dot"
+    tree = "tree"
+
+
+class Theme(StrEnum):
+    """The colours of a picture."""
+
+    light = "light"
+    dark = "dark"
+    print = "print"
+    mono = "mono"
+
+
+# what a file of some ending is written as
+_ENDINGS = {".svg": Format.svg, ".png": Format.png, ".dot": Format.dot, ".gv": Format.dot}
+_TEXTS = (Format.dot, Format.tree)  # of which several may stand in one file
+_TREES = ("", ".txt")  # endings of files that --tree and --dot may be written to
+_NO_PICTURE = "gradcli graph … --dot | dot -T{} -o {}"
+_OTHERS = (".bmp", ".eps", ".gif", ".jpeg", ".jpg", ".ps", ".tif", ".tiff", ".webp")
 
 
 @o.runs_files
 def graph(
     run: o.Running,
     files: o.Files = None,
+    output: o.Output = None,
+    format: Annotated[
+        Format | None,
+        typer.Option("--format", help="What to draw (default: as FILE's ending says)."),
+    ] = None,
     dot: Annotated[
         bool, typer.Option("--dot", help="In graphviz's language (default, but on a terminal).")
     ] = False,
@@ -34,8 +61,13 @@ def graph(
         bool, typer.Option("--tree", help="As a tree (default on a terminal).")
     ] = False,
     values: Annotated[
-        bool, typer.Option("--values", help="With values and gradients, in graphviz's language.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--values/--no-values",
+            help="Whether nodes have their values and gradients (default: but not in DOT).",
+            show_default=False,
+        ),
+    ] = None,
     backward: Annotated[
         bool,
         typer.Option(
@@ -43,17 +75,32 @@ def graph(
             help="The graph of grad_fn that backward follows, in graphviz's language.",
         ),
     ] = False,
+    named: Annotated[bool, typer.Option("--named", help="Named nodes only.")] = False,
+    around: Annotated[
+        str | None, typer.Option("--around", metavar="NODE", help="What is near to a node only.")
+    ] = None,
+    hops: Annotated[
+        int, typer.Option("--hops", min=0, metavar="N", help="How near, in edges.")
+    ] = 2,
+    most: Annotated[
+        int, typer.Option("--most", min=1, metavar="N", help="Most cards of a picture.")
+    ] = 150,
+    rankdir: Annotated[
+        str, typer.Option("--rankdir", metavar="TB|LR", help="From the top, or from the left.")
+    ] = "TB",
+    theme: Annotated[Theme, typer.Option("--theme", help="Colours of a picture.")] = Theme.light,
     of: o.Of = None,
     precision: o.Precision = None,
-    full: Annotated[bool, typer.Option("--full", help="Leave nothing out of a tree.")] = False,
-    output: o.Output = None,
+    full: Annotated[bool, typer.Option("--full", help="Leave nothing out.")] = False,
 ) -> None:
-    """Draw the graph of a file: a tree on a terminal, else the language of graphviz."""
-    if tree and (dot or backward):
-        raise typer.BadParameter(f"choose one of {'--dot' if dot else '--backward'} and --tree")
-    if output is not None:
-        _check_ending(output)
-    elsewhere = dot or values or backward or output is not None or not sys.stdout.isatty()
+    """Draw the graph of a file: as a picture, as a tree, or in the language of graphviz.
+
+    `-o graph.svg` and `-o graph.png` draw cards with values and gradients; on a terminal it is a
+    tree, in a pipe the language of graphviz.
+    """
+    kind = _kind(format, dot, tree, backward, output)
+    if kind not in _TEXTS and len(files or ()) > 1:
+        raise typer.BadParameter("a picture is of one FILE; give one at a time, or --format dot")
     from gradcli.facts import inspect
     from gradcli.render import GRAPH
 
@@ -68,22 +115,59 @@ def graph(
     found: Iterable[Inspection] = o.each(files, run.expr, one, statuses)
     if output is not None:
         found = list(found)  # who writes to a file has a bar of its own
-    if tree or not elsewhere:
+    if kind is Format.tree:
         trees = (GRAPH["tree"](graph, full=full, precision=precision) for graph in found)
         show_each(trees, output)
-    else:
-        how = {"values": values, "backward": backward, "precision": precision}
+    elif kind is Format.dot:
+        how: dict[str, Any] = {"values": bool(values), "backward": backward}
+        how["precision"] = precision
         write(joined("dot", (GRAPH["dot"].pieces(graph, **how) for graph in found)), output)
+    else:
+        from gradcli.picture import PICTURES
+        from gradcli.picture.scene import Asked
+
+        asked = Asked(values is not False, precision, named, around, hops, most, full)
+        across = _across(rankdir)
+        for graph in found:
+            drawn = PICTURES[kind.value](graph, asked=asked, theme=theme.value, across=across)
+            write(drawn, output)
     raise typer.Exit(max(statuses))
 
 
-def _check_ending(path: Path) -> None:
-    """Refuse to write a text under a name that promises something else."""
-    ending = path.suffix.lower()
-    if ending in _ENDINGS:
-        return
-    made = f"gradcli graph … --dot | dot -T{ending[1:]} -o {path}"
-    raise InputFault(
-        f"{path}: a graph is written as text, and {ending} is something else",
-        hint=f"graphviz makes it: {made}" if ending in _PICTURES else "name it .dot, .gv or .txt",
-    )
+def _kind(
+    format: Format | None, dot: bool, tree: bool, backward: bool, output: Path | None
+) -> Format:
+    """Return what is drawn: as an option says, as a file's ending does, as suits the place."""
+    said = [f for f in (format, Format.dot if dot else None, Format.tree if tree else None) if f]
+    if backward and Format.tree in said:
+        raise typer.BadParameter("choose one of --backward and --tree")
+    if len(set(said)) > 1:
+        raise typer.BadParameter(f"choose one of {' and '.join(f'--{f}' for f in set(said))}")
+    if output is None:
+        if said:
+            kind = said[0]
+            if kind is Format.png and sys.stdout.isatty():
+                raise InputFault("a PNG says nothing on a terminal", hint="-o graph.png")
+            return kind
+        return Format.tree if sys.stdout.isatty() and not backward else Format.dot
+    ending = output.suffix.lower()
+    if ending in _TREES:
+        return said[0] if said else Format.dot
+    if ending in _OTHERS or ending not in _ENDINGS:
+        made = _NO_PICTURE.format(ending[1:], output)
+        known = ", ".join(_ENDINGS)
+        raise InputFault(
+            f"{output}: a graph is not drawn as {ending}",
+            hint=f"graphviz makes it: {made}" if ending in _OTHERS else f"name it {known} or .txt",
+        )
+    if said and said[0] is not _ENDINGS[ending]:
+        raise InputFault(
+            f"{output}: --{said[0]} is not written as {ending}", hint="leave out one of the two"
+        )
+    return _ENDINGS[ending]
+
+
+def _across(rankdir: str) -> bool:
+    if rankdir.upper() not in ("TB", "LR"):
+        raise InputFault(f"--rankdir {rankdir}: there are TB and LR")
+    return rankdir.upper() == "LR"

@@ -1,6 +1,4 @@
-"""Numbers as a card has them: a small matrix whole, its columns aligned; of a large one, what it
-holds.
-"""
+"""Numbers as a card has them: a small matrix whole and aligned, what is in a large one."""
 
 from __future__ import annotations
 
@@ -10,7 +8,14 @@ from math import prod
 import numpy as np
 
 from gradcli.inspection import Array, Summary, summary
-from gradcli.render.numbers import ELEMENT_DIGITS, SCALAR_DIGITS, align, number, shortest, summarised
+from gradcli.render.numbers import (
+    ELEMENT_DIGITS,
+    SCALAR_DIGITS,
+    align,
+    number,
+    shortest,
+    summarised,
+)
 
 ROWS, COLUMNS = 4, 6  # of a matrix that is written whole
 WIDTH = 34  # characters of a summary

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 SWEEPS = 12  # down and up through the layers, for the order and for the places
@@ -172,7 +173,7 @@ class _Layers:
     def _crossings(self) -> int:
         """Return how many pairs of edges between neighbouring layers cross."""
         total = 0
-        for upper, lower in zip(self.rows, self.rows[1:], strict=False):
+        for upper, lower in pairwise(self.rows):
             place = {i: k for k, i in enumerate(lower)}
             ends = [k for i in upper for k in sorted(place[b] for b in self.below[i])]
             seen: list[int] = []
@@ -230,7 +231,7 @@ class _Layers:
     def _apart(self, row: Sequence[int]) -> list[float]:
         """Return how far from the first one each one of a layer stands at least."""
         found = [0.0] if row else []
-        for a, b in zip(row, row[1:], strict=False):
+        for a, b in pairwise(row):
             passing = a not in self.sizes or b not in self.sizes
             gap = self.gaps.edge if passing else self.gaps.beside
             found.append(found[-1] + (self._size(a).width + self._size(b).width) / 2 + gap)

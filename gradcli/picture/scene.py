@@ -13,7 +13,7 @@ from gradcli.errors import InputFault
 from gradcli.inspection import Array, Inspection, Kind, NodeFacts
 from gradcli.picture.figures import figures, is_finite
 from gradcli.render.numbers import grad_of, value_of
-from gradcli.render.rows import Fold, Wanted, excerpt, folds
+from gradcli.render.rows import Fold, Wanted, folds, unchained, unfolded
 from gradcli.render.turns import changes
 from gradcli.render.words import MARKS, answer, one_line
 
@@ -113,10 +113,15 @@ class _Scene:
         self.inspection, self.asked = inspection, asked
         wanted = Wanted(named=False, full=asked.full, turn=asked.turn)
         self.folds = folds(inspection, wanted)
-        found = excerpt(inspection, wanted, self.folds)
-        self.times, self.ops = found.times, found.ops
-        self.nodes = {node.id: node for node in sorted(found.nodes, key=lambda n: n.id)}
-        self.left_out = found.left_out
+        self.times: dict[int, int] = {}  # how often a node of a loop's turn is repeated
+        self.ops: dict[int, str] = {}  # by what a chain of views was made, of its last one
+        found = {
+            node.id: node
+            for node in unfolded(inspection, self.folds, self.times)
+            if asked.full or not node.derived or node.name is not None
+        }
+        kept = found.keys() if asked.full else unchained(found.values(), self.ops, inspection.root)
+        self.nodes = {i: found[i] for i in sorted(kept)}
 
     def made(self) -> Scene:
         """Return the scene."""
@@ -124,7 +129,7 @@ class _Scene:
         cards = [self._card(self.nodes[i]) for i in chosen]
         links = list(self._links(chosen))
         root = self.inspection.root
-        name = "" if root is None else one_line(self.inspection.node(root).label)
+        name = "" if root is None else one_line(self._title(self.inspection.node(root)))
         return Scene(
             self.inspection.file, answer(self.inspection), name, tuple(cards), tuple(links),
             tuple(self._notes(len(chosen))), {i: i for i in chosen},
@@ -135,6 +140,7 @@ class _Scene:
     def _chosen(self) -> list[int]:
         """Return the nodes that have cards."""
         found = set(self.nodes)
+        found -= self._spare
         if self.asked.named:
             found = {i for i in found if self._has_name(i)}
         if self.asked.around is not None:
@@ -142,6 +148,19 @@ class _Scene:
         if len(found) > self.asked.most:
             found = set(self._nearest(found))
         return sorted(found)
+
+    @cached_property
+    def _spare(self) -> set[int]:
+        """The leaves that nothing shown is made of, where another card has their name."""
+        names: dict[str, int] = {}
+        for node in self.nodes.values():
+            if node.name is not None:
+                names[node.name] = names.get(node.name, 0) + 1
+        return {
+            i
+            for i, node in self.nodes.items()
+            if node.op == "leaf" and i not in self._users and names.get(node.name or "", 0) > 1
+        }
 
     def _has_name(self, id: int) -> bool:
         return self.nodes[id].name is not None or id == self.inspection.root
@@ -198,9 +217,7 @@ class _Scene:
     def _card(self, node: NodeFacts) -> Card:
         asked, flow = self.asked, grad_of(node)
         bad = self._bad[node.id]
-        title = one_line(node.name or node.label)
-        if len(node.aliases) or f"{node.name}:" in node.label:
-            title = one_line(node.label)
+        title = one_line(self._title(node))
         source = "" if node.op == "leaf" or node.name is None else f"= {one_line(node.source)}"
         if node.name is None and node.source != node.label:
             source = one_line(node.source)
@@ -219,6 +236,10 @@ class _Scene:
             bad, self._origin(node), tuple(notes),
         )  # fmt: skip
 
+    def _title(self, node: NodeFacts) -> str:
+        """Return what a card is called: by its name alone where it stands for a turn of a loop."""
+        return node.name if node.name is not None and node.id in self.times else node.label
+
     @cached_property
     def _bad(self) -> Mapping[int, bool]:
         return {
@@ -226,7 +247,7 @@ class _Scene:
         }
 
     def _origin(self, node: NodeFacts) -> str:
-        """Return what begins here: nan or inf, in the value or in the gradient; "" where nothing."""
+        """Return what begins here, nan or inf, in the value or in the gradient."""
         if not is_finite(node.value):
             above = [self.nodes[i] for i in node.inputs if i in self.nodes]
             if all(is_finite(n.value) for n in above):
@@ -286,7 +307,7 @@ class _Scene:
     def _notes(self, count: int) -> Iterator[str]:
         for fold in self.folds:
             yield from self._loop(fold)
-        left = self.left_out + len(self.nodes) - count
+        left = len(self.nodes) - len(self._spare) - count
         if left:
             yield f"{left:,} nodes are left out (--max-nodes, --around, --named)"
 

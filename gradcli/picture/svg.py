@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 from typing import NamedTuple
 
 from gradcli.inspection import Inspection
@@ -25,7 +26,11 @@ ARROW = 7.0
 
 
 def render(
-    inspection: Inspection, *, theme: str = "light", asked: Asked | None = None, across: bool = False
+    inspection: Inspection,
+    *,
+    theme: str = "light",
+    asked: Asked | None = None,
+    across: bool = False,
 ) -> str:
     """Return the picture of a run as an SVG file; `across`: from left to right.
 
@@ -222,7 +227,9 @@ class Drawing:
             x, y, anchor = end.x - 9, end.y - 4, ' text-anchor="end"'
         elif ports.is_first(link):
             x, anchor = end.x - 5, ' text-anchor="end"'
-        return f'{path}<text class="order" x="{x:.1f}" y="{y:.1f}"{anchor}>{text(link.label)}</text>'
+        return (
+            f'{path}<text class="order" x="{x:.1f}" y="{y:.1f}"{anchor}>{text(link.label)}</text>'
+        )
 
 
 class _Ports:
@@ -288,7 +295,7 @@ class _Ports:
 def _curve(points: Sequence[Point], across: bool) -> str:
     """Return a path that leaves and enters cards at right angles, smooth where it passes layers."""
     parts = [f"M{points[0].x:.1f} {points[0].y:.1f}"]
-    for a, b in zip(points, points[1:], strict=False):
+    for a, b in pairwise(points):
         if across:
             m = (a.x + b.x) / 2
             controls = f"{m:.1f} {a.y:.1f} {m:.1f} {b.y:.1f}"
@@ -296,9 +303,7 @@ def _curve(points: Sequence[Point], across: bool) -> str:
             m = (a.y + b.y) / 2
             controls = f"{a.x:.1f} {m:.1f} {b.x:.1f} {m:.1f}"
         straight = a.y == b.y if across else a.x == b.x
-        parts.append(
-            f"L{b.x:.1f} {b.y:.1f}" if straight else f"C{controls} {b.x:.1f} {b.y:.1f}"
-        )
+        parts.append(f"L{b.x:.1f} {b.y:.1f}" if straight else f"C{controls} {b.x:.1f} {b.y:.1f}")
     return "".join(parts)
 
 
