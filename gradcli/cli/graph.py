@@ -24,6 +24,9 @@ class Format(StrEnum):
 
     svg = "svg"
     png = "png"
+    mermaid = "mermaid"
+    markdown = "markdown"
+    json = "json"
     dot = "dot"
     tree = "tree"
 
@@ -38,7 +41,15 @@ class Theme(StrEnum):
 
 
 # what a file of some ending is written as
-_ENDINGS = {".svg": Format.svg, ".png": Format.png, ".dot": Format.dot, ".gv": Format.dot}
+_ENDINGS = {
+    ".svg": Format.svg,
+    ".png": Format.png,
+    ".mmd": Format.mermaid,
+    ".md": Format.markdown,
+    ".json": Format.json,
+    ".dot": Format.dot,
+    ".gv": Format.dot,
+}
 _TEXTS = (Format.dot, Format.tree)  # of which several may stand in one file
 _TREES = ("", ".txt")  # endings of files that --tree and --dot may be written to
 _NO_PICTURE = "gradcli graph … --dot | dot -T{} -o {}"
@@ -126,11 +137,12 @@ def graph(
         from gradcli.picture import PICTURES
         from gradcli.picture.scene import Asked
 
-        asked = Asked(values is not False, precision, named, around, hops, most, full)
-        across = _across(rankdir)
+        asked = Asked(
+            values is not False, precision, named, around, hops, most, full,
+            theme=theme.value, across=_across(rankdir),
+        )  # fmt: skip
         for graph in found:
-            drawn = PICTURES[kind.value](graph, asked=asked, theme=theme.value, across=across)
-            write(drawn, output)
+            write(PICTURES[kind.value](graph, asked=asked), output)
     raise typer.Exit(max(statuses))
 
 

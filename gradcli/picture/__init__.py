@@ -1,7 +1,7 @@
 """Pictures of a run: what they show, where it stands, how it is drawn; imported when it is drawn.
 
-Every entry of `PICTURES` takes an inspection, `asked` (`scene.Asked`: what is shown), `theme` (a
-name of `themes.THEMES`) and `across` (from left to right), and gives a text, or bytes.
+Every entry of `PICTURES` takes an inspection and `asked` (a `scene.Asked`: what is shown and how),
+and gives a text, or bytes.
 """
 
 from __future__ import annotations
@@ -14,5 +14,7 @@ _ROOM = "gradcli.picture"
 PICTURES: Mapping[str, Renderer] = {
     "svg": Renderer("svg", room=_ROOM),
     "png": Renderer("png", room=_ROOM),
+    "mermaid": Renderer("mermaid", room=_ROOM),
+    "markdown": Renderer("mermaid", "fenced", room=_ROOM),
+    "json": Renderer("data", room=_ROOM),
 }
-THEMES = ("light", "dark", "print", "mono")

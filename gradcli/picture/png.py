@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from gradcli.errors import InputFault
 from gradcli.inspection import Inspection
 from gradcli.picture import svg
+from gradcli.picture.scene import Asked
 
-SCALE = 2.0  # pixels for each unit: sharp on screens of today
+SCALE = 2  # sharp on screens of today
 
 
-def render(inspection: Inspection, *, scale: float = SCALE, **options: Any) -> bytes:
-    """Return the picture of a run as a PNG file. Options are those of `svg.render`.
+def render(inspection: Inspection, asked: Asked | None = None, scale: int = SCALE) -> bytes:
+    """Return the picture of a run as a PNG file, with so many pixels for each unit.
 
     Raises: InputFault where resvg-py is not installed.
     """
@@ -23,5 +22,5 @@ def render(inspection: Inspection, *, scale: float = SCALE, **options: Any) -> b
             "PNG needs resvg-py, which is not installed",
             hint="pip install 'gradcli[pictures]', or write .svg, which needs nothing",
         ) from None
-    drawn = svg_to_bytes(svg_string=svg.render(inspection, **options), zoom=round(scale))
+    drawn = svg_to_bytes(svg_string=svg.render(inspection, asked), zoom=scale)
     return bytes(drawn)

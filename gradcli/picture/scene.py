@@ -29,7 +29,8 @@ class Asked:
     """What a picture is asked to show.
 
     `names` are the only nodes where there are any (`named`: all with names), `around` one of which
-    those are shown that are at most `hops` edges away; more than `most` cards are folded.
+    those are shown that are at most `hops` edges away; more than `most` cards are folded. `theme`
+    is a name of `themes.THEMES`, `across` draws from left to right.
     """
 
     values: bool = True
@@ -40,6 +41,8 @@ class Asked:
     most: int = 150
     full: bool = False
     turn: int | None = None
+    theme: str = "light"
+    across: bool = False
 
 
 @dataclass(frozen=True, slots=True)

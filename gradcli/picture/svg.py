@@ -25,20 +25,13 @@ LABEL = 96.0  # widest label of a row of numbers
 ARROW = 7.0
 
 
-def render(
-    inspection: Inspection,
-    *,
-    theme: str = "light",
-    asked: Asked | None = None,
-    across: bool = False,
-) -> str:
-    """Return the picture of a run as an SVG file; `across`: from left to right.
+def render(inspection: Inspection, asked: Asked | None = None) -> str:
+    """Return the picture of a run as an SVG file.
 
     Raises: InputFault where a name that was asked for is not known.
     """
-    shown = scene(inspection, asked)
-    drawing = Drawing(shown, across=across)
-    return drawing.file(THEMES[theme])
+    asked = asked or Asked()
+    return Drawing(scene(inspection, asked), asked.across).file(THEMES[asked.theme])
 
 
 class Box(NamedTuple):
