@@ -17,6 +17,7 @@ from gradcli.errors import InputFault, Source
 
 if TYPE_CHECKING:
     from gradcli.inspection import Inspection
+    from gradcli.session import Session
 
 
 class Format(StrEnum):
@@ -24,6 +25,7 @@ class Format(StrEnum):
 
     svg = "svg"
     png = "png"
+    html = "html"
     mermaid = "mermaid"
     markdown = "markdown"
     json = "json"
@@ -44,6 +46,7 @@ class Theme(StrEnum):
 _ENDINGS = {
     ".svg": Format.svg,
     ".png": Format.png,
+    ".html": Format.html,
     ".mmd": Format.mermaid,
     ".md": Format.markdown,
     ".json": Format.json,
@@ -117,22 +120,23 @@ def graph(
 
     statuses = [OK]
 
-    def one(source: Source, folder: Path) -> Inspection:
+    def one(source: Source, folder: Path) -> tuple[Session, Inspection]:
         options = run.options(folder)
         request = o.made_request(options, of, None)
         with Progress("nodes") as progress:
-            return inspect(o.session(source, options, request, progress))
+            session = o.session(source, options, request, progress)
+            return session, inspect(session)
 
-    found: Iterable[Inspection] = o.each(files, run.expr, one, statuses)
+    found: Iterable[tuple[Session, Inspection]] = o.each(files, run.expr, one, statuses)
     if output is not None:
         found = list(found)  # who writes to a file has a bar of its own
     if kind is Format.tree:
-        trees = (GRAPH["tree"](graph, full=full, precision=precision) for graph in found)
+        trees = (GRAPH["tree"](graph, full=full, precision=precision) for _, graph in found)
         show_each(trees, output)
     elif kind is Format.dot:
         how: dict[str, Any] = {"values": bool(values), "backward": backward}
         how["precision"] = precision
-        write(joined("dot", (GRAPH["dot"].pieces(graph, **how) for graph in found)), output)
+        write(joined("dot", (GRAPH["dot"].pieces(graph, **how) for _, graph in found)), output)
     else:
         from gradcli.picture import PICTURES
         from gradcli.picture.scene import Asked
@@ -141,8 +145,9 @@ def graph(
             values is not False, precision, named, around, hops, most, full,
             theme=theme.value, across=_across(rankdir),
         )  # fmt: skip
-        for graph in found:
-            write(PICTURES[kind.value](graph, asked=asked), output)
+        for session, graph in found:
+            more = {"session": session} if kind is Format.html else {}
+            write(PICTURES[kind.value](graph, asked=asked, **more), output)
     raise typer.Exit(max(statuses))
 
 

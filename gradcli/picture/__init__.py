@@ -16,5 +16,6 @@ PICTURES: Mapping[str, Renderer] = {
     "png": Renderer("png", room=_ROOM),
     "mermaid": Renderer("mermaid", room=_ROOM),
     "markdown": Renderer("mermaid", "fenced", room=_ROOM),
+    "html": Renderer("page", room=_ROOM),  # session=
     "json": Renderer("data", room=_ROOM),
 }
