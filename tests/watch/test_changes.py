@@ -36,7 +36,10 @@ CASES: dict[str, tuple[str, str, dict[int, str]]] = {
         TABLE, TABLE.replace("★", "○ new      3  7       (2)\n★"), {6: "○ new N 7 (2)"}),
     "a row less": (TABLE, TABLE.replace("○ wx       2  [2, 4]  (1, 1)\n", ""), {}),
     "an empty line": (TABLE, TABLE.replace("legend", "\n\nlegend"), {}),
-    "a number behind a table": (TABLE + "\n  9", TABLE + "\n  8", {9: "8"}),
+    "a number behind a table": (
+        TABLE + "\n" + "9".rjust(12), TABLE + "\n" + "8".rjust(12), {9: "8"}),
+    "rows whose words are the same in another order": (
+        "a 1 2\nb 2 1", "a 2 1\nb 1 2", {0: "2 1", 1: "1 2"}),
     "an element of JSON": ('{"line": 3, "a": [1, 2]}', '{"line": 4, "a": [1, 3]}', {0: "3]}"}),
     "a column that gives way": (
         "a b c\n─────\n1 2 3", "a c\n───\n1 9", {0: "", 2: "9"}),

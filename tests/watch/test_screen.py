@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 
 import pytest
 
@@ -127,6 +128,21 @@ def test_a_line_that_is_too_long_goes_on_in_the_next(text: str) -> None:
     lines = terminal.lines()[:2]
     assert all(line.startswith("  ") for line in lines)
     assert "".join(line[2:] for line in lines) in text
+
+
+def test_a_colour_goes_on_in_the_next_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shown = Screen(sys.stdout, TITLE, lambda: (13, 10))
+    shown.ended(result("\x1b[31m0123456789abc\x1b[0m"))
+    assert "  \x1b[31mabc\x1b[0m" in capsys.readouterr().out
+
+
+def test_a_page_of_a_run_before_is_dim(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = Screen(sys.stdout, TITLE, lambda: (40, 10))
+    shown.ended(result("\x1b[31ma\x1b[0m"))
+    shown.missing()
+    assert "  \x1b[2ma\x1b[0m" in capsys.readouterr().out
 
 
 def test_what_stood_on_the_terminal_before_is_not_lost() -> None:
