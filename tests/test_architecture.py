@@ -24,6 +24,7 @@ MAY_IMPORT: dict[str, str] = {
     "errors": "",
     "inspection": "errors",
     "source": "errors",
+    "watch": "errors",
     "syntax": "errors",
     "rule": "errors",
     "ops": "errors rule",
@@ -50,7 +51,7 @@ MAY_IMPORT: dict[str, str] = {
     "manual": "errors inspection syntax reference verify diagnose explain render run api",
     "pytest_plugin": f"{RUN} source verify diagnose explain run api render",
     "cli": f"{RUN} source reference formula manual against verify diagnose explain export run "
-    "api render",
+    "api render watch",
     "__main__": "cli",
 }
 # a library, and the rooms that may use it
@@ -63,7 +64,7 @@ HOMES: dict[str, str] = {
     "jax": "against",
     "mpmath": "execute",
 }
-WITHOUT_NUMPY = {"errors", "source", "syntax", "cli"}
+WITHOUT_NUMPY = {"errors", "source", "watch", "syntax", "cli"}
 SLOW = ("numpy", "lark", "scipy", "rich.table")
 VAGUE = ("util", "helper", "manager", "base", "common", "misc")
 
