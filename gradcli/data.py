@@ -20,7 +20,7 @@ import numpy as np
 
 from gradcli.errors import InputFault
 from gradcli.rule.dtypes import BOOL, DTYPES, FLOAT64, INT64, Array
-from gradcli.source import unchanged
+from gradcli.source import READS, unchanged
 
 LIMIT = 2**30  # bytes
 DEPTH = 500  # of what is nested in a file, and of the calls of its reader
@@ -129,6 +129,7 @@ def _quoted(name: str) -> str:
 
 
 def _bytes(path: Path, limit: int) -> bytes:
+    sys.audit(READS, str(path))
     try:
         status = path.stat()
         if not S_ISREG(status.st_mode):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from itertools import islice
 from pathlib import Path
 from stat import S_ISREG
@@ -14,6 +15,7 @@ SUFFIX = ".expr"  # of an expression file
 _LIKE = 0.6  # of two names, from 0 to 1
 _LOOKED_AT = 2000  # files among which one of a similar name is looked for
 MAX_FILE = 64 << 20  # bytes of an expression file
+READS = "gradcli.reads"  # what `sys.audit` is told of each file that is about to be read: its path
 
 
 def read_source(path: Path) -> Source:
@@ -22,6 +24,7 @@ def read_source(path: Path) -> Source:
     Raises: InputFault where it is missing, unreadable, too large, not UTF-8, or written to
     while it is read.
     """
+    sys.audit(READS, str(path))
     try:
         with path.open("rb") as file:
             data = unchanged(file, MAX_FILE + 1)

@@ -24,6 +24,7 @@ MAY_IMPORT: dict[str, str] = {
     "errors": "",
     "inspection": "errors",
     "source": "errors",
+    "watch": "errors",
     "syntax": "errors",
     "rule": "errors",
     "ops": "errors rule",
@@ -45,13 +46,13 @@ MAY_IMPORT: dict[str, str] = {
     "explain": f"{RUN} formula",
     "export": f"{RUN} formula",
     "render": "errors inspection reference formula against verify diagnose explain",
-    "picture": "errors inspection render",
+    "picture": f"{RUN} formula verify diagnose explain export render",
     "run": f"{RUN} formula verify diagnose explain render",
     "api": f"{RUN} source verify diagnose explain run",
     "manual": "errors inspection syntax reference verify diagnose explain render run api",
     "pytest_plugin": f"{RUN} source verify diagnose explain run api render",
     "cli": f"{RUN} source reference formula manual against verify diagnose explain export run "
-    "api render picture",
+    "api render picture watch",
     "__main__": "cli",
 }
 # a library, and the rooms that may use it
@@ -65,7 +66,7 @@ HOMES: dict[str, str] = {
     "mpmath": "execute",
     "resvg_py": "picture",
 }
-WITHOUT_NUMPY = {"errors", "source", "syntax", "cli"}
+WITHOUT_NUMPY = {"errors", "source", "watch", "syntax", "cli"}
 SLOW = ("numpy", "lark", "scipy", "rich.table")
 VAGUE = ("util", "helper", "manager", "base", "common", "misc")
 

@@ -26,6 +26,7 @@ class _Place(NamedTuple):
     function: str
     help: str
     examples: tuple[str, ...] = ()
+    passes_on: bool = False  # whether all that follows its first argument is for another command
 
 
 _LINEAR = "samples/linear_regression.expr"
@@ -64,6 +65,11 @@ PLACES = {
         f"gradcli export {_LINEAR} --to torch",
         "gradcli export samples/mlp.expr --to numpy",
     )),
+    "watch": _Place("watch", "watch", "Run a command again on every save of a file.", (
+        f"gradcli watch {_LINEAR}",
+        f"gradcli watch {_LINEAR} check --order 2",
+        f"gradcli watch {_LINEAR} explain w",
+    ), passes_on=True),
     "ops": _Place("ops", "ops", "Show operations: signature, derivative, grad_fn, domain.", (
         "gradcli ops",
         "gradcli ops logsumexp",
@@ -92,7 +98,8 @@ class _Read(Mapping[str, Any]):
         place = PLACES[name]
         alone = typer.Typer(add_completion=False, rich_markup_mode=None)
         function = getattr(import_module(f"gradcli.cli.{place.module}"), place.function)
-        alone.command(name, epilog=_listed(place.examples))(function)
+        settings = {"allow_interspersed_args": not place.passes_on}
+        alone.command(name, epilog=_listed(place.examples), context_settings=settings)(function)
         command = get_command(alone)
         for option in command.params:
             if isinstance(option, TyperOption):

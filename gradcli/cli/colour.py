@@ -21,9 +21,12 @@ def shows_colours(stream: TextIO) -> bool:
     """Say whether a stream is a terminal with colours, or `FORCE_COLOR` asks for them."""
     if os.environ.get("NO_COLOR"):
         return False
-    return bool(os.environ.get("FORCE_COLOR")) or (
-        stream.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
-    )
+    return bool(os.environ.get("FORCE_COLOR")) or heeds_escapes(stream)
+
+
+def heeds_escapes(stream: TextIO) -> bool:
+    """Say whether a stream is a terminal that can do more than print."""
+    return stream.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
 
 
 def report(text: str) -> str:

@@ -40,6 +40,8 @@ def offered(
         ("gradcli check sam", {"samples/"}),
         ("gradcli fmt sam", {"samples/"}),
         (f"gradcli graph {SAMPLE} sam", {"samples/"}),
+        ("gradcli watch sam", {"samples/"}),
+        (f"gradcli watch {SAMPLE} de", {"derive"}),
         ("gradcli eval nowhere/a", set()),
         (f"gradcli eval {SAMPLE} --of loss", {"loss", "loss2", "loss2_sum"}),
         (f"gradcli eval {SAMPLE} --wrt w", {"w", "wx", "wx_b"}),

@@ -12,6 +12,7 @@ import pytest
 import gradcli
 from gradcli.reference import entries
 from tests.cli.runner import ROOT, run
+from tests.cli.watching import Watching
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DERIVE = (ROOT / "docs" / "derive.md").read_text(encoding="utf-8")
@@ -60,6 +61,9 @@ SHOWS: dict[str, tuple[str, ...]] = {
     f"export {LINEAR} --to numpy": (
         r"\nwx = w \* x  # \[1, 2\]\n", r"\nd_loss = 2 \* loss\nd_b = np.sum\(d_loss\)\n",
         r'\nprint\("w:", w.tolist\(\), "grad", d_w.tolist\(\)\)\n'),
+    f"watch {LINEAR} explain w": (
+        r"^-- \S+ · gradcli explain samples/linear_regression.expr w · \S+ s\n",
+        r"\n  ∂loss2_sum/∂w = -28\n", r"\n    elements  2 · .* = -28\n"),
     "ops logsumexp": (
         r"^logsumexp\(input, dim, keepdim=False\)", r"grad_fn +LogsumexpBackward0",
         r"input: g \* exp\(input - y\)"),
@@ -97,7 +101,13 @@ def test_what_readme_installs_is_a_command_of_the_shell_that_installed_it(
 
 @pytest.mark.parametrize("command", SHOWS)
 def test_a_command_in_readme_shows_what_it_should(command: str) -> None:
-    outcome = run(*shlex.split(command))
+    words = shlex.split(command)
+    if words[0] == "watch":  # which has no end
+        with Watching(*words[1:]) as watching:
+            for pattern in SHOWS[command]:
+                watching.until(pattern)
+        return
+    outcome = run(*words)
     assert (outcome.status, outcome.errors) == (0, "")
     assert [p for p in SHOWS[command] if not re.search(p, outcome.output)] == []
 
