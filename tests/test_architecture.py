@@ -65,6 +65,7 @@ HOMES: dict[str, str] = {
     "jax": "against",
     "mpmath": "execute",
     "resvg_py": "picture",
+    "svg2pdf_py": "picture",
 }
 WITHOUT_NUMPY = {"errors", "source", "watch", "syntax", "cli"}
 SLOW = ("numpy", "lark", "scipy", "rich.table")

@@ -25,6 +25,7 @@ class Format(StrEnum):
 
     svg = "svg"
     png = "png"
+    pdf = "pdf"
     html = "html"
     mermaid = "mermaid"
     markdown = "markdown"
@@ -46,6 +47,7 @@ class Theme(StrEnum):
 _ENDINGS = {
     ".svg": Format.svg,
     ".png": Format.png,
+    ".pdf": Format.pdf,
     ".html": Format.html,
     ".mmd": Format.mermaid,
     ".md": Format.markdown,
@@ -55,6 +57,8 @@ _ENDINGS = {
 }
 _TEXTS = (Format.dot, Format.tree)  # of which several may stand in one file
 _TREES = ("", ".txt")  # endings of files that --tree and --dot may be written to
+_LIMIT = o.Running().max_nodes
+MOST = 150  # cards of a picture
 _NO_PICTURE = "gradcli graph … --dot | dot -T{} -o {}"
 _OTHERS = (".bmp", ".eps", ".gif", ".jpeg", ".jpg", ".ps", ".tif", ".tiff", ".webp")
 
@@ -86,8 +90,14 @@ def graph(
         bool,
         typer.Option(
             "--backward",
-            help="The graph of grad_fn that backward follows, in graphviz's language.",
+            help="The graph of grad_fn that backward follows, and what it has saved.",
         ),
+    ] = False,
+    combined: Annotated[
+        bool, typer.Option("--combined", help="What flows back, beside the edges of a picture.")
+    ] = False,
+    local: Annotated[
+        bool, typer.Option("--local", help="Local derivatives beside the edges of a picture.")
     ] = False,
     named: Annotated[bool, typer.Option("--named", help="Named nodes only.")] = False,
     around: Annotated[
@@ -96,9 +106,7 @@ def graph(
     hops: Annotated[
         int, typer.Option("--hops", min=0, metavar="N", help="How near, in edges.")
     ] = 2,
-    most: Annotated[
-        int, typer.Option("--most", min=1, metavar="N", help="Most cards of a picture.")
-    ] = 150,
+    html: Annotated[bool, typer.Option("--html", help="As a page that stands alone.")] = False,
     rankdir: Annotated[
         str, typer.Option("--rankdir", metavar="TB|LR", help="From the top, or from the left.")
     ] = "TB",
@@ -110,15 +118,21 @@ def graph(
     """Draw the graph of a file: as a picture, as a tree, or in the language of graphviz.
 
     `-o graph.svg` and `-o graph.png` draw cards with values and gradients; on a terminal it is a
-    tree, in a pipe the language of graphviz.
+    tree, in a pipe the language of graphviz. Of a picture, --max-nodes is how many cards it has
+    at most: the others are folded.
     """
-    kind = _kind(format, dot, tree, backward, output)
+    flags = {Format.dot: dot, Format.tree: tree, Format.html: html}
+    said = [*([format] if format else []), *(f for f, wanted in flags.items() if wanted)]
+    kind = _kind(said, backward, output)
     if kind not in _TEXTS and len(files or ()) > 1:
         raise typer.BadParameter("a picture is of one FILE; give one at a time, or --format dot")
     from gradcli.facts import inspect
     from gradcli.render import GRAPH
 
     statuses = [OK]
+    most = MOST if run.max_nodes == _LIMIT else run.max_nodes
+    if kind not in _TEXTS:
+        run = run._replace(max_nodes=_LIMIT)
 
     def one(source: Source, folder: Path) -> tuple[Session, Inspection]:
         options = run.options(folder)
@@ -139,23 +153,20 @@ def graph(
         write(joined("dot", (GRAPH["dot"].pieces(graph, **how) for _, graph in found)), output)
     else:
         from gradcli.picture import PICTURES
-        from gradcli.picture.scene import Asked
+        from gradcli.picture.cards import Asked
 
         asked = Asked(
             values is not False, precision, named, around, hops, most, full,
-            theme=theme.value, across=_across(rankdir),
+            theme=theme.value, across=_across(rankdir), backward=backward, combined=combined,
+            local=local,
         )  # fmt: skip
         for session, graph in found:
-            more = {"session": session} if kind is Format.html else {}
-            write(PICTURES[kind.value](graph, asked=asked, **more), output)
+            write(PICTURES[kind.value](graph, asked=asked, session=session), output)
     raise typer.Exit(max(statuses))
 
 
-def _kind(
-    format: Format | None, dot: bool, tree: bool, backward: bool, output: Path | None
-) -> Format:
+def _kind(said: list[Format], backward: bool, output: Path | None) -> Format:
     """Return what is drawn: as an option says, as a file's ending does, as suits the place."""
-    said = [f for f in (format, Format.dot if dot else None, Format.tree if tree else None) if f]
     if backward and Format.tree in said:
         raise typer.BadParameter("choose one of --backward and --tree")
     if len(set(said)) > 1:
@@ -163,8 +174,9 @@ def _kind(
     if output is None:
         if said:
             kind = said[0]
-            if kind is Format.png and sys.stdout.isatty():
-                raise InputFault("a PNG says nothing on a terminal", hint="-o graph.png")
+            if kind in (Format.png, Format.pdf) and sys.stdout.isatty():
+                said_of = f"a {kind.upper()} says nothing on a terminal"
+                raise InputFault(said_of, hint=f"-o graph.{kind}")
             return kind
         return Format.tree if sys.stdout.isatty() and not backward else Format.dot
     ending = output.suffix.lower()

@@ -1,7 +1,7 @@
 """Pictures of a run: what they show, where it stands, how it is drawn; imported when it is drawn.
 
-Every entry of `PICTURES` takes an inspection and `asked` (a `scene.Asked`: what is shown and how),
-and gives a text, or bytes.
+Every entry of `PICTURES` takes an inspection, `asked` (a `cards.Asked`: what is shown and how) and
+the `session` of the run, which knows what flows through edges, and gives a text, or bytes.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ PICTURES: Mapping[str, Renderer] = {
     "png": Renderer("png", room=_ROOM),
     "mermaid": Renderer("mermaid", room=_ROOM),
     "markdown": Renderer("mermaid", "fenced", room=_ROOM),
-    "html": Renderer("page", room=_ROOM),  # session=
+    "pdf": Renderer("pdf", room=_ROOM),
+    "html": Renderer("page", room=_ROOM),
     "json": Renderer("data", room=_ROOM),
 }

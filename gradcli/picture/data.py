@@ -19,17 +19,21 @@ from dataclasses import asdict
 from typing import Any
 
 from gradcli.inspection import Inspection
-from gradcli.picture.scene import Asked, Card, scene
+from gradcli.picture.cards import Asked, Card
+from gradcli.picture.scene import scene
 from gradcli.picture.svg import Drawing
 from gradcli.render.words import json_text
+from gradcli.session import Session
 
 SCHEMA = "gradcli.graph/1"
 
 
-def render(inspection: Inspection, asked: Asked | None = None) -> str:
+def render(
+    inspection: Inspection, asked: Asked | None = None, session: Session | None = None
+) -> str:
     """Return what a picture shows and where as JSON (see the module for every key)."""
     asked = asked or Asked()
-    drawing = Drawing(scene(inspection, asked), asked.across)
+    drawing = Drawing(scene(inspection, asked, session), asked.across)
     shown, placed = drawing.scene, drawing.layout
     record = {
         "schema": SCHEMA,

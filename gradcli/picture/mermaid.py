@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from gradcli.inspection import Inspection, Kind
-from gradcli.picture.scene import Asked, Card, Scene, scene
+from gradcli.picture.cards import Asked, Card, Scene
+from gradcli.picture.scene import scene
 from gradcli.picture.themes import THEMES
 from gradcli.render.words import harmless
+from gradcli.session import Session
 
 # brackets that make the shape of a kind: a round one, a box, …
 _SHAPES: Mapping[Kind, tuple[str, str]] = {
@@ -18,15 +20,19 @@ _SHAPES: Mapping[Kind, tuple[str, str]] = {
 }
 
 
-def render(inspection: Inspection, asked: Asked | None = None) -> str:
+def render(
+    inspection: Inspection, asked: Asked | None = None, session: Session | None = None
+) -> str:
     """Return a flowchart of a run."""
     asked = asked or Asked()
-    return "\n".join(_lines(scene(inspection, asked), asked.theme, asked.across)) + "\n"
+    return "\n".join(_lines(scene(inspection, asked, session), asked.theme, asked.across)) + "\n"
 
 
-def fenced(inspection: Inspection, asked: Asked | None = None) -> str:
+def fenced(
+    inspection: Inspection, asked: Asked | None = None, session: Session | None = None
+) -> str:
     """Return the flowchart as a block of Markdown."""
-    return f"```mermaid\n{render(inspection, asked)}```\n"
+    return f"```mermaid\n{render(inspection, asked, session)}```\n"
 
 
 def _lines(shown: Scene, theme: str, across: bool) -> Iterator[str]:

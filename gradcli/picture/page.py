@@ -18,8 +18,9 @@ from typing import Any
 from gradcli.diagnose import Finding
 from gradcli.errors import GradcliError
 from gradcli.inspection import Inspection, NodeFacts
+from gradcli.picture.cards import Asked
 from gradcli.picture.report import BINS, Gradient, Report, Step, report, text_of
-from gradcli.picture.scene import Asked, scene
+from gradcli.picture.scene import scene
 from gradcli.picture.svg import Drawing, style, text
 from gradcli.picture.themes import THEMES, Theme
 from gradcli.render.numbers import SCALAR_DIGITS, bracketed, grad_of, lines, number, value_of
@@ -33,11 +34,14 @@ COLUMNS = ("", "node", "op", "line", "type", "value", "grad", "requires_grad", "
 SORTED = {"line": "number"}  # columns that are no texts
 
 
-def render(inspection: Inspection, asked: Asked | None = None, *, session: Session) -> str:
+def render(
+    inspection: Inspection, asked: Asked | None = None, session: Session | None = None
+) -> str:
     """Return the page of a run.
 
     Raises: InputFault where a name that was asked for is not known.
     """
+    assert session is not None, "a page says what is known of the run"
     return "\n".join(_document(report(session, inspection), asked or Asked(), session)) + "\n"
 
 
@@ -55,7 +59,7 @@ def _document(found: Report, asked: Asked, session: Session) -> Iterator[str]:
     yield f"<title>{text(one_line(inspection.file))}</title>"
     yield f"<style>{css}</style>\n</head>\n<body>"
     yield from _header(found)
-    yield from _main(found, asked)
+    yield from _main(found, asked, session)
     yield f'<script type="application/json" id="data">{_data(found, session)}</script>'
     yield f"<script>{script}</script>\n</body>\n</html>"
 
@@ -87,13 +91,13 @@ def _header(found: Report) -> Iterator[str]:
     yield "</header>"
 
 
-def _main(found: Report, asked: Asked) -> Iterator[str]:
+def _main(found: Report, asked: Asked, session: Session) -> Iterator[str]:
     yield "<main>"
     yield '<section class="source" aria-label="Source"><h2>Source</h2><ol>'
     for k, line in enumerate(found.source, 1):
         yield f'<li data-line="{k}" id="line{k}"><code>{text(line) or " "}</code></li>'
     yield "</ol></section>"
-    drawing = Drawing(scene(found.inspection, asked), asked.across)
+    drawing = Drawing(scene(found.inspection, asked, session), asked.across)
     width, height = drawing.size
     yield '<section class="graph" aria-label="Graph"><h2>Graph</h2><div class="canvas">'
     yield (

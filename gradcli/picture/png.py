@@ -5,12 +5,18 @@ from __future__ import annotations
 from gradcli.errors import InputFault
 from gradcli.inspection import Inspection
 from gradcli.picture import svg
-from gradcli.picture.scene import Asked
+from gradcli.picture.cards import Asked
+from gradcli.session import Session
 
 SCALE = 2  # sharp on screens of today
 
 
-def render(inspection: Inspection, asked: Asked | None = None, scale: int = SCALE) -> bytes:
+def render(
+    inspection: Inspection,
+    asked: Asked | None = None,
+    session: Session | None = None,
+    scale: int = SCALE,
+) -> bytes:
     """Return the picture of a run as a PNG file, with so many pixels for each unit.
 
     Raises: InputFault where resvg-py is not installed.
@@ -22,5 +28,5 @@ def render(inspection: Inspection, asked: Asked | None = None, scale: int = SCAL
             "PNG needs resvg-py, which is not installed",
             hint="pip install 'gradcli[pictures]', or write .svg, which needs nothing",
         ) from None
-    drawn = svg_to_bytes(svg_string=svg.render(inspection, asked), zoom=scale)
+    drawn = svg_to_bytes(svg_string=svg.render(inspection, asked, session), zoom=scale)
     return bytes(drawn)

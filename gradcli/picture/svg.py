@@ -9,11 +9,13 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from gradcli.inspection import Inspection
-from gradcli.picture.layout import Layout, Point, Size, layout
+from gradcli.picture.cards import Asked, Card, Link, Scene
+from gradcli.picture.layout import Gaps, Layout, Point, Size, layout
 from gradcli.picture.measure import fitting, monospace, sans
-from gradcli.picture.scene import Asked, Card, Link, Scene, scene
+from gradcli.picture.scene import scene
 from gradcli.picture.themes import THEMES, Theme
 from gradcli.render.words import harmless
+from gradcli.session import Session
 
 SANS = "'DejaVu Sans',Verdana,'Segoe UI',Helvetica,Arial,'Noto Sans CJK SC',sans-serif"
 MONO = "'DejaVu Sans Mono',Menlo,Consolas,'Liberation Mono','Noto Sans Mono CJK SC',monospace"
@@ -25,13 +27,15 @@ LABEL = 96.0  # widest label of a row of numbers
 ARROW = 7.0
 
 
-def render(inspection: Inspection, asked: Asked | None = None) -> str:
+def render(
+    inspection: Inspection, asked: Asked | None = None, session: Session | None = None
+) -> str:
     """Return the picture of a run as an SVG file.
 
     Raises: InputFault where a name that was asked for is not known.
     """
     asked = asked or Asked()
-    return Drawing(scene(inspection, asked), asked.across).file(THEMES[asked.theme])
+    return Drawing(scene(inspection, asked, session), asked.across).file(THEMES[asked.theme])
 
 
 class Box(NamedTuple):
@@ -55,7 +59,12 @@ class Drawing:
             sizes = {i: Size(size.height, size.width) for i, size in sizes.items()}
         edges = [(link.source, link.target) for link in self.scene.links]
         aside = [card.id for card in self.scene.cards if card.faint]
-        placed = layout(sizes, edges, aside)
+        beside = [monospace(line, SMALL) for link in self.scene.links for line in link.back]
+        lines = max((len(link.back) for link in self.scene.links), default=0)
+        gaps = Gaps()
+        if beside:  # room for what stands at the edges
+            gaps = Gaps(max(gaps.beside, max(beside) / 2), gaps.below + LINE * lines, max(beside))
+        placed = layout(sizes, edges, aside, gaps)
         if self.across:
             placed = _turned(placed)
         object.__setattr__(self, "boxes", boxes)
@@ -204,7 +213,8 @@ class Drawing:
         start, end = ports.start(link), ports.end(link)
         points = [start, *self.layout.paths[link.source, link.target], end]
         wide = 1.2 if link.weight is None else 1.0 + 3.0 * link.weight
-        names = ["edge"] + ["still"] * (link.weight is None) + ["bad"] * link.bad
+        names = ["edge"] + ["still"] * (link.weight is None and not link.saved) + ["bad"] * link.bad
+        names += ["saved"] * link.saved
         faint = next(c for c in self.scene.cards if c.id == link.target).faint
         names += ["faint"] * faint
         marker = "bad-arrow" if link.bad else "arrow"
@@ -213,6 +223,7 @@ class Drawing:
             f'd="{_curve(points, self.across)}" stroke-width="{wide:.1f}" '
             f'marker-end="url(#{marker})"/>'
         )
+        path += "".join(self._back(link, points))
         if not link.label:
             return path
         x, y, anchor = end.x + 5, end.y - 9, ""
@@ -223,6 +234,17 @@ class Drawing:
         return (
             f'{path}<text class="order" x="{x:.1f}" y="{y:.1f}"{anchor}>{text(link.label)}</text>'
         )
+
+    def _back(self, link: Link, points: Sequence[Point]) -> Iterator[str]:
+        """Yield what is said beside an edge of what flows back through it: half-way along it."""
+        k = len(points) // 2
+        x, y = ((points[k - 1][d] + points[k][d]) / 2 for d in (0, 1))
+        y -= LINE * (len(link.back) - 1) / 2
+        for number, line in enumerate(link.back):
+            yield (
+                f'<text class="back" x="{x + 8:.1f}" y="{y + 4 + LINE * number:.1f}">{text(line)}'
+                "</text>"
+            )
 
 
 class _Ports:
@@ -341,6 +363,9 @@ def style(theme: Theme) -> str:
         f".root .box{{stroke-width:1.8}}{kinds}"
         f".bad .box,.bad .outer{{stroke:{theme.bad};stroke-width:2.2}}"
         f".origin{{fill:{theme.bad};font-weight:bold}}.fold{{font-weight:bold}}"
+        f".back{{font-family:{MONO};font-size:{SMALL}px;fill:{theme.gradient_text};"
+        f"paint-order:stroke;stroke:{theme.page};stroke-width:4px;stroke-linejoin:round}}"
+        f".edge.saved{{stroke-dasharray:1 4;stroke-linecap:round}}"
         f".edge{{fill:none;stroke:{theme.edge}}}.edge.still{{stroke-dasharray:4 3.5}}"
         f".edge.bad{{stroke:{theme.bad}}}.arrow{{fill:{theme.edge}}}.bad-arrow{{fill:{theme.bad}}}"
         f".line{{stroke:{theme.pale};stroke-dasharray:2 4;opacity:.7}}.faint{{opacity:.5}}"

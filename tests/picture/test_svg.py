@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 import pytest
 
 import gradcli
+from gradcli.picture.cards import Asked
 from gradcli.picture.measure import monospace, sans
-from gradcli.picture.scene import Asked
 from gradcli.picture.svg import NUMBER, PAD, SMALL, TITLE, render
 from gradcli.picture.themes import THEMES
 

@@ -1,0 +1,286 @@
+"""The graph of a run as a scene: which nodes have cards, and what stands on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gradcli.errors import InputFault, cropped
+from gradcli.inspection import Array, Inspection, NodeFacts
+from gradcli.picture.cards import (
+    FOLD,
+    SOURCE,
+    TITLE,
+    Asked,
+    Card,
+    Link,
+    Scene,
+    gradient_of,
+    shape_of,
+    weights,
+)
+from gradcli.picture.figures import figures, is_finite
+from gradcli.render.numbers import grad_of, value_of
+from gradcli.render.rows import Fold, Wanted, folds, unchained, unfolded
+from gradcli.render.turns import changes
+from gradcli.render.words import answer, one_line
+
+if TYPE_CHECKING:
+    from gradcli.picture.through import Through
+
+# operations whose operands may change places: their edges need no numbers
+SYMMETRIC = frozenset({"add", "mul", "maximum", "minimum", "eq", "ne", "logaddexp", "dot"})
+_SAY_NOTHING = frozenset({"input", "other", "mat", "vec", "tensor", "grad"})
+_ORDINALS = ("1st", "2nd", "3rd")
+
+
+def forward_scene(
+    inspection: Inspection, asked: Asked, edges: Mapping[tuple[int, int], Through]
+) -> Scene:
+    """Return the graph of a run; `edges` are what flows back, by row and operand.
+
+    Raises: InputFault where a name is not known.
+    """
+    return _Scene(inspection, asked, edges).made()
+
+
+class _Scene:
+    def __init__(
+        self, inspection: Inspection, asked: Asked, edges: Mapping[tuple[int, int], Through]
+    ) -> None:
+        self.inspection, self.asked, self.edges = inspection, asked, edges
+        wanted = Wanted(named=False, full=asked.full, turn=asked.turn)
+        self.folds = folds(inspection, wanted)
+        self.times: dict[int, int] = {}  # how often a node of a loop's turn is repeated
+        self.ops: dict[int, str] = {}  # by what a chain of views was made, of its last one
+        found = {
+            node.id: node
+            for node in unfolded(inspection, self.folds, self.times)
+            if asked.full or not node.derived or node.name is not None
+        }
+        kept = found.keys() if asked.full else unchained(found.values(), self.ops, inspection.root)
+        self.nodes = {i: found[i] for i in sorted(kept)}
+        self.folded: set[int] = set()  # for which there are too many cards
+
+    def made(self) -> Scene:
+        """Return the scene."""
+        chosen = self._chosen()
+        cards = [self._card(self.nodes[i]) for i in chosen]
+        links = list(self._links(chosen))
+        if self.folded:
+            cards.insert(0, self._fold())
+        root = self.inspection.root
+        name = "" if root is None else one_line(self._title(self.inspection.node(root)))
+        return Scene(
+            self.inspection.file, answer(self.inspection), name, tuple(cards), tuple(links),
+            tuple(self._notes(len(chosen))),
+        )  # fmt: skip
+
+    # ---- which ---------------------------------------------------------------------------
+
+    def _chosen(self) -> list[int]:
+        """Return the nodes that have cards."""
+        found = set(self.nodes)
+        found -= self._spare
+        if self.asked.named:
+            found = {i for i in found if self._has_name(i)}
+        if self.asked.around is not None:
+            found &= self._near(self._called(self.asked.around))
+        if len(found) > self.asked.most:
+            shown = set(self._nearest(found))
+            self.folded, found = found - shown, shown
+        return sorted(found)
+
+    @cached_property
+    def _spare(self) -> set[int]:
+        """The leaves that nothing shown is made of, where another card has their name."""
+        names: dict[str, int] = {}
+        for node in self.nodes.values():
+            if node.name is not None:
+                names[node.name] = names.get(node.name, 0) + 1
+        return {
+            i
+            for i, node in self.nodes.items()
+            if node.op == "leaf" and i not in self._users and names.get(node.name or "", 0) > 1
+        }
+
+    def _has_name(self, id: int) -> bool:
+        return self.nodes[id].name is not None or id == self.inspection.root
+
+    def _called(self, name: str) -> int:
+        for node in reversed(list(self.nodes.values())):
+            if name in (node.name, node.label, *node.aliases):
+                return node.id
+        known = ", ".join(f"`{n.label}`" for n in list(self.nodes.values())[:10])
+        raise InputFault(f"--around {name}: no node is called so", hint=f"there are {known}")
+
+    @cached_property
+    def _users(self) -> Mapping[int, Sequence[int]]:
+        found: dict[int, list[int]] = {}
+        for node in self.nodes.values():
+            for i in node.inputs:
+                found.setdefault(i, []).append(node.id)
+        return found
+
+    def _near(self, id: int) -> set[int]:
+        found, edge = {id}, {id}
+        for _ in range(self.asked.hops):
+            beside = {i for n in edge for i in (*self.nodes[n].inputs, *self._users.get(n, ()))}
+            edge = {i for i in beside if i in self.nodes} - found
+            found |= edge
+        return found
+
+    def _nearest(self, among: set[int]) -> list[int]:
+        """Return as many nodes as may be shown: the nearest to the root."""
+        root = self.inspection.root
+        start = max(among) if root is None or root not in among else root
+        found, edge = dict.fromkeys([start]), [start]
+        while edge and len(found) < self.asked.most:
+            edge = list(dict.fromkeys(
+                i for n in edge for i in self.nodes[n].inputs if i in among and i not in found
+            ))  # fmt: skip
+            found |= dict.fromkeys(edge)
+        return list(found)[: self.asked.most]
+
+    @cached_property
+    def _behind(self) -> set[int]:
+        """The nodes that the root is made of, itself among them."""
+        root, found = self.inspection.root, set[int]()
+        pending = [] if root is None else [root]
+        while pending:
+            id = pending.pop()
+            if id not in found:
+                found.add(id)
+                pending.extend(self.inspection.node(id).inputs)
+        return found
+
+    # ---- cards ---------------------------------------------------------------------------
+
+    def _card(self, node: NodeFacts) -> Card:
+        asked, flow = self.asked, grad_of(node)
+        bad = self._bad[node.id]
+        title = one_line(self._title(node))
+        source = "" if node.op == "leaf" or node.name is None else f"= {one_line(node.source)}"
+        if node.name is None and node.source != node.label:
+            source = one_line(node.source)
+        notes = []
+        if node.id in self.times and self.times[node.id] > 1:
+            notes.append(f"× {self.times[node.id]:,}")
+        if node.id in self.ops:
+            notes.append(f"folded: {self.ops[node.id]}")
+        value = value_of(node)
+        return Card(
+            node.id, node.kind, cropped(title, TITLE), shape_of(node), cropped(source, SOURCE),
+            node.line,
+            () if value is None or not asked.values else figures(value, asked.precision),
+            () if flow.shown is None or not asked.values else figures(flow.shown, asked.precision),
+            flow.passed, self.inspection.root is not None and node.id not in self._behind,
+            bad, self._origin(node), tuple(notes),
+        )  # fmt: skip
+
+    def _fold(self) -> Card:
+        """Return the card that stands for all that there are too many cards for."""
+        count = len(self.folded)
+        first, last = (self.nodes[f(self.folded)].line for f in (min, max))
+        lines = f"line {first}" if first == last else f"lines {first} to {last}"
+        return Card(FOLD, "intermediate", f"{count:,} more", "", lines, first, fold=count,
+                    notes=("--max-nodes shows more",))  # fmt: skip
+
+    def _title(self, node: NodeFacts) -> str:
+        """Return what a card is called: by its name alone where it stands for a turn of a loop."""
+        return node.name if node.name is not None and node.id in self.times else node.label
+
+    @cached_property
+    def _bad(self) -> Mapping[int, bool]:
+        return {
+            i: not (is_finite(n.value) and is_finite(gradient_of(n))) for i, n in self.nodes.items()
+        }
+
+    def _origin(self, node: NodeFacts) -> str:
+        """Return what begins here, nan or inf, in the value or in the gradient."""
+        if not is_finite(node.value):
+            above = [self.nodes[i] for i in node.inputs if i in self.nodes]
+            if all(is_finite(n.value) for n in above):
+                return f"{_what(node.value)} starts here"
+        elif not is_finite(gradient_of(node)):
+            below = [self.nodes[i] for i in self._users.get(node.id, ())]
+            if all(is_finite(gradient_of(n)) and is_finite(n.value) for n in below):
+                return f"{_what(gradient_of(node))} gradient starts here"
+        return ""
+
+    # ---- links ---------------------------------------------------------------------------
+
+    def _links(self, chosen: Iterable[int]) -> Iterator[Link]:
+        kept = set(chosen)
+        sizes = weights(self.nodes)
+        for id in chosen:
+            node = self.nodes[id]
+            ordered = len(set(node.inputs)) > 1 and node.op not in SYMMETRIC
+            seen = set[tuple[int, str]]()
+            for place, operand in enumerate(node.inputs):
+                label = _place(node, place) if ordered else ""
+                for source in self._resolved(operand, kept):
+                    if (source, label) in seen:
+                        continue
+                    seen.add((source, label))
+                    if source == FOLD:
+                        yield Link(FOLD, id, sizes.get(operand), label)
+                        continue
+                    flows = node.requires_grad and self.nodes[source].requires_grad
+                    flows = flows and (self.inspection.root is None or id in self._behind)
+                    bad = flows and not is_finite(gradient_of(self.nodes[source]))
+                    weight = sizes.get(source) if flows else None
+                    yield Link(source, id, weight, label, bad, self._back(id, source))
+
+    def _back(self, row: int, operand: int) -> tuple[str, ...]:
+        """Return what is said of what flows back through an edge."""
+        found = self.edges.get((row, operand))
+        if found is None:
+            return ()
+        lines = (
+            found.local if self.asked.local else "",
+            found.passed if self.asked.combined else "",
+        )
+        return tuple(line for line in lines if line)
+
+    def _resolved(self, id: int, kept: set[int]) -> list[int]:
+        """Return the cards that stand for a node: its own, or of what it is made of."""
+        found, pending, seen = list[int](), [id], set[int]()
+        while pending:
+            i = pending.pop()
+            if i in kept:
+                found.append(i)
+            elif i in self.folded:
+                found.append(FOLD)
+            elif i not in seen:
+                seen.add(i)
+                pending.extend(self.inspection.node(i).inputs)
+        return sorted(dict.fromkeys(found))
+
+    def _notes(self, count: int) -> Iterator[str]:
+        for fold in self.folds:
+            yield from self._loop(fold)
+        left = len(self.nodes) - len(self._spare) - len(self.folded) - count
+        if left:
+            yield f"{left:,} nodes are left out (--around, --named)"
+
+    def _loop(self, fold: Fold) -> Iterator[str]:
+        yield f"the loop in line {fold.loop.line}: turn {fold.turn:,} of {len(fold.loop):,}"
+        for change in changes(self.inspection, fold.loop, self.asked.precision):
+            yield f"{change.name}  {change.text}  {change.line}".rstrip()
+
+
+def _what(array: Array | None) -> str:
+    assert array is not None, "what is not there is finite"
+    return "nan" if np.isnan(array).any() else "inf"
+
+
+def _place(node: NodeFacts, place: int) -> str:
+    """Return what an operand is called, or which it is where its name says nothing."""
+    name = node.operands[place] if place < len(node.operands) else ""
+    if name and name.rstrip("0123456789") not in _SAY_NOTHING:
+        return name
+    return _ORDINALS[place] if place < len(_ORDINALS) else f"{place + 1}th"
