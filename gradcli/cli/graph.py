@@ -43,6 +43,14 @@ class Theme(StrEnum):
     mono = "mono"
 
 
+class Functions(StrEnum):
+    """How calls of a file's functions are drawn."""
+
+    auto = "auto"
+    open = "open"
+    closed = "closed"
+
+
 # what a file of some ending is written as
 _ENDINGS = {
     ".svg": Format.svg,
@@ -107,6 +115,10 @@ def graph(
         int, typer.Option("--hops", min=0, metavar="N", help="How near, in edges.")
     ] = 2,
     html: Annotated[bool, typer.Option("--html", help="As a page that stands alone.")] = False,
+    functions: Annotated[
+        Functions,
+        typer.Option("--functions", help="Calls of functions as boxes, or as one card each."),
+    ] = Functions.auto,
     rankdir: Annotated[
         str, typer.Option("--rankdir", metavar="TB|LR", help="From the top, or from the left.")
     ] = "TB",
@@ -158,7 +170,7 @@ def graph(
         asked = Asked(
             values is not False, precision, named, around, hops, most, full,
             theme=theme.value, across=_across(rankdir), backward=backward, combined=combined,
-            local=local,
+            local=local, functions=functions.value,
         )  # fmt: skip
         for session, graph in found:
             write(PICTURES[kind.value](graph, asked=asked, session=session), output)

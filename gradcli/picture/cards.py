@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import log10
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -23,7 +24,8 @@ class Asked:
     those are shown that are at most `hops` edges away; more than `most` cards are folded. `theme`
     is a name of `themes.THEMES`, `across` draws from left to right. `backward` shows the graph of
     grad_fns; `combined` says beside each edge what flows back through it, `local` by which local
-    derivative.
+    derivative. Calls of `functions` are boxes around what was made in them, or closed: one card
+    each, where there are many cards.
     """
 
     values: bool = True
@@ -39,6 +41,7 @@ class Asked:
     backward: bool = False
     combined: bool = False
     local: bool = False
+    functions: Literal["open", "closed", "auto"] = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,8 @@ class Card:
 
     `value` and `gradient` are lines of numbers; `passed` marks a gradient that flowed and was not
     kept. `faint` is what does not lead to the root, `bad` what is not finite, `origin` where that
-    begins, in the value or in the gradient. `notes` are short: "× 100".
+    begins, in the value or in the gradient. `notes` are short: "× 100". `boxes` are those that it
+    is in, the outermost first.
     """
 
     id: int
@@ -64,11 +68,20 @@ class Card:
     origin: str = ""
     notes: tuple[str, ...] = ()
     fold: int = 0  # how many nodes it stands for, 0: one of its own
+    boxes: tuple[int, ...] = ()
 
     @property
     def mark(self) -> str:
         """The mark of its kind."""
         return "⋯" if self.fold else MARKS[self.kind]
+
+
+class Box(NamedTuple):
+    """A call of a function of the file, drawn around what was made in it."""
+
+    id: int
+    title: str
+    line: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +112,7 @@ class Scene:
     cards: tuple[Card, ...]
     links: tuple[Link, ...]
     notes: tuple[str, ...] = ()
+    boxes: tuple[Box, ...] = ()
 
 
 def weights(nodes: Mapping[int, NodeFacts]) -> Mapping[int, float]:

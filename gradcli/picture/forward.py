@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ from gradcli.picture.cards import (
     SOURCE,
     TITLE,
     Asked,
+    Box,
     Card,
     Link,
     Scene,
@@ -34,6 +37,8 @@ if TYPE_CHECKING:
 # operations whose operands may change places: their edges need no numbers
 SYMMETRIC = frozenset({"add", "mul", "maximum", "minimum", "eq", "ne", "logaddexp", "dot"})
 _SAY_NOTHING = frozenset({"input", "other", "mat", "vec", "tensor", "grad"})
+MANY = 60  # cards, from which on calls of functions are closed
+CALLS = -2  # ids of calls that are one card each are below
 _ORDINALS = ("1st", "2nd", "3rd")
 
 
@@ -64,19 +69,24 @@ class _Scene:
         kept = found.keys() if asked.full else unchained(found.values(), self.ops, inspection.root)
         self.nodes = {i: found[i] for i in sorted(kept)}
         self.folded: set[int] = set()  # for which there are too many cards
+        self.closed: dict[int, int] = {}  # of nodes in a call that is one card, that card
+        self.calls: dict[int, list[NodeFacts]] = {}  # of such cards, what they stand for
 
     def made(self) -> Scene:
         """Return the scene."""
         chosen = self._chosen()
+        self._close(chosen)
+        chosen = [i for i in chosen if i not in self.closed]
         cards = [self._card(self.nodes[i]) for i in chosen]
         links = list(self._links(chosen))
         if self.folded:
             cards.insert(0, self._fold())
+        cards = sorted([*cards, *map(self._call, self.calls)], key=self._position)
         root = self.inspection.root
         name = "" if root is None else one_line(self._title(self.inspection.node(root)))
         return Scene(
             self.inspection.file, answer(self.inspection), name, tuple(cards), tuple(links),
-            tuple(self._notes(len(chosen))),
+            tuple(self._notes(len(chosen) + len(self.closed))), self._boxes(chosen),
         )  # fmt: skip
 
     # ---- which ---------------------------------------------------------------------------
@@ -106,6 +116,46 @@ class _Scene:
             for i, node in self.nodes.items()
             if node.op == "leaf" and i not in self._users and names.get(node.name or "", 0) > 1
         }
+
+    # ---- functions -----------------------------------------------------------------------
+
+    def _close(self, chosen: Sequence[int]) -> None:
+        """Let the outermost calls that several cards are in be one card each, if they are to be."""
+        wanted = self.asked.functions
+        if wanted == "open" or (wanted == "auto" and len(chosen) <= MANY):
+            return
+        for i in chosen:
+            if self.nodes[i].frames and i != self.inspection.root:
+                card = CALLS - self.nodes[i].frames[0].number
+                self.closed[i] = card
+                self.calls.setdefault(card, []).append(self.nodes[i])
+        for card, nodes in list(self.calls.items()):
+            if len(nodes) == 1:  # it would say less
+                del self.calls[card], self.closed[nodes[0].id]
+
+    def _call(self, id: int) -> Card:
+        """Return the card of a call: with what it gave."""
+        nodes = self.calls[id]
+        last, frame = nodes[-1], nodes[-1].frames[0]
+        card = self._card(last)
+        return replace(
+            card, id=id, kind="intermediate", title=cropped(f"{frame.name}(…)", TITLE),
+            source=card.source or one_line(last.source), fold=len(nodes), line=frame.line,
+            bad=any(self._bad[n.id] for n in nodes), boxes=(),
+            origin=next(filter(None, map(self._origin, nodes)), ""),
+            notes=(f"{len(nodes):,} nodes, closed",),
+        )  # fmt: skip
+
+    def _position(self, card: Card) -> int:
+        """Return where a card comes: one of a call where the call begins."""
+        return self.calls[card.id][0].id if card.id in self.calls else card.id
+
+    def _boxes(self, chosen: Sequence[int]) -> tuple[Box, ...]:
+        found = {f.number: f for i in chosen for f in self.nodes[i].frames}
+        counts = Counter(f.number for i in chosen for f in self.nodes[i].frames)
+        return tuple(
+            Box(n, one_line(f"{f.name}()"), f.line) for n, f in found.items() if counts[n] > 1
+        )
 
     def _has_name(self, id: int) -> bool:
         return self.nodes[id].name is not None or id == self.inspection.root
@@ -178,7 +228,7 @@ class _Scene:
             () if value is None or not asked.values else figures(value, asked.precision),
             () if flow.shown is None or not asked.values else figures(flow.shown, asked.precision),
             flow.passed, self.inspection.root is not None and node.id not in self._behind,
-            bad, self._origin(node), tuple(notes),
+            bad, self._origin(node), tuple(notes), boxes=tuple(f.number for f in node.frames),
         )  # fmt: skip
 
     def _fold(self) -> Card:
@@ -216,24 +266,22 @@ class _Scene:
     def _links(self, chosen: Iterable[int]) -> Iterator[Link]:
         kept = set(chosen)
         sizes = weights(self.nodes)
-        for id in chosen:
-            node = self.nodes[id]
+        for id in sorted([*chosen, *self.closed]):
+            node, card = self.nodes[id], self.closed.get(id, id)
             ordered = len(set(node.inputs)) > 1 and node.op not in SYMMETRIC
             seen = set[tuple[int, str]]()
             for place, operand in enumerate(node.inputs):
-                label = _place(node, place) if ordered else ""
+                label = _place(node, place) if ordered and card == id else ""
                 for source in self._resolved(operand, kept):
-                    if (source, label) in seen:
+                    if (source, label) in seen or source == card:
                         continue
                     seen.add((source, label))
-                    if source == FOLD:
-                        yield Link(FOLD, id, sizes.get(operand), label)
-                        continue
-                    flows = node.requires_grad and self.nodes[source].requires_grad
+                    known = self.nodes.get(source) or self.nodes.get(operand)
+                    flows = node.requires_grad and known is not None and known.requires_grad
                     flows = flows and (self.inspection.root is None or id in self._behind)
-                    bad = flows and not is_finite(gradient_of(self.nodes[source]))
-                    weight = sizes.get(source) if flows else None
-                    yield Link(source, id, weight, label, bad, self._back(id, source))
+                    bad = flows and known is not None and not is_finite(gradient_of(known))
+                    weight = sizes.get(known.id) if flows and known is not None else None
+                    yield Link(source, card, weight, label, bad, self._back(id, operand))
 
     def _back(self, row: int, operand: int) -> tuple[str, ...]:
         """Return what is said of what flows back through an edge."""
@@ -253,6 +301,8 @@ class _Scene:
             i = pending.pop()
             if i in kept:
                 found.append(i)
+            elif i in self.closed:
+                found.append(self.closed[i])
             elif i in self.folded:
                 found.append(FOLD)
             elif i not in seen:

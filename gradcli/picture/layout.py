@@ -8,12 +8,14 @@ those points. Cards have sizes of their own. Nothing is random.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import pairwise
+from types import MappingProxyType
 from typing import NamedTuple
 
 SWEEPS = 12  # down and up through the layers, for the order and for the places
 PATIENCE = 3  # sweeps without fewer crossings, after which the order stays
+BORDER = 14.0  # around the cards of a box
 STRAIGHT = 4.0  # how much more a point on a long edge weighs than a card: long edges are straight
 
 
@@ -39,20 +41,32 @@ class Gaps(NamedTuple):
     edge: float = 16.0
 
 
+class Extent(NamedTuple):
+    """What a box takes of a layer: from left to right, from top to bottom."""
+
+    left: float
+    right: float
+    top: float
+    bottom: float
+
+
 class Layout(NamedTuple):
     """`places` are the centres of cards, `paths` the points of edges, of which the ends are known.
 
     The points of an edge are pairs: where it enters and leaves a layer that it passes. `line` is
-    where those aside begin, None where there are none.
+    where those aside begin, None where there are none. `boxes` has what each box takes of the
+    layers from its first to its last.
     """
 
     places: Mapping[int, Point]
     paths: Mapping[tuple[int, int], Sequence[Point]]
     size: Size
     line: float | None = None
+    boxes: Mapping[int, Sequence[Extent]] = MappingProxyType({})
 
 
 Edge = tuple[int, int]
+Path = tuple[int, ...]
 _GAPS = Gaps()
 
 
@@ -61,13 +75,15 @@ def layout(
     edges: Sequence[Edge],
     aside: Collection[int] = (),
     gaps: Gaps = _GAPS,
+    boxes: Mapping[int, Path] = MappingProxyType({}),
 ) -> Layout:
     """Return places for cards, of edges from what is used to what is made of it.
 
     Cards come in an order in which each stands after those that it is made of. Those `aside` stand
-    below all the others; nothing but such is made of them.
+    below all the others; nothing but such is made of them. `boxes` are those that a card is in, the
+    outermost first: no other card comes between the cards of a box.
     """
-    graph = _Layers(sizes, edges, frozenset(aside), gaps)
+    graph = _Layers(sizes, edges, frozenset(aside), gaps, boxes)
     graph.order()
     return graph.placed()
 
@@ -81,8 +97,10 @@ class _Layers:
         edges: Sequence[Edge],
         aside: frozenset[int],
         gaps: Gaps,
+        boxes: Mapping[int, Path],
     ) -> None:
         self.sizes, self.gaps = sizes, gaps
+        self.boxes: dict[int, Path] = {i: boxes.get(i, ()) for i in sizes}
         self.edges = list(dict.fromkeys((a, b) for a, b in edges if a != b))
         first = [i for i in sizes if i not in aside]
         self.level = _levels(first, [e for e in self.edges if aside.isdisjoint(e)])
@@ -98,17 +116,18 @@ class _Layers:
         for id in sizes:
             self.rows[self.level[id]].append(id)
         for a, b in self.edges:
-            self._connect(self._last(a, self.level[b]), b)
+            self._connect(self._last(a, b), b)
 
-    def _last(self, card: int, level: int) -> int:
-        """Return the point on a card's edges just above a layer, made where it is not there."""
+    def _last(self, card: int, target: int) -> int:
+        """Return the point on a card's edges just above another, made where it is not there."""
         above = card
-        for k in range(self.level[card] + 1, level):
+        for k in range(self.level[card] + 1, self.level[target]):
             point = self.points.get((card, k))
             if point is None:
                 point = self.points[card, k] = self.next
                 self.next += 1
                 self.level[point] = k
+                self.boxes[point] = _shared(self.boxes[card], self.boxes[target])
                 self.rows[k].append(point)
                 self.above[point], self.below[point] = [], []
                 self._connect(above, point)
@@ -148,8 +167,7 @@ class _Layers:
                     if id not in seen:
                         seen[id] = len(seen)
                         stack.extend(reversed(self.above[id]))
-        for row in self.rows:
-            row.sort(key=lambda i: seen[i])
+        self.rows = [self._together(row, lambda i: (float(seen[i]), 0.0)) for row in self.rows]
 
     def _sort(self, level: int, neighbours: Mapping[int, Sequence[int]]) -> None:
         """Order a layer by the mean place of each one's neighbours; who has none stays."""
@@ -168,7 +186,26 @@ class _Layers:
             else place[i] / scale
             for i in row
         }
-        row.sort(key=lambda i: (mean[i], place[i]))
+        self.rows[level] = self._together(row, lambda i: (mean[i], place[i]))
+
+    def _together(
+        self, row: Sequence[int], key: Callable[[int], tuple[float, float]], depth: int = 0
+    ) -> list[int]:
+        """Return a layer in an order, those of a box side by side, at the mean of their places."""
+        groups: dict[tuple[bool, int], list[int]] = {}
+        for i in row:
+            path = self.boxes[i]
+            inside = len(path) > depth
+            groups.setdefault((inside, path[depth] if inside else i), []).append(i)
+
+        def mean(group: list[int]) -> tuple[float, float]:
+            keys = [key(i) for i in group]
+            return sum(k[0] for k in keys) / len(keys), min(k[1] for k in keys)
+
+        found: list[int] = []
+        for (inside, _), group in sorted(groups.items(), key=lambda item: mean(item[1])):
+            found += self._together(group, key, depth + 1) if inside else group
+        return found
 
     def _crossings(self) -> int:
         """Return how many pairs of edges between neighbouring layers cross."""
@@ -211,7 +248,37 @@ class _Layers:
             ]
             for a, b in self.edges
         }
-        return Layout(places, paths, Size(right - left, bottom), line)
+        return Layout(places, paths, Size(right - left, bottom), line,
+                      self._extents(middles, left, tops, heights))  # fmt: skip
+
+    def _extents(
+        self,
+        middles: Mapping[int, float],
+        left: float,
+        tops: Sequence[float],
+        heights: Sequence[float],
+    ) -> dict[int, list[Extent]]:
+        """Return what boxes take of layers: of those without a card of one, as of the one above."""
+        found: dict[int, dict[int, list[int]]] = {}
+        for level, row in enumerate(self.rows):
+            for i in row:
+                for box in self.boxes[i]:
+                    found.setdefault(box, {}).setdefault(level, []).append(i)
+        result: dict[int, list[Extent]] = {}
+        for box, levels in found.items():
+            first = min(k for k, ids in levels.items() if any(i in self.sizes for i in ids))
+            last = max(k for k, ids in levels.items() if any(i in self.sizes for i in ids))
+            ids = levels[first]
+            for k in range(first, last + 1):
+                ids = levels.get(k, ids)
+                deep = max(len(self.boxes[i]) - self.boxes[i].index(box) for i in ids)
+                pad = BORDER * deep
+                result.setdefault(box, []).append(Extent(
+                    min(middles[i] - self._size(i).width / 2 for i in ids) - left - pad,
+                    max(middles[i] + self._size(i).width / 2 for i in ids) - left + pad,
+                    tops[k] - pad, tops[k] + heights[k] + pad,
+                ))  # fmt: skip
+        return result
 
     def _size(self, id: int) -> Size:
         return self.sizes.get(id, Size(0.0, 0.0))
@@ -234,6 +301,8 @@ class _Layers:
         for a, b in pairwise(row):
             passing = a not in self.sizes or b not in self.sizes
             gap = self.gaps.edge if passing else self.gaps.beside
+            shared = len(_shared(self.boxes[a], self.boxes[b]))
+            gap += BORDER * (len(self.boxes[a]) + len(self.boxes[b]) - 2 * shared)
             found.append(found[-1] + (self._size(a).width + self._size(b).width) / 2 + gap)
         return found
 
@@ -264,6 +333,14 @@ class _Layers:
             w = STRAIGHT if id not in self.sizes and n not in self.sizes else 1.0
             total, weight = total + w * middle[n], weight + w
         return (total / weight, weight) if weight else (middle[id], 0.1)
+
+
+def _shared(a: Path, b: Path) -> Path:
+    """Return the boxes that two are both in."""
+    count = 0
+    while count < min(len(a), len(b)) and a[count] == b[count]:
+        count += 1
+    return a[:count]
 
 
 def _levels(ids: Sequence[int], edges: Sequence[Edge]) -> dict[int, int]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from gradcli.inspection import Inspection
 from gradcli.picture.cards import Asked, Card, Link, Scene
+from gradcli.picture.cards import Box as Call
 from gradcli.picture.layout import Gaps, Layout, Point, Size, layout
 from gradcli.picture.measure import fitting, monospace, sans
 from gradcli.picture.scene import scene
@@ -64,7 +65,9 @@ class Drawing:
         gaps = Gaps()
         if beside:  # room for what stands at the edges
             gaps = Gaps(max(gaps.beside, max(beside) / 2), gaps.below + LINE * lines, max(beside))
-        placed = layout(sizes, edges, aside, gaps)
+        known = {box.id for box in self.scene.boxes}
+        inside = {c.id: tuple(b for b in c.boxes if b in known) for c in self.scene.cards}
+        placed = layout(sizes, edges, aside, gaps, inside)
         if self.across:
             placed = _turned(placed)
         object.__setattr__(self, "boxes", boxes)
@@ -139,6 +142,8 @@ class Drawing:
             at = self.layout.line
             line = f"M{at:.1f} 0V{end:.1f}" if self.across else f"M0 {at:.1f}H{end:.1f}"
             yield f'<path class="line" d="{line}"/>'
+        for box in self.scene.boxes:
+            yield from self._box(box)
         ports = _Ports(self)
         yield '<g class="edges">'
         for link in self.scene.links:
@@ -150,6 +155,25 @@ class Drawing:
         for k, note in enumerate(self.scene.notes):
             yield f'<text class="note" x="0" y="{y + k * LINE:.1f}">{text(note)}</text>'
         yield "</g>"
+
+    def _box(self, box: Call) -> Iterator[str]:
+        """Yield what is drawn around the cards of a call: down its right side, up its left one."""
+        extents = self.layout.boxes.get(box.id, ())
+        if not extents:
+            return
+        right, left = [], []
+        for k, e in enumerate(extents):
+            top = (extents[k - 1].bottom + e.top) / 2 if k else e.top
+            bottom = (e.bottom + extents[k + 1].top) / 2 if k + 1 < len(extents) else e.bottom
+            right += [(e.right, top), (e.right, bottom)]
+            left += [(e.left, top), (e.left, bottom)]
+        points = [*right, *reversed(left)]
+        if self.across:
+            points = [(y, x) for x, y in points]
+        x, y = left[0][::-1] if self.across else left[0]
+        path = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
+        yield f'<g class="call" data-line="{box.line}"><path d="M{path}z"/>'
+        yield f'<text x="{x + 6:.1f}" y="{y + 10.5:.1f}">{text(box.title)}</text></g>'
 
     def _card(self, card: Card) -> Iterator[str]:
         width, height = self.boxes[card.id].size
@@ -336,7 +360,7 @@ def _tint(width: float, y: float, height: float, *, last: bool) -> str:
 def _turned(found: Layout) -> Layout:
     places = {i: Point(p.y, p.x) for i, p in found.places.items()}
     paths = {e: [Point(p.y, p.x) for p in points] for e, points in found.paths.items()}
-    return Layout(places, paths, Size(found.size.height, found.size.width), found.line)
+    return Layout(places, paths, Size(found.size.height, found.size.width), found.line, found.boxes)
 
 
 def text(value: str) -> str:
@@ -368,5 +392,7 @@ def style(theme: Theme) -> str:
         f".edge.saved{{stroke-dasharray:1 4;stroke-linecap:round}}"
         f".edge{{fill:none;stroke:{theme.edge}}}.edge.still{{stroke-dasharray:4 3.5}}"
         f".edge.bad{{stroke:{theme.bad}}}.arrow{{fill:{theme.edge}}}.bad-arrow{{fill:{theme.bad}}}"
+        f".call path{{fill:{theme.pale};fill-opacity:.07;stroke:{theme.pale};stroke-opacity:.5;"
+        f"stroke-linejoin:round}}.call text{{font-size:{SMALL}px;fill:{theme.pale}}}"
         f".line{{stroke:{theme.pale};stroke-dasharray:2 4;opacity:.7}}.faint{{opacity:.5}}"
     )
