@@ -20,6 +20,7 @@ from shlex import join
 from typing import Any
 
 from gradcli import api, run
+from gradcli.compare import Differences, Divergence, Gap, Row, Spot
 from gradcli.errors import GradcliError
 from gradcli.explain import CONCEPTS, concept
 from gradcli.explain.questions import QUESTIONS, Question
@@ -145,9 +146,11 @@ def _output(arguments: tuple[str, ...]) -> str:
     return "".join(f"{line.rstrip()}\n" for line in done.stdout.splitlines())
 
 
-FUNCTIONS: tuple[Callable[..., Any], ...] = (api.loads, api.load, api.checks, api.check)
+FUNCTIONS: tuple[Callable[..., Any], ...] = (
+    api.loads, api.load, api.checks, api.check, api.diff,
+)  # fmt: skip
 CLASSES = (run.Run, api.RunOptions, NodeFacts, Claim, Settings, Report, Finding, ClaimFinding,
-           GradcliError)  # fmt: skip
+           Differences, Divergence, Row, Gap, Spot, GradcliError)  # fmt: skip
 _SHOWN = ("__getitem__", "_repr_html_")
 
 

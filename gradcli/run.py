@@ -13,6 +13,7 @@ from gradcli.inspection import Array, Claim, Inspection, NodeFacts, Notice
 from gradcli.session import Session
 
 if TYPE_CHECKING:
+    from gradcli.compare import Differences
     from gradcli.verify import Report, Settings
 
 _NAMED = 5  # names that a short text has
@@ -149,6 +150,18 @@ class Run:
         if self._of is not None and not settings.of:
             settings = replace(settings, of=(self._of,))
         return check_source(self._session.source, self._session.tracer.options, settings)
+
+    def diff(
+        self, other: Run, *, rtol: float | None = None, atol: float | None = None
+    ) -> Differences:
+        """Compare with another run: from where on the two differ, and why.
+
+        Numbers agree where |a - b| ≤ atol + rtol · (the largest element of either); None stands
+        for what the coarser dtype of the two gives.
+        """
+        from gradcli.compare import Tolerance, compared
+
+        return compared(self._session, other._session, tolerance=Tolerance(rtol, atol))
 
     def explain(self, *names: str) -> str:
         """Return how the gradients by some tensors, or all parameters, come about, as Markdown.
