@@ -90,3 +90,10 @@ CHECK: Mapping[str, Renderer] = {
     "junit": Renderer("check_reports", "junit"),
     "github": Renderer("check_reports", "github"),
 }
+
+# `gradcli diff --format`: a comparison; everything= shows equal rows too
+DIFF: Mapping[str, Renderer] = {
+    "table": Renderer("diff"),
+    "json": Renderer("diff_json"),
+    "markdown": Renderer("diff_markdown"),
+}
