@@ -32,6 +32,7 @@ class Alignment:
         self.left: dict[int, int] = {}
         self._roots()
         self._by_name()
+        self._starts()
         self._renamed_leaves()
         self._by_structure(doubtful=False)
         self._from_above()
@@ -103,6 +104,14 @@ class Alignment:
         turns = turns and _count(self.a, i) != _count(self.b, j)
         if not (known and not same) and not turns:
             self._pair(i, j)
+
+    def _starts(self) -> None:
+        """Pair what the passes started from, in their order, where it has no name."""
+        left, right = (side.session.passes for side in (self.a, self.b))
+        if len(left) == len(right):
+            for one, other in zip(left, right, strict=True):
+                if one.root not in self.a.names and other.root not in self.b.names:
+                    self._pair(one.root, other.root)
 
     def _renamed_leaves(self) -> None:
         """Pair leaves that are left: by value, then parameters in their order by shape."""

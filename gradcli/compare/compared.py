@@ -64,14 +64,26 @@ def _divergence(pair: Pair, rows: tuple[Row, ...]) -> tuple[Divergence | None, t
     wrong = [row for row in rows if row.left and row.right and row.gradient_differs]
     if not wrong:
         return None, ()
-    passes = pair.a.last_pass, pair.b.last_pass
-    found = gradient_starts(pair, passes)
+    passes, found = _first_pass(pair)
     row = wrong[-1]
     assert row.left, "both sides have it"
     assert row.right, "both sides have it"
     start = found[0] if found else (row.left.id, row.right.id)
     others = tuple(known[i] for i, _ in found[1:])
     return _of_gradient(pair, start, passes, known), others
+
+
+def _first_pass(pair: Pair) -> tuple[Passes, list[tuple[int, int]]]:
+    """Return the first passes that bring other gradients, and where these begin.
+
+    They are the last passes where none does, or one run has more than the other.
+    """
+    counts = len(pair.a.session.passes), len(pair.b.session.passes)
+    last: Passes = (pair.a.last_pass, pair.b.last_pass)
+    for k in range(counts[0] if counts[0] == counts[1] else 0):
+        if found := gradient_starts(pair, (k, k)):
+            return (k, k), found
+    return last, gradient_starts(pair, last)
 
 
 def _of_gradient(

@@ -18,7 +18,7 @@ Kind = Literal[
 class Spot(NamedTuple):
     """A node of one of the runs: its id, what to call it, its line, its source text.
 
-    `text` is all that stands in the line.
+    `text` is all that stands in the line, `turn` which turn of a loop made it, None where none did.
     """
 
     id: int
@@ -26,6 +26,7 @@ class Spot(NamedTuple):
     line: int
     source: str
     text: str
+    turn: int | None
 
 
 class Gap(NamedTuple):
@@ -58,8 +59,9 @@ class Row:
     """Two nodes that belong together, or one to which none does.
 
     `gradient` is the difference of what `.grad` holds, or where no side keeps one of what flowed;
-    None where neither has any. `kept` says which of these it is. `remarks` are what else differs:
-    shape, dtype, requires_grad, grad_fn, the name. `shapes` and `dtypes` are left's and right's.
+    None where neither has any. `kept` says which of these it is. `name` is that of the file, in the
+    left run or the only one. `shapes` and `dtypes` are left's and right's. `remarks` are what else
+    differs: shape, dtype, requires_grad, grad_fn, the name.
     """
 
     left: Spot | None
@@ -68,7 +70,7 @@ class Row:
     gradient: Gap | None
     kept: bool
     kind: NodeKind
-    named: bool
+    name: str | None
     shapes: tuple[tuple[int, ...] | None, tuple[int, ...] | None]
     dtypes: tuple[str | None, str | None]
     remarks: tuple[str, ...] = ()
@@ -80,6 +82,11 @@ class Row:
         A gradient that only flows through an intermediate node changes nothing by itself.
         """
         return self.value_differs or self.gradient_differs
+
+    @property
+    def named(self) -> bool:
+        """Whether it has a name in the left run, or in the only one that has it."""
+        return self.name is not None
 
     @property
     def counted(self) -> tuple[Gap, ...]:

@@ -23,7 +23,8 @@ from gradcli.verify.wide import is_narrow, widened
 Why = tuple[tuple[int, int], Kind, str]
 NUDGE = 1e-3  # by what part of their size values are moved off a kink
 POINTS = 6  # to which they are moved
-TRIED = 20  # rows that cut a gradient off, each opened alone
+TRIED = 20  # rows that cut a gradient off, each opened alone; fewer on a long tape,
+WORK = 1 << 20  # of which so many rows are gone through in all
 KINKS = 200  # rows that may be at a kink
 
 
@@ -174,7 +175,8 @@ def _cut(
     if wanted is None or not side.graph.requires_grad[id]:
         return
     rows = stops(side.graph, id)
-    groups = [[row] for row in rows[:TRIED]] + ([rows] if len(rows) > 1 else [])
+    most = min(TRIED, max(1, WORK // len(side.graph)))
+    groups = [[row] for row in rows[:most]] + ([rows] if len(rows) > 1 else [])
     for group in groups:
         try:
             found = side.pulled(opened(side.graph, group), which).get(id)

@@ -97,7 +97,7 @@ class Pair:
         return Row(
             None if i is None else self.a.spot(i),
             None if j is None else self.b.spot(j),
-            value, gradient, kept, self._kind(i, j), one.name is not None,
+            value, gradient, kept, self._kind(i, j), one.name,
             (left.shape if left else None, right.shape if right else None),
             (left.dtype if left else None, right.dtype if right else None),
             () if i is None or j is None else tuple(self._remarks(i, j)),

@@ -129,6 +129,7 @@ def equal(x: Array, y: Array) -> bool:
     """Say whether two arrays are equal up to the rounding of double precision."""
     if x.shape != y.shape:
         return False
+    x, y = (np.asarray(z, np.complex128 if z.dtype.kind == "c" else np.float64) for z in (x, y))
     with np.errstate(all="ignore"):
         size = max(float(np.abs(x).max(initial=0)), float(np.abs(y).max(initial=0)))
         return bool(np.all((np.abs(x - y) <= EQUAL * size) | (x == y)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -41,7 +42,15 @@ class Side:
         owner = self.names.get(self.session.tracer.grad_owners.get(id, -1))
         label = f"{owner}.grad" if owner and self.graph.ops[id] is None else node.label
         text = self.session.source.line_text(node.line).strip()
-        return Spot(id, label, node.line, node.source, cropped(text, SNIPPET_LENGTH))
+        return Spot(id, label, node.line, node.source, cropped(text, SNIPPET_LENGTH), self.turn(id))
+
+    def turn(self, id: int) -> int | None:
+        """Return which turn of a loop made a row, None where none did."""
+        loops = self.inspection.loops
+        place = bisect_right(loops, id, key=lambda loop: loop.turns[0]) - 1
+        if place < 0 or id >= loops[place].turns[-1]:
+            return None
+        return bisect_right(loops[place].turns, id)
 
     @cached_property
     def parents(self) -> dict[int, tuple[int, ...]]:

@@ -24,16 +24,20 @@ def value_starts(pair: Pair) -> list[tuple[int, int]]:
 
 def gradient_starts(pair: Pair, passes: Passes) -> list[tuple[int, int]]:
     """Return the pairs at which a pass begins to bring other gradients, in backward's order."""
+    left, right = pair.a.flow(passes[0]), pair.b.flow(passes[1])
+    reached = sorted({*left, *(pair.left[j] for j in right if j in pair.left)})
     differing = {}
-    for i, j in pair.alignment.pairs():
-        gap = pair.flow_gap(i, j, passes)
-        if gap is not None and gap.differs:
-            differing[i] = j
+    for i in reached:
+        if i in pair.right:
+            gap = pair.flow_gap(i, pair.right[i], passes)
+            if gap is not None and gap.differs:
+                differing[i] = pair.right[i]
     if not differing:
         return []
-    left = _reached(pair.a.ids[::-1], pair.a.children, pair.right, differing)
-    right = _reached(pair.b.ids[::-1], pair.b.children, pair.left, set(differing.values()))
-    return _first(dict(reversed(differing.items())), left, right) or [max(differing.items())]
+    there = set(differing.values())
+    one = _reached(sorted(left, reverse=True), pair.a.children, pair.right, differing)
+    other = _reached(sorted(right, reverse=True), pair.b.children, pair.left, there)
+    return _first(dict(reversed(differing.items())), one, other) or [max(differing.items())]
 
 
 def _made_of(side: Side) -> Mapping[int, Sequence[int]]:

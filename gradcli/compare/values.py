@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from math import log10
+from re import search
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from gradcli.verify.compare import relation
 
 Why = tuple[Kind, str]
 SIDES = ("left", "right")
-NUMBERS = ("exponent", "alpha")  # attributes that stand as numbers in a formula
+NUMBERS = ("exponent", "alpha", "other")  # attributes that stand as numbers in a formula
 STEPS = 1000  # that make the values of a name
 LARGER = 100  # times what is made of them are numbers that cancel
 STREAMS = 32  # draws before one that are tried
@@ -201,12 +202,28 @@ def _of_rows(pair: Pair, i: int, j: int) -> Iterator[Why]:
     for p, q in slots:
         if p < 0 and q < 0 and repr(x.scalars[~p]) != repr(y.scalars[~q]):
             numbers = _short(x.scalars[~p]), _short(y.scalars[~q])
-            yield "constant", f"the number {numbers[0]} on the left is {numbers[1]} on the right"
+            words = f"the number {numbers[0]} on the left is {numbers[1]} on the right"
+            yield "constant", words + _named_numbers(pair, i)
     for name in {**x.attrs[k], **y.attrs[m]}:
         one, other = x.attrs[k].get(name), y.attrs[m].get(name)
         if repr(one) != repr(other) and not isinstance(one, np.dtype):
             kind: Kind = "constant" if name in NUMBERS else "argument"
             yield kind, f"{name}={_short(one)} on the left, {name}={_short(other)} on the right"
+
+
+def _named_numbers(pair: Pair, i: int) -> str:
+    """Return which numbers that a row's text names differ, and in which lines they stand."""
+    text = pair.a.spot(i).source
+    left, right = (
+        {v.name: v for v in side.inspection.values if v.name and isinstance(v.data, int | float)}
+        for side in (pair.a, pair.b)
+    )
+    found = [
+        f"; `{name}` is {_short(left[name].data)} | {_short(right[name].data)}, line {one.line}"
+        for name, one in left.items()
+        if name in right and one.data != right[name].data and search(rf"\b{name}\b", text)
+    ]
+    return "".join(found[: len(SIDES)])
 
 
 def _of_operands(pair: Pair, others: list[tuple[int, int]]) -> Iterator[Why]:
@@ -255,7 +272,7 @@ def _of_leaves(pair: Pair, i: int, j: int) -> Why:
     if len(bound) == 1:
         what = f"another input, bound from outside on the {bound[0]}"
     elif not bound and a.spot(i).source == b.spot(j).source:
-        what = "another value of the same text: random numbers, or what it reads"
+        what = "another value of the same text: of random numbers, or of what it stands for"
     return "input", what + (f": {said[1]}" if said else "")
 
 

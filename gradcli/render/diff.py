@@ -9,11 +9,12 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gradcli.compare import Differences, Divergence, Row
+from gradcli.compare import Differences, Divergence
 from gradcli.render.cells import shorten
 from gradcli.render.diff_words import (
     COLUMNS,
     SIDES,
+    Shown,
     answer,
     distance,
     elements,
@@ -23,6 +24,7 @@ from gradcli.render.diff_words import (
     lines_of,
     summary,
     tolerance,
+    turn_of,
     value_cell,
 )
 from gradcli.render.words import one_line
@@ -72,7 +74,7 @@ class _Report:
         label = one_line(label_of(row), ascii_only=plain)
         at = f"{list(gap.at)}" if gap is not None and gap.at else ""
         what = f"gradient of {label}" if first.what == "gradient" else label
-        yield Text(f"first  {what}{at}", "bold")
+        yield Text(f"first  {what}{at}{turn_of(first)}", "bold")
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(no_wrap=True)
         table.add_column(no_wrap=True, justify="right")
@@ -88,15 +90,16 @@ class _Report:
         if gap is not None:
             yield Text(f"  {distance(gap)}", "dim")
 
-    def _table(self, rows: list[Row], plain: bool) -> Iterator[RenderableType]:
+    def _table(self, rows: list[Shown], plain: bool) -> Iterator[RenderableType]:
         shown = rows if self.everything else rows[:_MOST]
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
         for name in COLUMNS:
             header = f"  {name}" if name == "node" else name
             table.add_column(header, no_wrap=name in ("line",), overflow="fold")
         marks = _ASCII_MARKS if plain else _MARKS
-        for row in shown:
-            label = shorten(one_line(label_of(row), ascii_only=plain), _NAME, ascii_only=plain)
+        for one in shown:
+            row = one.row
+            label = shorten(one_line(one.label, ascii_only=plain), _NAME, ascii_only=plain)
             differs = row.differs and not (row.left is None or row.right is None)
             cells = [lines_of(row), value_cell(row), gradient_cell(row)]
             table.add_row(

@@ -14,9 +14,10 @@ the same function; `constant`, `argument`, `operand`, `sign`, `factor`, `transpo
 `finite`, `shape` and `operation` where they are not; `convention` at a kink, `cut` by `detach` or
 the like, `passes` of backward.
 
-A row: `left` and `right`, each a node (`id`, `label`, `line`, `source`, `shape`, `dtype`) or null;
-`kind` as in `gradcli.eval/1`; `differs`; `value` and `gradient`, each a gap or null where there is
-nothing to compare; `kept`: whether `gradient` is of `.grad`, else of what flowed; `remarks`.
+A row: `left` and `right`, each a node (`id`, `label`, `line`, `turn` of a loop or null, `source`,
+`shape`, `dtype`) or null; `kind` as in `gradcli.eval/1`; `differs`; `value` and `gradient`, each a
+gap or null where there is nothing to compare; `kept`: whether `gradient` is of `.grad`, else of
+what flowed; `remarks`.
 
 A gap: `differs`, `exact`, `cause` (`""`, `"numbers"`, `"finite"`, `"shape"`, `"missing"`),
 `absolute`, `relative`, `ulps` (or null), `index` (of the element that is furthest apart), `left`
@@ -66,7 +67,8 @@ def _ids(row: Row) -> list[int | None]:
 def _spot(spot: Spot | None) -> dict[str, Any] | None:
     if spot is None:
         return None
-    return {"id": spot.id, "label": spot.label, "line": spot.line, "source": spot.source}
+    keys = ("id", "label", "line", "turn", "source")
+    return {key: getattr(spot, key) for key in keys}
 
 
 def _divergence(first: Divergence) -> dict[str, Any]:

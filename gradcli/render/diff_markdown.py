@@ -13,10 +13,10 @@ from gradcli.render.diff_words import (
     elements,
     followed,
     gradient_cell,
-    label_of,
     lines_of,
     summary,
     tolerance,
+    turn_of,
     value_cell,
 )
 from gradcli.render.markdown import code, escape
@@ -40,9 +40,10 @@ def _lines(found: Differences, everything: bool) -> Iterator[str]:
         yield ""
         yield f"| {' | '.join(COLUMNS)} |"
         yield "| " + " | ".join("---" for _ in COLUMNS) + " |"
-        for row in rows:
+        for one in rows:
+            row = one.row
             cells = (lines_of(row), value_cell(row), gradient_cell(row))
-            yield f"| {code(label_of(row))} | {' | '.join(map(escape, cells))} |"
+            yield f"| {code(one.label)} | {' | '.join(map(escape, cells))} |"
     lines = list(summary(found))
     if lines:
         yield ""
@@ -53,7 +54,7 @@ def _sides(first: Divergence) -> Iterator[str]:
     gap = first.gap
     values = ("", "") if gap is None else elements(gap)
     at = f" at {list(gap.at)}" if gap is not None and gap.at else ""
-    yield f"| | line | | {escape(f'{first.what}{at}')} |"
+    yield f"| | line | | {escape(f'{first.what}{at}{turn_of(first)}')} |"
     yield "| --- | ---: | --- | ---: |"
     for name, spot, value in zip(SIDES, (first.left, first.right), values, strict=True):
         yield f"| {name} | {spot.line} | {code(spot.text)} | {escape(value)} |"

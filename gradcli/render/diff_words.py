@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from gradcli.compare import Differences, Divergence, Gap, Row, Spot
 from gradcli.render.check_words import error_text
@@ -11,6 +12,7 @@ from gradcli.render.words import plural
 
 SIDES = ("left", "right")
 COLUMNS = ("node", "line", "value", "gradient")
+_RANKS = {"root": 0, "parameter": 1, "intermediate": 2, "data": 2}
 _DIGITS = 6
 _FEW = 3  # digits of a distance
 _SHOWN = 8  # remarks, and rows that one run alone has, in a list
@@ -71,18 +73,33 @@ def _furthest(found: Differences) -> str:
     return f"furthest apart is {_name(spot)}, by {error_text(relative)} of its size{ulps}"
 
 
-def followed(found: Differences, *, everything: bool = False) -> list[Row]:
-    """Return the rows to show: what differs, has a name and follows, the furthest apart first.
+class Shown(NamedTuple):
+    """A row of the table, and how many rows of its name it stands for."""
 
-    `everything` are all rows in the order of the left run.
+    row: Row
+    times: int = 1
+
+    @property
+    def label(self) -> str:
+        """What to call it, with the number of turns of a loop that differ."""
+        return label_of(self.row) + (f" ×{self.times:,}" if self.times > 1 else "")
+
+
+def followed(found: Differences, *, everything: bool = False) -> list[Shown]:
+    """Return what to show: rows that differ, have a name and follow, the furthest apart first.
+
+    Of several of one name, as the turns of a loop make them, the last stands for all. `everything`
+    are all rows in the order of the left run.
     """
     if everything:
-        return list(found.rows)
+        return [Shown(row) for row in found.rows]
     first = None if found.divergence is None else found.divergence.row
-    rows = [row for row in (*found.differing, *found.lost) if row.named or row.kind == "root"]
-    rest = [row for row in rows if row is not first]
-    ranks = {"root": 0, "parameter": 1, "intermediate": 2, "data": 2}
-    return sorted(rest, key=lambda row: (ranks[row.kind], -_size(row)))
+    names: dict[tuple[str, str], list[Row]] = {}
+    for row in (*found.differing, *found.lost):
+        if row is not first and (row.named or row.kind == "root"):
+            names.setdefault((row.name or row.spot.label, row.kind), []).append(row)
+    shown = [Shown(rows[-1], len(rows)) for rows in names.values()]
+    return sorted(shown, key=lambda one: (_RANKS[one.row.kind], -_size(one.row)))
 
 
 def _size(row: Row) -> float:
@@ -141,6 +158,15 @@ def elements(gap: Gap) -> tuple[str, str]:
     if short[0] == short[1]:
         short = ["None" if x is None else number(x, EXACT_DIGITS) for x in pair]
     return short[0], short[1]
+
+
+def turn_of(first: Divergence) -> str:
+    """Return in which turn of a loop two runs begin to differ."""
+    turns = [spot.turn for spot in (first.left, first.right) if spot.turn is not None]
+    if not turns:
+        return ""
+    one = len(set(turns)) == 1
+    return f" in turn {turns[0]:,}" if one else f" in turns {turns[0]:,} | {turns[-1]:,}"
 
 
 def distance(gap: Gap) -> str:

@@ -124,6 +124,18 @@ def test_all_shows_equal_rows_too(folder: Path) -> None:
     assert re.search(r"^□ x +1 +=", every, re.MULTILINE)
 
 
+def test_a_loop_is_one_row_for_each_name_and_says_in_which_turn_it_begins(folder: Path) -> None:
+    loop = "x = param(1.0)\nfor i in range(9):\n    x = x*(2 if i < {} else 3)\nloss = x*1\n"
+    for turns in (9, 4):
+        (folder / f"{turns}.expr").write_text(loop.format(turns))
+    output = run("diff", "9.expr", "4.expr", folder=folder).output
+    assert "\nfirst  x:3#5 in turn 5\n" in output
+    assert re.search(r"^○ x:3#9 ×4 +3 +512 \| 3888 ", output, re.MULTILINE)  # 2⁹ and 2⁴·3⁵
+    assert re.search(r"^● x:1 +1 += +512 \| 3888", output, re.MULTILINE)  # the slope is the factor
+    found = json.loads(run("diff", "9.expr", "4.expr", "--json", folder=folder).output)
+    assert found["divergence"]["left"]["turn"] == 5
+
+
 def test_json_has_every_row_and_the_divergence(folder: Path) -> None:
     found = json.loads(run("diff", "a.expr", "mean.expr", "--json", folder=folder).output)
     assert found["schema"] == "gradcli.diff/1"

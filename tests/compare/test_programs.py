@@ -147,6 +147,13 @@ DIFFER = {
     "another number": Differ(
         "w = param(3.)\nloss = w*0.5", "w = param(3.)\nloss = w*0.25", "loss", (2, 2), "value",
         "constant", "the number 0.5 on the left is 0.25 on the right"),
+    "a number that has a name": Differ(
+        "rate = 0.5\nw = param(3.)\nloss = w*rate", "rate = 0.25\nw = param(3.)\nloss = w*rate",
+        "loss", (3, 3), "value", "constant", "`rate` is 0.5 | 0.25, line 1"),
+    "a comparison beside what agrees": Differ(
+        "x = param([1., 2.])\nm = x > 1.5\nloss = sum(x*m)",
+        "x = param([1., 2.])\nm = x > 2.5\nloss = sum(x*m)",
+        "m", (2, 2), "value", "constant", "1.5 on the left is 2.5 on the right"),
     "the unbiased variance": Differ(
         THREE + "loss = var(x)", THREE + "loss = var(x, correction=0)", "loss", (2, 2), "value",
         "argument", "2/3 times left (3 is the number of elements of `x`)"),
@@ -255,6 +262,13 @@ DIFFER = {
     "a second backward": Differ(
         LOSS + "loss.backward()", LOSS + "loss.backward(retain_graph=True)\nloss.backward()",
         "b", (4, 4), "gradient", "passes", "once on the left, twice on the right"),
+    "a number before backward in a line": Differ(
+        THREE + "(x*2).sum().backward()", THREE + "(x*3).sum().backward()", "x*2", (2, 2), "value",
+        "constant", "2 on the left is 3 on the right"),
+    "the first of two passes": Differ(
+        THREE + "h = x*2\nsum(h).backward()\nloss = sum(x*x)\nloss.backward()",
+        THREE + "h = x.detach()*2 + 0*x\nsum(h).backward()\nloss = sum(x*x)\nloss.backward()",
+        "x", (1, 1), "gradient", "cut", "`x.detach()` (line 2)"),
     "a rate of learning": Differ(
         TRAIN, TRAIN.replace("0.1", "0.2"), "0.1*w.grad", (7, 7), "value", "constant",
         "the number 0.1 on the left is 0.2 on the right"),
