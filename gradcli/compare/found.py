@@ -11,7 +11,7 @@ NodeKind = Literal["parameter", "data", "intermediate", "root"]
 Kind = Literal[
     "input", "seed", "draws", "requires_grad", "rounding", "dtype", "order", "constant", "argument",
     "operand", "sign", "factor", "transpose", "shift", "finite", "shape", "convention", "cut",
-    "passes", "operation",
+    "passes", "root", "operation",
 ]  # fmt: skip
 
 

@@ -36,6 +36,8 @@ def why_gradient(pair: Pair, i: int, j: int, passes: Passes) -> Why:
     if counts[0] != counts[1] and passes == (pair.a.last_pass, pair.b.last_pass):
         words = f"backward runs {_times(counts[0])} on the left, {_times(counts[1])} on the right"
         return (i, j), "passes", words
+    if words := _other_roots(pair, passes):
+        return (i, j), "root", words
     if not pair.a.flow(passes[0]) or not pair.b.flow(passes[1]):
         return (i, j), "operation", "the values agree; what flowed on the way cannot be told here"
     flows = pair.flow_gap(i, j, passes)
@@ -48,10 +50,22 @@ def why_gradient(pair: Pair, i: int, j: int, passes: Passes) -> Why:
     return (i, j), "operation", f"what it leads to passes back another gradient{differ}"
 
 
+def _other_roots(pair: Pair, passes: Passes) -> str:
+    """Say that two passes started from rows that do not belong together, "" where they do."""
+    if passes[0] is None or passes[1] is None:
+        return ""
+    left = pair.a.session.passes[passes[0]].root
+    right = pair.b.session.passes[passes[1]].root
+    if pair.right.get(left) == right:
+        return ""
+    names = pair.a.spot(left).label, pair.b.spot(right).label
+    return f"`{names[0]}` is differentiated on the left, `{names[1]}` on the right"
+
+
 def passing(pair: Pair, i: int, j: int, kind: Kind) -> tuple[Spot, Spot]:
     """Return the rows to look at: those that pass a gradient on, where their texts differ."""
     own = pair.a.spot(i), pair.b.spot(j)
-    if kind in ("requires_grad", "passes") or own[0].text != own[1].text:
+    if kind in ("requires_grad", "passes", "root") or own[0].text != own[1].text:
         return own
     ahead = set(_ahead(pair.b, j, pair.left))
     for p in _ahead(pair.a, i, pair.right):

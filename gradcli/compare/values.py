@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from math import log10
+from math import log10, prod
 from re import search
 from typing import Any
 
@@ -15,7 +15,7 @@ from gradcli.compare.gaps import precision
 from gradcli.compare.pair import Pair
 from gradcli.compare.region import Region, equal
 from gradcli.compare.side import Side
-from gradcli.errors import GradcliError, Source
+from gradcli.errors import GradcliError, Source, cropped
 from gradcli.rule.dtypes import Array
 from gradcli.session import Request, run
 from gradcli.syntax import parse_expression
@@ -29,7 +29,8 @@ SIDES = ("left", "right")
 NUMBERS = ("exponent", "alpha", "other")  # attributes that stand as numbers in a formula
 STEPS = 1000  # that make the values of a name
 LARGER = 100  # times what is made of them are numbers that cancel
-STREAMS = 32  # draws before one that are tried
+STREAMS, DRAWN = 32, 1 << 16  # draws before one that are tried, and elements of it
+TEXT = 60  # characters of an argument
 ADDING = {"add", "sub", "sum", "mean", "mul", "prod", "dot", "mm", "mv", "matmul", "addmm", "bmm"}
 
 
@@ -41,9 +42,9 @@ def why_value(pair: Pair, i: int, j: int) -> Why:
     if region.same_function and (found := _rounding(pair, region, i, j, gap)):
         return found
     kind, why = beside(pair, i, j, region)
-    return (
-        ("finite", f"{_not_finite(region, gap)}; {why}") if gap.cause == "finite" else (kind, why)
-    )
+    if gap.cause == "finite":
+        return "finite", f"{_not_finite(region, gap)}; {why}"
+    return kind, why
 
 
 def beside(pair: Pair, i: int, j: int, region: Region) -> Why:
@@ -242,7 +243,8 @@ def _of_operands(pair: Pair, others: list[tuple[int, int]]) -> Iterator[Why]:
 
 
 def _short(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else repr(value)
+    text = f"{value:g}" if isinstance(value, float) else " ".join(repr(value).split())
+    return cropped(text, TEXT)
 
 
 # ---- leaves --------------------------------------------------------------------------------
@@ -300,7 +302,7 @@ def _draw_of(side: Side, id: int) -> int | None:
     graph, tracer = side.graph, side.session.tracer
     text = side.session.source.snippet(graph.notes.spans[id])
     text = text.partition("=")[2] if text.partition("=")[0].strip().isidentifier() else text
-    if "rand" not in text:
+    if "rand" not in text or prod(graph.metas[id].shape) > DRAWN:
         return None
     source, wanted = Source("<draw>", text.strip()), graph.value(id)
     try:
@@ -309,7 +311,8 @@ def _draw_of(side: Side, id: int) -> int | None:
             other = Tracer(Program(source, ()), tracer.options)
             for _ in range(count):
                 other.generator.rand(())
-            found: Any = other.evaluate(expression)
+            with other.placed():
+                found: Any = other.evaluate(expression)
             if np.array_equal(found.value, wanted):
                 return count + 1
     except (GradcliError, AttributeError):  # it needs names of the file, or is no tensor

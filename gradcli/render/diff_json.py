@@ -12,7 +12,7 @@ back), `what` (`"value"` or `"gradient"`), `kind`, `why` (a sentence) and `gap`.
 `seed`, `draws` and `requires_grad` of a leaf; `rounding`, `dtype` and `order` where both sides are
 the same function; `constant`, `argument`, `operand`, `sign`, `factor`, `transpose`, `shift`,
 `finite`, `shape` and `operation` where they are not; `convention` at a kink, `cut` by `detach` or
-the like, `passes` of backward.
+the like, `passes` of backward, `root` where another node is differentiated.
 
 A row: `left` and `right`, each a node (`id`, `label`, `line`, `turn` of a loop or null, `source`,
 `shape`, `dtype`) or null; `kind` as in `gradcli.eval/1`; `differs`; `value` and `gradient`, each a

@@ -265,6 +265,9 @@ DIFFER = {
     "a number before backward in a line": Differ(
         THREE + "(x*2).sum().backward()", THREE + "(x*3).sum().backward()", "x*2", (2, 2), "value",
         "constant", "2 on the left is 3 on the right"),
+    "another result that is differentiated": Differ(
+        "w = param(2.)\nloss = w*3", "w = param(2.)\nloss = w*3\ntotal = loss + w**2", "w", (1, 1),
+        "gradient", "root", "`loss` is differentiated on the left, `total` on the right"),
     "the first of two passes": Differ(
         THREE + "h = x*2\nsum(h).backward()\nloss = sum(x*x)\nloss.backward()",
         THREE + "h = x.detach()*2 + 0*x\nsum(h).backward()\nloss = sum(x*x)\nloss.backward()",
