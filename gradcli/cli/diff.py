@@ -138,6 +138,7 @@ def _settings(source: Source, folder: Path, run: o.Running) -> tuple[_Chosen, _C
 
     An input that it needs has a value on both sides: the first that is given, and the last.
     """
+    from gradcli.data import read_bindings
     from gradcli.syntax import parse
     from gradcli.trace.inputs import free_names
 
@@ -153,6 +154,8 @@ def _settings(source: Source, folder: Path, run: o.Running) -> tuple[_Chosen, _C
     both = {name: first[name] for name in first if name in needed | twice}
     plain = o.Running()
     reset = {name: getattr(plain, name) for name in _SETTINGS}
+    if run.data is not None and needed & read_bindings(run.data).keys():
+        reset["data"] = run.data
     left = _with(run._replace(**reset), both)
     right = _with(run, last)
     told = _told(right, left)
