@@ -11,6 +11,7 @@ import numpy as np
 
 from gradcli.compare.side import Side
 
+NEAR = 16  # rows of a name among which one of the same value is looked for
 TERMS = 64  # of a sum whose order is looked at
 COMMUTING = {"add", "mul", "maximum", "minimum", "eq", "ne", "logical_and", "logical_or"}
 Agree = Callable[[int, int], bool]
@@ -84,10 +85,27 @@ class Alignment:
             if at == len(found):
                 left_over.append(i)
                 continue
-            yield from zip(left_over, many[last + 1 : found[at]], strict=False)
+            yield from self._nearest(short, left_over, many[last + 1 : found[at]])
             yield i, many[found[at]]
             last, left_over = found[at], []
-        yield from zip(left_over, many[last + 1 :], strict=False)
+        yield from self._nearest(short, left_over, many[last + 1 :])
+
+    def _nearest(
+        self, short: Side, few: Sequence[int], many: Sequence[int]
+    ) -> Iterator[tuple[int, int]]:
+        """Yield for each of few rows the next one with the same value, or the very next one."""
+        place = 0
+        for count, i in enumerate(few):
+            room = len(many) - place - (len(few) - count - 1)  # one is left for each of the others
+            near = range(place, place + max(0, min(room, NEAR)))
+            alike = (k for k in near if self._equal(short, i, many[k]))
+            place = next(alike, place)
+            if place < len(many):
+                yield i, many[place]
+            place += 1
+
+    def _equal(self, short: Side, i: int, j: int) -> bool:
+        return self.agree(i, j) if short is self.a else self.agree(j, i)
 
     def _roots(self) -> None:
         """Pair what is differentiated, unless a name says that it is something else.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from gradcli.compare.found import Differences, Divergence, Kind, Row, Spot
 from gradcli.compare.gaps import Tolerance, precision
 from gradcli.compare.gradients import passing, why_gradient, why_read
@@ -9,6 +11,7 @@ from gradcli.compare.pair import Pair, Passes
 from gradcli.compare.side import Side
 from gradcli.compare.starts import gradient_starts, value_starts
 from gradcli.compare.values import why_value
+from gradcli.errors import InputFault
 from gradcli.session import Session
 
 
@@ -22,8 +25,14 @@ def compared(
     """Compare two runs row by row, and say from where on they differ, and why.
 
     `names` are what to call them: their files' names where they are not given.
+
+    Raises: InputFault where a tolerance is below 0 or not finite.
     """
-    pair = Pair(Side(left), Side(right), tolerance or Tolerance())
+    tolerance = tolerance or Tolerance()
+    for name, value in tolerance._asdict().items():
+        if value is not None and not 0 <= value < inf:
+            raise InputFault(f"{name} is {value:g}: a tolerance is 0 or more, and finite")
+    pair = Pair(Side(left), Side(right), tolerance)
     rows = tuple(pair.rows())
     divergence, others = _divergence(pair, rows)
     coarsest = pair.coarsest

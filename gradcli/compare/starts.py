@@ -25,6 +25,8 @@ def value_starts(pair: Pair) -> list[tuple[int, int]]:
 def gradient_starts(pair: Pair, passes: Passes) -> list[tuple[int, int]]:
     """Return the pairs at which a pass begins to bring other gradients, in backward's order."""
     left, right = pair.a.flow(passes[0]), pair.b.flow(passes[1])
+    if not left or not right:  # what flowed on one side cannot be told
+        return []
     reached = sorted({*left, *(pair.left[j] for j in right if j in pair.left)})
     differing = {}
     for i in reached:

@@ -68,6 +68,8 @@ REFUSED = {
     "- --revision HEAD": "--revision needs a FILE",
     "a.expr --revision HEAD": "is in no git repository",
     "a.expr a.expr --rtol -1": "'--rtol'",
+    "a.expr mean.expr --rtol nan": "rtol is nan: a tolerance is 0 or more",
+    "a.expr mean.expr --atol inf": "atol is inf: a tolerance is 0 or more",
 }
 
 

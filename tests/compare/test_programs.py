@@ -5,6 +5,7 @@ What is expected follows from the programs by hand.
 
 from __future__ import annotations
 
+from pathlib import Path
 from re import sub
 from typing import NamedTuple
 
@@ -38,6 +39,7 @@ UPDATE = """w = tensor(1., requires_grad=True)
 b = tensor(0., requires_grad=True)
 with no_grad():
 """
+HIDDEN = "w = param(2.)\nv = param(3.)\nh = w*v\nv.data.mul_(2)\n"
 FLOAT16, FLOAT32 = (Options(default_dtype=np.dtype(name)) for name in ("float16", "float32"))
 
 
@@ -95,6 +97,10 @@ SAME = {
         LINEAR + "loss = sum((w*x - y)**2)", LINEAR + "loss = sum((y - w*x)**2)"
     ),
     "a dead result that is cut off": Same(LOSS + "z = w*2\n", LOSS + "z = (w*2).detach()\n"),
+    "a name that is bound once more, in other words": Same(
+        "w = param(2.)\nx = w*2\nx = x + 1\nloss = x*x",
+        "w = param(2.)\nx = w*2\nx = x*1\nx = 1 + x\nloss = x*x",
+    ),
     "a sum in a loop": Same(
         "x = param([1., 2.])\ntotal = 0\nfor i in range(2):\n    total = total + x[i]",
         "x = param([1., 2.])\ntotal = sum(x)",
@@ -130,6 +136,11 @@ DIFFER = {
     "a mean for a sum in an earlier line": Differ(
         LINEAR + "s = sum(w*x)\nloss = s**2 + b", LINEAR + "s = mean(w*x)\nloss = s**2 + b",
         "s", (5, 5), "value", "factor", "1/2 times"),
+    "a mean for a sum of a matrix": Differ(
+        "A = param([[1., 2., 3.], [4., 5., 7.]])\nloss = sum(A)",
+        "A = param([[1., 2., 3.], [4., 5., 7.]])\nloss = mean(A)", "loss", (2, 2), "value",
+        "factor",
+        "1/6 times left (6 is the number of elements of `A`)"),
     "other data": Differ(
         LOSS, LOSS.replace("5.", "6."), "y", (2, 2), "value", "input", "another input"),
     "data twice as large": Differ(
@@ -262,6 +273,10 @@ DIFFER = {
     "a second backward": Differ(
         LOSS + "loss.backward()", LOSS + "loss.backward(retain_graph=True)\nloss.backward()",
         "b", (4, 4), "gradient", "passes", "once on the left, twice on the right"),
+    "a gradient behind a write that autograd does not see": Differ(
+        HIDDEN + "loss = h*1\nloss.backward()",
+        HIDDEN + "loss = h.detach() + 0*w\nloss.backward()", "v:4", (4, 4), "gradient",
+        "operation", "what flowed on the way cannot be told here"),
     "a number before backward in a line": Differ(
         THREE + "(x*2).sum().backward()", THREE + "(x*3).sum().backward()", "x*2", (2, 2), "value",
         "constant", "2 on the left is 3 on the right"),
@@ -374,6 +389,28 @@ def test_a_parameter_that_one_run_alone_has_is_a_difference_with_its_gradient() 
 def test_a_tolerance_decides(tolerance: Tolerance, same: bool) -> None:
     left, right = (session(f"w = param({value})\nloss = w*1.0", "w") for value in (1.0, 1.0001))
     assert compared(left, right, tolerance=tolerance).same is same
+
+
+@pytest.mark.parametrize("tolerance", [Tolerance(rtol=-1.0), Tolerance(atol=float("nan"))])
+def test_a_tolerance_that_is_none_is_refused(tolerance: Tolerance) -> None:
+    side = session(LOSS, "w")
+    with pytest.raises(gradcli.GradcliError, match="a tolerance is 0 or more, and finite"):
+        compared(side, side, tolerance=tolerance)
+
+
+SAMPLES = sorted((Path(__file__).parents[2] / "samples").glob("*.expr"))
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in SAMPLES if p.stem != "one_liner"], ids=lambda p: p.stem
+)
+def test_a_sample_is_the_same_as_itself(path: Path) -> None:
+    found = gradcli.diff(path, path)
+    assert found.exact
+    assert found.unpaired == ()
+    assert [row.left.id for row in found.pairs if row.left] == [
+        row.right.id for row in found.pairs if row.right
+    ]
 
 
 def test_the_library_compares_runs_and_files() -> None:
