@@ -27,14 +27,15 @@ class Side:
     def __init__(self, session: Session) -> None:
         self.session, self.graph = session, session.graph
         self.inspection = inspect(session)
-        self.ids = [node.id for node in self.inspection.nodes]
+        self._nodes = {node.id: node for node in self.inspection.nodes}
+        self.ids = list(self._nodes)
         self.root = session.root
         self.names: dict[int, str] = self.graph.notes.names
         self._flows: dict[int, Mapping[int, Array]] = {}
 
     def node(self, id: int) -> NodeFacts:
         """Return the facts of a row."""
-        return self.inspection.node(id)
+        return self._nodes[id]
 
     def spot(self, id: int) -> Spot:
         """Return what to call a row, and where it stands."""

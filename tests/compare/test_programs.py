@@ -359,6 +359,16 @@ def test_a_loop_with_a_line_more_keeps_its_turns_together() -> None:
     ]
 
 
+def test_of_a_gradient_the_lines_that_pass_it_back_are_shown() -> None:
+    rest = "loss = sum(h)"
+    found = differences(KINK + f"h = relu(x)\n{rest}", KINK + f"k = 1\nh = clamp(x, min=0)\n{rest}")
+    assert found.divergence is not None
+    spots = found.divergence.left, found.divergence.right
+    assert [(spot.line, spot.text) for spot in spots] == [
+        (2, "h = relu(x)"), (3, "h = clamp(x, min=0)"),
+    ]  # fmt: skip
+
+
 def test_what_begins_independently_is_named_apart() -> None:
     found = differences(LOSS, LOSS.replace("5.", "6.").replace("1.0", "3.0"))
     assert found.divergence is not None
