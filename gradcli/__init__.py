@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gradcli.api import RunOptions, check, checks, load, loads
+    from gradcli.api import RunOptions, check, checks, diff, load, loads
+    from gradcli.compare import Differences
     from gradcli.errors import GradcliError
     from gradcli.inspection import Inspection, NodeFacts
     from gradcli.run import Run
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "Differences",
     "GradcliError",
     "Inspection",
     "NodeFacts",
@@ -27,14 +29,17 @@ __all__ = [
     "Settings",
     "check",
     "checks",
+    "diff",
     "load",
     "loads",
 ]
 
 _HOMES = {
+    "Differences": "gradcli.compare",
     "RunOptions": "gradcli.api",
     "check": "gradcli.api",
     "checks": "gradcli.api",
+    "diff": "gradcli.api",
     "load": "gradcli.api",
     "loads": "gradcli.api",
     "GradcliError": "gradcli.errors",

@@ -26,6 +26,7 @@ from gradcli.trace import Binding, Options, Tracer
 from gradcli.trace.values import to_array
 
 if TYPE_CHECKING:
+    from gradcli.compare import Differences
     from gradcli.run import Run
     from gradcli.verify import Report, Settings
 
@@ -291,6 +292,29 @@ def check(
 
     made = _made("check", options, Path(path).parent)
     return checked(read_source(Path(path)), made, settings)
+
+
+def diff(
+    left: Run | str | Path,
+    right: Run | str | Path,
+    *,
+    of: str | None = None,
+    rtol: float | None = None,
+    atol: float | None = None,
+    **options: Unpack[RunOptions],
+) -> Differences:
+    """Compare two runs, or the files of some paths; see `Run.diff`.
+
+    `of` and further options are those with which files are run.
+
+    Raises: GradcliError where a file or a binding is wrong, TypeError where an option is.
+    """
+    from gradcli.run import Run
+
+    one, other = (
+        side if isinstance(side, Run) else load(side, of=of, **options) for side in (left, right)
+    )
+    return one.diff(other, rtol=rtol, atol=atol)
 
 
 # what an option must be

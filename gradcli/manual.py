@@ -22,6 +22,7 @@ from typing import Any
 
 from gradcli import api, run
 from gradcli.api import options_for
+from gradcli.compare import Differences, Divergence, Gap, Row, Spot
 from gradcli.diagnose import KINDS, Diagnosis, Kind, Remedy, diagnose_source
 from gradcli.diagnose import Finding as Found
 from gradcli.errors import GradcliError, Source
@@ -169,9 +170,12 @@ def _kind(kind: Kind) -> str:
     return f"{head}```python\n{kind.example}\n```\n\n{first}"
 
 
-FUNCTIONS: tuple[Callable[..., Any], ...] = (api.loads, api.load, api.checks, api.check)
+FUNCTIONS: tuple[Callable[..., Any], ...] = (
+    api.loads, api.load, api.checks, api.check, api.diff,
+)  # fmt: skip
 CLASSES = (run.Run, api.RunOptions, NodeFacts, Claim, Settings, Report, Finding, ClaimFinding,
-           Diagnosis, Found, Remedy, GradcliError)  # fmt: skip
+           Diagnosis, Found, Remedy, Differences, Divergence, Row, Gap, Spot,
+           GradcliError)  # fmt: skip
 _SHOWN = ("__getitem__", "_repr_html_")
 
 

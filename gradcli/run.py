@@ -13,6 +13,7 @@ from gradcli.inspection import Array, Claim, Inspection, NodeFacts, Notice
 from gradcli.session import Request, Session
 
 if TYPE_CHECKING:
+    from gradcli.compare import Differences
     from gradcli.diagnose import Diagnosis
     from gradcli.errors import Source
     from gradcli.trace import Options
@@ -157,6 +158,18 @@ class Run:
         from gradcli.diagnose import Subject, diagnosed
 
         return diagnosed(Subject(self._session, Request(self._of)))
+
+    def diff(
+        self, other: Run, *, rtol: float | None = None, atol: float | None = None
+    ) -> Differences:
+        """Compare with another run: from where on the two differ, and why.
+
+        Numbers agree where |a - b| ≤ atol + rtol · (the largest element of either); None stands
+        for what the coarser dtype of the two gives.
+        """
+        from gradcli.compare import Tolerance, compared
+
+        return compared(self._session, other._session, tolerance=Tolerance(rtol, atol))
 
     def explain(self, *names: str) -> str:
         """Return how the gradients by some tensors, or all parameters, come about, as Markdown.

@@ -44,15 +44,16 @@ MAY_IMPORT: dict[str, str] = {
     "verify": f"{RUN} formula against",
     "diagnose": f"{RUN} verify",
     "explain": f"{RUN} formula",
+    "compare": f"{RUN} source formula against verify explain",
     "export": f"{RUN} formula",
-    "render": "errors inspection reference formula against verify diagnose explain",
+    "render": "errors inspection reference formula against verify diagnose explain compare",
     "picture": f"{RUN} formula verify diagnose explain export render",
-    "run": f"{RUN} formula verify diagnose explain render",
-    "api": f"{RUN} source verify diagnose explain run",
-    "manual": "errors inspection syntax reference verify diagnose explain render run api",
+    "run": f"{RUN} formula verify diagnose explain compare render",
+    "api": f"{RUN} source verify diagnose explain compare run",
+    "manual": "errors inspection syntax reference verify diagnose explain compare render run api",
     "pytest_plugin": f"{RUN} source verify diagnose explain run api render",
-    "cli": f"{RUN} source reference formula manual against verify diagnose explain export run "
-    "api render picture watch",
+    "cli": f"{RUN} source reference formula manual against verify diagnose explain compare "
+    "export run api render picture watch",
     "__main__": "cli",
 }
 # a library, and the rooms that may use it

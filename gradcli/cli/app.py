@@ -56,6 +56,11 @@ PLACES = {
         f"gradcli diagnose {_LINEAR} --strict warning",
         "gradcli diagnose --list",
     )),
+    "diff": _Place("diff", "diff", "Compare two runs: from where on they differ, and why.", (
+        f"gradcli diff {_LINEAR} --dtype float32",
+        f"gradcli diff {_LINEAR} --seed 1",
+        "gradcli diff -e 'y = x**2' -p x=3.0 --dtype float32 --json",
+    )),
     "derive": _Place("derive", "derive", "Print each gradient as a formula.", (
         f"gradcli derive {_LINEAR}",
         "gradcli derive samples/mlp.expr W1 --to numpy",

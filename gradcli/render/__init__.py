@@ -105,3 +105,10 @@ KINDS: Mapping[str, Renderer] = {
     "json": Renderer("diagnose_reports", "kinds_json"),
     "markdown": Renderer("diagnose_reports", "kinds_markdown"),
 }
+
+# `gradcli diff --format`: a comparison; everything= shows equal rows too
+DIFF: Mapping[str, Renderer] = {
+    "table": Renderer("diff"),
+    "json": Renderer("diff_json"),
+    "markdown": Renderer("diff_markdown"),
+}

@@ -16,6 +16,7 @@ from tests.cli.watching import Watching
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DERIVE = (ROOT / "docs" / "derive.md").read_text(encoding="utf-8")
+DIFF = (ROOT / "docs" / "diff.md").read_text(encoding="utf-8")
 EXPORT = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
 
 
@@ -56,6 +57,9 @@ SHOWS: dict[str, tuple[str, ...]] = {
         r"^\\begin\{align\*\}", r"\\overline\{\\mathrm\{loss\}\} &= 1",
         r"\\frac\{\\partial \\mathrm\{loss\}\}\{\\partial W_\{1\}\} &=", r"\\end\{align\*\}$"),
     "diagnose samples/mlp.expr --strict warning": (r"^samples/mlp.expr: nothing found \(",),
+    f"diff {LINEAR} --dtype float32": (  # small integers, which float32 has all
+        r"^✓ The same bit for bit: 9 nodes, 2 gradients\n", r"within rtol 2\.4e-05.*float32\n",
+        r"\nNot numbers: dtype float64 \| float32 \(x, y, w and 6 more\)\."),
     "derive samples/black_scholes.expr": (
         r"^∂price/∂S = N_d1\n", r"∂price/∂r = K_now \* N_d2 \* T\n", "4 formulas, compared with"),
     f"export {LINEAR} --to numpy": (
@@ -115,7 +119,9 @@ def test_a_command_in_readme_shows_what_it_should(command: str) -> None:
 @pytest.mark.parametrize(
     ("command", "shown"),
     re.findall(
-        r"<!-- output: (.*?) -->\n```(?:python)?\n(.*?)```", README + DERIVE + EXPORT, re.DOTALL
+        r"<!-- output: (.*?) -->\n```(?:python)?\n(.*?)```",
+        README + DERIVE + DIFF + EXPORT,
+        re.DOTALL,
     ),
 )
 def test_an_output_in_the_docs_is_what_the_command_prints(command: str, shown: str) -> None:
