@@ -32,6 +32,7 @@ class Format(StrEnum):
     json = "json"
     dot = "dot"
     tree = "tree"
+    ascii = "ascii"
 
 
 class Theme(StrEnum):
@@ -63,7 +64,7 @@ _ENDINGS = {
     ".dot": Format.dot,
     ".gv": Format.dot,
 }
-_TEXTS = (Format.dot, Format.tree)  # of which several may stand in one file
+_TEXTS = (Format.dot, Format.tree, Format.ascii)  # of which several may stand in one file
 _TREES = ("", ".txt")  # endings of files that --tree and --dot may be written to
 _LIMIT = o.Running().max_nodes
 MOST = 150  # cards of a picture
@@ -114,6 +115,9 @@ def graph(
     hops: Annotated[
         int, typer.Option("--hops", min=0, metavar="N", help="How near, in edges.")
     ] = 2,
+    ascii_: Annotated[
+        bool, typer.Option("--ascii", help="As boxes and lines of characters.")
+    ] = False,
     html: Annotated[bool, typer.Option("--html", help="As a page that stands alone.")] = False,
     functions: Annotated[
         Functions,
@@ -133,7 +137,7 @@ def graph(
     tree, in a pipe the language of graphviz. Of a picture, --max-nodes is how many cards it has
     at most: the others are folded.
     """
-    flags = {Format.dot: dot, Format.tree: tree, Format.html: html}
+    flags = {Format.dot: dot, Format.tree: tree, Format.html: html, Format.ascii: ascii_}
     said = [*([format] if format else []), *(f for f, wanted in flags.items() if wanted)]
     kind = _kind(said, backward, output)
     if kind not in _TEXTS and len(files or ()) > 1:
@@ -172,8 +176,12 @@ def graph(
             theme=theme.value, across=_across(rankdir), backward=backward, combined=combined,
             local=local, functions=functions.value,
         )  # fmt: skip
-        for session, graph in found:
-            write(PICTURES[kind.value](graph, asked=asked, session=session), output)
+        drawn = (PICTURES[kind.value](g, asked=asked, session=s) for s, g in found)
+        if kind is Format.ascii:
+            show_each(drawn, output)
+        else:
+            for picture in drawn:
+                write(picture, output)
     raise typer.Exit(max(statuses))
 
 

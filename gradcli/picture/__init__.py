@@ -18,5 +18,6 @@ PICTURES: Mapping[str, Renderer] = {
     "markdown": Renderer("mermaid", "fenced", room=_ROOM),
     "pdf": Renderer("pdf", room=_ROOM),
     "html": Renderer("page", room=_ROOM),
+    "ascii": Renderer("boxed", room=_ROOM),  # for a console
     "json": Renderer("data", room=_ROOM),
 }
