@@ -252,7 +252,7 @@ def _tracks(turns: Sequence[tuple[int, int, bool]]) -> dict[tuple[int, int, bool
         a, b, _ = turn
         low, high = min(a, b), max(a, b)
         if a == b:
-            found[turn] = 0
+            found[turn] = -1  # it needs none
             continue
         free = (
             row
