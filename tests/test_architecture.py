@@ -50,7 +50,7 @@ MAY_IMPORT: dict[str, str] = {
     "picture": f"{RUN} formula verify diagnose explain export render",
     "run": f"{RUN} formula verify diagnose explain compare render",
     "api": f"{RUN} source verify diagnose explain compare run",
-    "manual": "errors inspection syntax reference verify diagnose explain compare render run api",
+    "manual": f"{RUN} reference verify diagnose explain compare render picture run api",
     "pytest_plugin": f"{RUN} source verify diagnose explain run api render",
     "cli": f"{RUN} source reference formula manual against verify diagnose explain compare "
     "export run api render picture watch",
@@ -60,7 +60,7 @@ MAY_IMPORT: dict[str, str] = {
 HOMES: dict[str, str] = {
     "lark": "syntax",
     "typer": "cli",
-    "rich": "render cli",
+    "rich": "render picture cli",
     "scipy": "ops",
     "torch": "",
     "jax": "against",

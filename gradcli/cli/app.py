@@ -37,8 +37,8 @@ PLACES = {
         f"gradcli eval {_LINEAR} --retain-grad --json",
     )),
     "graph": _Place("graph", "graph", "Draw the graph of a file.", (
-        f"gradcli graph {_LINEAR} --tree",
-        f"gradcli graph {_LINEAR} | dot -Tpng -o graph.png",
+        f"gradcli graph {_LINEAR} --ascii",
+        f"gradcli graph {_LINEAR} --format svg --combined",
         f"gradcli graph {_LINEAR} --backward",
     )),
     "check": _Place("check", "check", "Compare every gradient with finite differences.", (
