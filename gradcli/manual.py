@@ -197,8 +197,8 @@ def pictures() -> str:
         "# Pictures\n\n`gradcli graph FILE -o graph.svg` draws them; .png and .pdf need "
         "`pip install 'gradcli[pictures]'`, which draws with the system's fonts: a letter that "
         "none of them has is a box. `-o report.html` writes a page with the picture, the source "
-        "and a player of forward and backward, `--format mermaid` a diagram that GitHub draws, `--ascii` "
-        "boxes in the terminal.\n"
+        "and a player of forward and backward, `--format mermaid` a diagram that GitHub draws, "
+        "`--ascii` boxes in the terminal.\n"
     )
     parts = [
         f"\n## {name.replace('_', ' ').capitalize()}\n\n{said}\n\n"
