@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from benchmarks.diagnosers import Said, Says
 from gradcli.api import options_for
-from gradcli.diagnose import diagnose_source, kind
+from gradcli.diagnose import Group, diagnose_source, kind
 from gradcli.errors import Source
 from gradcli.source import read_source
 from gradcli.trace import Options
@@ -82,16 +82,17 @@ def alarmed(said: list[Said] | None) -> str:
 
 def rows_of_cases(tool: Tool, among: Sequence[Case], told: list[str]) -> Iterator[str]:
     """Yield a row for each group of findings; tell what was not found."""
-    counts: dict[str, Counter[str]] = {}
+    counts = {group: Counter[str]() for group in Group}
     for case in among:
         said = tool.says(read_source(case.path), case.options)
         verdict = judged(said, case)
-        counts.setdefault(kind(case.finding).group.value, Counter())[verdict] += 1
+        counts[kind(case.finding).group][verdict] += 1
         if verdict != FOUND:
             told.append(_told(tool, f"{case}, line {case.line}", verdict, said))
     for group, count in counts.items():
         numbers = [count.total(), *(count[v] for v in (FOUND, ELSEWHERE, MISSED, NOT_RUN))]
-        yield _row(tool.name, group, *numbers)
+        if count:
+            yield _row(tool.name, group, *numbers)
 
 
 def row_of_healthy(tool: Tool, among: Sequence[Path], told: list[str]) -> str:

@@ -26,7 +26,7 @@ from gradcli.session import Request
 from gradcli.trace import Options
 from gradcli.trace.attributes import ARRAYS
 
-REFUSALS = RuntimeError, ValueError, IndexError, TypeError
+REFUSALS = RuntimeError, ValueError, IndexError, TypeError, AttributeError
 FORWARD = re.compile(r'File "(.*)", line (\d+)')  # of the traceback in a warning of anomaly mode
 ANOMALY = "Error detected"
 
@@ -37,7 +37,7 @@ def says(source: Source, options: Options) -> list[Said] | None:
         subject = examined(source, options, Request())
         methods = OWN_METHODS | METHODS if _is_of_arrays(subject) else OWN_METHODS
         tree = fitted(admitted(source), methods, {*options.bindings, *options.wrt})
-        scope = names_for(subject.session, torch)
+        scope = {"param": _param, "tensor": torch.tensor} | names_for(subject.session, torch)
         scope |= {name: bound(subject.session, torch, name) for name in options.bindings}
     except GradcliError:
         return None
@@ -53,9 +53,14 @@ def says(source: Source, options: Options) -> list[Said] | None:
         # what gradcli computes and PyTorch does not is a limit of how the file is run here
         refused = subject.fault is not None
         return [*warned, Said(str(error), line_of(error, source))] if refused else None
-    except (KeyError, NameError, AttributeError, AssertionError):  # what has no name there
+    except (KeyError, NameError, AssertionError):  # what has no name there
         return None
     return warned
+
+
+def _param(data: Any, dtype: Any = None) -> Any:
+    """Return a parameter: the language has a word for it, beside PyTorch's own."""
+    return torch.as_tensor(data, dtype=dtype).detach().clone().requires_grad_()
 
 
 def _is_of_arrays(subject: Subject) -> bool:

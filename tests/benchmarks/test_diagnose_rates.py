@@ -62,9 +62,10 @@ def test_pytorch_speaks_of_shapes_that_it_warns_of_or_refuses() -> None:
     pytest.importorskip("torch")
     says = TOOLS["torch"].says
     column = "x = param([[0.5], [2.0]])\ny = tensor([1.0, 2.0])\n"
-    warned = says(Source("<column>", f"{column}loss = F.mse_loss(x, y)"), options_for())
+    text = f"import torch.nn.functional as F\n{column}loss = F.mse_loss(x, y)"
+    warned = says(Source("<column>", text), options_for())
     refused = says(Source("<refused>", f"{column}loss = sum(y @ x @ y)"), options_for())
     assert warned is not None
-    assert [(x.line, "target size" in x.words) for x in warned] == [(3, True)]
+    assert [(x.line, "target size" in x.words) for x in warned] == [(4, True)]
     assert refused is not None
     assert [x.line for x in refused] == [3]
