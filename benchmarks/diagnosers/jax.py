@@ -63,6 +63,7 @@ def says(source: Source, options: Options) -> list[Said] | None:
     except GradcliError:
         return None
     tape = Lined(subject)
+    jax.clear_caches()  # what it has compiled for other files: gigabytes, in the end
     with X64(True), jax.debug_nans(True), redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
