@@ -11,6 +11,7 @@ import numpy as np
 
 from gradcli.diagnose.findings import Severity, Sighting
 from gradcli.diagnose.subject import Edge, Flow, Subject
+from gradcli.errors import cropped
 from gradcli.graph import Graph
 from gradcli.rule.dtypes import Array
 from gradcli.rule.rule import Elementwise
@@ -28,13 +29,15 @@ GENTLE = 1.1
 # A product with a number and no activation is a formula, unless it takes half of it, or adds half.
 HALVING, GROWING = 0.75, 1.5
 ALIKE = 1e-6  # logarithms of factors that differ by no more are the same
+AT_REST = 1e-6  # of a value: what changes less from turn to turn has converged
+TEXT = 40  # letters of an expression that is told
 LARGE = 1_000  # rows of a matrix of which the largest singular value is not computed
 WEIGHTS = ("mm", "mv", "bmm", "dot", "addmm", "addmv", "baddbmm", "matmul", "convolution", "mul")
 MATRIX = ("mm", "mv", "bmm", "matmul")
 ACTIVATIONS = (
     "tanh", "sigmoid", "relu", "softplus", "gelu", "silu", "elu", "selu", "leaky_relu", "hardtanh",
     "softsign", "erf", "sin", "log_sigmoid", "hardsigmoid", "relu6", "celu", "mish", "clamp_min",
-    "prelu",
+    "prelu", "maximum", "clamp",
 )  # fmt: skip
 
 
@@ -123,7 +126,7 @@ def falls(subject: Subject) -> Iterator[Fall]:
             continue
         ratio = found[-1].norm / found[0].norm
         rate = exp(log(ratio) / (len(found) - 1)) if ratio > 0 else 0.0
-        if _counts(flow, ratio, rate):
+        if _counts(flow, ratio, rate) and not _is_solver(subject, flow, found):
             yield Fall(flow, found, ratio, rate)
             return
 
@@ -139,6 +142,21 @@ def _counts(flow: Flow, ratio: float, rate: float) -> bool:
     if ratio <= VANISHED:
         return rate <= (SLOW if bends else HALVING)
     return rate >= (GENTLE if is_net else GROWING)
+
+
+def _is_solver(subject: Subject, flow: Flow, found: list[Stage]) -> bool:
+    """Say whether turns have come to rest: where an iteration begins is to be forgotten.
+
+    A matrix with an activation is a recurrent net, which is not meant to.
+    """
+    labels = {op.label for op in (flow.graph.ops[i] for i in flow.order) if op is not None}
+    if not labels.isdisjoint(MATRIX) and not labels.isdisjoint(ACTIVATIONS):
+        return False
+    last, before = (s.row for s in found[:2])
+    if subject.span(last) != subject.span(before):
+        return False
+    values = subject.value(last), subject.value(before)
+    return values[0].shape == values[1].shape and np.allclose(*values, rtol=AT_REST, atol=0)
 
 
 # ---- words -------------------------------------------------------------------------------------
@@ -163,12 +181,12 @@ def _sighting(subject: Subject, fall: Fall) -> Sighting:
     first, last = found[0], found[-1]
     spans = {subject.span(s.row) for s in found}
     unit = "turn" if len(spans) * 2 <= len(found) else "layer"
-    root = subject.label(flow.start.root)
+    root = subject.label(flow.start.root).rpartition(", ")[2]
     worst = _worst(fall)
     verb = "falls" if fall.ratio < 1 else "grows"
     words = (
-        f"‖∂{root}/∂({subject.text(first.row)})‖ {verb} from {first.norm:.3g} to {last.norm:.3g} "
-        f"over {len(found)} {unit}s, about {fall.rate:.2g} a {unit}"
+        f"‖∂{root}/∂({cropped(subject.text(first.row), TEXT)})‖ {verb} from {first.norm:.3g} to "
+        f"{last.norm:.3g} over {len(found)} {unit}s, about {fall.rate:.2g} a {unit}"
     )
     causes = list(_causes(subject, fall))
     words += f": {' and '.join(causes)}." if causes else "."
@@ -235,7 +253,7 @@ def _factors(flow: Flow, near: int, far: int) -> list[tuple[Edge, float]]:
 
 def _cause(subject: Subject, flow: Flow, edge: Edge, factor: float) -> str:
     """Return in words what a use does to the size of the gradient."""
-    graph, text = subject.graph, subject.text(edge.row)
+    graph, text = subject.graph, cropped(subject.text(edge.row), TEXT)
     if edge.op.label in WEIGHTS:
         others = [i for i in graph.inputs[edge.row] if i >= 0 and i != edge.operand]
         weight = others[-1] if others else edge.operand

@@ -197,7 +197,8 @@ def aligned(comparison: Comparison) -> str:
     """Judge an alignment: each element meets the one that belongs to it, and no other."""
     before, after = comparison.before, comparison.after
     left, count = {c.row for c in crossings(after)}, 0
-    for found in crossings(before):
+    first = {before.span(c.row): c for c in reversed(list(crossings(before)))}
+    for found in first.values():  # in a training what comes later is at another point
         row, op = matching(before, after, found.row), before.graph.ops[found.row]
         if row is None or op is None or row in left:
             continue

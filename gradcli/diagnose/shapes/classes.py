@@ -94,10 +94,24 @@ def nested_sigmoid(subject: Subject) -> Iterator[Nested]:
     graph = subject.graph
     for row in rows_of(graph, BCE):
         inner = before_views(graph, graph.inputs[row][0])
-        if label(graph, inner) == "sigmoid" and label(graph, row) == BCE[0]:
+        if label(graph, row) == BCE[0]:  # it takes one
+            if label(graph, inner) != "sigmoid":
+                continue
             inner = before_views(graph, graph.inputs[inner][0])
-        if label(graph, inner) == "sigmoid":
+        if is_sigmoid(graph, inner):
             yield Nested(row, inner)
+
+
+def is_sigmoid(graph: Graph, row: int) -> bool:
+    """Say whether a row is a sigmoid, or 1/(1 + exp(-x)) written out."""
+    if label(graph, row) == "mul" and 1 in [graph.scalars[~i] for i in graph.inputs[row] if i < 0]:
+        row = max(graph.inputs[row])  # 1/x is the reciprocal, times 1
+    if label(graph, row) == "reciprocal":
+        inner = graph.inputs[row][0]
+        given = [i for i in graph.inputs[inner] if i >= 0] if label(graph, inner) == "add" else []
+        one = [graph.scalars[~i] for i in graph.inputs[inner] if i < 0]
+        return len(given) == 1 and one == [1] and label(graph, given[0]) == "exp"
+    return label(graph, row) == "sigmoid"
 
 
 def sigmoid_twice(subject: Subject) -> Iterator[Sighting]:
@@ -147,6 +161,8 @@ def leave_out(subject: Subject, sighting: Sighting) -> Iterator[Rewrite]:
         if place is not None:
             yield Rewrite((Edit(place, text),), why)
     call = call_of(subject, found.outer)
+    if call is not None and label(graph, found.outer) == BCE[1]:
+        yield Rewrite((Edit(function_name(call), BCE[0]),), "it takes probabilities")
     if call is not None and place is not None and label(graph, found.outer) == "log_softmax":
         taken = f"{subject.function('log')}({subject.written(place)})"
         yield Rewrite(
@@ -159,7 +175,7 @@ def once(comparison: Comparison) -> str:
     before, after = comparison.before, comparison.after
     for find, names in (
         (nested_softmax, ("log_softmax", "log", "softmax")),
-        (nested_sigmoid, ("sigmoid", "binary_cross_entropy_with_logits")),
+        (nested_sigmoid, ("sigmoid", *BCE)),
     ):
         left = {before.line(n.outer) for n in find(after)}
         for found in find(before):
@@ -179,7 +195,7 @@ def once(comparison: Comparison) -> str:
 def _gives(subject: Subject, row: int, expected: Array) -> bool:
     """Say whether a row has some probabilities, their logarithms, or takes their logits."""
     name = label(subject.graph, row)
-    value = subject.value(subject.graph.inputs[row][0] if name == BCE[1] else row)
+    value = subject.value(subject.graph.inputs[row][0] if name in BCE else row)
     value = value.reshape(expected.shape) if value.size == expected.size else value
     if name == BCE[1]:
         return close(expected, np.asarray(1 / (1 + np.exp(-value))))

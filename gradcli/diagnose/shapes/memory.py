@@ -76,6 +76,11 @@ def _updated(subject: Subject) -> set[str]:
             target = target.value
         if isinstance(target, tree.Name):
             found.add(target.id)
+    for node in nodes_of(subject.statements):  # `for p in (a, b): p -= ...`
+        if isinstance(node, tree.For) and isinstance(node.target, tree.Name):
+            items = getattr(node.iterable, "items", ())
+            if node.target.id in found and isinstance(items, tuple):
+                found |= {item.id for item in items if isinstance(item, tree.Name)}
     return found
 
 

@@ -35,6 +35,8 @@ def mixing(subject: Subject) -> Iterator[Mixed]:
         seen.add((row, dim))
         name, inputs = label(graph, row), tensors(graph, row)
         across = name in (*SOFTMAX, "log_softmax") and graph.attrs[row]["dim"] != dim
+        if name == "div" and len(inputs) == 2:
+            across = _adds_up_over(subject, row, 0)
         if across or (name in ("mm", "matmul") and _in_front(graph, *inputs)):
             yield Mixed(row, dim)
         if name in ("mm", "matmul"):
@@ -46,9 +48,19 @@ def mixing(subject: Subject) -> Iterator[Mixed]:
             pending += [(i, dim) for i in inputs if graph.metas[i].shape == shape]
 
 
+def _adds_up_over(subject: Subject, row: int, dim: int) -> bool:
+    """Say whether a quotient is one by sums over a dimension: a softmax that is written out."""
+    if subject.fault is not None:
+        return False
+    value, divisor = subject.value(row), before_views(subject.graph, subject.graph.inputs[row][1])
+    sums = [value.sum(axis=k) for k in (dim, 1 - dim)]
+    by_sum = label(subject.graph, divisor) == "sum"
+    return by_sum and np.allclose(sums[0], 1) and not np.allclose(sums[1], 1)
+
+
 def _classified(subject: Subject) -> Iterator[tuple[int, int]]:
     """Yield matrices of which a loss has a class for each row, and the dimension of classes."""
-    graph = subject.graph
+    graph, known = subject.graph, dict[int, bool]()
     for row, op in enumerate(graph.ops):
         if op is None or graph.notes.origins[row] != "file" or not graph.requires_grad[row]:
             continue
@@ -66,14 +78,17 @@ def _classified(subject: Subject) -> Iterator[tuple[int, int]]:
                 yield inputs[0], 1
         elif op.label == "mul" and subject.fault is None:
             for a, b in (inputs, inputs[::-1]) if len(inputs) == 2 else ():
-                if graph.requires_grad[a] and _is_one_hot(subject, b, graph.metas[a].shape):
-                    yield a, 1
+                if graph.requires_grad[a] and graph.metas[a].shape == graph.metas[b].shape:
+                    if b not in known:  # a training multiplies with the same targets in each turn
+                        known[b] = _is_one_hot(subject, b)
+                    if known[b]:
+                        yield a, 1
 
 
-def _is_one_hot(subject: Subject, row: int, shape: tuple[int, ...]) -> bool:
+def _is_one_hot(subject: Subject, row: int) -> bool:
     """Say whether a row is data with a single 1 in each of its rows, and not one in each column."""
     graph = subject.graph
-    if graph.requires_grad[row] or graph.metas[row].shape != shape or label(graph, row) == "eye":
+    if graph.requires_grad[row] or label(graph, row) == "eye":
         return False
     value = subject.value(row)
     if value.dtype.kind not in "fi" or not np.isin(value, (0, 1)).all():
@@ -95,7 +110,7 @@ def over_batch(subject: Subject) -> Iterator[Sighting]:
     for found in mixing(subject):
         if label(graph, found.row) in ("mm", "matmul"):
             continue
-        axis, shape = graph.attrs[found.row]["dim"], tuple(graph.metas[found.row].shape)
+        axis, shape = 1 - found.dim, tuple(graph.metas[found.row].shape)
         name = subject.label(found.row)
         words = (
             f"`{subject.text(found.row)}` normalises over dim {axis} of shape {shape}, which are "
@@ -109,15 +124,34 @@ def over_batch(subject: Subject) -> Iterator[Sighting]:
 def turn_dim(subject: Subject, sighting: Sighting) -> Iterator[Rewrite]:
     """Propose the dimension of the classes."""
     found = next((m for m in mixing(subject) if m.row == sighting.row), None)
-    call = None if found is None else call_of(subject, found.row)
-    if found is None or call is None:
+    if found is None:
         return
-    why = "each row adds up to 1"
+    graph, why = subject.graph, "each row adds up to 1"
+    by_hand = label(graph, found.row) == "div"
+    row = before_views(graph, graph.inputs[found.row][1]) if by_hand else found.row
+    call = call_of(subject, row)
+    if call is None:
+        return
+    if by_hand:
+        yield from _summed_over(subject, call, found.dim)
     for keyword in call.keywords:
         if keyword.name in ("dim", "axis"):
             yield Rewrite((Edit(keyword.value.span, str(found.dim)),), why)
     if call.arguments:
         yield Rewrite((Edit(call.arguments[-1].span, str(found.dim)),), why)
+
+
+def _summed_over(subject: Subject, call: tree.Call, dim: int) -> Iterator[Rewrite]:
+    """Propose a sum over another dimension, which it keeps."""
+    named = [k for k in call.keywords if k.name in ("dim", "axis")]
+    place = named[0].value.span if named else call.arguments[-1].span if call.arguments else None
+    if place is None:
+        return
+    text, start = subject.written(call.span), call.span.start
+    turned = f"{text[: place.start - start]}{dim}{text[place.end - start :]}"
+    for word in ("", ", keepdim=True", ", keepdims=True"):
+        edit = Edit(call.span, f"{turned[:-1]}{word})")
+        yield Rewrite((edit,), "each row adds up to 1")
 
 
 def in_rows(comparison: Comparison) -> str:
@@ -128,7 +162,8 @@ def in_rows(comparison: Comparison) -> str:
         if before.line(found.row) in left:
             continue
         value = before.value(before.graph.inputs[found.row][0])
-        raised = np.exp(value - value.max(axis=found.dim, keepdims=True))
+        by_hand = label(before.graph, found.row) == "div"
+        raised = value if by_hand else np.exp(value - value.max(axis=found.dim, keepdims=True))
         expected = raised / raised.sum(axis=found.dim, keepdims=True)
         rows = rows_of(after.graph, (label(before.graph, found.row),))
         logs = label(before.graph, found.row) == "log_softmax"

@@ -18,10 +18,11 @@ from gradcli.rule.dtypes import Array
 
 # the factors that a formula has of itself: another one is a weight that somebody chose
 OWN = (1.0, 0.5, 2.0)
+FEW = 32  # terms: what adds up more of them is a sum over a loop
 
 
 class Term(NamedTuple):
-    """A term of a loss: its row, its factor, whether it is a sum, and of how many elements."""
+    """A term of a loss: its row, its factor, whether it is a sum, and the shape that it reduces."""
 
     row: int
     factor: float
@@ -33,7 +34,7 @@ def terms(subject: Subject) -> list[Term]:
     """Return the reductions over data that a root adds up."""
     graph, found = subject.graph, list[Term]()
     pending = [] if subject.root is None or subject.fault is not None else [(subject.root, 1.0)]
-    while pending:
+    while pending and len(found) <= FEW:
         row, factor = pending.pop()
         op, inputs = graph.ops[row], tensors(graph, row)
         if op is None or not graph.requires_grad[row]:
@@ -43,7 +44,7 @@ def terms(subject: Subject) -> list[Term]:
             shape = graph.metas[inputs[0]].shape
             picks = op.label.startswith("nll_loss")  # one of the classes for each sample
             shape = shape[:1] if picks else shape
-            if shape and _has_data(graph, inputs[0], shape[0]):
+            if shape:
                 found.append(Term(row, factor, reduction == "sum", shape))
         elif op.label in ("add", "sub"):
             pending += [(i, factor) for i in inputs]
@@ -76,16 +77,16 @@ def _number(graph: Graph, row: int) -> float:
     return 1 / number if op is not None and op.label == "div" and number else float(number)
 
 
-def _has_data(graph: Graph, row: int, count: int) -> bool:
-    """Say whether a row is made of a tensor of so many samples that is no parameter."""
-    pending, seen = [row], set[int]()
+def _has_data(graph: Graph, term: Term) -> bool:
+    """Say whether a term is made of a tensor of as many samples that is no parameter."""
+    pending, seen = tensors(graph, term.row)[:1], set[int]()
     while pending:
         i = pending.pop()
         if i in seen:
             continue
         seen.add(i)
         shape = graph.metas[i].shape
-        if graph.ops[i] is None and not graph.requires_grad[i] and shape[:1] == (count,):
+        if graph.ops[i] is None and not graph.requires_grad[i] and shape[:1] == term.shape[:1]:
             return True
         pending += tensors(graph, i)
     return False
@@ -93,12 +94,14 @@ def _has_data(graph: Graph, row: int, count: int) -> bool:
 
 def pairs(subject: Subject) -> Iterator[tuple[Term, Term]]:
     """Yield sums over a batch, each with a mean over the same batch beside it."""
-    found = terms(subject)
+    graph, found = subject.graph, terms(subject)
+    if len(found) > FEW:
+        return
     for one in found:
         if not one.is_sum or abs(one.factor) not in OWN or one.shape[0] < 2:
             continue
         other = next((t for t in found if not t.is_sum and t.shape[0] == one.shape[0]), None)
-        if other is not None:
+        if other is not None and all(_has_data(graph, t) for t in (one, other)):
             yield one, other
 
 

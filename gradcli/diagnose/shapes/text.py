@@ -9,6 +9,7 @@ from gradcli.trace.values import Namespace
 
 # what the first operands are called, and the target of a loss of two predictions
 NAMES = (("input", "a", "x1", "input1"), ("target", "other", "b", "x2", "input2"), ("target",))
+BUILT_IN = ("torch", "nn", "F", "np", "numpy", "jnp", "jax")  # known without an import
 TIGHT = (tree.Name, tree.Call, tree.Attribute, tree.Subscript, tree.Group, tree.ListDisplay)
 
 
@@ -45,7 +46,9 @@ def is_namespace(subject: Subject, node: tree.Expression) -> bool:
     while isinstance(node, tree.Attribute):
         node = node.value
     scope = subject.session.tracer.scope
-    return isinstance(node, tree.Name) and isinstance(scope.get(node.id), Namespace)
+    if not isinstance(node, tree.Name):
+        return False
+    return node.id in BUILT_IN if node.id not in scope else isinstance(scope[node.id], Namespace)
 
 
 def function_name(call: tree.Call) -> Span:
