@@ -11,18 +11,18 @@ import numpy as np
 from gradcli import autodiff
 from gradcli.autodiff.reverse import fit
 from gradcli.diagnose.findings import Edit, Index, Rewrite, Sighting
-from gradcli.diagnose.shapes.broadcasts import is_elementwise, tensors, users
-from gradcli.diagnose.shapes.text import bracketed, operand
+from gradcli.diagnose.operands import bracketed, operand
 from gradcli.diagnose.subject import Edge, Flow, Subject
+from gradcli.diagnose.tape import is_elementwise, tensors, users
 from gradcli.diagnose.trial import Comparison, close
 from gradcli.errors import Span
 from gradcli.rule.dtypes import Array
 from gradcli.syntax import tree
 
 MOST = 1e-4  # what is added or clamped at: a larger number is none that guards a division
-# How many times what arrives is passed on. At 1e-5, the epsilon of normalisation layers, the root
-# of a variance that is 0 multiplies by 316, and that is meant to be harmless.
-MADE = 1e3
+# How many times what arrives is passed on. With 1e-5 and 1e-6, the epsilons of normalisation
+# layers, dividing by the root of a variance that is 0 multiplies by 316 and 1000, and is meant to.
+MADE = 2e3
 PLACES = 3  # of a file that are followed to the parameters
 GUARDS = ("add", "clamp_min", "clamp", "maximum", "clone")
 

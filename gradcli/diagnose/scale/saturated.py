@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from gradcli.diagnose.findings import Edit, Index, Rewrite, Sighting
+from gradcli.diagnose.operands import bracketed, call_of, function_name, operand
 from gradcli.diagnose.scale.epsilon import spread
-from gradcli.diagnose.shapes.broadcasts import before_views, tensors
-from gradcli.diagnose.shapes.classes import BCE, SOFTMAX, label, rows_of
-from gradcli.diagnose.shapes.text import bracketed, call_of, function_name, operand
+from gradcli.diagnose.shapes.classes import BCE, SOFTMAX
 from gradcli.diagnose.subject import Flow, Subject
+from gradcli.diagnose.tape import before_views, label, rows_of, tensors
 from gradcli.diagnose.trial import Comparison, close
 from gradcli.graph import Graph
 from gradcli.ops.nn.losses import BCE_EPSILON

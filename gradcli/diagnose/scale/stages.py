@@ -17,6 +17,7 @@ from gradcli.rule.dtypes import Array
 from gradcli.rule.rule import Elementwise
 
 FEWEST = 4  # stages: of fewer no rate can be told
+FEWEST_PLAIN = 20  # of those with numbers and no activation: a polynomial has fewer
 # With one learning rate for all, the first stage then takes 100,000 steps to move as far as the
 # last one does in one; in float32 it drowns in the rounding of what is added to it.
 VANISHED = 1e-5
@@ -126,12 +127,12 @@ def falls(subject: Subject) -> Iterator[Fall]:
             continue
         ratio = found[-1].norm / found[0].norm
         rate = exp(log(ratio) / (len(found) - 1)) if ratio > 0 else 0.0
-        if _counts(flow, ratio, rate) and not _is_solver(subject, flow, found):
+        if _counts(flow, len(found), ratio, rate) and not _is_solver(subject, flow, found):
             yield Fall(flow, found, ratio, rate)
             return
 
 
-def _counts(flow: Flow, ratio: float, rate: float) -> bool:
+def _counts(flow: Flow, count: int, ratio: float, rate: float) -> bool:
     """Say whether a ratio is one of a net that cannot learn, and not of a formula that forgets."""
     graph = flow.graph
     if VANISHED < ratio < EXPLODED:
@@ -139,6 +140,8 @@ def _counts(flow: Flow, ratio: float, rate: float) -> bool:
     labels = [op.label for op in (graph.ops[i] for i in flow.order) if op is not None]
     bends = sum(name in ACTIVATIONS for name in labels) * 2 >= sum(n in WEIGHTS for n in labels)
     is_net = bends or "mm" in labels or "mv" in labels
+    if not is_net and count < FEWEST_PLAIN:
+        return False
     if ratio <= VANISHED:
         return rate <= (SLOW if bends else HALVING)
     return rate >= (GENTLE if is_net else GROWING)

@@ -18,9 +18,11 @@ from gradcli.syntax import tree
 from gradcli.syntax.tree import nodes_of
 
 FEWEST = 3  # losses of a training: of two nobody can say where it goes
-# What a batch that is drawn anew does to a loss is less: a loss that grows at every step comes to
-# twice its value by the steps, and one that was 100 times smaller was left behind by them.
+# A loss that grows at every step to twice its value has gone up, if a step is longer than the
+# curvature allows, 2/c; where batches differ it may grow without. 100 times its value is too much
+# for any batch.
 GROWN = 2.0
+OVER = 1.9
 LEFT = 100.0
 BLOWN = 1e3  # and then no parameter is of any use
 CLOSE = 1e-4  # of a learning rate: what rounding leaves of a step
@@ -92,25 +94,25 @@ def _flat(arrays: list[Array]) -> Array:
     return np.concatenate([np.ravel(x).astype(float) for x in arrays]) if arrays else np.zeros(0)
 
 
-def grows(losses: list[float]) -> float:
-    """Return how many times its value a loss has grown to, 0 where it has not kept growing."""
+def grows(found: Training) -> float:
+    """Return how many times its value a loss has grown to, 0 where steps are not to blame."""
+    losses = found.losses
     first, last = losses[0], losses[-1]
-    if not isfinite(first) or first <= 0:
+    if not isfinite(first) or first <= 0 or found.rate <= 0:  # along the gradient it is to grow
         return 0.0
     if not isfinite(last):
         return inf
-    ratio, least = last / first, min(losses)
-    steady = all(b > a for a, b in pairwise(losses))
-    if (steady and ratio >= GROWN) or (last >= LEFT * max(first, least)):
-        return ratio
-    return 0.0
+    ratio = last / first
+    steady = all(b > a for a, b in pairwise(losses)) and ratio >= GROWN
+    over = found.rate * found.curvature > OVER
+    return ratio if (steady and over) or ratio >= LEFT else 0.0
 
 
 def diverging(subject: Subject) -> Iterator[Sighting]:
     """Yield where each step against the gradient makes the loss larger."""
     for found in trainings(subject):
-        growth = grows(found.losses)
-        if not growth or found.rate <= 0:  # along the gradient: it is to grow
+        growth = grows(found)
+        if not growth:
             continue
         shown = [f"{x:.4g}" for x in found.losses]
         if len(shown) > 5:

@@ -10,60 +10,28 @@ from typing import NamedTuple
 import numpy as np
 
 from gradcli.diagnose.findings import Edit, Rewrite, Sighting
-from gradcli.diagnose.shapes.text import bracketed, call_of, operand
+from gradcli.diagnose.operands import bracketed, call_of, operand
 from gradcli.diagnose.subject import Subject
+from gradcli.diagnose.tape import (
+    before_views,
+    has_data,
+    is_elementwise,
+    is_whole,
+    matching,
+    spoilt,
+    tensors,
+    users,
+)
 from gradcli.diagnose.trial import Comparison, close
 from gradcli.errors import Span
 from gradcli.graph import OUTPUT, Graph
 from gradcli.rule.meta import Shape, broadcast
-from gradcli.rule.rule import Elementwise
 from gradcli.syntax import tree
 
 LOSSES = ("mse_loss", "smooth_l1_loss", "huber_loss", "soft_margin_loss")
-TOTALS = ("sum", "mean", "nanmean", "nansum")
 # what gives a tensor an axis of size 1 because somebody asked for it
 AXES = ("unsqueeze", "view", "reshape", "expand", "permute", "t", "transpose", "repeat")
-SAME = ("view", "expand", "clone", "detach", "to_copy", "contiguous", "squeeze", "unsqueeze")
 FEW = 1e-9  # of the largest value: two reductions that differ by no more are the same
-
-
-# ---- what the tape says of a row ---------------------------------------------------------------
-
-
-def is_elementwise(graph: Graph, row: int) -> bool:
-    """Say whether each element of a row is made of one element of each operand."""
-    op = graph.ops[row]
-    return op is not None and (op.elementwise or isinstance(op.derivative, Elementwise))
-
-
-def tensors(graph: Graph, row: int) -> list[int]:
-    """Return the operands of a row that are tensors."""
-    return [i for i in graph.inputs[row] if i >= 0]
-
-
-def users(graph: Graph) -> dict[int, list[int]]:
-    """Return for each row those that use it."""
-    found: dict[int, list[int]] = {}
-    for row, inputs in enumerate(graph.inputs):
-        for i in inputs:
-            if i >= 0:
-                found.setdefault(i, []).append(row)
-    return found
-
-
-def is_whole(graph: Graph, row: int) -> bool:
-    """Say whether a row adds up, or averages, all elements of its operand."""
-    op = graph.ops[row]
-    if op is None or op.label not in TOTALS:
-        return False
-    return prod(graph.metas[row].shape) == 1 < prod(graph.metas[graph.inputs[row][0]].shape)
-
-
-def before_views(graph: Graph, row: int) -> int:
-    """Return the row whose elements a row shows, through views and copies."""
-    while (op := graph.ops[row]) is not None and op.label in SAME:
-        row = graph.inputs[row][0]
-    return row
 
 
 # ---- (n,) with (n, 1) --------------------------------------------------------------------------
@@ -103,6 +71,8 @@ def crossings(subject: Subject) -> Iterator[Crossing]:
             continue
         if any(_meant(subject, i, row) for i in (a, b)) or _akin(graph, a, b):
             continue
+        if not has_data(graph, a if graph.requires_grad[a] else b):
+            continue  # parameters beside data, as centres beside points: no prediction
         using = users(graph) if using is None else using
         total = row if op.label in LOSSES else _total(graph, row, using)
         if total is not None:
@@ -166,11 +136,6 @@ def crossed(subject: Subject) -> Iterator[Sighting]:
         yield Sighting(words, row=found.row, key=key, spoils=spoilt(subject))
 
 
-def spoilt(subject: Subject) -> tuple[str, ...]:
-    """Return the label of the root, which is not what was meant."""
-    return () if subject.root is None else (subject.label(subject.root),)
-
-
 def align(subject: Subject, sighting: Sighting) -> Iterator[Rewrite]:
     """Propose to take the axis of size 1 away, wherever a line has it."""
     assert sighting.row is not None, "a crossing is a row"
@@ -216,14 +181,6 @@ def aligned(comparison: Comparison) -> str:
         f"the {count} pairs that belong together are what enters now, and the gradients agree with "
         "differences"
     )
-
-
-def matching(before: Subject, after: Subject, row: int) -> int | None:
-    """Return the row of a rewritten run that is what a row was: as manieth of its operation."""
-    op = before.graph.ops[row]
-    place = sum(before.graph.ops[i] is op for i in range(row))
-    same = [i for i, other in enumerate(after.graph.ops) if other is op]
-    return same[place] if place < len(same) else None
 
 
 # ---- a reduction that lies along another axis ------------------------------------------------

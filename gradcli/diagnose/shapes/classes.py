@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from gradcli.diagnose.findings import Edit, Rewrite, Sighting
-from gradcli.diagnose.shapes.broadcasts import before_views, spoilt, users
-from gradcli.diagnose.shapes.text import call_of, function_name, operand
+from gradcli.diagnose.operands import call_of, function_name, operand
 from gradcli.diagnose.subject import Subject
+from gradcli.diagnose.tape import before_views, label, rows_of, spoilt, users
 from gradcli.diagnose.trial import Comparison, close
 from gradcli.graph import Graph
 from gradcli.rule.dtypes import Array
@@ -27,12 +27,6 @@ class Nested(NamedTuple):
 
     outer: int
     inner: int
-
-
-def label(graph: Graph, row: int) -> str:
-    """Return the name of the operation that made a row, "" of a leaf."""
-    op = graph.ops[row]
-    return "" if op is None else op.label
 
 
 def class_dim(graph: Graph, row: int) -> int:
@@ -200,13 +194,6 @@ def _gives(subject: Subject, row: int, expected: Array) -> bool:
     if name == BCE[1]:
         return close(expected, np.asarray(1 / (1 + np.exp(-value))))
     return close(expected, np.exp(value) if name.startswith("log") else value)
-
-
-def rows_of(graph: Graph, names: tuple[str, ...]) -> Iterator[int]:
-    """Yield the rows of the file that some operations made."""
-    for row, op in enumerate(graph.ops):
-        if op is not None and op.label in names and graph.notes.origins[row] == "file":
-            yield row
 
 
 # ---- no logarithm ------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from gradcli.diagnose.findings import Edit, Rewrite, Sighting
-from gradcli.diagnose.shapes.broadcasts import before_views, matching, tensors
 from gradcli.diagnose.subject import Subject
+from gradcli.diagnose.tape import before_views, matching, tensors
 from gradcli.diagnose.trial import Comparison, close
 from gradcli.errors import Span
 from gradcli.syntax import tree

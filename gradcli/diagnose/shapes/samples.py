@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from gradcli.diagnose.findings import Edit, Rewrite, Sighting
-from gradcli.diagnose.shapes.broadcasts import before_views, is_elementwise, spoilt, tensors
-from gradcli.diagnose.shapes.classes import SOFTMAX, label, rows_of
-from gradcli.diagnose.shapes.text import call_of
+from gradcli.diagnose.operands import call_of
+from gradcli.diagnose.shapes.classes import SOFTMAX
 from gradcli.diagnose.subject import Subject
+from gradcli.diagnose.tape import before_views, is_elementwise, label, rows_of, spoilt, tensors
 from gradcli.diagnose.trial import Comparison, close
 from gradcli.graph import Graph
 from gradcli.syntax import tree

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from gradcli.diagnose.findings import Edit, Rewrite, Sighting
-from gradcli.diagnose.shapes.broadcasts import spoilt, tensors
-from gradcli.diagnose.shapes.classes import BCE, rows_of
-from gradcli.diagnose.shapes.text import bracketed, call_of, function_name, operand
+from gradcli.diagnose.operands import bracketed, call_of, function_name, operand
+from gradcli.diagnose.shapes.classes import BCE
 from gradcli.diagnose.subject import Subject
+from gradcli.diagnose.tape import rows_of, spoilt, tensors
 from gradcli.diagnose.trial import Comparison, close
 from gradcli.errors import Span
 from gradcli.rule.dtypes import Array

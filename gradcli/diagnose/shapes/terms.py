@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from gradcli.diagnose.findings import Edit, Rewrite, Sighting
-from gradcli.diagnose.shapes.broadcasts import is_whole, spoilt, tensors
-from gradcli.diagnose.shapes.text import call_of, function_name
+from gradcli.diagnose.operands import call_of, function_name
 from gradcli.diagnose.subject import Subject
+from gradcli.diagnose.tape import has_data, is_whole, spoilt, tensors
 from gradcli.diagnose.trial import Comparison, close
 from gradcli.graph import Graph
 from gradcli.rule.dtypes import Array
@@ -31,7 +31,7 @@ class Term(NamedTuple):
 
 
 def terms(subject: Subject) -> list[Term]:
-    """Return the reductions over data that a root adds up."""
+    """Return the reductions that a root adds up, FEW at most and one more."""
     graph, found = subject.graph, list[Term]()
     pending = [] if subject.root is None or subject.fault is not None else [(subject.root, 1.0)]
     while pending and len(found) <= FEW:
@@ -77,21 +77,6 @@ def _number(graph: Graph, row: int) -> float:
     return 1 / number if op is not None and op.label == "div" and number else float(number)
 
 
-def _has_data(graph: Graph, term: Term) -> bool:
-    """Say whether a term is made of a tensor of as many samples that is no parameter."""
-    pending, seen = tensors(graph, term.row)[:1], set[int]()
-    while pending:
-        i = pending.pop()
-        if i in seen:
-            continue
-        seen.add(i)
-        shape = graph.metas[i].shape
-        if graph.ops[i] is None and not graph.requires_grad[i] and shape[:1] == term.shape[:1]:
-            return True
-        pending += tensors(graph, i)
-    return False
-
-
 def pairs(subject: Subject) -> Iterator[tuple[Term, Term]]:
     """Yield sums over a batch, each with a mean over the same batch beside it."""
     graph, found = subject.graph, terms(subject)
@@ -101,7 +86,9 @@ def pairs(subject: Subject) -> Iterator[tuple[Term, Term]]:
         if not one.is_sum or abs(one.factor) not in OWN or one.shape[0] < 2:
             continue
         other = next((t for t in found if not t.is_sum and t.shape[0] == one.shape[0]), None)
-        if other is not None and all(_has_data(graph, t) for t in (one, other)):
+        if other is not None and all(
+            has_data(graph, graph.inputs[t.row][0], t.shape[0]) for t in (one, other)
+        ):
             yield one, other
 
 
