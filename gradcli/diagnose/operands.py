@@ -24,6 +24,9 @@ def operands_of(subject: Subject, expression: object) -> list[Span]:
     node = _inner(expression)
     if isinstance(node, tree.Binary):
         return [node.left.span, node.right.span]
+    if isinstance(node, tree.Unary):
+        inner = _inner(node.operand)
+        return [getattr(inner, "span", node.operand.span)]
     if not isinstance(node, tree.Call):
         return []
     found = [x.span for x in node.arguments]

@@ -150,9 +150,9 @@ def _follow(flow: Flow, guarded: Guarded, edge: Edge) -> Made | None:
     below = [i for i in flow.order if i <= edge.operand]
     reached = autodiff.pull(graph, {edge.operand: kept}, below, flow.read)
     leaves = {
-        i: float(np.abs(g).max(initial=0.0))
+        i: float(np.abs(np.asarray(g)).max(initial=0.0))
         for i, g in reached.items()
-        if graph.ops[i] is None and isinstance(g, np.ndarray)
+        if graph.ops[i] is None and not graph.is_tuple(i)
     }
     if not leaves:
         return None

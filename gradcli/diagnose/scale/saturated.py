@@ -9,32 +9,45 @@ import numpy as np
 
 from gradcli.diagnose.findings import Edit, Index, Rewrite, Sighting
 from gradcli.diagnose.operands import bracketed, call_of, function_name, operand
-from gradcli.diagnose.scale.epsilon import spread
-from gradcli.diagnose.shapes.classes import BCE, SOFTMAX
+from gradcli.diagnose.scale.epsilon import MOST
+from gradcli.diagnose.shapes.classes import BCE, SOFTMAX, is_sigmoid
 from gradcli.diagnose.subject import Flow, Subject
 from gradcli.diagnose.tape import before_views, label, rows_of, tensors
 from gradcli.diagnose.trial import Comparison, close
+from gradcli.errors import Span
 from gradcli.graph import Graph
 from gradcli.ops.nn.losses import BCE_EPSILON
 from gradcli.rule.dtypes import Array
 from gradcli.trace.values import Namespace
 
-LEFT = 0.9  # of a gradient: an epsilon that leaves more takes nothing that anyone would miss
+LEFT = 0.5  # of a gradient: with less of it left, the epsilon decides and not the data
+CLAMPS = ("clamp", "clamp_min", "clamp_max", "maximum", "minimum")
 WRONG = 1e-3  # how far a probability is from its target for a gradient to be due
 
 
 class Lost(NamedTuple):
-    """A logarithm at `row` of a squashing row, an element where its gradient is lost.
+    """A logarithm at `row` of what squashes logits, an element where its gradient is lost.
 
-    `kept` is how much of it is left, `flipped` says that it is of 1 - p.
+    `squashed` has the probabilities, `source` is the row that takes the logits; `kept` is how much
+    of the gradient is left, `flipped` says that the logarithm is of 1 - p.
     """
 
     row: int
     squashed: int
+    source: int
     element: Index
     kept: float
     epsilon: float
     flipped: bool
+
+
+class Squashed(NamedTuple):
+    """What a row shows of a sigmoid or softmax `row`: 1 minus it, or it behind a clamp."""
+
+    row: int
+    source: int
+    flipped: bool
+    clamp: int | None
 
 
 def lost(subject: Subject) -> Iterator[Lost]:
@@ -49,7 +62,7 @@ def _in_bce(subject: Subject) -> Iterator[Lost]:
     graph = subject.graph
     for row in rows_of(graph, BCE[:1]):
         inner = before_views(graph, graph.inputs[row][0])
-        if label(graph, inner) != "sigmoid" or not _flows(subject, row):
+        if label(graph, inner) != "sigmoid" or not _flow(subject, row):
             continue
         p, target = (subject.value(i) for i in graph.inputs[row][:2])
         kept = p * (1 - p) / BCE_EPSILON
@@ -57,53 +70,79 @@ def _in_bce(subject: Subject) -> Iterator[Lost]:
         if wrong.any():
             index = tuple(int(k) for k in np.argwhere(wrong)[0])
             flipped = bool(p[index] > 0.5)
-            yield Lost(row, inner, index, float(kept[index]), BCE_EPSILON, flipped)
+            yield Lost(row, inner, inner, index, float(kept[index]), BCE_EPSILON, flipped)
 
 
 def _in_log(subject: Subject) -> Iterator[Lost]:
-    """Yield logarithms of a guarded probability that has reached 0."""
+    """Yield logarithms of a probability that is guarded from 0, where the guard is all there is."""
     graph = subject.graph
-    for guarded, user in spread(subject):
-        if label(graph, user) != "log" or guarded.row != guarded.guard:
+    for row in rows_of(graph, ("log",)):
+        found, flow = squashed(graph, graph.inputs[row][0]), _flow(subject, row)
+        if found is None or flow is None:
             continue
-        squashed, flipped = _squashed(graph, guarded.given)
-        flow = _flows(subject, user)
-        if squashed is None or flow is None:
+        v, p = subject.value(graph.inputs[row][0]), subject.value(found.row)
+        if v.shape != p.shape:
             continue
-        value = subject.value(guarded.given)
-        adds = label(graph, guarded.guard) == "add"
-        kept: Array = value / (value + guarded.epsilon) if adds else np.zeros_like(value)
-        due = np.abs(np.asarray(flow.cotangents[user])) > 0
-        wrong = guarded.mask & due & (kept < LEFT)
+        q = 1 - p if found.flipped else p
+        with np.errstate(all="ignore"):
+            kept = np.where(v > 0, q / v, 1.0)  # 1/(q + e) of what 1/q would be
+        if found.clamp is not None:
+            moved = subject.value(found.clamp) != subject.value(graph.inputs[found.clamp][0])
+            kept = np.where(moved.reshape(kept.shape), 0.0, kept)
+        due = np.abs(np.asarray(flow.cotangents[row]))
+        wrong = (kept < LEFT) & (q < WRONG) & (due > WRONG * due.max(initial=0.0))
         if wrong.any():
             index = tuple(int(k) for k in np.argwhere(wrong)[0])
-            yield Lost(user, squashed, index, float(kept[index]), guarded.epsilon, flipped)
+            guard = float(v[index] - q[index])
+            yield Lost(row, found.row, found.source, index, float(kept[index]), guard,
+                       found.flipped)  # fmt: skip
 
 
-def _flows(subject: Subject, row: int) -> Flow | None:
+def _flow(subject: Subject, row: int) -> Flow | None:
     """Return a backward pass that goes through a row."""
     return next((f for f in subject.flows if row in f.inside and row in f.cotangents), None)
 
 
-def _squashed(graph: Graph, row: int) -> tuple[int | None, bool]:
-    """Return the sigmoid or softmax that a row shows, and whether it is 1 minus it."""
-    row, flipped = before_views(graph, row), False
-    if label(graph, row) in ("sub", "rsub") and len(tensors(graph, row)) == 1:
-        one = graph.attrs[row].get("other", next((graph.scalars[~i] for i in graph.inputs[row]
-                                                  if i < 0), None))  # fmt: skip
-        if one != 1:
-            return None, False
-        row, flipped = before_views(graph, tensors(graph, row)[0]), True
-    name = label(graph, row)
-    known = name == "sigmoid" or (name in SOFTMAX and not flipped)
-    return (row, flipped) if known else (None, False)
+def squashed(graph: Graph, row: int) -> Squashed | None:
+    """Return the sigmoid or softmax that a row shows behind 1 - p, a clamp or an epsilon."""
+    flipped, clamp = False, None
+    while True:
+        row = before_views(graph, row)
+        name, given = label(graph, row), tensors(graph, row)
+        if name in CLAMPS and given:
+            clamp = row
+        elif name in ("sub", "rsub") and len(given) == 1 and _number(graph, row) == 1:
+            flipped = not flipped
+        elif name != "add" or len(given) != 1 or not 0 < (_number(graph, row) or 0) <= MOST:
+            break
+        row = given[0]
+    if name == "sigmoid" or (name in SOFTMAX and not flipped):
+        return Squashed(row, row, flipped, clamp)
+    source = written_out(graph, row)
+    return None if source is None else Squashed(row, source, flipped, clamp)
+
+
+def _number(graph: Graph, row: int) -> float | None:
+    """Return the number that stands beside the only tensor of a row."""
+    numbers = [graph.scalars[~i] for i in graph.inputs[row] if i < 0]
+    number = graph.attrs[row].get("other", numbers[0] if numbers else None)
+    return float(number) if isinstance(number, int | float) else None
+
+
+def written_out(graph: Graph, row: int) -> int | None:
+    """Return the row of -x in 1/(1 + exp(-x)), None where a row is something else."""
+    if not is_sigmoid(graph, row):
+        return None
+    while label(graph, row) in ("mul", "reciprocal", "add", "exp"):
+        row = tensors(graph, row)[0]
+    return row if label(graph, row) == "neg" else None
 
 
 def saturated_loss(subject: Subject) -> Iterator[Sighting]:
     """Yield where a loss no longer feels how wrong it is."""
     graph = subject.graph
     for found in lost(subject):
-        logits = graph.inputs[found.squashed][0]
+        logits = graph.inputs[found.source][0]
         z, p = subject.value(logits), subject.value(found.squashed)
         index = found.element if p.shape == z.shape and len(found.element) == p.ndim else ()
         where = f" at {list(found.element)}" if found.element else ""
@@ -114,7 +153,7 @@ def saturated_loss(subject: Subject) -> Iterator[Sighting]:
             f"{found.epsilon:g} in `{subject.text(found.row)}`: of the gradient that belongs to "
             f"`{subject.label(logits)}` there, {found.kept:.2g} of it is left"
         )
-        if label(graph, found.squashed) == "sigmoid" and (index or not z.shape):
+        if label(graph, found.squashed) not in SOFTMAX and (index or not z.shape):
             words += f", though a logit of {float(z[index]):.4g} is as wrong as can be"
         yield Sighting(f"{words}.", row=found.row, index=found.element or None,
                        key=("lost", subject.line(found.row)))  # fmt: skip
@@ -126,7 +165,7 @@ def stable(subject: Subject, sighting: Sighting) -> Iterator[Rewrite]:
     if found is None:
         return
     if label(subject.graph, found.row) == BCE[0]:
-        call, given = call_of(subject, found.row), operand(subject, found.squashed, 0)
+        call, given = call_of(subject, found.row), operand(subject, found.source, 0)
         place = operand(subject, found.row, 0)
         if call is None or given is None or place is None:
             return
@@ -135,48 +174,45 @@ def stable(subject: Subject, sighting: Sighting) -> Iterator[Rewrite]:
             edits = Edit(place, subject.written(given)), Edit(name, BCE[1])
             yield Rewrite(edits, "the sigmoid is part of it")
         return
-    own = "logsigmoid" if label(subject.graph, found.squashed) == "sigmoid" else "log_softmax"
-    for function in _spellings(subject, own):
-        yield Rewrite(tuple(_exact_logs(subject, found, function)), "never rounds a probability")
+    of_classes = label(subject.graph, found.squashed) in SOFTMAX
+    for form in _spellings(subject, "log_softmax" if of_classes else "logsigmoid"):
+        yield Rewrite(tuple(_exact_logs(subject, found, form)), "never rounds a probability")
 
 
-def _exact_logs(subject: Subject, found: Lost, function: str) -> Iterator[Edit]:
-    """Yield what stands for the logarithms on a line of what squashes alike."""
-    graph = subject.graph
-    for one in _logs_on(subject, subject.line(found.row)):
-        inner, whole = operand(subject, one.squashed, 0), call_of(subject, one.row)
-        same = label(graph, one.squashed) == label(graph, found.squashed)
-        if inner is None or whole is None or not same:
-            continue
-        argument = subject.written(inner)
-        if one.flipped:
-            argument = f"-{bracketed(subject, inner)}"
-        if "dim" in graph.attrs[one.squashed]:
-            argument += f", dim={graph.attrs[one.squashed]['dim']}"
-        yield Edit(whole.span, f"{function}({argument})")
-
-
-def _logs_on(subject: Subject, line: int) -> Iterator[Lost]:
-    """Yield the logarithms of guarded probabilities on a line, those that lose nothing too."""
-    graph = subject.graph
+def _exact_logs(subject: Subject, found: Lost, form: str) -> Iterator[Edit]:
+    """Yield what stands for the logarithms on a line of what squashes alike: forms of logits."""
+    graph, edited = subject.graph, set[Span]()
     for row in rows_of(graph, ("log",)):
-        guard = graph.inputs[row][0]
-        if subject.line(row) == line and label(graph, guard) in ("add", "clamp", "clamp_min"):
-            squashed, flipped = _squashed(graph, graph.inputs[guard][0])
-            if squashed is not None:
-                yield Lost(row, squashed, (), 0.0, 0.0, flipped)
+        one = squashed(graph, graph.inputs[row][0])
+        if one is None or subject.line(row) != subject.line(found.row):
+            continue
+        inner, whole = operand(subject, one.source, 0), call_of(subject, row)
+        same = label(graph, one.row) == label(graph, found.squashed)
+        if inner is None or whole is None or not same or whole.span in edited:
+            continue
+        edited.add(whole.span)
+        plain, minus = subject.written(inner), f"-{bracketed(subject, inner)}"
+        if one.flipped:
+            plain, minus = minus, plain
+        dim = graph.attrs[one.row].get("dim")
+        yield Edit(whole.span, form.format(z=plain, minus=minus, dim=dim))
 
 
 def _spellings(subject: Subject, name: str) -> Iterator[str]:
-    """Yield how a file may call a function of torch.nn.functional, as PyTorch has it first."""
+    """Yield how a file may call a function of torch.nn.functional, its library's own way first."""
+    given = "({z}, dim={dim})" if name == "log_softmax" else "({z})"
     for own, value in subject.session.tracer.scope.items():
         if isinstance(value, Namespace) and value.path == "torch.nn.functional":
-            yield f"{own}.{name}"
-    inside = f"nn.functional.{name}"
-    if subject.function(inside) != inside and name != "log_softmax":
-        yield subject.function(inside)
-    yield subject.function(name)
-    yield name
+            yield f"{own}.{name}{given}"
+    library = subject.function(name).removesuffix(name)
+    if name == "logsigmoid" and library:
+        inside = subject.session.tracer.scope.get(library.removesuffix("."))
+        if isinstance(inside, Namespace) and inside.path == "torch":
+            yield f"{library}nn.functional.{name}{given}"
+        else:
+            yield f"-{library}logaddexp(0, {{minus}})"
+    yield f"{library}{name}{given}"
+    yield f"{name}{given}"
 
 
 def felt(comparison: Comparison) -> str:
@@ -185,7 +221,7 @@ def felt(comparison: Comparison) -> str:
     if any(True for _ in lost(after)) or not comparison.outcomes[1].fine:
         return ""
     for found in lost(before):
-        z = before.value(before.graph.inputs[found.squashed][0])
+        z = before.value(before.graph.inputs[found.source][0])
         if label(before.graph, found.row) == BCE[0]:
             target, flow = before.value(before.graph.inputs[found.row][1]), after.flows[-1]
             row = next(rows_of(after.graph, BCE[1:]), None)
@@ -209,7 +245,7 @@ def felt(comparison: Comparison) -> str:
 def _is_log_of(after: Subject, row: int, found: Lost, before: Subject, z: Array) -> bool:
     """Say whether a row has the exact logarithms of a sigmoid or a softmax of some logits."""
     name, graph = label(after.graph, row), before.graph
-    if name in ("logsigmoid", "log_sigmoid"):
+    if name in ("logsigmoid", "log_sigmoid", "neg") and after.value(row).shape == z.shape:
         return close(-np.logaddexp(0, z if found.flipped else -z), after.value(row))
     if name == "log_softmax" and label(graph, found.squashed) in SOFTMAX:
         dim = graph.attrs[found.squashed]["dim"]

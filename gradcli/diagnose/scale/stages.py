@@ -113,7 +113,9 @@ def _carries(graph: Graph, row: int, weights: set[int]) -> bool:
 
 def size(x: object) -> float:
     """Return the Euclidean norm of a cotangent, 0 where none arrives."""
-    return float(np.linalg.norm(np.ravel(x))) if isinstance(x, np.ndarray | float) else 0.0
+    if not isinstance(x, np.ndarray | np.generic | float):
+        return 0.0
+    return float(np.linalg.norm(np.ravel(np.asarray(x))))
 
 
 def falls(subject: Subject) -> Iterator[Fall]:

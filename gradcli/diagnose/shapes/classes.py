@@ -77,7 +77,7 @@ def softmax_twice(subject: Subject) -> Iterator[Sighting]:
             f"1: of {count} classes none gets more than {e / (e + count - 1):.3f}"
         )
         floor = log1p((count - 1) / e)
-        tail = f", and the loss never falls below {floor:.3f}, however right the classes are."
+        tail = f", and no sample costs less than {floor:.3f}, however right its class is."
         words += tail if label(graph, found.outer) == "log_softmax" else "."
         key = "twice", subject.span(found.outer)
         yield Sighting(words, row=found.outer, key=key, spoils=spoilt(subject))

@@ -85,13 +85,14 @@ def _updated(subject: Subject) -> set[str]:
 
 
 def _definitions(subject: Subject) -> dict[str, tree.Expression]:
-    """Return what each name was last assigned."""
+    """Return what each name was first assigned, or its `.data`, which is memory, at any time."""
     found: dict[str, tree.Expression] = {}
     for node in nodes_of(subject.statements):
-        if isinstance(node, tree.Assign):
-            for target in node.targets:
-                if isinstance(target, tree.Name):
-                    found.setdefault(target.id, node.value)
+        for target in node.targets if isinstance(node, tree.Assign) else ():
+            if isinstance(target, tree.Name):
+                found.setdefault(target.id, node.value)
+            elif isinstance(target, tree.Attribute) and target.name == "data":
+                found[subject.written(target.value.span)] = node.value  # `b.data = a.data`
     return found
 
 
@@ -134,11 +135,12 @@ def _name(subject: Subject, tensor: Tensor) -> str:
 def aliased(subject: Subject) -> Iterator[Sighting]:
     """Yield parameters that share memory, and lists that have one twice."""
     for found in shared(subject):
+        line = subject.source.line_of(found.place)
         how = "are one tensor" if found.same else "lie in the same memory"
         words = (
-            f"`{found.first}` and `{found.second}` {how}, since `{found.second} = "
-            f"{subject.source.snippet(found.place)}` copies nothing: each update of one moves the "
-            "other as well."
+            f"`{found.first}` and `{found.second}` {how}, since "
+            f"`{subject.source.snippet(found.place)}` in line {line} copies nothing: each update "
+            "of one moves the other as well."
         )
         row = subject.session.tracer.globals[found.second].row
         yield Sighting(words, row=row, span=found.place, key=("memory", found.place),
