@@ -239,7 +239,7 @@ def felt(comparison: Comparison) -> str:
             return ""
     if not comparison.differentiates():
         return ""
-    return "the gradient by the logits is p - y, in full; it agrees with differences"
+    return "logarithms and gradients are those of the logits in full; they agree with differences"
 
 
 def _is_log_of(after: Subject, row: int, found: Lost, before: Subject, z: Array) -> bool:

@@ -157,11 +157,13 @@ def _is_solver(subject: Subject, flow: Flow, found: list[Stage]) -> bool:
     labels = {op.label for op in (flow.graph.ops[i] for i in flow.order) if op is not None}
     if not labels.isdisjoint(MATRIX) and not labels.isdisjoint(ACTIVATIONS):
         return False
-    last, before = (s.row for s in found[:2])
-    if subject.span(last) != subject.span(before):
+    turns = [
+        (a.row, b.row) for a, b in pairwise(found) if subject.span(a.row) == subject.span(b.row)
+    ]
+    if not turns:
         return False
-    values = subject.value(last), subject.value(before)
-    return values[0].shape == values[1].shape and np.allclose(*values, rtol=AT_REST, atol=0)
+    last, before = (subject.value(i) for i in turns[0])
+    return last.shape == before.shape and np.allclose(last, before, rtol=AT_REST, atol=0)
 
 
 # ---- words -------------------------------------------------------------------------------------
@@ -189,10 +191,17 @@ def _sighting(subject: Subject, fall: Fall) -> Sighting:
     root = subject.label(flow.start.root).rpartition(", ")[2]
     worst = _worst(fall)
     verb = "falls" if fall.ratio < 1 else "grows"
-    words = (
-        f"‖∂{root}/∂({cropped(subject.text(first.row), TEXT)})‖ {verb} from {first.norm:.3g} to "
-        f"{last.norm:.3g} over {len(found)} {unit}s, about {fall.rate:.2g} a {unit}"
-    )
+    texts = [cropped(subject.text(s.row), TEXT) for s in (first, last)]
+    if unit == "turn":
+        words = (
+            f"‖∂{root}/∂({texts[0]})‖ {verb} from {first.norm:.3g} in the last turn to "
+            f"{last.norm:.3g} in the first of {len(found)}, about {fall.rate:.2g} a turn"
+        )
+    else:
+        words = (
+            f"The gradient {verb} from {first.norm:.3g} at `{texts[0]}` to {last.norm:.3g} at "
+            f"`{texts[1]}`, over {len(found)} layers, about {fall.rate:.2g} a layer"
+        )
     causes = list(_causes(subject, fall))
     words += f": {' and '.join(causes)}." if causes else "."
     if unit == "layer":

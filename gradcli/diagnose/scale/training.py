@@ -131,7 +131,7 @@ def diverging(subject: Subject) -> Iterator[Sighting]:
             words += ", and too long for the loss."
         severity = Severity.ERROR if growth >= BLOWN else Severity.WARNING
         yield Sighting(words, row=found.roots[0], severity=severity, key=("training",),
-                       spoils=tuple(subject.label(i) for i in subject.parameters))  # fmt: skip
+                       spoils=tuple(_name(subject, i) for i in subject.parameters))  # fmt: skip
 
 
 def shorter(subject: Subject, _: Sighting) -> Iterator[Rewrite]:
