@@ -280,6 +280,8 @@ def _cause(subject: Subject, flow: Flow, edge: Edge, factor: float) -> str:
             return f"`{text}` multiplies it by {name} = {float(value):.3g}"
     if isinstance(edge.op.derivative, Elementwise) and edge.op.label in ACTIVATIONS:
         slope = _slope(flow, edge)
+        if factor < slope / 2:  # few elements pass, as with relu
+            return f"`{text}` lets {factor:.2g} of it through"
         most = ", which is 0.25 at most" if edge.op.label == "sigmoid" else ""
         return f"the derivative of {edge.op.label} is {slope:.2g} in `{text}`{most}"
     return f"`{text}` multiplies it by {factor:.2g}"

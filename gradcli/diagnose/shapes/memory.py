@@ -239,25 +239,36 @@ def moved(subject: Subject) -> Iterator[Moved]:
             continue
         if before_views(graph, inputs[0]) != before_views(graph, inputs[1]):
             continue
-        node = subject.expression(subject.span(row))
-        if isinstance(node, tree.Binary):
-            sides: tuple[tree.Expression, ...] = (node.left, node.right)
-        elif isinstance(node, tree.Compare) and len(node.rest) == 1:
-            sides = (node.first, node.rest[0][1])
-        else:
-            continue
-        if subject.written(sides[0].span) == subject.written(sides[1].span):
-            continue
-        for slot in (1, 0):
-            side = sides[slot]
-            if isinstance(side, tree.Name) and inputs[slot] in origins and side.id in made:
-                if not _copies_name(made[side.id]):
-                    continue
-                origin = inputs[slot]
-                while origin in origins:
-                    origin = origins[origin]
-                yield Moved(row, slot, origin, side.id)
-                break
+        sides = _sides(subject, row)
+        for slot in (1, 0) if sides else ():
+            side, other = sides[slot], sides[1 - slot]
+            if not isinstance(side, tree.Name) or inputs[slot] not in origins:
+                continue
+            kept_from = made.get(side.id)
+            if kept_from is None or not _copies_name(kept_from):
+                continue
+            if not _names(kept_from) & _names(other):  # of something else that is the same by now
+                continue
+            origin = inputs[slot]
+            while origin in origins:
+                origin = origins[origin]
+            yield Moved(row, slot, origin, side.id)
+            break
+
+
+def _sides(subject: Subject, row: int) -> tuple[tree.Expression, ...]:
+    """Return what stands on both sides of a difference or a comparison, () of anything else."""
+    node = subject.expression(subject.span(row))
+    if isinstance(node, tree.Binary):
+        return node.left, node.right
+    if isinstance(node, tree.Compare) and len(node.rest) == 1:
+        return node.first, node.rest[0][1]
+    return ()
+
+
+def _names(node: tree.Expression) -> set[str]:
+    """Return the names that an expression reads."""
+    return {x.id for x in nodes_of([node]) if isinstance(x, tree.Name)}
 
 
 def _copies_name(node: tree.Expression) -> bool:
