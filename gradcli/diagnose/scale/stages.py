@@ -31,6 +31,7 @@ GENTLE = 1.1
 HALVING, GROWING = 0.75, 1.5
 ALIKE = 1e-6  # logarithms of factors that differ by no more are the same
 AT_REST = 1e-6  # of a value: what changes less from turn to turn has converged
+MOST = 700.0  # the logarithm of a ratio that a float holds
 TEXT = 40  # letters of an expression that is told
 LARGE = 1_000  # rows of a matrix of which the largest singular value is not computed
 WEIGHTS = ("mm", "mv", "bmm", "dot", "addmm", "addmv", "baddbmm", "matmul", "convolution", "mul")
@@ -127,8 +128,8 @@ def falls(subject: Subject) -> Iterator[Fall]:
         found = found[:last]
         if len(found) < FEWEST:
             continue
-        ratio = found[-1].norm / found[0].norm
-        rate = exp(log(ratio) / (len(found) - 1)) if ratio > 0 else 0.0
+        change = log(found[-1].norm) - log(found[0].norm)
+        rate, ratio = exp(change / (len(found) - 1)), exp(min(change, MOST))
         if _counts(flow, len(found), ratio, rate) and not _is_solver(subject, flow, found):
             yield Fall(flow, found, ratio, rate)
             return
@@ -140,7 +141,9 @@ def _counts(flow: Flow, count: int, ratio: float, rate: float) -> bool:
     if VANISHED < ratio < EXPLODED:
         return False
     labels = [op.label for op in (graph.ops[i] for i in flow.order) if op is not None]
-    bends = sum(name in ACTIVATIONS for name in labels) * 2 >= sum(n in WEIGHTS for n in labels)
+    weights = _weights(graph, flow.order)
+    products = sum(_is_stage(graph, row, weights) for row in flow.order)
+    bends = 2 * sum(name in ACTIVATIONS for name in labels) >= products
     is_net = bends or "mm" in labels or "mv" in labels
     if not is_net and count < FEWEST_PLAIN:
         return False
