@@ -166,7 +166,8 @@ def _is_solver(subject: Subject, flow: Flow, found: list[Stage]) -> bool:
     if not turns:
         return False
     last, before = (subject.value(i) for i in turns[0])
-    return last.shape == before.shape and np.allclose(last, before, rtol=AT_REST, atol=0)
+    rests = last.shape == before.shape and np.allclose(last, before, rtol=AT_REST, atol=0)
+    return rests and bool(last.any())  # what has become 0 has not converged, it has vanished
 
 
 # ---- words -------------------------------------------------------------------------------------
