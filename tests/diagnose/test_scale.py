@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from gradcli.api import options_for
 from gradcli.diagnose import diagnose_source
-from gradcli.diagnose.scale.stages import stages
+from gradcli.diagnose.scale.stages import size, stages
 from gradcli.diagnose.scale.training import trainings
 from gradcli.diagnose.subject import Subject, examined
 from gradcli.errors import Source
@@ -53,3 +54,8 @@ def test_a_training_grows_beyond_twice_the_inverse_of_the_curvature(
 ) -> None:
     found = diagnose_source(Source("file", TRAINING.format(turns=8, rate=rate)), options_for())
     assert ("diverging-training" in {f.name for f in found.findings}) is grows
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1.0, 1e300])
+def test_a_size_is_told_where_its_square_is_none(scale: float) -> None:
+    assert size(scale * np.array([[3.0], [4.0]])) == pytest.approx(5 * scale)

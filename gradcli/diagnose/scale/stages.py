@@ -116,7 +116,10 @@ def size(x: object) -> float:
     """Return the Euclidean norm of a cotangent, 0 where none arrives."""
     if not isinstance(x, np.ndarray | np.generic | float):
         return 0.0
-    return float(np.linalg.norm(np.ravel(np.asarray(x))))
+    largest = float(np.abs(x).max(initial=0.0)) if np.size(x) else 0.0
+    if not largest or not np.isfinite(largest):
+        return largest
+    return largest * float(np.linalg.norm(np.ravel(np.asarray(x) / largest)))  # squares may not fit
 
 
 def falls(subject: Subject) -> Iterator[Fall]:
