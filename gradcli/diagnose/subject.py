@@ -11,7 +11,7 @@ import numpy as np
 
 from gradcli import autodiff
 from gradcli.autodiff.reverse import fit
-from gradcli.autodiff.saved import in_memory
+from gradcli.autodiff.saved import in_memory, saw_uncounted
 from gradcli.errors import GradcliError, Source, Span
 from gradcli.execute import compute
 from gradcli.facts.labels import Labels
@@ -51,7 +51,9 @@ class Flow:
         reached = autodiff.reachable(graph, (start.root,))
         self.order = autodiff.towards(graph, reached, start.inputs) if start.inputs else reached
         self.inside = frozenset(self.order)
-        self.read = in_memory(graph, self.order)
+        # what `.data` has changed since is not what this pass has seen
+        saw = saw_uncounted(graph, self.order, start.at)
+        self.read = in_memory(graph, self.order) if saw else graph.value
         compute(graph, self.order)
         seed = autodiff.seed(Node(graph, start.root), start.cotangent)
         seed = np.asarray(seed, graph.metas[start.root].dtype)
