@@ -1,0 +1,236 @@
+"""Parameters that a result depends on, and that get no gradient: every way back to them is cut."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from gradcli.diagnose.findings import Severity
+from gradcli.diagnose.silent.edits import recorded
+from gradcli.diagnose.silent.result import result_row, result_value
+from gradcli.diagnose.subject import Subject, examined
+from gradcli.errors import GradcliError
+from gradcli.explain.cuts import made_from, reason
+from gradcli.trace import Binding
+
+MEANT = re.compile(
+    r"target|teacher|frozen|freez|ema|old|ref|pretrain|anchor|prior|prev|baseline|slow|avg|stop|"
+    r"const|fixed|backbone|feature|detach",
+    re.IGNORECASE,
+)
+COUNTS = re.compile(r"acc|correct|score|metric|hits|pred|rate|count", re.IGNORECASE)
+INDICES = ("argmax", "argmin", "argsort", "sort", "topk", "max", "min", "nonzero", "searchsorted",
+           "bucketize", "kthvalue", "median", "mode", "multinomial", "argwhere")  # fmt: skip
+NOT_IMPLEMENTED = re.compile(r"derivative for aten::(\w+) is not implemented")
+MOVE = 1e-3  # relative: how far a parameter is moved to see whether the result moves
+
+
+class Cut(NamedTuple):
+    """A row at which ways back end: which kind of finding it is, how it ends them, in words.
+
+    `silences` are the parameters that get no gradient at all, `others` further rows at which their
+    ways end; `severity` is lower where that may be meant.
+    """
+
+    name: str
+    row: int
+    words: str
+    silences: tuple[int, ...]
+    others: tuple[int, ...]
+    severity: Severity
+
+
+def cut_off(subject: Subject) -> Sequence[Cut]:
+    """Return what cuts parameters off, looked for once."""
+    found = subject.kept.get("cuts")
+    if found is None:
+        found = subject.kept["cuts"] = list(_cuts(subject))
+    assert isinstance(found, list), "nothing else is kept under this name"
+    return found
+
+
+def without(subject: Subject) -> list[int]:
+    """Return the parameters to which no backward pass of the run comes, nor a `grad()`.
+
+    A loop may make a new leaf in each turn: one that has the name of one that is reached counts.
+    """
+    graph, passes = subject.graph, subject.session.tracer.passes.made
+    if any(made.inputs for made in passes):
+        return []  # the file has said which ones it wants
+    reached = {graph.current(i) for made in passes for i in made.reached} | asked_for(subject)
+    reached |= {i for i in subject.parameters if graph.grad(i) is not None}
+    names = {graph.notes.names[i] for i in reached if i in graph.notes.names}
+    return [i for i in subject.parameters
+            if i not in reached and graph.notes.names.get(i) not in names]  # fmt: skip
+
+
+def asked_for(subject: Subject) -> set[int]:
+    """Return the tensors by which the file itself has differentiated, as with `grad(y, x)`."""
+    return {i for step in subject.graph.autograd.steps for i in step.wanted}
+
+
+def _is_measured(subject: Subject, top: int | None) -> bool:
+    """Say whether a file without a backward pass only measures: under no_grad(), by counting."""
+    graph = subject.graph
+    if top is None or graph.requires_grad[top] or subject.fault or subject.session.passes:
+        return False
+    silenced = any(True for _ in recorded(subject, subject.span(top)))
+    return silenced or bool(COUNTS.search(graph.notes.names.get(top, "")))
+
+
+def _cuts(subject: Subject) -> Iterator[Cut]:
+    graph, top = subject.graph, result_row(subject)
+    if _is_measured(subject, top):
+        return
+    silent = without(subject)
+    alive = [i for i in subject.parameters if i not in silent]
+    gathered: dict[tuple[str, int], tuple[list[int], set[int]]] = {}
+    behind = set() if top is None else _behind(subject, top)
+    for leaf in silent:
+        moved = _moved(subject, leaf)
+        ends = [] if top is None else _ends(subject, leaf, moved & behind)
+        if ends and not _meant(subject, leaf, ends[0], moved, alive):
+            first = min(ends, key=lambda i: (graph.metas[i].dtype.kind == "b", i))
+            found = gathered.setdefault((_kind(subject, first), first), ([], set()))
+        elif not ends and leaf not in behind and (row := _number(subject, leaf, moved)) is not None:
+            made = row != leaf and graph.ops[row] is None
+            integer = graph.metas[row].dtype.kind in "iub"
+            name = _kind(subject, row) if made or integer else "read-as-number"
+            found = gathered.setdefault((name, row), ([], set()))
+        else:
+            continue
+        found[0].append(leaf)
+        found[1].update(ends)
+    for (name, row), (leaves, ends_) in gathered.items():
+        severity = Severity.WARNING if alive else Severity.ERROR
+        if name == "read-as-number":
+            severity = Severity.ERROR
+        yield Cut(name, row, _words(subject, name, row), tuple(leaves),
+                  tuple(sorted(ends_ - {row})), severity)  # fmt: skip
+
+
+def _behind(subject: Subject, top: int) -> set[int]:
+    """Return what a row's value depends on, over values that were taken over too."""
+    found, pending = {top}, [top]
+    while pending:
+        more = [i for i in made_from(subject.graph, pending.pop()) if i not in found]
+        found.update(more)
+        pending.extend(more)
+    return found
+
+
+def _moved(subject: Subject, leaf: int) -> set[int]:
+    """Return the rows whose values depend on a parameter's."""
+    graph, found = subject.graph, {leaf}
+    for row in range(leaf + 1, len(graph)):
+        if any(i in found for i in made_from(graph, row)):
+            found.add(row)
+    return found
+
+
+def _ends(subject: Subject, leaf: int, between: set[int]) -> list[int]:
+    """Return the rows between a parameter and the result at which the ways back end."""
+    graph, carrying, found = subject.graph, {leaf}, []
+    for row in sorted(between - {leaf}):
+        if any(i in carrying for i in made_from(graph, row)):
+            if graph.requires_grad[row]:
+                carrying.add(row)
+            elif not graph.is_tuple(row):
+                found.append(row)
+            elif not graph.requires_grad[row]:
+                found += [i for i in range(row + 1, row + 1 + graph.widths[row]) if i in between]
+    return found
+
+
+def _kind(subject: Subject, row: int) -> str:
+    graph = subject.graph
+    op, dtype = graph.ops[graph.producer(row)], graph.metas[row].dtype
+    if op is None or graph.ops[row] is None:
+        return "copied-values"
+    if op.view == "detached":
+        return "detached"
+    if dtype.kind == "b":
+        return "through-comparison"
+    if dtype.kind in "iu":
+        return "through-indices" if op.label in INDICES else "through-integers"
+    return "no-derivative" if op.derivative is None else "under-no-grad"
+
+
+def _words(subject: Subject, name: str, row: int) -> str:
+    if name == "read-as-number":
+        return f"`{subject.text(row)}` is read as a Python number, which has no history"
+    return f"`{subject.text(row)}` {reason(subject.graph, row)}"
+
+
+def _meant(
+    subject: Subject, leaf: int, end: int, moved: set[int], alive: Sequence[int]
+) -> bool:  # fmt: skip
+    """Say whether a cut is meant: that of a target, which is computed as what is trained is.
+
+    It has another name for it, or goes through the same operations as a trained parameter of the
+    same shape does.
+    """
+    graph = subject.graph
+    if not alive:
+        return False
+    names = [graph.notes.names.get(i, "") for i in moved if i <= end or end in graph.inputs[i]]
+    if any(MEANT.search(name) for name in names):
+        return True
+    way = [graph.label(i) for i in sorted(moved & _behind(subject, end)) if i not in (leaf, end)]
+    for other in alive:
+        alike = graph.metas[other].shape == graph.metas[leaf].shape and way
+        if not alike or _beside(subject, other) != _beside(subject, leaf):
+            continue
+        twin = [graph.label(i) for i in sorted(_moved(subject, other) - {other})]
+        if twin[: len(way)] == way:
+            return True
+    return False
+
+
+def _beside(subject: Subject, leaf: int) -> set[int]:
+    """Return what a parameter is first combined with."""
+    inputs = subject.graph.inputs
+    first = next((row for row in inputs[leaf + 1 :] if leaf in row), ())
+    return {i for i in first if i != leaf}
+
+
+def _number(subject: Subject, leaf: int, moved: set[int]) -> int | None:
+    """Return the row that was read as a number, where the result moves with a parameter so.
+
+    The file is run with the parameter elsewhere: nothing else would know.
+    """
+    graph, name = subject.graph, subject.graph.notes.names.get(leaf)
+    value = subject.value(leaf)
+    if name is None or value.dtype.kind != "f" or (before := result_value(subject)) is None:
+        return None
+    if any(n == name and i != leaf for i, n in graph.notes.names.items()):
+        return None  # it is bound to several: another value of the first would tell nothing
+    read = [i for i in dict.fromkeys(graph.notes.numbers) if i in moved]
+    options = subject.session.tracer.options
+    near = value + MOVE * np.maximum(np.abs(value), 1)
+    for elsewhere in (near, -value, np.flip(value)):
+        binding = Binding(np.asarray(elsewhere, value.dtype), parameter=True)
+        bindings = {**options.bindings, name: binding}
+        try:
+            again = examined(subject.source, replace(options, bindings=bindings), subject.request)
+        except GradcliError:
+            continue
+        after = result_value(again)
+        if after is not None and not np.array_equal(after, before, equal_nan=True):
+            return read[0] if read else _copy(subject, again, leaf)
+    return None
+
+
+def _copy(subject: Subject, again: Subject, leaf: int) -> int:
+    """Return the first tensor made of numbers that differ in another run, the leaf if none is."""
+    graph, anew = subject.graph, again.graph
+    values = {again.span(i): again.value(i) for i in range(len(anew)) if anew.ops[i] is None}
+    for row in range(leaf + 1, len(graph)):
+        value = values.get(subject.span(row)) if graph.ops[row] is None else None
+        if value is not None and not np.array_equal(subject.value(row), value, equal_nan=True):
+            return row
+    return leaf
