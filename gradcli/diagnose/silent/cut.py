@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gradcli.diagnose.findings import Severity
-from gradcli.diagnose.silent.edits import recorded
+from gradcli.diagnose.silent.edits import readings, recorded
 from gradcli.diagnose.silent.result import result_row, result_value
 from gradcli.diagnose.subject import Subject, examined
 from gradcli.errors import GradcliError
@@ -210,6 +210,8 @@ def _number(subject: Subject, leaf: int, moved: set[int]) -> int | None:
     if any(n == name and i != leaf for i, n in graph.notes.names.items()):
         return None  # it is bound to several: another value of the first would tell nothing
     read = [i for i in dict.fromkeys(graph.notes.numbers) if i in moved]
+    if not read and not readings(subject):
+        return None
     options = subject.session.tracer.options
     near = value + MOVE * np.maximum(np.abs(value), 1)
     for elsewhere in (near, -value, np.flip(value)):

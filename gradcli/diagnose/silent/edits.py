@@ -79,6 +79,15 @@ def primary(subject: Subject, node: Expression) -> str:
     return text if isinstance(node, PRIMARY) else f"({text})"
 
 
+def readings(subject: Subject) -> list[Edit]:
+    """Return what takes off each `x.item()`, `float(x)` and the like of the file."""
+    return [
+        Edit(node.span, instead(subject, node.span, left))
+        for node in nodes_of(subject.statements)
+        if (left := inner(node)) is not None and any(isinstance(n, Name) for n in nodes_of([left]))
+    ]
+
+
 def stacked(subject: Subject, edits: Sequence[Edit]) -> Iterator[Edit]:
     """Yield `stack([a, b])` for each `tensor([a, b])`, with other edits made inside of it."""
     for node in nodes_of(subject.statements):

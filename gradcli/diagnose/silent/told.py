@@ -13,7 +13,6 @@ from gradcli.diagnose.silent.judges import listed
 from gradcli.diagnose.silent.result import name_of, result_row
 from gradcli.diagnose.silent.zero import Stopped, stopped
 from gradcli.diagnose.subject import Subject
-from gradcli.syntax.tree import Name, nodes_of
 
 
 def zero(name: str) -> Find:
@@ -84,7 +83,7 @@ def opened(subject: Subject, sighting: Sighting) -> Iterator[Rewrite]:
     found = sighting.evidence
     assert isinstance(found, Cut), "it is the evidence of a cut"
     ways = [list(_at(subject, row)) for row in (found.row, *found.others)]
-    stacks = list(edits.stacked(subject, _numbers(subject)))
+    stacks = list(edits.stacked(subject, edits.readings(subject)))
     if stacks and found.name == "copied-values":
         yield Rewrite(tuple(stacks), "a stack of tensors has their history")
     for edit in ways[0]:
@@ -104,7 +103,7 @@ def kept_tensors(subject: Subject, sighting: Sighting) -> Iterator[Rewrite]:
     """Yield files in which a tensor stays one where it was read as a number."""
     assert sighting.row is not None, "a number was read of a row"
     why = "what stays a tensor has its history"
-    every = _numbers(subject)
+    every = edits.readings(subject)
     name, span = subject.graph.notes.names.get(sighting.row), subject.span(sighting.row)
     own = [edit for edit in every if edit.text in (name, subject.written(span))
            or edit.text.strip("()") == subject.written(span).strip("()")]  # fmt: skip
@@ -115,16 +114,6 @@ def kept_tensors(subject: Subject, sighting: Sighting) -> Iterator[Rewrite]:
         yield Rewrite(tuple(stacks), why)
     if len(every) > 1:
         yield Rewrite(tuple(_apart(every)), why)
-
-
-def _numbers(subject: Subject) -> list[Edit]:
-    """Return what takes off each reading of a number in the file."""
-    return [
-        Edit(node.span, edits.instead(subject, node.span, left))
-        for node in nodes_of(subject.statements)
-        if (left := edits.inner(node)) is not None
-        and any(isinstance(n, Name) for n in nodes_of([left]))
-    ]
 
 
 def _apart(every: list[Edit]) -> list[Edit]:
