@@ -89,10 +89,12 @@ def _cuts(subject: Subject) -> Iterator[Cut]:
     silent = without(subject)
     alive = [i for i in subject.parameters if i not in silent]
     gathered: dict[tuple[str, int], tuple[list[int], set[int]]] = {}
-    behind = set() if top is None else _behind(subject, top)
+    behind = set() if top is None else values_behind(subject, top)
     for leaf in silent:
         moved = _moved(subject, leaf)
         ends = [] if top is None else _ends(subject, leaf, moved & behind)
+        if ends and graph.notes.origins[ends[0]] == "gradient":
+            continue  # `no-create-graph` has the word
         if ends and not _meant(subject, leaf, ends[0], moved, alive):
             first = min(ends, key=lambda i: (graph.metas[i].dtype.kind == "b", i))
             found = gathered.setdefault((_kind(subject, first), first), ([], set()))
@@ -113,7 +115,7 @@ def _cuts(subject: Subject) -> Iterator[Cut]:
                   tuple(sorted(ends_ - {row})), severity)  # fmt: skip
 
 
-def _behind(subject: Subject, top: int) -> set[int]:
+def values_behind(subject: Subject, top: int) -> set[int]:
     """Return what a row's value depends on, over values that were taken over too."""
     found, pending = {top}, [top]
     while pending:
@@ -180,7 +182,8 @@ def _meant(
     names = [graph.notes.names.get(i, "") for i in moved if i <= end or end in graph.inputs[i]]
     if any(MEANT.search(name) for name in names):
         return True
-    way = [graph.label(i) for i in sorted(moved & _behind(subject, end)) if i not in (leaf, end)]
+    between = moved & values_behind(subject, end) - {leaf, end}
+    way = [graph.label(i) for i in sorted(between)]
     for other in alive:
         alike = graph.metas[other].shape == graph.metas[leaf].shape and way
         if not alike or _beside(subject, other) != _beside(subject, leaf):

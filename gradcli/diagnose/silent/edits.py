@@ -9,7 +9,9 @@ from gradcli.diagnose.findings import Edit
 from gradcli.diagnose.subject import Subject
 from gradcli.errors import Span
 from gradcli.syntax.tree import (
+    Assign,
     Attribute,
+    Augmented,
     Call,
     Constant,
     Def,
@@ -27,6 +29,7 @@ from gradcli.syntax.tree import (
 PRIMARY = Name, Call, Attribute, Subscript, Group, Constant, ListDisplay
 TAKEN_OFF = "detach", "item", "numpy", "tolist", "long", "int", "short"  # of methods
 WRAPPERS = "detach", "stop_gradient", "tensor", "as_tensor", "array", "asarray", "float", "int"
+SIMPLE = Assign, Augmented, ExpressionStatement
 SILENCERS = re.compile(r"no_grad|inference_mode|set_grad_enabled")
 TRAILING = re.compile(r"(\s*\.(cpu|numpy|clone)\(\))+")
 
@@ -167,3 +170,11 @@ def line_after(subject: Subject, statement: Statement, text: str) -> Edit:
     end = subject.source.text.find("\n", statement.span.end)
     end = len(subject.source.text) if end < 0 else end
     return Edit(Span(end, end), f"\n{indent(subject, statement.span)}{text}")
+
+
+def lines_of(subject: Subject, statement: Statement) -> Span:
+    """Return a statement's whole lines."""
+    text = subject.source.text
+    start = text.rfind("\n", 0, statement.span.start) + 1
+    end = text.find("\n", statement.span.end)
+    return Span(start, len(text) if end < 0 else end + 1)

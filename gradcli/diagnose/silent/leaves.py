@@ -134,6 +134,10 @@ def with_floats(subject: Subject, sighting: Sighting) -> Iterator[Rewrite]:
         node = made if isinstance(made, Call) else node
     if found := tuple(floats(subject, node)):
         yield Rewrite(found, "floats have a gradient")
+    for keyword in node.keywords:
+        if keyword.name == "dtype":
+            dtype = Edit(keyword.value.span, subject.function("float64"))
+            yield Rewrite((dtype,), "floats have a gradient")
 
 
 def floats(subject: Subject, call: Call) -> Iterator[Edit]:

@@ -226,7 +226,7 @@ def computed_anew(subject: Subject, sighting: Sighting) -> Iterator[Rewrite]:
             texts = [subject.written(s.span) for s in outside]
             moved = Edit(Span(body.span.start, body.span.start),
                          "".join(f"{text}\n{own}" for text in texts))  # fmt: skip
-            gone = [Edit(_line(subject, s), "") for s in outside]
+            gone = [Edit(edits.lines_of(subject, s), "") for s in outside]
             yield Rewrite((moved, *gone, *without_retain), "each turn computes it anew")
         for term in _terms(loop):
             yield Rewrite((*term(subject), *without_retain), "the pass is of this turn's term")
@@ -301,14 +301,6 @@ def _carried(subject: Subject, rows: Sequence[int], loop: For) -> list[str]:
         if isinstance(t, Name)
     ]
     return list(dict.fromkeys(names[i] for i in reversed(rows) if names.get(i) in bound))
-
-
-def _line(subject: Subject, statement: Statement) -> Span:
-    """Return a statement's whole lines."""
-    text = subject.source.text
-    start = text.rfind("\n", 0, statement.span.start) + 1
-    end = text.find("\n", statement.span.end)
-    return Span(start, len(text) if end < 0 else end + 1)
 
 
 def is_fresh(comparison: Comparison) -> str:

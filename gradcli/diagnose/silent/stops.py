@@ -43,7 +43,7 @@ def stop_of(subject: Subject, flow: Flow, edge: Edge, leaf: int) -> Stop | None:
     if label in ("softmax", "log_softmax"):
         return _softmax(subject, edge)
     if label in ("maximum", "minimum", "where", "masked_fill"):
-        return _choice(subject, edge)
+        return _choice(subject, flow, edge)
     if label in PRODUCTS and (label != "div" or edge.slot == 0):
         return _product(subject, flow, edge, leaf)
     if isinstance(op.derivative, Elementwise) or op.elementwise:
@@ -172,11 +172,11 @@ def _softmax(subject: Subject, edge: Edge) -> Stop | None:
 # ---- choices -------------------------------------------------------------------------------
 
 
-def _choice(subject: Subject, edge: Edge) -> Stop | None:
+def _choice(subject: Subject, flow: Flow, edge: Edge) -> Stop | None:
     """Return how an operand is never the one that is chosen."""
     graph, row = subject.graph, edge.row
     others = [i for k, i in enumerate(graph.inputs[row]) if k != edge.slot]
-    if any(i >= 0 and graph.requires_grad[i] for i in others):
+    if any(i in flow.inside for i in others):
         return None  # a loser of a comparison: the winner gets the gradient
     given, label = subject.value(edge.operand), edge.op.label
     if label in ("maximum", "minimum"):
@@ -281,9 +281,9 @@ def _factor(subject: Subject, flow: Flow, edge: Edge, factor: int, leaf: int) ->
                     f"number of {subject.value(row).dtype.name}, and so to 0: "
                     + ", ".join(f"`{subject.label(i)}` is {spread(subject.value(i))}"
                                 for i in operands))  # fmt: skip
-    if graph.requires_grad[factor]:
+    if factor in flow.inside:
         behind = set(_behind(subject, factor)) & flow.inside
-        leaves = [i for i in behind if graph.ops[i] is None and graph.requires_grad[i]]
+        leaves = [i for i in behind if graph.ops[i] is None]
         moving = any(np.any(flow.cotangents.get(i, 0)) for i in leaves)
         if leaf in leaves or moving:
             return None  # both factors of r*r are 0 at a minimum; one that is trained will not stay

@@ -23,13 +23,20 @@ def zero(name: str) -> Find:
             if one.name == name:
                 labels = [name_of(subject, i) for i in one.silences]
                 yield Sighting(
-                    f"{one.words}; the gradient of {listed(labels)} is {_size(subject, one)}.",
+                    f"{one.words}; {_gradient(subject, one)} is {_size(subject, one)}.",
                     row=one.row,
                     key=("silent", one.silences),
                     spoils=tuple(f"{label}.grad" for label in labels),
                 )
 
     return find
+
+
+def _gradient(subject: Subject, one: Stopped) -> str:
+    """Return what is 0: the gradient of parameters, or what a call of `grad(f)` gives."""
+    labels = listed([name_of(subject, i) for i in one.silences])
+    named = all(subject.graph.requires_grad[i] for i in one.silences)
+    return f"the gradient of {labels}" if named else f"the gradient that {labels} gives"
 
 
 def _size(subject: Subject, one: Stopped) -> str:

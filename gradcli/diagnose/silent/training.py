@@ -259,7 +259,6 @@ def second_time(subject: Subject) -> Iterator[Sighting]:
     if not shared:
         return
     row, top = shared[-1], name_of(subject, failed)
-    last = subject.session.tracer.passes.made[-1]
     words = (
         f"backward() runs from `{top}` a second time: its graph was freed by the first pass."
         if row == failed
@@ -267,7 +266,7 @@ def second_time(subject: Subject) -> Iterator[Sighting]:
         f"pass, which has gone through it and freed it; the pass from `{top}` of line "
         f"{subject.line(failed)} goes through it again."
     )
-    yield Sighting(words, row=row, moment=(0, last.at), key=("again", row),
+    yield Sighting(words, row=row, moment=(0, len(graph)), key=("again",),
                    evidence=tuple(shared))  # fmt: skip
 
 
@@ -300,7 +299,7 @@ def stale(subject: Subject) -> Iterator[Sighting]:
             f"`{label}` was updated{_apart(subject, old[0], later[-1])}: its gradient is that of "
             "the old values.",
             row=used,
-            key=("again", used),
+            key=("again",),
             spoils=(f"{label}.grad",),
             evidence=tuple(
                 i for i in sorted(flow.order) if i < later[0] and graph.ops[i] is not None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from gradcli.diagnose.findings import Group, Kind, Severity
-from gradcli.diagnose.silent import leaves, repairs, training
+from gradcli.diagnose.silent import leaves, order, repairs, training
+from gradcli.diagnose.silent.judges import runs
 
 LOOP = (
     "x = tensor([1.0, 2.0])\ny = tensor([2.0, 4.0])\nw = param(0.5)\nfor i in range(3):\n"
@@ -48,6 +49,34 @@ TRAINING = (
         "call retain_grad() on it before backward()",
         "w = param(2.0)\nh = w**2\nloss = h*3.0\nloss.backward()\nprint(h.grad)",
         leaves.of_result, leaves.retained, leaves.keeps,
+    ),
+    Kind(
+        "no-backward", Group.SILENT, Severity.ERROR,
+        "a gradient that is used before a pass",
+        "`.grad` is None until a backward pass has put something there.",
+        "call backward() on the loss first",
+        "w = param(0.5)\nloss = (w - 3.0)**2\nwith no_grad():\n    w -= 0.1*w.grad",
+        order.no_pass, order.with_pass, runs,
+    ),
+    Kind(
+        "early-reset", Group.SILENT, Severity.ERROR,
+        "a gradient that is reset before the update",
+        "A pass puts the gradient into `.grad`, and the update goes along what is there. A reset "
+        "between the two leaves nothing: the parameter stays where it is.",
+        "reset after the update, or before the pass",
+        LOOP + "    w.grad.zero_()\n    with no_grad():\n        w -= 0.1*w.grad",
+        order.too_early, order.after_update, order.moves,
+    ),
+    Kind(
+        "no-create-graph", Group.SILENT, Severity.ERROR,
+        "a gradient without a history in the result",
+        "autograd.grad() gives a gradient that is a constant for backward, unless it is told to "
+        "record how it was computed: a penalty on it adds to the loss and not to the gradients.",
+        "say create_graph=True",
+        "import torch\nw = torch.tensor([0.5, 1.5], requires_grad=True)\n"
+        "out = (w**3).sum()\n(g,) = torch.autograd.grad(out, w, retain_graph=True)\n"
+        "loss = out + (g.norm() - 1.0)**2\nloss.backward()",
+        order.unrecorded, order.with_history, order.has_history,
     ),
     Kind(
         "forgotten-reset", Group.SILENT, Severity.ERROR,

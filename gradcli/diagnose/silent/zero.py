@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gradcli import autodiff
 from gradcli.diagnose.silent.stops import stop_of
 from gradcli.diagnose.subject import Edge, Flow, Subject
-from gradcli.graph import OUTPUT
+from gradcli.graph import OUTPUT, Graph, Step
 from gradcli.session import Start
 
 TINY = 1e-12  # of the root, what a parameter of its own size may change: the gradient counts as 0
@@ -71,16 +72,26 @@ def _is_zero(gradient: Any) -> bool:
     return not any(g is not None and np.any(g) for g in parts)
 
 
+class _Asked(Flow):
+    """A differentiation that the file itself has asked for, as with `grad(y, x)`."""
+
+    def __init__(self, graph: Graph, step: Step) -> None:
+        ((root, cotangent),) = step.given.items()
+        self.graph, self.order = graph, list(step.rows)
+        self.start = Start(root, np.asarray(graph.value(cotangent)), step.first, step.wanted)
+        self.inside = frozenset(step.rows)
+        self.read = graph.value
+        with np.errstate(all="ignore"):
+            self.cotangents = autodiff.pull(
+                graph, {root: self.start.cotangent}, step.rows, self.read
+            )
+
+
 def _asked(subject: Subject) -> tuple[Flow, ...]:
-    """Return the last differentiation that the file itself has asked for, as with `grad(y, x)`."""
-    graph = subject.graph
-    for step in reversed(graph.autograd.steps):
+    """Return the last differentiation that the file itself has asked for."""
+    for step in reversed(subject.graph.autograd.steps):
         if step.mode == "reverse" and len(step.given) == 1 and not step.batched:
-            [(root, cotangent)] = step.given.items()
-            if not graph.requires_grad[root]:
-                continue
-            start = Start(root, subject.value(cotangent), step.first, step.wanted)
-            return (Flow(graph, start),)
+            return (_Asked(subject.graph, step),)
     return ()
 
 
