@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gradcli.diagnose.findings import Severity
+from gradcli.diagnose.findings import Edit, Severity
 from gradcli.diagnose.silent.edits import readings, recorded
 from gradcli.diagnose.silent.result import result_row, result_value
 from gradcli.diagnose.subject import Subject, examined
@@ -164,8 +164,16 @@ def _kind(subject: Subject, row: int) -> str:
 
 def _words(subject: Subject, name: str, row: int) -> str:
     if name == "read-as-number":
-        return f"`{subject.text(row)}` is read as a Python number, which has no history"
+        name = subject.graph.notes.names.get(row) or subject.text(row)
+        return f"`{name}` is read as a Python number, which has no history"
     return f"`{subject.text(row)}` {reason(subject.graph, row)}"
+
+
+def read_at(subject: Subject, row: int) -> list[Edit]:
+    """Return what takes off the readings of a row as a number, each at its place."""
+    name, own = subject.graph.notes.names.get(row), subject.text(row)
+    return [edit for edit in readings(subject)
+            if edit.text.strip("()") in (name, own.strip("()"))]  # fmt: skip
 
 
 def _meant(

@@ -59,8 +59,8 @@ def plain(subject: Subject) -> Iterator[Sighting]:
     for row in sorted(found)[:1]:
         labels = [name_of(subject, i) for i in sorted(found)]
         yield Sighting(
-            f"{listed(labels)} {'is a plain tensor' if len(found) == 1 else 'are plain tensors'}, "
-            "made without requires_grad=True: nothing is recorded of what is computed from "
+            f"{listed(labels)} {'requires' if len(found) == 1 else 'require'} no gradient "
+            "(requires_grad=True makes a parameter): nothing is recorded of what is computed from "
             f"{'it' if len(found) == 1 else 'them'}, and `.grad` stays None.",
             row=row,
             key=("silent", tuple(found)),

@@ -9,7 +9,7 @@ from functools import partial
 from gradcli.diagnose.findings import Edit, Rewrite, Sighting
 from gradcli.diagnose.silent import edits
 from gradcli.diagnose.silent.judges import flows, listed, runs
-from gradcli.diagnose.silent.steps import blocks, in_place, receiver
+from gradcli.diagnose.silent.steps import blocks, in_place, receiver, replaced
 from gradcli.diagnose.silent.training import (
     grown,
     left_out,
@@ -54,12 +54,15 @@ def under_no_grad(subject: Subject, sighting: Sighting) -> Iterator[Rewrite]:
     found = [in_place(subject, s) for s in statements]
     if all(found):
         steps = [step for step in found if step is not None]
-        yield Rewrite(blocks(subject, statements, steps, clear=False), "the leaf stays a leaf")
-        yield Rewrite(blocks(subject, statements, steps, clear=True), "the leaf stays a leaf")
-    made = tuple(Edit(span, f"({subject.written(span)}).detach().requires_grad_()")
-                 for span in dict.fromkeys(spans) if span)  # fmt: skip
+        silenced = any(True for s in statements for _ in edits.recorded(subject, s.span))
+        write = replaced if silenced else blocks
+        for clear in (False, True):
+            yield Rewrite(write(subject, statements, steps, clear=clear), "the leaf stays a leaf")
     if rows:
-        yield Rewrite(made, "each step makes a leaf")
+        cut = ".detach()" * any(subject.graph.requires_grad[i] for i in rows)
+        made = [Edit(span, f"({subject.written(span)}){cut}.requires_grad_()")
+                for span in dict.fromkeys(spans) if span]  # fmt: skip
+        yield Rewrite(tuple(made), "each step makes a leaf")
 
 
 def _recorded(subject: Subject) -> Iterator[Span]:
@@ -179,6 +182,8 @@ def resets(comparison: Comparison) -> str:
 def taken_in(subject: Subject, sighting: Sighting) -> Iterator[Rewrite]:
     """Yield files that update a parameter as they update another one."""
     name = sighting.spoils[0]
+    if name not in subject.session.tracer.scope:
+        return
     others = {subject.graph.notes.names.get(i, "") for i in sighting.evidence or ()}
     for node in nodes_of(subject.statements):
         if isinstance(node, ListDisplay | TupleDisplay) and node.items:

@@ -67,3 +67,15 @@ def blocks(
             text += "".join(f"\n{own}{name}.grad = None" for name, _ in steps)
         found.append(Edit(statement.span, text))
     return tuple(found)
+
+
+def replaced(
+    subject: Subject, statements: Sequence[Statement], steps: Sequence[tuple[str, str]], clear: bool
+) -> tuple[Edit, ...]:
+    """Return the edits that put steps in the place of statements in a block that there is."""
+    found = [Edit(s.span, step) for s, (_, step) in zip(statements, steps, strict=True)]
+    if clear:
+        own = edits.indent(subject, statements[-1].span)
+        resets = "".join(f"\n{own}{name}.grad = None" for name, _ in steps)
+        found[-1] = Edit(found[-1].span, found[-1].text + resets)
+    return tuple(found)

@@ -21,6 +21,7 @@ PRODUCTS = ("mul", "matmul", "mm", "bmm", "mv", "dot", "outer", "ger", "vdot", "
             "addmv", "addcmul", "baddbmm", "kron", "conv1d", "conv2d", "conv3d", "convolution",
             "linear", "div", "tensordot", "bilinear")  # fmt: skip
 SIZES = "exp", "exp2", "pow", "prod", "square", "mul", "div", "expm1", "matmul", "dot"
+SMOOTH = "elu", "celu", "selu", "softplus", "silu", "mish", "logsigmoid"
 NORMAL = "max", "min", "amax", "amin", "median", "sort", "topk", "cummax", "cummin", "norm"
 SAME = ("view", "t", "transpose", "permute", "expand", "unsqueeze", "squeeze", "clone", "neg",
         "select", "slice", "sum", "mean", "reshape", "to", "_to_copy", "mT", "flatten")  # fmt: skip
@@ -60,7 +61,8 @@ def _flat(subject: Subject, flow: Flow, edge: Edge) -> Stop | None:
     """Return how an elementwise function is flat where its operand is."""
     given = subject.value(edge.operand)
     sides = [_slopes(subject, flow, edge, side) for side in (1, -1)]
-    clips, label = bool(edge.op.kink), edge.op.label
+    label = edge.op.label
+    clips = bool(edge.op.kink) and label not in SMOOTH
     if all(sides):  # it stops the gradient at a point alone
         return None
     if any(sides) and not (clips and "relu" in label and not given.any()):

@@ -8,7 +8,7 @@ import numpy as np
 
 from gradcli.diagnose.findings import Edit, Find, Rewrite, Sighting
 from gradcli.diagnose.silent import edits
-from gradcli.diagnose.silent.cut import NOT_IMPLEMENTED, Cut, cut_off
+from gradcli.diagnose.silent.cut import NOT_IMPLEMENTED, Cut, cut_off, read_at
 from gradcli.diagnose.silent.judges import listed
 from gradcli.diagnose.silent.result import name_of, result_row
 from gradcli.diagnose.silent.zero import Stopped, stopped
@@ -54,11 +54,13 @@ def cut(name: str) -> Find:
             if one.name == name:
                 labels = [name_of(subject, i) for i in one.silences]
                 top = result_row(subject)
+                read = read_at(subject, one.row) if name == "read-as-number" else []
                 result = "The result" if top is None else f"`{name_of(subject, top)}`"
                 yield Sighting(
                     f"{one.words}. {result} depends on {listed(labels)}, and no gradient comes "
                     "back.",
                     row=one.row,
+                    span=next((edit.span for edit in read), None),
                     severity=one.severity,
                     key=("silent", one.silences),
                     spoils=tuple(f"{label}.grad" for label in labels),
@@ -100,6 +102,9 @@ def opened(subject: Subject, sighting: Sighting) -> Iterator[Rewrite]:
 
 
 def _at(subject: Subject, row: int) -> Iterator[Edit]:
+    statement = edits.statement_at(subject, subject.span(row))
+    if statement is not None and subject.written(statement.span).endswith(".detach_()"):
+        yield Edit(edits.lines_of(subject, statement), "")
     yield from edits.taken_off(subject, subject.span(row))
     for span in (subject.span(row), subject.graph.notes.calls.get(row)):
         if span is not None:
@@ -111,11 +116,8 @@ def kept_tensors(subject: Subject, sighting: Sighting) -> Iterator[Rewrite]:
     assert sighting.row is not None, "a number was read of a row"
     why = "what stays a tensor has its history"
     every = edits.readings(subject)
-    name, span = subject.graph.notes.names.get(sighting.row), subject.span(sighting.row)
-    own = [edit for edit in every if edit.text in (name, subject.written(span))
-           or edit.text.strip("()") == subject.written(span).strip("()")]  # fmt: skip
-    for group in ([edit] for edit in own):
-        yield Rewrite(tuple(group), why)
+    for edit in read_at(subject, sighting.row):
+        yield Rewrite((edit,), why)
     stacks = list(edits.stacked(subject, every))
     if stacks:
         yield Rewrite(tuple(stacks), why)

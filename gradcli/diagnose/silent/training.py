@@ -64,23 +64,26 @@ def _rebound(subject: Subject) -> Iterator[Rebound]:
     asked, done = read_of_results(subject), set[int]()
     fault = subject.fault
     ended = statement_at(subject, fault.span) if fault is not None and fault.span else None
-    failed = ended is not None and ".grad" in subject.written(ended.span)
+    failed = ended is not None and re.search(r"\.grad|backward", subject.written(ended.span))
     for row in sorted(set(graph.notes.names) | asked.keys() | _unnamed(subject)) if owners else ():
-        if not graph.requires_grad[row] or graph.ops[row] is None:
-            continue
-        stepped = [i for i in graph.inputs[row] if i >= 0 and graph.ops[i] is None
-                   and graph.requires_grad[i] and i not in done]  # fmt: skip
-        for parameter in stepped:
-            name = graph.notes.names.get(row) or graph.notes.names.get(parameter, "")
-            same = graph.notes.names.get(row) == graph.notes.names.get(parameter)
-            goes_on = row in passed or row in asked or failed
-            if (
-                (same or row not in graph.notes.names)
-                and goes_on
-                and _along(subject, row, parameter)
-            ):
+        own, goes_on = graph.notes.names.get(row), row in passed or row in asked or failed
+        for parameter in _stepped(subject, row) if goes_on else ():
+            name = graph.notes.names.get(parameter, "")
+            takes = own == name or (own is None and graph.requires_grad[row])
+            if takes and parameter not in done and _along(subject, row, parameter):
                 done.add(parameter)
-                yield Rebound(row, parameter, name)
+                yield Rebound(row, parameter, own or name)
+
+
+def _stepped(subject: Subject, row: int) -> list[int]:
+    """Return the parameters that a result is made of, or of the values of which."""
+    graph, found = subject.graph, []
+    for i in graph.inputs[row]:
+        while i >= 0 and graph.label(i) == "detach":
+            i = graph.inputs[i][0]
+        if i >= 0 and graph.ops[i] is None and graph.requires_grad[i]:
+            found.append(i)
+    return found
 
 
 def _unnamed(subject: Subject) -> set[int]:
@@ -109,7 +112,7 @@ def _along(subject: Subject, row: int, parameter: int) -> bool:
 
 def no_leaf_any_more(subject: Subject) -> Iterator[Sighting]:
     """Yield the first step of a loop that puts a result in a parameter's place."""
-    found = rebound(subject)
+    found = [one for one in rebound(subject) if subject.graph.requires_grad[one.row]]
     if not found:
         return
     names = [one.name or name_of(subject, one.parameter) for one in found]
@@ -118,6 +121,23 @@ def no_leaf_any_more(subject: Subject) -> Iterator[Sighting]:
         f"{listed(names)} {'were leaves' if several else 'was a leaf'}. `{text}` is computed "
         f"outside of no_grad(), so that it has a history and is none: from here on `{names[0]}"
         f".grad` is None, and what backward() finds goes to the first `{names[0]}`.",
+        row=found[0].row,
+        key=("no leaf", found[0].row),
+        spoils=tuple(f"{name}.grad" for name in names),
+        evidence=tuple(one.row for one in found),
+    )
+
+
+def no_parameter_any_more(subject: Subject) -> Iterator[Sighting]:
+    """Yield the first step of a loop that puts a plain tensor in a parameter's place."""
+    found = [one for one in rebound(subject) if not subject.graph.requires_grad[one.row]]
+    if not found:
+        return
+    names, text = [one.name for one in found], subject.text(found[0].row)
+    yield Sighting(
+        f"{listed(names)} {'were parameters' if len(found) > 1 else 'was a parameter'}. `{text}` "
+        "is a new tensor, of which nothing is recorded: it requires no gradient, and what is "
+        f"computed from `{names[0]}` from here on leads none back.",
         row=found[0].row,
         key=("no leaf", found[0].row),
         spoils=tuple(f"{name}.grad" for name in names),
@@ -212,19 +232,18 @@ def _backward(subject: Subject) -> Span | None:
 
 def left_out(subject: Subject) -> Iterator[Sighting]:
     """Yield the parameters that a loop gives gradients and never moves, while it moves others."""
-    graph, passes = subject.graph, subject.session.tracer.passes
-    moved = versions(subject)
+    passes, moved = subject.session.tracer.passes, versions(subject)
     if not moved or subject.fault is not None:
         return
     steps, asked = max(len(rows) for rows in moved.values()) - 1, asked_for(subject)
     for i in subject.parameters:
-        name = graph.notes.names.get(i)
+        name = name_of(subject, i)
         count = sum(i in made.reached for made in passes.made) * (i not in asked)
-        if i in moved or name is None or MEANT.search(name) or count < 2 or steps < 2:
+        if i in moved or MEANT.search(name) or count < 2 or steps < 2:
             continue
         if any(made.inputs for made in passes.made) or not _gets(subject, i):
             continue
-        others = [name_of(subject, k) for k in moved]
+        others = [name_of(subject, rows[0]) for rows in moved.values()]
         yield Sighting(
             f"`{name}` gets a gradient in each of {count} passes and is never updated; "
             f"{listed(others)} {'is' if len(others) == 1 else 'are'}, {steps} times.",

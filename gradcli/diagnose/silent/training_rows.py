@@ -23,6 +23,15 @@ TRAINING = (
         training.no_leaf_any_more, repairs.under_no_grad, repairs.trains,
     ),
     Kind(
+        "plain-update", Group.SILENT, Severity.ERROR,
+        "a parameter that an update has made a plain tensor",
+        "`w = w - rate*w.grad` under no_grad(), or of detached values, makes a new tensor of which "
+        "nothing is recorded, and gives it the name of the parameter. It requires no gradient.",
+        "update in place: w -= rate*w.grad",
+        LOOP + "    with no_grad():\n        w = w - 0.1*w.grad",
+        training.no_parameter_any_more, repairs.under_no_grad, repairs.trains,
+    ),
+    Kind(
         "recorded-update", Group.SILENT, Severity.ERROR,
         "an update in place outside of no_grad()",
         "A leaf that requires a gradient cannot be changed in place where operations are recorded: "

@@ -20,7 +20,8 @@ from gradcli.graph import OUTPUT, Graph, Step
 from gradcli.session import Start
 
 TINY = 1e-12  # of the root, what a parameter of its own size may change: the gradient counts as 0
-SATURATES = "sigmoid", "tanh", "softmax", "erf", "erfc", "exp", "silu", "gelu", "elu", "softplus"
+SATURATES = ("sigmoid", "tanh", "softmax", "erf", "erfc", "exp", "silu", "gelu", "elu", "softplus",
+             "celu", "selu", "div", "reciprocal")  # fmt: skip
 
 
 class Stopped(NamedTuple):
