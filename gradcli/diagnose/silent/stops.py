@@ -27,8 +27,8 @@ SAME = ("view", "t", "transpose", "permute", "expand", "unsqueeze", "squeeze", "
         "select", "slice", "sum", "mean", "reshape", "to", "_to_copy", "mT", "flatten")  # fmt: skip
 SUMS = (*SAME, "add", "sub", "div", "mul", "rsub")
 STATE = re.compile(r"(h|c|s|state|hidden|cell|carry|memory)_?(0|prev|init|t)?\d*")
-FEW = 0.8, 1.25  # how far an operand moves to both sides, where what is flat stays flat
-STEP = 1e-3
+STEP = 1e-3  # relative: how far an operand moves to both sides, where what is flat stays flat
+SLIGHT = 1e-12  # slopes and steps that are less than this count as none
 
 
 def stop_of(subject: Subject, flow: Flow, edge: Edge, leaf: int) -> Stop | None:
@@ -37,6 +37,8 @@ def stop_of(subject: Subject, flow: Flow, edge: Edge, leaf: int) -> Stop | None:
     if op.kink.startswith("0 everywhere"):
         return ("step-function", edge.row, f"{_call(subject, edge.row)} is constant between jumps: "
                 "its slope is 0 everywhere")  # fmt: skip
+    if not np.isfinite(subject.value(edge.row)).all():
+        return None
     if not subject.value(edge.operand).size:
         return _empty(subject, edge.operand)
     if label in NORMAL:
@@ -95,7 +97,7 @@ def _saturated(subject: Subject, flow: Flow, edge: Edge) -> Stop | None:
     label, given = edge.op.label, subject.value(edge.operand)
     if not np.any(subject.value(flow.start.root)):
         return None  # as good as it can be
-    slope = _slope(subject, flow, edge, given)
+    _, slope = _elsewhere(subject, flow, edge, given)
     largest = float(np.abs(slope).max(initial=0.0))
     words = (
         f"{_call(subject, edge.row)} is flat where {_all(given)} of `{subject.label(edge.operand)}`"
@@ -106,14 +108,16 @@ def _saturated(subject: Subject, flow: Flow, edge: Edge) -> Stop | None:
 
 
 def _slopes(subject: Subject, flow: Flow, edge: Edge, side: int) -> bool:
-    """Say whether a function has a slope on one side of where its operand is."""
+    """Say whether a function has a slope on one side of where its operand is, or jumps there."""
     given = wide(subject.value(edge.operand))
-    slope = _slope(subject, flow, edge, given + side * STEP * np.maximum(np.abs(given), 1))
-    return bool((np.abs(slope) > 1e-12).any())
+    at = given + side * STEP * np.maximum(np.abs(given), 1)
+    y, slope = _elsewhere(subject, flow, edge, at)
+    steps = np.abs(y - wide(subject.value(edge.row))) * (np.abs(flow.cotangents[edge.row]) > 0)
+    return bool((np.abs(slope) > SLIGHT).any() or (steps > SLIGHT).any())
 
 
-def _slope(subject: Subject, flow: Flow, edge: Edge, at: Array) -> Array:
-    """Return what a function passes on of a gradient of 1 with its operand elsewhere."""
+def _elsewhere(subject: Subject, flow: Flow, edge: Edge, at: Array) -> tuple[Array, Array]:
+    """Return a function of its operand elsewhere, and what it passes on of a gradient of 1."""
     graph, op = subject.graph, edge.op
     operands: list[Any] = [
         wide(flow.read(i)) if i >= 0 else graph.scalars[~i] for i in graph.inputs[edge.row]
@@ -124,7 +128,7 @@ def _slope(subject: Subject, flow: Flow, edge: Edge, at: Array) -> Array:
     y = np.asarray(op.forward(*operands, **attrs))
     arriving = np.asarray(flow.cotangents[edge.row])
     passed = op.derivative.vjp(edge.slot, np.ones_like(y), y, tuple(operands), attrs)
-    return np.asarray(passed * (np.broadcast_to(arriving, y.shape) != 0))
+    return y, np.asarray(passed * (np.broadcast_to(arriving, y.shape) != 0))
 
 
 def _is_margin(subject: Subject, flow: Flow, edge: Edge) -> bool:

@@ -49,6 +49,8 @@ def _stopped(subject: Subject) -> Iterator[Stopped]:
     graph, done = subject.graph, set[int]()
     gathered: dict[tuple[str, int], tuple[str, list[int]]] = {}
     for flow in reversed(subject.flows or _asked(subject)):
+        if not np.isfinite(subject.value(flow.start.root)).all():
+            continue  # that comes first
         back, wanted = _Back(subject, flow), set(flow.start.inputs)
         for leaf in sorted(flow.inside):
             now = graph.current(leaf)
