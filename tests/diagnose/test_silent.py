@@ -1,4 +1,4 @@
-"""Gradients that are missing or 0: what is named, how much it matters, the numbers that are told."""
+"""Gradients that are missing or 0: what is named, how much it matters, what numbers are told."""
 
 from __future__ import annotations
 

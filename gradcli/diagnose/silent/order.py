@@ -169,11 +169,18 @@ def _is_step(subject: Subject, gradient: int, by: int, behind: set[int]) -> bool
     graph, moved = subject.graph, {gradient}
     for row in range(gradient + 1, len(graph)):
         if any(i in moved for i in graph.inputs[row]):
-            if by in graph.inputs[row] and graph.label(row) in ("sub", "add"):
+            if graph.label(row) in ("sub", "add") and by in _values(subject, row):
                 return True
             if row in behind:
                 moved.add(row)
     return False
+
+
+def _values(subject: Subject, row: int) -> set[int]:
+    """Return what a row is made of, and what that was detached from."""
+    graph, found = subject.graph, set(subject.graph.inputs[row])
+    return found | {k for i in found if i >= 0 and graph.label(i) == "detach"
+                    for k in graph.inputs[i]}  # fmt: skip
 
 
 def with_history(subject: Subject, sighting: Sighting) -> Iterator[Rewrite]:

@@ -132,24 +132,33 @@ def _elsewhere(subject: Subject, flow: Flow, edge: Edge, at: Array) -> tuple[Arr
 
 
 def _is_margin(subject: Subject, flow: Flow, edge: Edge) -> bool:
-    """Say whether a loss is 0 because a margin is kept: relu(1 - y*f), and only summed from there.
+    """Say whether a result is 0 because a margin is kept: relu(1 - y*f), maximum(S - K, 0).
 
-    The gradient that arrives is then the same everywhere, and a number stands in the operand.
+    A number is among the terms then, and the result is summed of such.
     """
-    graph, label = subject.graph, subject.graph.label(edge.operand)
-    if label not in ("add", "sub", "rsub"):
-        return False
-    added = graph.inputs[edge.operand][: 1 if label == "sub" else None]
-    plain = [graph.scalars[~i] if i < 0 else subject.value(i) for i in added
-             if i < 0 or not (graph.requires_grad[i] or graph.metas[i].shape)]  # fmt: skip
-    plain += [x for name, x in graph.attrs[edge.operand].items() if name == "other"]
-    above = {edge.row}
+    graph, above = subject.graph, {edge.row}
     for row in reversed(flow.order):
         if any(i in above for i in graph.inputs[row]):
             above.add(row)
-    return any(np.all(np.asarray(x) > 0) for x in plain) and all(
-        graph.label(i) in SUMS for i in above - {edge.row}
+    summed = all(graph.label(i) in SUMS for i in above - {edge.row})
+    return summed and any(
+        np.all(np.asarray(x) != 0) for x in _constants(subject, flow, edge.operand)
     )
+
+
+def _constants(subject: Subject, flow: Flow, row: int) -> Iterator[Any]:
+    """Yield the numbers that are added to what a row is made of."""
+    graph, pending = subject.graph, [row]
+    while pending:
+        row = pending.pop()
+        if graph.label(row) not in ("add", "sub", "rsub"):
+            continue
+        yield from (x for name, x in graph.attrs[row].items() if name == "other")
+        for i in graph.inputs[row]:
+            if i in flow.inside:
+                pending.append(i)
+            elif i < 0 or not graph.metas[i].shape:
+                yield graph.scalars[~i] if i < 0 else subject.value(i)
 
 
 # ---- softmax -------------------------------------------------------------------------------
@@ -186,6 +195,8 @@ def _choice(subject: Subject, flow: Flow, edge: Edge) -> Stop | None:
         return None  # a loser of a comparison: the winner gets the gradient
     given, label = subject.value(edge.operand), edge.op.label
     if label in ("maximum", "minimum"):
+        if _is_margin(subject, flow, edge):
+            return None
         limit = (
             subject.value(others[0]) if others[0] >= 0 else np.asarray(graph.scalars[~others[0]])
         )
@@ -275,37 +286,45 @@ def _factor(subject: Subject, flow: Flow, edge: Edge, factor: int, leaf: int) ->
     """Return why a factor is 0, None where that is no fault or will not last."""
     graph = subject.graph
     row = _beginning(subject, factor)
-    op = graph.ops[row]
-    if op is not None:
-        if op.label == "relu":
-            return "dead-relu", row, dead(subject, row, graph.inputs[row][0])
-        if op.label in ("clamp", "maximum") and graph.requires_grad[row]:
-            return "dead-relu", row, dead(subject, row, graph.inputs[row][0])
-        operands = [i for i in graph.inputs[row] if i >= 0]
-        if op.label in SIZES and operands and all(subject.value(i).any() for i in operands):
-            return ("underflow", row, f"{_call(subject, row)} comes to less than the smallest "
-                    f"number of {subject.value(row).dtype.name}, and so to 0: "
-                    + ", ".join(f"`{subject.label(i)}` is {spread(subject.value(i))}"
-                                for i in operands))  # fmt: skip
     if factor in flow.inside:
         behind = set(_behind(subject, factor)) & flow.inside
         leaves = [i for i in behind if graph.ops[i] is None]
-        moving = any(np.any(flow.cotangents.get(i, 0)) for i in leaves)
-        if leaf in leaves or moving:
+        if leaf in leaves or any(np.any(flow.cotangents.get(i, 0)) for i in leaves):
             return None  # both factors of r*r are 0 at a minimum; one that is trained will not stay
+    if (stop := _zeros(subject, row)) is not None:
+        return stop
+    call, other = _call(subject, edge.row), subject.label(edge.operand)
+    if factor in flow.inside:
         both = not subject.value(edge.operand).any()
-        names = f"`{subject.label(edge.operand)}` and " if both else ""
-        verb = "are" if both else "is"
-        return ("zero-factor", edge.row, f"{names}`{subject.label(factor)}` {verb} 0 in "
-                f"{_call(subject, edge.row)}, where the gradient of one factor is a product with "
-                "the other: nothing moves them")  # fmt: skip
+        names, verb = (f"`{other}` and ", "are") if both else ("", "is")
+        return ("zero-factor", edge.row, f"{names}`{subject.label(factor)}` {verb} 0 in {call}, "
+                "where the gradient of one factor is a product with the other: nothing moves "
+                "them")  # fmt: skip
     if _is_mask(subject, factor):
         return _masked(subject, edge.row, factor, edge.operand)
-    if op is None and STATE.fullmatch(graph.notes.names.get(row, "")):
-        return None  # what a recurrence begins with
-    return ("zero-factor", edge.row, f"`{subject.label(edge.operand)}` is multiplied by "
-            f"`{subject.label(row)}`, which is 0{_everywhere(subject.value(row))}, in "
-            f"{_call(subject, edge.row)}")  # fmt: skip
+    state = graph.ops[row] is None and STATE.fullmatch(graph.notes.names.get(row, ""))
+    term = not graph.metas[row].shape and graph.ops[edge.operand] is None
+    if state or term:
+        return None  # what a recurrence begins with; a*x + b where x is 0
+    zero = subject.value(row)
+    return ("zero-factor", edge.row, f"`{other}` is multiplied by `{subject.label(row)}`, which is "
+            f"0{_everywhere(zero)}, in {call}")  # fmt: skip
+
+
+def _zeros(subject: Subject, row: int) -> Stop | None:
+    """Return how an operation has come to zeros: a rectifier that is off, or too small numbers."""
+    graph, op = subject.graph, subject.graph.ops[row]
+    operands = [i for i in graph.inputs[row] if i >= 0]
+    if op is None or not operands:
+        return None
+    rectifier = op.label in ("clamp", "maximum") and graph.requires_grad[row]
+    if op.label == "relu" or rectifier:
+        return "dead-relu", row, dead(subject, row, operands[0])
+    if op.label not in SIZES or not all(subject.value(i).any() for i in operands):
+        return None
+    told = ", ".join(f"`{subject.label(i)}` is {spread(subject.value(i))}" for i in operands)
+    return ("underflow", row, f"{_call(subject, row)} comes to less than the smallest number of "
+            f"{subject.value(row).dtype.name}, and so to 0: {told}")  # fmt: skip
 
 
 def _beginning(subject: Subject, row: int) -> int:
