@@ -5,28 +5,20 @@ What stops it at a single point alone, as `r**2` does at 0, is no fault: that is
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from gradcli.diagnose.silent.factors import PRODUCTS, SAME, SIZES, Stop, masked, prod, product
+from gradcli.diagnose.silent.words import call, dead, every, spread
 from gradcli.diagnose.subject import Edge, Flow, Subject
 from gradcli.rule.dtypes import Array, wide
 from gradcli.rule.rule import Elementwise
 
-Stop = tuple[str, int, str]  # the kind of finding, the row, words
-
-PRODUCTS = ("mul", "matmul", "mm", "bmm", "mv", "dot", "outer", "ger", "vdot", "inner", "addmm",
-            "addmv", "addcmul", "baddbmm", "kron", "conv1d", "conv2d", "conv3d", "convolution",
-            "linear", "div", "tensordot", "bilinear")  # fmt: skip
-SIZES = "exp", "exp2", "pow", "prod", "square", "mul", "div", "expm1", "matmul", "dot"
 SMOOTH = "elu", "celu", "selu", "softplus", "silu", "mish", "logsigmoid"
 NORMAL = "max", "min", "amax", "amin", "median", "sort", "topk", "cummax", "cummin", "norm"
-SAME = ("view", "t", "transpose", "permute", "expand", "unsqueeze", "squeeze", "clone", "neg",
-        "select", "slice", "sum", "mean", "reshape", "to", "_to_copy", "mT", "flatten")  # fmt: skip
 SUMS = (*SAME, "add", "sub", "div", "mul", "rsub")
-STATE = re.compile(r"(h|c|s|state|hidden|cell|carry|memory)_?(0|prev|init|t)?\d*")
 STEP = 1e-3  # relative: how far an operand moves to both sides, where what is flat stays flat
 SLIGHT = 1e-12  # slopes and steps that are less than this count as none
 
@@ -35,7 +27,7 @@ def stop_of(subject: Subject, flow: Flow, edge: Edge, leaf: int) -> Stop | None:
     """Return how a use stops the gradient of a leaf, None where that is no fault."""
     op, label = edge.op, edge.op.label
     if op.kink.startswith("0 everywhere"):
-        return ("step-function", edge.row, f"{_call(subject, edge.row)} is constant between jumps: "
+        return ("step-function", edge.row, f"{call(subject, edge.row)} is constant between jumps: "
                 "its slope is 0 everywhere")  # fmt: skip
     if not np.isfinite(subject.value(edge.row)).all():
         return None
@@ -48,11 +40,11 @@ def stop_of(subject: Subject, flow: Flow, edge: Edge, leaf: int) -> Stop | None:
     if label in ("maximum", "minimum", "where", "masked_fill"):
         return _choice(subject, flow, edge)
     if label in PRODUCTS and (label != "div" or edge.slot == 0):
-        return _product(subject, flow, edge, leaf)
+        return product(subject, flow, edge, leaf)
     if isinstance(op.derivative, Elementwise) or op.elementwise:
         return _flat(subject, flow, edge)
     if label == "prod":
-        return _prod(subject, edge)
+        return prod(subject, edge)
     return None
 
 
@@ -78,18 +70,8 @@ def _flat(subject: Subject, flow: Flow, edge: Edge) -> Stop | None:
     return (
         "clamped",
         edge.row,
-        f"{_call(subject, edge.row)} cuts off {_all(given)} of "
+        f"{call(subject, edge.row)} cuts off {every(given)} of "
         f"`{subject.label(edge.operand)}` ({spread(given)}): what is cut off has the slope 0",
-    )
-
-
-def dead(subject: Subject, row: int, operand: int) -> str:
-    """Return in words that a rectifier is off everywhere."""
-    given = subject.value(operand)
-    below = "below 0" if (given < 0).all() else "at most 0"
-    return (
-        f"{_all(given)} of `{subject.label(operand)}` {'is' if given.size == 1 else 'are'} {below} "
-        f"({spread(given)}), where {_call(subject, row)} is 0 and has the slope 0"
     )
 
 
@@ -100,7 +82,7 @@ def _saturated(subject: Subject, flow: Flow, edge: Edge) -> Stop | None:
     _, slope = _elsewhere(subject, flow, edge, given)
     largest = float(np.abs(slope).max(initial=0.0))
     words = (
-        f"{_call(subject, edge.row)} is flat where {_all(given)} of `{subject.label(edge.operand)}`"
+        f"{call(subject, edge.row)} is flat where {every(given)} of `{subject.label(edge.operand)}`"
         f" {'is' if given.size == 1 else 'are'} ({spread(given)}): its slope is "
         f"{'0' if not largest else f'{largest:.2g} at most'} in {slope.dtype.name}"
     )
@@ -169,7 +151,7 @@ def _softmax(subject: Subject, edge: Edge) -> Stop | None:
     dim = graph.attrs[edge.row].get("dim")
     if isinstance(dim, int) and given.ndim and given.shape[dim] == 1:
         always = "1" if edge.op.label == "softmax" else "0"
-        return ("softmax-of-one", edge.row, f"{_call(subject, edge.row)} goes along dimension "
+        return ("softmax-of-one", edge.row, f"{call(subject, edge.row)} goes along dimension "
                 f"{dim} of {list(given.shape)}, which has one element: it is always {always}, "
                 "whatever it is given")  # fmt: skip
     if edge.op.label != "softmax" or not given.ndim or not isinstance(dim, int):
@@ -179,7 +161,7 @@ def _softmax(subject: Subject, edge: Edge) -> Stop | None:
     if float(np.abs(rest).max(initial=0.0)) > 1e-6:
         return None  # a gradient that is the same for each: its parts cancel
     gap = float((given.max(dim) - np.sort(given, dim).take(-2, dim)).min())
-    return ("saturated", edge.row, f"{_call(subject, edge.row)} is 1 at one element and 0 at the "
+    return ("saturated", edge.row, f"{call(subject, edge.row)} is 1 at one element and 0 at the "
             f"others: the largest of `{subject.label(edge.operand)}` is {gap:.4g} or more above "
             "the next, so that its slope is 0")  # fmt: skip
 
@@ -202,21 +184,10 @@ def _choice(subject: Subject, flow: Flow, edge: Edge) -> Stop | None:
         )
         if label == "maximum" and not limit.any():
             return "dead-relu", row, dead(subject, row, edge.operand)
-        return ("clamped", row, f"{_call(subject, row)} is the limit at {_all(given)} of "
+        return ("clamped", row, f"{call(subject, row)} is the limit at {every(given)} of "
                 f"`{subject.label(edge.operand)}` ({spread(given)})")  # fmt: skip
     mask = graph.inputs[row][1 if label == "masked_fill" else 0]
-    return _masked(subject, row, mask, edge.operand)
-
-
-def _masked(subject: Subject, row: int, mask: int, operand: int) -> Stop:
-    """Return how a mask leaves nothing of an operand: a unit that is off, or a choice of none."""
-    given = subject.value(operand)
-    if mask >= 0 and _trained(subject, mask):
-        return ("dead-relu", row, f"the mask of {_call(subject, row)} is off at {_all(given)} of "
-                f"`{subject.label(operand)}`, and so is its slope")  # fmt: skip
-    name = f" `{subject.label(mask)}`" if mask >= 0 else ""
-    return ("masked-out", row, f"the mask{name} leaves nothing of "
-            f"`{subject.label(operand)}` in {_call(subject, row)}")  # fmt: skip
+    return masked(subject, row, mask, edge.operand)
 
 
 def _empty(subject: Subject, row: int) -> Stop | None:
@@ -232,171 +203,5 @@ def _empty(subject: Subject, row: int) -> Stop | None:
         "masked-out",
         row,
         f"the mask `{subject.label(masks[0])}` leaves nothing of `{subject.label(of)}` "
-        f"({spread(subject.value(of))}) in {_call(subject, row)}",
+        f"({spread(subject.value(of))}) in {call(subject, row)}",
     )
-
-
-# ---- products ------------------------------------------------------------------------------
-
-
-def _product(subject: Subject, flow: Flow, edge: Edge, leaf: int) -> Stop | None:
-    graph, op = subject.graph, edge.op
-    assert op.derivative is not None, "an edge is differentiable"
-    operands = tuple(
-        np.abs(wide(flow.read(i))) if i >= 0 else _size(graph.scalars[~i])
-        for i in graph.inputs[edge.row]
-    )
-    ones = tuple(np.where(x != 0, 1.0, 0.0) if isinstance(x, np.ndarray) else x for x in operands)
-    arriving = np.where(np.asarray(flow.cotangents[edge.row]) != 0, 1.0, 0.0)
-    any_product = op.derivative.vjp(
-        edge.slot, arriving, np.abs(flow.read(edge.row)), ones, graph.attrs[edge.row]
-    )
-    if np.any(any_product):
-        value = float(np.abs(np.asarray(flow.cotangents[edge.row])).max(initial=0.0))
-        return _underflow(subject, flow, edge, value)
-    for slot, i in enumerate(graph.inputs[edge.row]):
-        if slot == edge.slot:
-            continue
-        if i < 0 and graph.scalars[~i] == 0:
-            return ("zero-factor", edge.row, f"`{subject.label(edge.operand)}` is multiplied by 0 "
-                    f"in {_call(subject, edge.row)}")  # fmt: skip
-        if i >= 0 and not subject.value(i).any():
-            return _factor(subject, flow, edge, i, leaf)
-    return None
-
-
-def _size(x: Any) -> Any:
-    return abs(x) if isinstance(x, int | float) else x
-
-
-def _underflow(subject: Subject, flow: Flow, edge: Edge, value: float) -> Stop | None:
-    """Return a product that is too small for its dtype, None where its terms cancel."""
-    if flow.part(edge).any() or edge.op.label not in ("mul", "div"):
-        return None
-    dtype = subject.value(edge.row).dtype
-    other = [i for k, i in enumerate(subject.graph.inputs[edge.row]) if k != edge.slot and i >= 0]
-    name = f" `{subject.label(other[0])}` ({spread(subject.value(other[0]))})" if other else ""
-    smallest = np.finfo(dtype).smallest_subnormal
-    return ("underflow", edge.row, f"the gradient that arrives at {_call(subject, edge.row)} is "
-            f"{value:.3g} at most, and its product with{name} is below {smallest:.2g}, the "
-            f"smallest number of {dtype.name}")  # fmt: skip
-
-
-def _factor(subject: Subject, flow: Flow, edge: Edge, factor: int, leaf: int) -> Stop | None:
-    """Return why a factor is 0, None where that is no fault or will not last."""
-    graph = subject.graph
-    row = _beginning(subject, factor)
-    if factor in flow.inside:
-        behind = set(_behind(subject, factor)) & flow.inside
-        leaves = [i for i in behind if graph.ops[i] is None]
-        if leaf in leaves or any(np.any(flow.cotangents.get(i, 0)) for i in leaves):
-            return None  # both factors of r*r are 0 at a minimum; one that is trained will not stay
-    if (stop := _zeros(subject, row)) is not None:
-        return stop
-    call, other = _call(subject, edge.row), subject.label(edge.operand)
-    if factor in flow.inside:
-        both = not subject.value(edge.operand).any()
-        names, verb = (f"`{other}` and ", "are") if both else ("", "is")
-        return ("zero-factor", edge.row, f"{names}`{subject.label(factor)}` {verb} 0 in {call}, "
-                "where the gradient of one factor is a product with the other: nothing moves "
-                "them")  # fmt: skip
-    if _is_mask(subject, factor):
-        return _masked(subject, edge.row, factor, edge.operand)
-    state = graph.ops[row] is None and STATE.fullmatch(graph.notes.names.get(row, ""))
-    term = not graph.metas[row].shape and graph.ops[edge.operand] is None
-    if state or term:
-        return None  # what a recurrence begins with; a*x + b where x is 0
-    zero = subject.value(row)
-    return ("zero-factor", edge.row, f"`{other}` is multiplied by `{subject.label(row)}`, which is "
-            f"0{_everywhere(zero)}, in {call}")  # fmt: skip
-
-
-def _zeros(subject: Subject, row: int) -> Stop | None:
-    """Return how an operation has come to zeros: a rectifier that is off, or too small numbers."""
-    graph, op = subject.graph, subject.graph.ops[row]
-    operands = [i for i in graph.inputs[row] if i >= 0]
-    if op is None or not operands:
-        return None
-    rectifier = op.label in ("clamp", "maximum") and graph.requires_grad[row]
-    if op.label == "relu" or rectifier:
-        return "dead-relu", row, dead(subject, row, operands[0])
-    if op.label not in SIZES or not all(subject.value(i).any() for i in operands):
-        return None
-    told = ", ".join(f"`{subject.label(i)}` is {spread(subject.value(i))}" for i in operands)
-    return ("underflow", row, f"{_call(subject, row)} comes to less than the smallest number of "
-            f"{subject.value(row).dtype.name}, and so to 0: {told}")  # fmt: skip
-
-
-def _beginning(subject: Subject, row: int) -> int:
-    """Return the row at which a tensor of zeros begins."""
-    graph = subject.graph
-    while graph.ops[row] is not None:
-        operands = [i for i in graph.inputs[row] if i >= 0]
-        zero = [i for i in operands if not subject.graph.is_tuple(i) and not subject.value(i).any()]
-        if graph.label(row) not in (*SAME, "mul", "matmul", "dot", "bmm", "mm", "mv") or not zero:
-            return row
-        row = zero[0]
-    return row
-
-
-def _prod(subject: Subject, edge: Edge) -> Stop | None:
-    given = subject.value(edge.operand)
-    if (given == 0).any():
-        return ("zero-factor", edge.row, f"{_call(subject, edge.row)} multiplies "
-                f"{int((given == 0).sum())} zeros")  # fmt: skip
-    return ("underflow", edge.row, f"{_call(subject, edge.row)} multiplies {given.size} numbers "
-            f"({spread(given)}): what comes of it is below the smallest number of "
-            f"{given.dtype.name}")  # fmt: skip
-
-
-# ---- words and ways ------------------------------------------------------------------------
-
-
-def spread(value: Array) -> str:
-    """Return an array's numbers in words: `-3`, or `from -3 to -1`."""
-    if not value.size:
-        return "empty"
-    least, most = value.min(), value.max()
-    return f"{least:.4g}" if least == most else f"from {least:.4g} to {most:.4g}"
-
-
-def _all(value: Array) -> str:
-    if value.size == 1:
-        return "the only element"
-    return "both elements" if value.size == 2 else f"all {value.size:,} elements"
-
-
-def _everywhere(value: Array) -> str:
-    return "" if value.size == 1 else f" in all {value.size:,} elements"
-
-
-def _call(subject: Subject, row: int) -> str:
-    return f"`{subject.text(row)}`"
-
-
-def _behind(subject: Subject, row: int) -> Iterator[int]:
-    """Yield a row and all that its value is made of."""
-    graph, seen, pending = subject.graph, {row}, [row]
-    while pending:
-        i = pending.pop()
-        yield i
-        more = [k for k in graph.inputs[i] if k >= 0 and k not in seen]
-        seen.update(more)
-        pending.extend(more)
-
-
-def _trained(subject: Subject, row: int) -> bool:
-    """Say whether a value depends on a parameter."""
-    graph = subject.graph
-    return any(graph.ops[i] is None and graph.requires_grad[i] for i in _behind(subject, row))
-
-
-def _is_mask(subject: Subject, row: int) -> bool:
-    """Say whether a factor is true or false, or made of that."""
-    graph = subject.graph
-    while graph.metas[row].dtype.kind != "b":
-        operands = [i for i in graph.inputs[row] if i >= 0]
-        if len(operands) != 1:
-            return False
-        row = operands[0]
-    return True
