@@ -13,8 +13,9 @@ from gradcli.diagnose.findings import Edit, Severity
 from gradcli.diagnose.silent.edits import readings, recorded
 from gradcli.diagnose.silent.result import result_row, result_value
 from gradcli.diagnose.subject import Subject, examined
-from gradcli.errors import GradcliError
+from gradcli.errors import GradcliError, Span
 from gradcli.explain.cuts import made_from, reason
+from gradcli.syntax.tree import Conditional, If, nodes_of
 from gradcli.trace import Binding
 
 MEANT = re.compile(
@@ -26,6 +27,7 @@ COUNTS = re.compile(r"acc|correct|score|metric|hits|pred|rate|count", re.IGNOREC
 INDICES = ("argmax", "argmin", "argsort", "sort", "topk", "max", "min", "nonzero", "searchsorted",
            "bucketize", "kthvalue", "median", "mode", "multinomial", "argwhere")  # fmt: skip
 NOT_IMPLEMENTED = re.compile(r"derivative for aten::(\w+) is not implemented")
+BRANCH = "through-branch"
 MOVE = 1e-3  # relative: how far a parameter is moved to see whether the result moves
 
 
@@ -99,6 +101,10 @@ def _cuts(subject: Subject) -> Iterator[Cut]:
             first = min(ends, key=lambda i: (graph.metas[i].dtype.kind == "b", i))
             found = gathered.setdefault((_kind(subject, first), first), ([], set()))
         elif not ends and leaf not in behind and (row := _number(subject, leaf, moved)) is not None:
+            if row == leaf and branch(subject) is not None and not read_at(subject, leaf):
+                found = gathered.setdefault((BRANCH, row), ([], set()))
+                found[0].append(leaf)
+                continue
             made = row != leaf and graph.ops[row] is None
             integer = graph.metas[row].dtype.kind in "iub"
             name = _kind(subject, row) if made or integer else "read-as-number"
@@ -163,10 +169,20 @@ def _kind(subject: Subject, row: int) -> str:
 
 
 def _words(subject: Subject, name: str, row: int) -> str:
+    if name == BRANCH and (span := branch(subject)) is not None:
+        return (
+            f"`{subject.source.snippet(span)}` decides which branch is taken, and has no derivative"
+        )
     if name == "read-as-number":
         name = subject.graph.notes.names.get(row) or subject.text(row)
         return f"`{name}` is read as a Python number, which has no history"
     return f"`{subject.text(row)}` {reason(subject.graph, row)}"
+
+
+def branch(subject: Subject) -> Span | None:
+    """Return the place of the first condition of the file, None where it has none."""
+    found = [n.test.span for n in nodes_of(subject.statements) if isinstance(n, If | Conditional)]
+    return min(found, default=None)
 
 
 def read_at(subject: Subject, row: int) -> list[Edit]:
@@ -221,11 +237,11 @@ def _number(subject: Subject, leaf: int, moved: set[int]) -> int | None:
     if any(n == name and i != leaf for i, n in graph.notes.names.items()):
         return None  # it is bound to several: another value of the first would tell nothing
     read = [i for i in dict.fromkeys(graph.notes.numbers) if i in moved]
-    if not read and not readings(subject):
+    if not read and not readings(subject) and branch(subject) is None:
         return None
     options = subject.session.tracer.options
-    near = value + MOVE * np.maximum(np.abs(value), 1)
-    for elsewhere in (near, -value, np.flip(value)):
+    size = np.maximum(np.abs(value), 1)
+    for elsewhere in (value + MOVE * size, -value, np.flip(value), value + 2 * size):
         binding = Binding(np.asarray(elsewhere, value.dtype), parameter=True)
         bindings = {**options.bindings, name: binding}
         try:

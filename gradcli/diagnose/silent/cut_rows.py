@@ -77,6 +77,15 @@ CUTS = (
         cut("through-comparison"),
     ),
     Kind(
+        "through-branch", Group.SILENT, Severity.ERROR,
+        "a parameter that only decides which branch is taken",
+        "An `if` looks at a value and takes one way or another. What is computed there does not "
+        "depend on the value any more, and a jump from one way to the other has no derivative.",
+        "use a smooth stand-in: s*a + (1 - s)*b with s = sigmoid((x - edge)/t)",
+        "w = param(0.7)\nif w > 0.5:\n    y = 1.0\nelse:\n    y = 0.0\nloss = (y - 0.3)**2",
+        cut("through-branch"),
+    ),
+    Kind(
         "through-indices", Group.SILENT, Severity.ERROR,
         "a parameter that only indices depend on",
         "argmax, argsort, topk's indices and the like are integers that jump: they have no "

@@ -28,7 +28,8 @@ from gradcli.syntax.tree import (
 
 PRIMARY = Name, Call, Attribute, Subscript, Group, Constant, ListDisplay
 TAKEN_OFF = "detach", "item", "numpy", "tolist", "long", "int", "short"  # of methods
-WRAPPERS = "detach", "stop_gradient", "tensor", "as_tensor", "array", "asarray", "float", "int"
+WRAPPERS = ("detach", "stop_gradient", "tensor", "as_tensor", "from_numpy", "array", "asarray",
+            "float", "int")  # fmt: skip
 SIMPLE = Assign, Augmented, ExpressionStatement
 SILENCERS = re.compile(r"no_grad|inference_mode|set_grad_enabled")
 TRAILING = re.compile(r"(\s*\.(cpu|numpy|clone)\(\))+")

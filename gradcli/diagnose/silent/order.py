@@ -13,7 +13,7 @@ from gradcli.diagnose.silent.cut import values_behind
 from gradcli.diagnose.silent.judges import flows, listed
 from gradcli.diagnose.silent.leaves import called
 from gradcli.diagnose.silent.repairs import trains
-from gradcli.diagnose.silent.result import name_of, result_row, result_value
+from gradcli.diagnose.silent.result import calls, name_of, result_row, result_value
 from gradcli.diagnose.silent.training import rebound, versions
 from gradcli.diagnose.subject import Subject
 from gradcli.diagnose.trial import Comparison, close
@@ -61,7 +61,11 @@ def _last_scalar(subject: Subject) -> int | None:
 
 def with_pass(subject: Subject, sighting: Sighting) -> Iterator[Rewrite]:
     """Yield the file with the pass after the result."""
-    _, top = sighting.evidence
+    reset, top = sighting.evidence
+    text = subject.written(reset.span)
+    if text.endswith(".grad.zero_()") and any(calls(subject, "backward")):
+        edit = Edit(reset.span, text.replace(".zero_()", " = None"))
+        yield Rewrite((edit,), "None may be reset before there is anything")
     statement = None if top is None else edits.statement_at(subject, subject.span(top))
     if isinstance(statement, Assign):
         text = f"{subject.graph.notes.names[top]}.backward()"

@@ -53,7 +53,9 @@ def stop_of(subject: Subject, flow: Flow, edge: Edge, leaf: int) -> Stop | None:
 
 def _flat(subject: Subject, flow: Flow, edge: Edge) -> Stop | None:
     """Return how an elementwise function is flat where its operand is."""
-    given = subject.value(edge.operand)
+    given, arriving = subject.value(edge.operand), np.asarray(flow.cotangents[edge.row])
+    if given.shape == arriving.shape:
+        given = given[arriving != 0]  # the others are stopped elsewhere
     sides = [_slopes(subject, flow, edge, side) for side in (1, -1)]
     label = edge.op.label
     clips = bool(edge.op.kink) and label not in SMOOTH

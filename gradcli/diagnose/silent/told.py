@@ -8,7 +8,7 @@ import numpy as np
 
 from gradcli.diagnose.findings import Edit, Find, Rewrite, Sighting
 from gradcli.diagnose.silent import edits
-from gradcli.diagnose.silent.cut import NOT_IMPLEMENTED, Cut, cut_off, read_at
+from gradcli.diagnose.silent.cut import BRANCH, NOT_IMPLEMENTED, Cut, branch, cut_off, read_at
 from gradcli.diagnose.silent.judges import listed
 from gradcli.diagnose.silent.result import name_of, result_row
 from gradcli.diagnose.silent.zero import Stopped, stopped
@@ -60,7 +60,9 @@ def cut(name: str) -> Find:
                     f"{one.words}. {result} depends on {listed(labels)}, and no gradient comes "
                     "back.",
                     row=one.row,
-                    span=next((edit.span for edit in read), None),
+                    span=next((edit.span for edit in read), None)
+                    if one.name != BRANCH
+                    else branch(subject),
                     severity=one.severity,
                     key=("silent", one.silences),
                     spoils=tuple(f"{label}.grad" for label in labels),
@@ -97,6 +99,15 @@ def opened(subject: Subject, sighting: Sighting) -> Iterator[Rewrite]:
         yield Rewrite(tuple(stacks), "a stack of tensors has their history")
     for edit in ways[0]:
         yield Rewrite((edit,), "what was cut off is part of the graph")
+    cut = [edit for way in ways for edit in way[-1:]]
+    if cut:
+        further = [
+            r
+            for r in edits.readings(subject)
+            if not any(r.span.start < c.span.end and c.span.start < r.span.end for c in cut)
+        ]
+        every = tuple(dict.fromkeys([*cut, *_apart(further)]))
+        yield Rewrite(every, "it stays a tensor, which has its history")
     if found.others and all(ways):
         yield Rewrite(tuple(dict.fromkeys(way[0] for way in ways)), "all of it is in the graph")
 
