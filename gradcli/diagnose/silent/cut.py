@@ -34,12 +34,14 @@ MOVE = 1e-3  # relative: how far a parameter is moved to see whether the result 
 class Cut(NamedTuple):
     """A row at which ways back end: which kind of finding it is, how it ends them, in words.
 
-    `silences` are the parameters that get no gradient at all, `others` further rows at which their
-    ways end; `severity` is lower where that may be meant.
+    `span` is its place, if it is not the row's. `silences` are the parameters that get no gradient
+    at all, `others` further rows at which their ways end; `severity` is lower where that may be
+    meant.
     """
 
     name: str
     row: int
+    span: Span | None
     words: str
     silences: tuple[int, ...]
     others: tuple[int, ...]
@@ -85,40 +87,42 @@ def _is_measured(subject: Subject, top: int | None) -> bool:
 
 
 def _cuts(subject: Subject) -> Iterator[Cut]:
-    graph, top = subject.graph, result_row(subject)
+    top = result_row(subject)
     if _is_measured(subject, top):
         return
     silent = without(subject)
     alive = [i for i in subject.parameters if i not in silent]
-    gathered: dict[tuple[str, int], tuple[list[int], set[int]]] = {}
     behind = set() if top is None else values_behind(subject, top)
+    gathered: dict[tuple[str, int], tuple[list[int], set[int]]] = {}
     for leaf in silent:
         moved = _moved(subject, leaf)
-        ends = [] if top is None else _ends(subject, leaf, moved & behind)
-        if ends and graph.notes.origins[ends[0]] == "gradient":
-            continue  # `no-create-graph` has the word
-        if ends and not _meant(subject, leaf, ends[0], moved, alive):
-            first = min(ends, key=lambda i: (graph.metas[i].dtype.kind == "b", i))
-            found = gathered.setdefault((_kind(subject, first), first), ([], set()))
-        elif not ends and leaf not in behind and (row := _number(subject, leaf, moved)) is not None:
-            if row == leaf and branch(subject) is not None and not read_at(subject, leaf):
-                found = gathered.setdefault((BRANCH, row), ([], set()))
-                found[0].append(leaf)
-                continue
-            made = row != leaf and graph.ops[row] is None
-            integer = graph.metas[row].dtype.kind in "iub"
-            name = _kind(subject, row) if made or integer else "read-as-number"
-            found = gathered.setdefault((name, row), ([], set()))
+        ends = _ends(subject, leaf, moved & behind)
+        if ends:
+            place = _end(subject, leaf, ends, moved, alive)
         else:
-            continue
-        found[0].append(leaf)
-        found[1].update(ends)
-    for (name, row), (leaves, ends_) in gathered.items():
-        severity = Severity.WARNING if alive else Severity.ERROR
-        if name == "read-as-number":
-            severity = Severity.ERROR
-        yield Cut(name, row, _words(subject, name, row), tuple(leaves),
-                  tuple(sorted(ends_ - {row})), severity)  # fmt: skip
+            place = None if leaf in behind else _number(subject, leaf, moved)
+        if place is not None:
+            leaves, rows = gathered.setdefault(place, ([], set()))
+            leaves.append(leaf)
+            rows.update(ends)
+    for (name, row), (leaves, rows) in gathered.items():
+        words, span = _told(subject, name, row)
+        sure = not alive or name == "read-as-number"
+        severity = Severity.ERROR if sure else Severity.WARNING
+        yield Cut(name, row, span, words, tuple(leaves), tuple(sorted(rows - {row})), severity)
+
+
+def _end(
+    subject: Subject, leaf: int, ends: list[int], moved: set[int], alive: Sequence[int]
+) -> tuple[str, int] | None:
+    """Return the row of several that has the word, and its kind; None where the cut is meant."""
+    graph = subject.graph
+    if graph.notes.origins[ends[0]] == "gradient":
+        return None  # `no-create-graph` has the word
+    if _meant(subject, leaf, ends[0], moved, alive):
+        return None
+    first = min(ends, key=lambda i: (graph.metas[i].dtype.kind == "b", i))
+    return _kind(subject, first), first
 
 
 def values_behind(subject: Subject, top: int) -> set[int]:
@@ -149,7 +153,7 @@ def _ends(subject: Subject, leaf: int, between: set[int]) -> list[int]:
                 carrying.add(row)
             elif not graph.is_tuple(row):
                 found.append(row)
-            elif not graph.requires_grad[row]:
+            else:
                 found += [i for i in range(row + 1, row + 1 + graph.widths[row]) if i in between]
     return found
 
@@ -168,15 +172,17 @@ def _kind(subject: Subject, row: int) -> str:
     return "no-derivative" if op.derivative is None else "under-no-grad"
 
 
-def _words(subject: Subject, name: str, row: int) -> str:
+def _told(subject: Subject, name: str, row: int) -> tuple[str, Span | None]:
+    """Return in words how a way ends, and where that is if it is not where the row was made."""
+    graph = subject.graph
     if name == BRANCH and (span := branch(subject)) is not None:
-        return (
-            f"`{subject.source.snippet(span)}` decides which branch is taken, and has no derivative"
-        )
+        test = subject.source.snippet(span)
+        return f"`{test}` decides which branch is taken, and has no derivative", span
     if name == "read-as-number":
-        name = subject.graph.notes.names.get(row) or subject.text(row)
-        return f"`{name}` is read as a Python number, which has no history"
-    return f"`{subject.text(row)}` {reason(subject.graph, row)}"
+        text = graph.notes.names.get(row) or subject.text(row)
+        span = next((edit.span for edit in read_at(subject, row)), None)
+        return f"`{text}` is read as a Python number, which has no history", span
+    return f"`{subject.text(row)}` {reason(graph, row)}", None
 
 
 def branch(subject: Subject) -> Span | None:
@@ -225,8 +231,8 @@ def _beside(subject: Subject, leaf: int) -> set[int]:
     return {i for i in first if i != leaf}
 
 
-def _number(subject: Subject, leaf: int, moved: set[int]) -> int | None:
-    """Return the row that was read as a number, where the result moves with a parameter so.
+def _number(subject: Subject, leaf: int, moved: set[int]) -> tuple[str, int] | None:
+    """Return the row that was read as a number, where the result moves with a parameter.
 
     The file is run with the parameter elsewhere: nothing else would know.
     """
@@ -250,8 +256,18 @@ def _number(subject: Subject, leaf: int, moved: set[int]) -> int | None:
             continue
         after = result_value(again)
         if after is not None and not np.array_equal(after, before, equal_nan=True):
-            return read[0] if read else _copy(subject, again, leaf)
+            return _read(subject, leaf, read[0] if read else _copy(subject, again, leaf))
     return None
+
+
+def _read(subject: Subject, leaf: int, row: int) -> tuple[str, int]:
+    """Return the kind of a row that was read, or made of what was, and the row."""
+    graph = subject.graph
+    if row == leaf and branch(subject) is not None and not read_at(subject, leaf):
+        return BRANCH, row
+    if (row != leaf and graph.ops[row] is None) or graph.metas[row].dtype.kind in "iub":
+        return _kind(subject, row), row
+    return "read-as-number", row
 
 
 def _copy(subject: Subject, again: Subject, leaf: int) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 
 from gradcli.diagnose.findings import Edit, Find, Rewrite, Sighting
 from gradcli.diagnose.silent import edits
-from gradcli.diagnose.silent.cut import BRANCH, NOT_IMPLEMENTED, Cut, branch, cut_off, read_at
+from gradcli.diagnose.silent.cut import NOT_IMPLEMENTED, Cut, cut_off, read_at
 from gradcli.diagnose.silent.judges import listed
 from gradcli.diagnose.silent.result import name_of, result_row
 from gradcli.diagnose.silent.zero import Stopped, stopped
@@ -54,15 +54,12 @@ def cut(name: str) -> Find:
             if one.name == name:
                 labels = [name_of(subject, i) for i in one.silences]
                 top = result_row(subject)
-                read = read_at(subject, one.row) if name == "read-as-number" else []
                 result = "The result" if top is None else f"`{name_of(subject, top)}`"
                 yield Sighting(
                     f"{one.words}. {result} depends on {listed(labels)}, and no gradient comes "
                     "back.",
                     row=one.row,
-                    span=next((edit.span for edit in read), None)
-                    if one.name != BRANCH
-                    else branch(subject),
+                    span=one.span,
                     severity=one.severity,
                     key=("silent", one.silences),
                     spoils=tuple(f"{label}.grad" for label in labels),
