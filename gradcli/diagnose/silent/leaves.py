@@ -10,12 +10,11 @@ import numpy as np
 from gradcli.diagnose.findings import Edit, Rewrite, Sighting
 from gradcli.diagnose.silent import edits
 from gradcli.diagnose.silent.judges import listed
-from gradcli.diagnose.silent.result import name_of, result_row, row_at
+from gradcli.diagnose.silent.result import name_of, result_row, row_at, row_named
 from gradcli.diagnose.silent.steps import blocks, in_place
 from gradcli.diagnose.subject import Subject
 from gradcli.diagnose.trial import Comparison
 from gradcli.errors import Span
-from gradcli.graph import Node
 from gradcli.syntax.tree import (
     Assign,
     Attribute,
@@ -53,9 +52,9 @@ def plain(subject: Subject) -> Iterator[Sighting]:
         names = {name for name in scope if TRAINED.fullmatch(name)}
     found = []
     for name in names:
-        value = scope.get(name)
-        if isinstance(value, Node) and graph.ops[value.id] is None and _could(subject, value.id):
-            found.append(value.id)
+        row = row_named(subject, name)
+        if row is not None and graph.ops[row] is None and _could(subject, row):
+            found.append(row)
     for row in sorted(found)[:1]:
         labels = [name_of(subject, i) for i in sorted(found)]
         yield Sighting(

@@ -13,12 +13,11 @@ from gradcli.diagnose.silent.cut import values_behind
 from gradcli.diagnose.silent.judges import flows, listed
 from gradcli.diagnose.silent.leaves import called
 from gradcli.diagnose.silent.repairs import trains
-from gradcli.diagnose.silent.result import calls, name_of, result_row, result_value
+from gradcli.diagnose.silent.result import calls, name_of, result_row, result_value, row_named
 from gradcli.diagnose.silent.training import rebound, versions
 from gradcli.diagnose.subject import Subject
 from gradcli.diagnose.trial import Comparison, close
 from gradcli.errors import Span
-from gradcli.graph import Node
 from gradcli.syntax.tree import Assign, Attribute, Call, Name, nodes_of
 
 RESET = re.compile(r"\.grad(\.zero_\(\)|\s*=\s*None)$")
@@ -29,7 +28,7 @@ RESET = re.compile(r"\.grad(\.zero_\(\)|\s*=\s*None)$")
 
 def no_pass(subject: Subject) -> Iterator[Sighting]:
     """Yield the place where a `.grad` is used before any pass has put something there."""
-    fault, scope = subject.fault, subject.session.tracer.scope
+    fault = subject.fault
     statement = edits.statement_at(subject, fault.span) if fault and fault.span else None
     if statement is None or subject.session.passes or rebound(subject):
         return
@@ -37,8 +36,7 @@ def no_pass(subject: Subject) -> Iterator[Sighting]:
         return
     names = [n.value.id for n in nodes_of([statement]) if isinstance(n, Attribute)
              and n.name == "grad" and isinstance(n.value, Name)]  # fmt: skip
-    values = [scope.get(name) for name in names]
-    if not any(isinstance(v, Node) and v.id in subject.parameters for v in values):
+    if not any(row_named(subject, name) in subject.parameters for name in names):
         return
     top = _last_scalar(subject)
     where = "" if top is None else f" `{name_of(subject, top)}.backward()` was not called."

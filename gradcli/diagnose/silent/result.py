@@ -12,6 +12,7 @@ from gradcli.graph import Node
 from gradcli.rule.dtypes import Array
 from gradcli.rule.rule import number
 from gradcli.syntax.tree import Assign, Attribute, Call, Name, nodes_of
+from gradcli.trace.storage import Tensor
 
 
 def result_row(subject: Subject) -> int | None:
@@ -52,13 +53,24 @@ def calls(subject: Subject, name: str) -> Iterator[Call]:
     yield from sorted(found, key=lambda call: call.span)
 
 
+def row_named(subject: Subject, name: str) -> int | None:
+    """Return the row of a tensor that has a name in the end, None where it has no row of its own.
+
+    It is not read: a view of what was changed cannot be, and a new row would be made of others.
+    """
+    value = subject.session.tracer.scope.get(name)
+    if not isinstance(value, Node):
+        return None
+    shared = value.storage if isinstance(value, Tensor) and not value.steps else None
+    row = value.row if shared is None else shared.row
+    return subject.graph.current(row) if row >= 0 else None
+
+
 def row_at(subject: Subject, name: str | None, span: Span) -> int | None:
     """Return the last row of a name, or of a piece of the file; None where there is none."""
     graph = subject.graph
-    if name is not None:
-        value = subject.session.tracer.scope.get(name)
-        if isinstance(value, Node):
-            return value.id
+    if name is not None and (found := row_named(subject, name)) is not None:
+        return found
     for row in range(len(graph) - 1, -1, -1):
         known = graph.notes.names.get(row) == name if name is not None else False
         if known or (name is None and graph.notes.spans[row] == span):
