@@ -225,14 +225,12 @@ class Subject:
 def examined(source: Source, options: Options, request: Request) -> Subject:
     """Run a file as far as it goes.
 
-    Raises: GradcliError where it cannot be read, so that there is nothing to look at.
+    Raises: GradcliError where it cannot be read.
     """
     tracer = Tracer(parse(source), options)
     try:
         tracer.run()
         return Subject(finished(tracer, request), request)
     except GradcliError as fault:
-        if not len(tracer.graph):
-            raise
         session = Session(source, tracer, Root(None), bool(passes_of(tracer)), passes_of(tracer))
         return Subject(session, request, fault)

@@ -175,9 +175,7 @@ def _or_undefined(
             return found
     except GradcliError:
         pass
-    nothing = tuple(
-        np.full(m.shape, np.nan if m.dtype.kind in "fc" else 0, m.dtype) for m in metas
-    )
+    nothing = tuple(np.full(m.shape, np.nan if m.dtype.kind in "fc" else 0, m.dtype) for m in metas)
     return nothing if graph.is_tuple(id) else nothing[0]
 
 
