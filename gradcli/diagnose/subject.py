@@ -12,7 +12,7 @@ import numpy as np
 from gradcli import autodiff
 from gradcli.autodiff.reverse import fit
 from gradcli.autodiff.saved import in_memory, saw_uncounted
-from gradcli.errors import GradcliError, Source, Span
+from gradcli.errors import AutogradFault, GradcliError, Source, Span
 from gradcli.execute import compute
 from gradcli.facts.labels import Labels
 from gradcli.graph import OUTPUT, Graph, Node
@@ -125,7 +125,15 @@ class Subject:
         passes = self.session.passes
         if len(passes) > MOST_PASSES:
             passes = (*passes[: MOST_PASSES - 1], passes[-1])
-        return tuple(Flow(self.graph, start) for start in passes)
+        with self.session.tracer.placed():
+            return tuple(flow for start in passes if (flow := self._redone(start)) is not None)
+
+    def _redone(self, start: Start) -> Flow | None:
+        """Return a pass, None where `.data = …` has brought another shape than it saw."""
+        try:
+            return Flow(self.graph, start)
+        except AutogradFault:
+            return None
 
     @cached_property
     def _labels(self) -> Labels:
@@ -148,7 +156,8 @@ class Subject:
             and graph.notes.origins[i] != "claim"
         ]
         if self.fault is None:
-            compute(graph, rows)
+            with self.session.tracer.placed():
+                compute(graph, rows)
             return rows
         without = set[int]()
         for i in rows:
