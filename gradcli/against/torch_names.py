@@ -37,7 +37,8 @@ from gradcli.trace.values import Namespace
 Names = dict[str, Any]
 
 OF_TENSORS = ("sum", "max", "min", "abs", "pow", "round")
-BARE = ("torch", "torch.nn.functional", "torch.special", "torch.linalg", "torch.fft")
+# a function of the same name in torch is the kernel, which takes all its arguments
+BARE = ("torch.nn.functional", "torch", "torch.special", "torch.linalg", "torch.fft")
 SHORT = {"np": "numpy", "nn": "torch.nn", "F": "torch.nn.functional", "linalg": "torch.linalg",
          "fft": "torch.fft", "special": "torch.special", "func": "torch.func",
          "autograd": "torch.autograd", "torch": "torch"}  # fmt: skip

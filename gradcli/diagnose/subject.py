@@ -11,8 +11,8 @@ import numpy as np
 
 from gradcli import autodiff
 from gradcli.autodiff.reverse import fit
-from gradcli.autodiff.saved import in_memory
-from gradcli.errors import GradcliError, Source, Span
+from gradcli.autodiff.saved import in_memory, saw_uncounted
+from gradcli.errors import AutogradFault, GradcliError, Source, Span
 from gradcli.execute import compute
 from gradcli.facts.labels import Labels
 from gradcli.graph import OUTPUT, Graph, Node
@@ -51,7 +51,9 @@ class Flow:
         reached = autodiff.reachable(graph, (start.root,))
         self.order = autodiff.towards(graph, reached, start.inputs) if start.inputs else reached
         self.inside = frozenset(self.order)
-        self.read = in_memory(graph, self.order)
+        # what `.data` has changed since is not what this pass has seen
+        saw = saw_uncounted(graph, self.order, start.at)
+        self.read = in_memory(graph, self.order) if saw else graph.value
         compute(graph, self.order)
         seed = autodiff.seed(Node(graph, start.root), start.cotangent)
         seed = np.asarray(seed, graph.metas[start.root].dtype)
@@ -123,7 +125,15 @@ class Subject:
         passes = self.session.passes
         if len(passes) > MOST_PASSES:
             passes = (*passes[: MOST_PASSES - 1], passes[-1])
-        return tuple(Flow(self.graph, start) for start in passes)
+        with self.session.tracer.placed():
+            return tuple(flow for start in passes if (flow := self._redone(start)) is not None)
+
+    def _redone(self, start: Start) -> Flow | None:
+        """Return a pass, None where `.data = …` has brought another shape than it saw."""
+        try:
+            return Flow(self.graph, start)
+        except AutogradFault:
+            return None
 
     @cached_property
     def _labels(self) -> Labels:
@@ -146,7 +156,8 @@ class Subject:
             and graph.notes.origins[i] != "claim"
         ]
         if self.fault is None:
-            compute(graph, rows)
+            with self.session.tracer.placed():
+                compute(graph, rows)
             return rows
         without = set[int]()
         for i in rows:
@@ -223,14 +234,12 @@ class Subject:
 def examined(source: Source, options: Options, request: Request) -> Subject:
     """Run a file as far as it goes.
 
-    Raises: GradcliError where it cannot be read, so that there is nothing to look at.
+    Raises: GradcliError where it cannot be read.
     """
     tracer = Tracer(parse(source), options)
     try:
         tracer.run()
         return Subject(finished(tracer, request), request)
     except GradcliError as fault:
-        if not len(tracer.graph):
-            raise
         session = Session(source, tracer, Root(None), bool(passes_of(tracer)), passes_of(tracer))
         return Subject(session, request, fault)

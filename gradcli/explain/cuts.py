@@ -28,7 +28,7 @@ def cuts(graph: Graph, target: int, root: int) -> tuple[Cut, ...]:
             if any(i in carrying for i in graph.inputs[id]) and graph.requires_grad[id]:
                 carrying.add(id)
             continue
-        sources = [i for i in _sources(graph, id) if i in carrying]
+        sources = [i for i in made_from(graph, id) if i in carrying]
         if not sources:
             continue
         if any(_flows(graph, id, i) for i in sources):
@@ -103,7 +103,7 @@ def _without(graph: Graph, inspection: Inspection, node: NodeFacts) -> str:
             "same)."
         )
     for id in sorted(_behind(graph, (node.id,)), reverse=True):
-        made_of = _sources(graph, id)
+        made_of = made_from(graph, id)
         if not graph.requires_grad[id] and any(graph.requires_grad[i] for i in made_of):
             if id == node.id:
                 return f"`{label}` has no gradient: it {reason(graph, id)}."
@@ -119,7 +119,7 @@ def _without(graph: Graph, inspection: Inspection, node: NodeFacts) -> str:
     )
 
 
-def _sources(graph: Graph, id: int) -> list[int]:
+def made_from(graph: Graph, id: int) -> list[int]:
     """Return what the value of a row is made of, the row whose value it took over among it."""
     found = [i for i in graph.inputs[id] if i >= 0]
     return [*found, graph.notes.sources[id]] if id in graph.notes.sources else found
@@ -140,7 +140,7 @@ def _moved(graph: Graph, target: int) -> set[int]:
     """Return the rows whose values depend on a row's, as far as the tape knows."""
     found = {target}
     for id in range(target + 1, len(graph)):
-        if any(i in found for i in _sources(graph, id)):
+        if any(i in found for i in made_from(graph, id)):
             found.add(id)
     return found
 
@@ -153,5 +153,5 @@ def _behind(graph: Graph, ids: Iterable[int]) -> set[int]:
         id = pending.pop()
         if id not in found:
             found.add(id)
-            pending.extend(_sources(graph, id))
+            pending.extend(made_from(graph, id))
     return found

@@ -157,7 +157,7 @@ class _Derivatives:
     def has(self, result: int) -> bool:
         """Say whether a result is one of them, or an element of one."""
         value = self.graph.value(result)
-        if value.size == 1:
+        if value.size == 1 and value.dtype.kind != "c":
             x = float(value.reshape(-1)[0])
             room = self.near * abs(x)
             first = int(np.searchsorted(self.numbers, x - room, "left"))

@@ -359,6 +359,14 @@ LANGUAGE: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "round": ("w = param([1.234])\nr = round(w[0].item(), 2)\nloss = sum(w*r)", {}),
     "any all": ("w = param([1.2,2.])\nm = (w > 1).all()\nloss = sum(w)*float(m)", {}),
+    "a function that torch has as a kernel": (
+        "p = param([0.4, 0.6])\nloss = kl_div(log(p), tensor([0.2, 0.8]), reduction='sum')",
+        {},
+    ),
+    "another": (
+        "x = param([0.4, -0.6])\nloss = binary_cross_entropy_with_logits(x, tensor([1.0, 0.0]))",
+        {},
+    ),
     "max bare": ("w = param([1.2,2.])\nloss = max(w) + abs(w).sum() + max(1.0, 2.0)", {}),
     "where": ("w = param([1.2,-2.])\nloss = where(w > 0, w, 0.1*w).sum()", {}),
 }

@@ -47,9 +47,9 @@ class Case:
         return f"{self.path.parent.name}/{self.path.stem}"
 
 
-def cases() -> Iterator[Case]:
+def cases(folder: Path = HERE) -> Iterator[Case]:
     """Yield the broken formulas."""
-    for path in sorted(HERE.glob("cases/*/*.expr")):
+    for path in sorted(folder.glob("cases/*/*.expr")):
         fields: dict[str, str] = {}
         for line in path.read_text(encoding="utf-8").splitlines():
             if (found := FIELD.fullmatch(line)) is None:
@@ -71,6 +71,6 @@ def cases() -> Iterator[Case]:
         )  # fmt: skip
 
 
-def healthy() -> list[Path]:
+def healthy(folder: Path = HERE) -> list[Path]:
     """Return the formulas with which nothing is wrong."""
-    return sorted(HERE.glob("healthy/**/*.expr"))
+    return sorted(folder.glob("healthy/**/*.expr"))

@@ -23,6 +23,7 @@ FOLLOWED: dict[str, list[float]] = {
     "y = w*2\nv = y[1:]\nv.mul_(w[:2])\n": [40, 160, 96],  # (2w₀)², (2w₁w₀)², (2w₂w₁)²
     "y = w*1\nv = y[1:]\ny.mul_(w)\ny = v\n": [0, 32, 108],  # w⁴ of the last two
     "y = w*1\ny[y > 1.5] = 0.5\n": [2, 0, 0],
+    "y = w*2\ny[0] = 3.\n": [0, 16, 24],  # (2w)² of the others
     "y = w*1\ny[:2] = w[1:]\n": [0, 4, 12],  # w₁² + 2w₂²
     "y = w*1\ny.view(3, 1)[1:].zero_()\n": [2, 0, 0],
     "y = torch.zeros(3, dtype=torch.float64)\nfor i in range(3):\n    y[i] = w[i]*i\n": [0, 4, 24],

@@ -505,3 +505,20 @@ def test_what_is_not_finite_is_never_well(case: str) -> None:
     assert report.status == 1
     allowed = checked(text, allow_nonfinite=True)
     assert allowed.status == 0
+
+
+# ---- shapes that depend on the values ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("x = param([0.0, 2.0])\ny = log(x[x > 0]).sum()", "DOMAIN"),
+        ("x = param([0.5, 2.0])\ny = log(x[x > 0]).sum()", "OK"),
+        ("x = param([[0.0, 1.0], [2.0, -1.0]])\ny = (x[x >= 0]**2 + 1).sum()", "DOMAIN"),
+    ],
+)
+def test_a_step_that_changes_how_many_elements_a_mask_chooses_has_no_value(
+    text: str, verdict: str
+) -> None:
+    assert first(text).verdict == verdict

@@ -135,7 +135,12 @@ def _kept_name(a: Any, *_: Any) -> str:
 
 
 def _overwritten(a: Any, source: Any, seen: Any) -> Any:
-    """Return `source`, moved as far as `a` has from where it was seen."""
+    """Return `source`, moved as far as `a` has from where it was seen.
+
+    One of another shape, which `.data = …` may bring, does not move.
+    """
+    if a.shape != np.shape(source):
+        return np.asarray(source)
     same = (a == seen) | ((a != a) & (seen != seen))
     return np.where(same, source, source + (a - seen))
 

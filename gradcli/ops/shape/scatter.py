@@ -133,7 +133,8 @@ def joint(op: Any, first: int = 0, second: int = 2) -> Any:
     def tangent(ts: Any, y: Any, *operands: Any, **attrs: Any) -> Any:
         moved = list(operands)
         for slot in (first, second):
-            moved[slot] = zeros_like(operands[slot]) if ts[slot] is None else ts[slot]
+            still = 0.0 if number(operands[slot]) else zeros_like(operands[slot])
+            moved[slot] = still if ts[slot] is None else ts[slot]
         return op()(*moved, **attrs)
 
     return tangent
