@@ -41,9 +41,12 @@ class Outcome:
     @property
     def fine(self) -> bool:
         """Whether all of it is finite."""
-        return self.root is not None and all(
-            bool(np.isfinite(x).all()) for x in (self.root, *self.grads.values())
-        )
+        return self.defined and all(bool(np.isfinite(x).all()) for x in self.grads.values())
+
+    @property
+    def defined(self) -> bool:
+        """Whether the root's value is finite."""
+        return self.root is not None and bool(np.isfinite(self.root).all())
 
 
 def outcome(subject: Subject) -> Outcome:
@@ -143,9 +146,17 @@ class Trials:
 
     @property
     def points(self) -> list[tuple[Bindings, Outcome]]:
-        """Points at which the file as it stands is fine, and what it comes to there."""
+        """Points at which the file as it stands is fine, and what it comes to there.
+
+        Where there is none, those at which its value is, though not every gradient.
+        """
         if self._points is None:
-            self._points = list(islice(self._drawn(), POINTS))
+            fine, defined = list[tuple[Bindings, Outcome]](), list[tuple[Bindings, Outcome]]()
+            for bindings, found in self._drawn():
+                (fine if found.fine else defined).append((bindings, found))
+                if len(fine) == POINTS:
+                    break
+            self._points = fine or defined[:POINTS]
         return self._points
 
     def _drawn(self) -> Iterator[tuple[Bindings, Outcome]]:
@@ -160,7 +171,7 @@ class Trials:
                 for name, b in leaves.items()
             }
             subject = self.run(self.subject.source, bindings)
-            if subject is not None and (found := outcome(subject)).fine:
+            if subject is not None and (found := outcome(subject)).defined:
                 yield bindings, found
 
     def _leaves(self) -> dict[str, Binding]:

@@ -38,7 +38,7 @@ def where(match: Match) -> Find:
                     index=event.index,
                     span=subject.span(event.row),
                     severity=None if event.spoils else Severity.NOTE,
-                    moment=(event.stage, event.position),
+                    moment=event.moment,
                     key=("event", id(event)),
                     spoils=spoiled(subject, event),
                     evidence=event,
