@@ -1,0 +1,215 @@
+"""Quotients that are not finite: by 0, of 0 and 0, and those that have a limit there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+
+from gradcli.diagnose.findings import Rewrite, Sighting
+from gradcli.diagnose.nonfinite.events import Event
+from gradcli.diagnose.nonfinite.forms import Form, Operand, alike, form
+from gradcli.diagnose.nonfinite.patterns import edit, matched_text, replaced, text_of
+from gradcli.diagnose.nonfinite.spelling import bracketed, compared, filled
+from gradcli.diagnose.nonfinite.steps import Step, step
+from gradcli.diagnose.nonfinite.told import number
+from gradcli.diagnose.subject import Subject
+from gradcli.execute import Replay
+from gradcli.rule.dtypes import Array
+
+STEPS = 1e-2, 1e-3  # from the point, at which a quotient is computed
+DIGITS = 1e-6  # to which it must come to the same from both sides
+SLOPE = 1e-4  # that is taken for one
+MOST = 4096  # elements of a quotient of which a limit is looked for
+
+
+class Limit(NamedTuple):
+    """What a quotient goes to, and its slope by the divisor."""
+
+    value: float
+    slope: float
+
+
+def removable(at: Step) -> str:
+    """Tell of 0/0, of which there is a limit."""
+    if (found := _limit(at)) is None:
+        return ""
+    a, b = (at.label(x) for x in at.form.operands)
+    return (
+        f"`{at.text}` is 0/0 = nan{at.place}, because {a} and {b} are both 0 there; on both sides "
+        f"it goes to {found.value:.6g}."
+    )
+
+
+def zero_over_zero(at: Step) -> str:
+    """Tell of 0/0."""
+    if not _by_zero(at) or at.value(0) != 0:
+        return ""
+    a, b = (at.label(x) for x in at.form.operands)
+    both = f"{a} is" if a == b else f"{a} and {b} are both"
+    return f"`{at.text}` is 0/0 = nan{at.place}: {both} 0 there."
+
+
+def division_by_zero(at: Step) -> str:
+    """Tell of a number that is not 0, divided by 0; also as a negative power of 0."""
+    if _by_zero(at):
+        top = at.value(0)
+        what = "" if top is None else f"{number(top)}/0 is {number(at.event.value)}"
+        return f"{at.label(at.form.operands[1])} is 0{at.place}, and `{at.text}` divides by it: " \
+               f"{what}."  # fmt: skip
+    power = -0.5 if at.name == "rsqrt" else at.real(1) if at.name == "pow" else None
+    if at.event.stage == 1 or at.value(0) != 0 or power is None or power >= 0:
+        return ""
+    return (
+        f"{at.label(at.form.operands[0])} is 0{at.place}, and `{at.text}` is 0 to the power of "
+        f"{power:g}, which is {number(at.event.value)}."
+    )
+
+
+def infinite_difference(at: Step) -> str:
+    """Tell of an infinity less an infinity."""
+    if at.event.stage == 1 or not at.event.is_nan or at.name not in {"sub", "add"}:
+        return ""
+    a, b = at.value(0), at.value(1)
+    if a is None or b is None or not (np.isinf(a) and np.isinf(b)):
+        return ""
+    return (
+        f"{at.label(at.form.operands[0])} is {number(a)} and {at.label(at.form.operands[1])} is "
+        f"{number(b)}{at.place}: `{at.text}` has no value."
+    )
+
+
+def _by_zero(at: Step) -> bool:
+    return at.name == "div" and at.value(1) == 0 and at.event.stage == 0
+
+
+def _limit(at: Step) -> Limit | None:
+    """Return what 0/0 goes to on both sides, None where it does not, or nobody can say."""
+    if not _by_zero(at) or at.value(0) != 0:
+        return None
+    top, bottom = at.form.operands
+    subject, row, index = at.subject, at.event.row, at.event.inner
+    if (
+        top.row is None
+        or bottom.row is None
+        or index is None
+        or alike(subject, top.row, bottom.row)
+    ):
+        return None
+    by = _variable(subject, top.row, bottom.row)
+    graph = subject.graph
+    if by is None or graph.metas[row].dtype.itemsize < 8 or subject.value(row).size > MOST:
+        return None
+    near = []
+    replay = Replay(graph, (by,), (row, bottom.row))
+    for h in STEPS:
+        moved = [replay.run({by: np.asarray(subject.value(by) + sign * h)}) for sign in (1, -1)]
+        values = [_at(y, graph.metas[row].shape, index) for pair in moved for y in pair]
+        if not np.isfinite(values).all() or values[1] == values[3] == 0:
+            return None
+        near.append(values)
+    (a, da, b, db) = near[1]
+    if not abs(a - b) <= 1e-2 * max(1.0, abs(a)):
+        return None
+    means = [(x[0] + x[2]) / 2 for x in near]
+    limit = (100 * means[1] - means[0]) / 99
+    if not abs(limit - means[1]) <= 1e-4 * max(1.0, abs(limit)):
+        return None
+    slope = (a - b) / (da - db) if da != db else 0.0
+    coarse = near[0]
+    if coarse[1] != coarse[3] and da != db:
+        wide = (coarse[0] - coarse[2]) / (coarse[1] - coarse[3])
+        slope = (100 * slope - wide) / 99
+    return Limit(_simple(limit), _simple(slope))
+
+
+def _at(value: Array, shape: tuple[int, ...], index: tuple[int, ...]) -> float:
+    return float(np.real(np.broadcast_to(value, shape)[index]))
+
+
+def _simple(x: float) -> float:
+    """Return a fraction of small numbers where one is meant."""
+    near = Fraction(x).limit_denominator(24)
+    return float(near) if abs(x - near) < DIGITS else x
+
+
+def _variable(subject: Subject, top: int, bottom: int) -> int | None:
+    """Return the last row that both depend on: the divisor itself, or what it is made from."""
+    graph = subject.graph
+    behind = [set[int](), set[int]()]
+    for found, row in zip(behind, (top, bottom), strict=True):
+        pending = [row]
+        while pending:
+            i = pending.pop()
+            if i >= 0 and i not in found:
+                found.add(i)
+                pending += graph.inputs[i]
+    shape = graph.metas[bottom].shape
+    common = [i for i in behind[0] & behind[1] if graph.metas[i].shape == shape
+              and graph.metas[i].dtype.kind == "f"]  # fmt: skip
+    return max(common, default=None)
+
+
+def with_limit(subject: Subject, sighting: Sighting) -> Iterator[Rewrite]:
+    """Yield the function that has the limit, else the quotient with it put in."""
+    event = sighting.evidence
+    assert isinstance(event, Event), "these kinds are about beginnings"
+    at = step(subject, event)
+    found = None if at is None else _limit(at)
+    if at is None or found is None or at.form.whole is None:
+        return
+    span, it = at.form.whole.span, at.form
+    for written, better in NAMED:
+        text = matched_text(subject, written, better, it)
+        if text is not None:
+            yield Rewrite((edit(subject, span, text),), "it has the limit in it")
+    yield from _put_in(subject, it, found)
+
+
+NAMED = (
+    ("sin(x)/x", "sinc(x/3.141592653589793)"),
+    ("sin(3.141592653589793*x)/(3.141592653589793*x)", "sinc(x)"),
+)
+
+
+PRECISE = (  # dividends that lose all their digits where they vanish, and the same without
+    ("exp(x) - 1", "expm1(x)"),
+    ("log(1 + x)", "log1p(x)"),
+    ("1 - cos(x)", "2.0*sin(0.5*x)**2"),
+    ("sqrt(1 + x) - 1", "x/(sqrt(1.0 + x) + 1.0)"),
+)
+
+
+def _put_in(subject: Subject, it: Form, limit: Limit) -> Iterator[Rewrite]:
+    top, bottom = it.operands
+    if it.whole is None or bottom.text is None or top.text is None:
+        return
+    d, span = text_of(subject, bottom), it.whole.span
+    value = repr(limit.value)
+    if abs(limit.slope) > SLOPE:
+        sign = "+" if limit.slope > 0 else "-"
+        linear = f"{abs(limit.slope)!r}*{bracketed(d)}"
+        value = f"{value} {sign} {linear}" if limit.value or sign == "-" else linear
+    condition = f"{compared(d)} == 0"
+    safe = filled(subject, "where(c, 1.0, d)", {"c": condition, "d": d})
+    if safe is None:
+        return
+    for dividend in (*_precise(subject, top), None):
+        edits = [(bottom.text.span, safe)]
+        if dividend is not None:
+            edits.append((top.text.span, bracketed(dividend)))
+        quotient = replaced(subject, span, edits)
+        text = filled(subject, "where(c, v, q)", {"c": condition, "v": value, "q": quotient})
+        if text is not None:
+            yield Rewrite((edit(subject, span, text),), f"it goes to {limit.value:.6g} there")
+
+
+def _precise(subject: Subject, top: Operand) -> Iterator[str]:
+    it = None if top.row is None else form(subject, top.row)
+    if it is not None:
+        for written, better in PRECISE:
+            text = matched_text(subject, written, better, it)
+            if text is not None:
+                yield text
