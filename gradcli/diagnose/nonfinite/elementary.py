@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradcli.diagnose.findings import Group, Judge, Kind, Rewrites, Severity, no_rewrites
 from gradcli.diagnose.nonfinite import quotients, ranges, singular
-from gradcli.diagnose.nonfinite.judges import continues, defines, eases, restores
+from gradcli.diagnose.nonfinite.judges import continues, defines, eases, leaves_out, restores
 from gradcli.diagnose.nonfinite.kinds import where
 from gradcli.diagnose.nonfinite.mending import avoided, hidden
 from gradcli.diagnose.nonfinite.singular import Words, about
@@ -28,6 +28,7 @@ KINDS: tuple[Kind, ...] = (
         "that come after the operation.",
         "choose the operand before the operation: sqrt(where(x > 0, x, 1.0)) inside the where",
         "x = param([0.0, 4.0])\nloss = sum(where(x > 0, sqrt(x), 0.0))",
+        leaves_out,
     ),
     _kind(
         "removable-singularity", "0/0 where the function has a limit",
@@ -61,6 +62,7 @@ KINDS: tuple[Kind, ...] = (
         "and in likelihoods with a probability of 0.",
         "use xlogy(t, p), or -entr(p); or choose the operand of the logarithm with where",
         "p = param([0.0, 1.0])\nloss = -sum(p*log(p))",
+        restores,
     ),
     _kind(
         "entropy-at-zero",
@@ -79,6 +81,7 @@ KINDS: tuple[Kind, ...] = (
         "backward. A mask that multiplies is no choice.",
         "choose with where instead of multiplying, and keep the operand safe inside",
         "x = param([0.0, 1.0])\nm = tensor([0.0, 1.0])\nloss = sum(m*x**-1.0)",
+        leaves_out,
     ),
     _kind(
         "norm-of-zero", "the length of a zero vector, written out",

@@ -8,7 +8,7 @@ follows from a beginning is no beginning: it is counted to it, row by row, on bo
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
@@ -79,6 +79,7 @@ class Events:
         self.found: list[Event] = []
         self.values: Causes = {}  # the beginnings that a row's value has its nan and inf from
         self.bad: dict[int, Any] = {}  # which elements of a row's value are not finite
+        self.computed: dict[Hashable, Event] = {}  # beginnings, by what was computed
         self.passed: dict[int, Causes] = {}  # what a pass has its gradients from, by its number
         self._forward()
         self._mark_values()
@@ -119,12 +120,16 @@ class Events:
                 new, causes = made, []
         if not new.any() or len(self.found) == MOST:
             return causes
+        key = graph.ops[row], graph.inputs[row], repr(graph.attrs[row])
+        if graph.ops[row] is not None and (again := self.computed.get(key)) is not None:
+            return [*causes, again]  # the same, computed once more
         index = tuple(int(k) for k in np.argwhere(new)[0])
         count = int(np.count_nonzero(new))
         inner = index if _by_element(graph, row) else None
         begun = Event(row, graph.producer(row), row, index, complex(value[index]), count, given,
                       inner=inner, moment=(0, row))  # fmt: skip
         self.found.append(begun)
+        self.computed[key] = begun
         return [*causes, begun]
 
     def _before(self, row: int) -> list[Event]:

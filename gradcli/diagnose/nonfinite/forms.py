@@ -59,12 +59,31 @@ def form(subject: Subject, row: int) -> Form | None:
             name, found = "sub", [Operand(None, attrs["other"], None), *found]
         case "rsub.Tensor":
             name, found = "sub", found[::-1]
+        case "mul.Scalar":
+            found.append(Operand(None, attrs["other"], None))
         case "mul":
             name, found = _product(subject, row, found)
     if op.name == "reciprocal" and len(texts) == 2:  # of `1/x`
         texts = texts[1:]
+    if len(found) == 2 == len(texts) and found[1].row is None and name in {"mul", "add"}:
+        texts = texts[::-1] if _is_number(subject, texts[0]) else texts  # of `2*x`
     told = [x._replace(text=texts[k] if k < len(texts) else None) for k, x in enumerate(found)]
     return _plain(Form(name, tuple(told), row, attrs, whole))
+
+
+def _is_number(subject: Subject, text: Expression | None) -> bool:
+    """Say whether an expression is a Python number, not a tensor."""
+    match bare(text):
+        case tree.Constant():
+            return True
+        case tree.Unary(operand=operand):
+            return _is_number(subject, operand)
+        case tree.Binary(left=left, right=right):
+            return _is_number(subject, left) and _is_number(subject, right)
+        case tree.Name(id=name):
+            scope = subject.session.tracer.scope
+            return isinstance(scope.get(name, lookup(name)), int | float)
+    return False
 
 
 def _operand(subject: Subject, i: int) -> Operand:
@@ -118,7 +137,8 @@ def arguments(subject: Subject, whole: Expression | None) -> list[Expression | N
         case tree.Call(function=function, arguments=given, keywords=keywords):
             values = [*given, *(k.value for k in keywords)]
             if isinstance(function, tree.Attribute) and not is_library(subject, function.value):
-                return [function.value, *values]
+                first = 1 if function.name == "where" else 0  # x.where(condition, y)
+                return [*values[:first], function.value, *values[first:]]
             return list(values)
     return []
 

@@ -13,12 +13,15 @@ import numpy as np
 
 from gradcli.diagnose.subject import Subject
 from gradcli.diagnose.trial import Comparison, Outcome, close, heals, outcome, same
+from gradcli.execute import Replay
 from gradcli.execute.extended import DigitsFault, ExtendedTape
 from gradcli.rule.dtypes import Array
 
 DIGITS = 60
 LARGE = 30_000  # elements on a tape from which it is not computed to many digits
 CHANGE = 2e-3  # of a value, by which a clamp at an edge may move it
+STEP, NUMERIC = 1e-5, 1e-5  # of differences, and how far a gradient may be from them
+MANY = 256  # elements of a parameter that are moved one by one
 ROUNDING = 1e-6  # of a quotient, that it may have lost close to 0/0
 SAME = "its gradients agree with differences"
 
@@ -86,6 +89,44 @@ def _agreed(comparison: Comparison) -> int | None:
                 return None
         count += 1
     return count
+
+
+def leaves_out(comparison: Comparison) -> str:
+    """Judge a safe operand: `heals`, or else with the masks held as they are.
+
+    A function such as where(x != 0, 1/x, 0) has no derivative at the edge of its mask; its gradient
+    is that of the branch taken. Returns what was checked, "" where it is no remedy.
+    """
+    if words := heals(comparison):
+        return words
+    before, after = comparison.outcomes
+    if not after.fine or not same(before, after) or not _masked_differences(comparison.after):
+        return ""
+    count = comparison.agrees()
+    words = f"finite here, the same at {count} other point{'s' * (count > 1)}, and its gradients "
+    return f"{words}agree with differences for the masks as they are" if count else ""
+
+
+def _masked_differences(subject: Subject) -> bool:
+    """Say whether gradients are those of the root while every mask keeps its value."""
+    graph, root = subject.graph, subject.root
+    if root is None or len(subject.flows) != 1 or graph.metas[root].shape:
+        return False
+    masks = [i for i in subject.rows if graph.metas[i].dtype.kind == "b"]
+    for leaf in subject.parameters:
+        value, grad = subject.value(leaf), graph.grad(leaf)
+        if value.dtype != np.float64 or value.size > MANY or grad is None:
+            return False
+        replay = Replay(graph, (leaf,), (root,), masks)
+        for k, g in enumerate(np.asarray(grad).flat):
+            move = np.zeros(value.size)
+            move[k] = STEP * max(1.0, abs(float(value.flat[k])))
+            moved = move.reshape(value.shape)
+            up, down = (replay.run({leaf: value + sign * moved})[0] for sign in (1, -1))
+            numeric = float(up - down) / (2 * float(move[k]))
+            if not abs(numeric - g) <= NUMERIC * (1 + abs(g)):
+                return False
+    return True
 
 
 def defines(comparison: Comparison) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from gradcli.diagnose.findings import Rewrite, Sighting
 from gradcli.diagnose.nonfinite.events import Event
-from gradcli.diagnose.nonfinite.forms import Form, Operand, bare
+from gradcli.diagnose.nonfinite.forms import Form, Operand, bare, form
 from gradcli.diagnose.nonfinite.hiding import Hider, hider
 from gradcli.diagnose.nonfinite.patterns import edit, replaced, rewritings, text_of
 from gradcli.diagnose.nonfinite.spelling import bracketed, compared, family, filled
@@ -197,6 +197,12 @@ def clamped(
 ) -> Iterator[Rewrite]:
     """Yield the operand kept away from the edge of the domain by a small number."""
     subject = at.subject
+    row = at.form.operands[domain.slot].row
+    inside = None if row is None else form(subject, row)
+    if inside is not None and inside.name == "clamp" and inside.whole is not None:
+        whole = bare(at.form.operands[domain.slot].text)
+        if whole is not None and whole.span == inside.whole.span:  # one clamp is enough
+            x = text_of(subject, inside.operands[0])
     e = small.get(subject.graph.metas[at.event.row].dtype.name, "1e-6")
     low, high = (None if t is None else t.replace("e", e) for t in (domain.low, domain.high))
     if low is None:

@@ -66,12 +66,12 @@ PATTERNS = tuple(
             ("log(exp(x)/sum(exp(x)))", "log_softmax(x, dim=d)"),
         ],
         "log_ndtr takes the logarithm without the probability, which underflows": [
-            ("log(ndtr(x))", "log_ndtr(x)"),
+            ("log(0.5*(1 + erf(x/1.4142135623730951)))", "log_ndtr(x)"),
         ],
         SUM: [
             ("log(sum(exp(x)))", "logsumexp(x, dim=dk)"),
             ("log(exp(x) + exp(y))", "logaddexp(x, y)"),
-            ("log(sum(exp(x)))", "(x.max() + log(sum(exp(x - x.max()))))"),
+            ("log(sum(exp(x)))", "x.max() + log(sum(exp(x - x.max())))"),
         ],
         SOFTMAX: [
             ("exp(x)/sum(exp(x))", "softmax(x, dim=d)"),
@@ -111,16 +111,19 @@ PATTERNS = tuple(
             ("1 - 2/(exp(2*x) + 1)", "tanh(x)"),
         ],
         COSH: [
-            ("log(cosh(x))", "(abs(x) + softplus(-2.0*abs(x)) - 0.6931471805599453)"),
-            ("log(cosh(x))", "(logaddexp(x, -x) - 0.6931471805599453)"),
-            ("log((exp(x) + exp(-x))/2)", "(logaddexp(x, -x) - 0.6931471805599453)"),
+            ("log(cosh(x))", "abs(x) + softplus(-2.0*abs(x)) - 0.6931471805599453"),
+            ("log(cosh(x))", "logaddexp(x, -x) - 0.6931471805599453"),
+            ("log((exp(x) + exp(-x))/2)", "logaddexp(x, -x) - 0.6931471805599453"),
             ("log(exp(x) + exp(-x))", "logaddexp(x, -x)"),
+        ],
+        "1 - tanh² is 1/cosh²": [
+            ("log(1 - tanh(x)**2)", "2.0*(0.6931471805599453 - logaddexp(x, -x))"),
         ],
         "it is what stands inside": [("log(exp(x))", "x")],
         PRODUCT: [
             ("log(prod(x))", "sum(log(x), dim=dk)"),
-            ("log(x*y)", "(log(x) + log(y))"),
-            ("log(x/y)", "(log(x) - log(y))"),
+            ("log(x*y)", "log(x) + log(y)"),
+            ("log(x/y)", "log(x) - log(y)"),
             ("log(x**y)", "y*log(x)"),
             ("exp(lgamma(x))/exp(lgamma(y))", "exp(lgamma(x) - lgamma(y))"),
         ],
@@ -145,7 +148,9 @@ PATTERNS = tuple(
         ],
         HYPOT: [
             ("sqrt(x**2 + y**2)", "hypot(x, y)"),
+            ("sqrt(x**2 + 1)", "hypot(x, ones_like(x))"),
             ("log(x + sqrt(x**2 + 1))", "asinh(x)"),
+            ("norm(x)", "abs(x).max()*norm(x/abs(x).max(), dim=dk)"),
             ("sqrt(sum(x**2))", "abs(x).max()*norm(x/abs(x).max(), dim=dk)"),
         ],
     }.items()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from gradcli.diagnose.findings import Rewrite, Sighting
+from gradcli.diagnose.findings import Index, Rewrite, Sighting
 from gradcli.diagnose.nonfinite.events import Event
 from gradcli.diagnose.nonfinite.forms import Form, Operand, alike, form
 from gradcli.diagnose.nonfinite.patterns import edit, matched_text, replaced, text_of
@@ -19,17 +20,22 @@ from gradcli.diagnose.subject import Subject
 from gradcli.execute import Replay
 from gradcli.rule.dtypes import Array
 
-STEPS = 1e-2, 1e-3  # from the point, at which a quotient is computed
+STEPS = 1e-2, 1e-3, 1e-4  # from the point, at which a quotient is computed
 DIGITS = 1e-6  # to which it must come to the same from both sides
 SLOPE = 1e-4  # that is taken for one
+WAYS, NEAR = 4, 0.02  # directions from which a limit is looked at, how far they may differ
 MOST = 4096  # elements of a quotient of which a limit is looked for
 
 
 class Limit(NamedTuple):
-    """What a quotient goes to, and its slope by the divisor."""
+    """What a quotient goes to, and its slope by the divisor.
+
+    It stands `alone` where it is the same at every 0/0, whatever else there is.
+    """
 
     value: float
     slope: float
+    alone: bool = False
 
 
 def removable(at: Step) -> str:
@@ -98,35 +104,57 @@ def _limit(at: Step) -> Limit | None:
         or alike(subject, top.row, bottom.row)
     ):
         return None
-    by = _variable(subject, top.row, bottom.row)
+    by, only = _variable(subject, top.row, bottom.row)
     graph = subject.graph
     if by is None or graph.metas[row].dtype.itemsize < 8 or subject.value(row).size > MOST:
         return None
-    near = []
-    replay = Replay(graph, (by,), (row, bottom.row))
+    if not only and not _from_anywhere(subject, row, index):
+        return None
+    shape = graph.metas[row].shape
+    both = [np.broadcast_to(subject.value(i), shape) == 0 for i in (top.row, bottom.row)]
+    places = [index, *(tuple(map(int, k)) for k in np.argwhere(both[0] & both[1]))]
+    near, replay = [], Replay(graph, (by,), (row, bottom.row))
     for h in STEPS:
         moved = [replay.run({by: np.asarray(subject.value(by) + sign * h)}) for sign in (1, -1)]
-        values = [_at(y, graph.metas[row].shape, index) for pair in moved for y in pair]
-        if not np.isfinite(values).all() or values[1] == values[3] == 0:
-            return None
-        near.append(values)
-    (a, da, b, db) = near[1]
+        near.append([np.broadcast_to(np.real(y), shape) for pair in moved for y in pair])
+    limits = [_at_one(near, place) for place in places]
+    first = limits[0]
+    if first is None:
+        return None
+    alone = only and all(x is not None and np.allclose(x[:2], first[:2], 0, 1e-6) for x in limits)
+    return first._replace(alone=alone)
+
+
+def _at_one(near: list[list[Array]], place: Index) -> Limit | None:
+    """Return the limit of one element, of what the quotient and its divisor are close by."""
+    values = [[float(y[place]) for y in ys] for ys in near]
+    if not np.isfinite(values).all() or any(x[1] == 0 == x[3] for x in values):
+        return None
+    a, _, b, _ = values[1]
     if not abs(a - b) <= 1e-2 * max(1.0, abs(a)):
         return None
-    means = [(x[0] + x[2]) / 2 for x in near]
-    limit = (100 * means[1] - means[0]) / 99
-    if not abs(limit - means[1]) <= 1e-4 * max(1.0, abs(limit)):
+    means = [(x[0] + x[2]) / 2 for x in values]
+    limit, again = ((100 * y - x) / 99 for x, y in pairwise(means))
+    if not abs(limit - again) <= 1e-5 * max(1.0, abs(limit)):  # as with a kink
         return None
-    slope = (a - b) / (da - db) if da != db else 0.0
-    coarse = near[0]
-    if coarse[1] != coarse[3] and da != db:
-        wide = (coarse[0] - coarse[2]) / (coarse[1] - coarse[3])
-        slope = (100 * slope - wide) / 99
-    return Limit(_simple(limit), _simple(slope))
+    slope, wide = (
+        (x[0] - x[2]) / (x[1] - x[3]) if x[1] != x[3] else 0.0 for x in (values[1], values[0])
+    )
+    return Limit(_simple(limit), _simple((100 * slope - wide) / 99))
 
 
-def _at(value: Array, shape: tuple[int, ...], index: tuple[int, ...]) -> float:
-    return float(np.real(np.broadcast_to(value, shape)[index]))
+def _from_anywhere(subject: Subject, row: int, index: Index) -> bool:
+    """Say whether a quotient goes to the same whichever way its parameters come close."""
+    graph = subject.graph
+    leaves = [i for i in _behind(subject, [row], -1) if graph.requires_grad[i] and not graph.ops[i]]
+    replay, found, generator = Replay(graph, leaves, (row,)), [], np.random.default_rng(0)
+    for _ in range(WAYS):
+        moved = {
+            i: subject.value(i) + STEPS[1] * generator.standard_normal(graph.metas[i].shape)
+            for i in leaves
+        }
+        found.append(float(np.real(replay.run(moved)[0][index])))
+    return bool(np.ptp(found) <= NEAR * (1 + np.abs(found).max()))
 
 
 def _simple(x: float) -> float:
@@ -135,21 +163,34 @@ def _simple(x: float) -> float:
     return float(near) if abs(x - near) < DIGITS else x
 
 
-def _variable(subject: Subject, top: int, bottom: int) -> int | None:
-    """Return the last row that both depend on: the divisor itself, or what it is made from."""
-    graph = subject.graph
-    behind = [set[int](), set[int]()]
-    for found, row in zip(behind, (top, bottom), strict=True):
-        pending = [row]
-        while pending:
-            i = pending.pop()
-            if i >= 0 and i not in found:
-                found.add(i)
-                pending += graph.inputs[i]
-    shape = graph.metas[bottom].shape
-    common = [i for i in behind[0] & behind[1] if graph.metas[i].shape == shape
-              and graph.metas[i].dtype.kind == "f"]  # fmt: skip
-    return max(common, default=None)
+def _variable(subject: Subject, top: int, bottom: int) -> tuple[int | None, bool]:
+    """Return the last row that both depend on, and whether no parameter comes in beside it.
+
+    It is the divisor itself, or what it is made from.
+    """
+    graph, shape = subject.graph, subject.graph.metas[bottom].shape
+    common = [
+        i
+        for i in _behind(subject, [top], -1) & _behind(subject, [bottom], -1)
+        if graph.metas[i].shape == shape and graph.metas[i].dtype.kind == "f"
+    ]
+    by = max(common, default=None)
+    if by is None:
+        return None, False
+    beside = _behind(subject, [top, bottom], by)
+    return by, not any(graph.requires_grad[i] and graph.ops[i] is None for i in beside - {by})
+
+
+def _behind(subject: Subject, rows: list[int], but: int) -> set[int]:
+    """Return rows and those that they are computed from, not beyond one of them."""
+    found, pending = set[int](), list(rows)
+    while pending:
+        i = pending.pop()
+        if i >= 0 and i not in found:
+            found.add(i)
+            if i != but:
+                pending += subject.graph.inputs[i]
+    return found
 
 
 def with_limit(subject: Subject, sighting: Sighting) -> Iterator[Rewrite]:
@@ -158,7 +199,7 @@ def with_limit(subject: Subject, sighting: Sighting) -> Iterator[Rewrite]:
     assert isinstance(event, Event), "these kinds are about beginnings"
     at = step(subject, event)
     found = None if at is None else _limit(at)
-    if at is None or found is None or at.form.whole is None:
+    if at is None or found is None or at.form.whole is None or not found.alone:
         return
     span, it = at.form.whole.span, at.form
     for written, better in NAMED:
@@ -169,8 +210,8 @@ def with_limit(subject: Subject, sighting: Sighting) -> Iterator[Rewrite]:
 
 
 NAMED = (
-    ("sin(x)/x", "sinc(x/3.141592653589793)"),
     ("sin(3.141592653589793*x)/(3.141592653589793*x)", "sinc(x)"),
+    ("sin(x)/x", "sinc(x/3.141592653589793)"),
 )
 
 

@@ -8,12 +8,12 @@ import numpy as np
 
 from gradcli.diagnose.findings import Edit, Rewrite, Sighting
 from gradcli.diagnose.nonfinite.events import Event
-from gradcli.diagnose.nonfinite.forms import Operand, form
+from gradcli.diagnose.nonfinite.forms import Operand, alike, form
 from gradcli.diagnose.nonfinite.hiding import hider
 from gradcli.diagnose.nonfinite.mending import avoided
 from gradcli.diagnose.nonfinite.patterns import rewritings, text_of
 from gradcli.diagnose.nonfinite.spelling import bracketed, family
-from gradcli.diagnose.nonfinite.steps import Step, step
+from gradcli.diagnose.nonfinite.steps import Step, step, turn
 from gradcli.diagnose.nonfinite.told import number
 from gradcli.diagnose.subject import Subject
 from gradcli.rule.dtypes import limits
@@ -22,11 +22,11 @@ EXPONENTIALS = {"exp", "exp2", "expm1", "cosh", "sinh"}
 GROWING = {"mul", "pow", "prod", "sum", "add", "sub", "cumprod", "cumsum", "mm", "mv", "dot", "bmm",
            "matmul", "_to_copy", "div", "mean", "addmm", "linear", "lgamma", "hypot", "var",
            "norm", "addcmul", "ldexp", "float_power", "std", "digamma"}  # fmt: skip
-POSITIVE = {"exp", "exp2", "sigmoid", "softmax", "erfc", "ndtr", "prod", "mul", "div", "pow",
-            "cumprod", "_to_copy", "softplus", "sub", "softmin", "norm"}  # fmt: skip
-THROUGH = {"sqrt", "abs", "sum", "mean", "add", "view", "unsqueeze", "squeeze", "expand",
+POSITIVE = {"exp", "exp2", "sigmoid", "softmax", "erfc", "ndtr", "softplus", "softmin"}
+FACTORS = {"mul", "div", "pow", "prod", "cumprod", "_to_copy", "norm"}
+THROUGH = {"sqrt", "abs", "sum", "mean", "view", "unsqueeze", "squeeze", "expand",
            "permute", "_index", "select"}  # fmt: skip
-DEEP = 6
+DEEP = 10_000  # rows that are gone back through
 
 
 def exp_overflow(at: Step) -> str:
@@ -93,9 +93,32 @@ def log_of_underflow(at: Step) -> str:
     """Tell of a logarithm of what is above 0, and has become 0."""
     if at.event.stage == 1 or at.name not in {"log", "log2", "log10", "log1p"}:
         return ""
-    if at.value(0) != (-1 if at.name == "log1p" else 0):
+    if at.value(0) != (-1 if at.name == "log1p" else 0) or _is_entropy(at):
         return ""
-    return _too_small(at, at.form.operands[0])
+    return _too_small(at, at.form.operands[0]) or _too_near(at)
+
+
+def _too_near(at: Step) -> str:
+    """Tell of log1p(-p), where p is below 1 and has become 1."""
+    row = at.form.operands[0].row
+    it = None if row is None else form(at.subject, row)
+    if at.name != "log1p" or it is None or it.name != "neg":
+        return ""
+    if not _is_below_one(at.subject, it.operands[0]):
+        return ""
+    return (
+        f"{at.label(it.operands[0])} is below 1, but has become 1{at.place}; `{at.text}` makes "
+        f"{number(at.event.value)} of it."
+    )
+
+
+def _is_entropy(at: Step) -> bool:
+    """Say whether it is p·log(p)."""
+    found = hider(at) if at.event.then else None
+    if found is None or found.how != "product":
+        return False
+    p, other = at.form.operands[0].row, found.form.operands[1 - found.slot].row
+    return p is not None and other is not None and alike(at.subject, p, other)
 
 
 def _too_small(at: Step, operand: Operand) -> str:
@@ -104,7 +127,8 @@ def _too_small(at: Step, operand: Operand) -> str:
         return ""
     subject = at.subject
     return (
-        f"`{subject.text(small)}` is not 0, but has become 0{_because(subject, small)}; "
+        f"`{subject.text(small)}` is not 0, but has become 0{turn(subject, small)}"
+        f"{_because(subject, small)}; "
         f"`{at.text}`{at.place} takes it as 0 and makes {number(at.event.value)} of it."
     )
 
@@ -115,34 +139,39 @@ def _because(subject: Subject, row: int) -> str:
     operands = () if it is None else it.operands
     finite = all(x.row is None or np.isfinite(subject.value(x.row)).all() for x in operands)
     given = _operands_of(subject, row)
-    if it is None or it.name == "sub" or not finite or dtype.name == "bfloat16":
+    if it is None or it.name in {"sub", "add"} or not finite or dtype.name == "bfloat16":
         return given
     smallest_number = float(np.finfo(dtype).smallest_subnormal)
     return f", below the smallest {dtype.name}, {smallest_number:.3g}{given}"
 
 
-def smallest(subject: Subject, row: int, depth: int = DEEP) -> int | None:
+def smallest(subject: Subject, row: int) -> int | None:
     """Return the row at which what is above 0 becomes 0; None where a 0 is one."""
-    it = form(subject, row)
-    if it is None or depth == 0 or not (subject.value(row) == 0).any():
-        return None
-    if it.name in THROUGH:
+    pending = [row]
+    for _ in range(DEEP):
+        if not pending:
+            return None
+        row = pending.pop()
+        it = form(subject, row)
+        if it is None or not (subject.value(row) == 0).any():
+            continue
         rows = [x.row for x in it.operands if x.row is not None]
-        found = [smallest(subject, i, depth - 1) for i in rows]
-        return next((i for i in found if i is not None), None)
-    if it.name not in POSITIVE:
-        return None
-    if it.name in {"mul", "div", "pow", "prod", "cumprod", "_to_copy", "norm"}:
-        first = it.operands[:1] if it.name in {"div", "pow"} else it.operands
-        zero = [x.row for x in first if x.row is not None and not _nonzero(subject, x.row, row)]
-        if zero:
-            return smallest(subject, zero[0], depth - 1)
-        return row if all(x.number != 0 for x in first) else None
-    if it.name == "sub":  # 1 - sigmoid(x), which rounds to 0
-        return (
-            row if it.operands[0].number == 1 and _is_below_one(subject, it.operands[1]) else None
-        )
-    return row
+        if it.name in THROUGH:
+            pending += rows
+        elif it.name in FACTORS:
+            first = rows[:1] if it.name in {"div", "pow"} else rows
+            zero = [i for i in first if not _nonzero(subject, i, row)]
+            pending += zero[:1]
+            if not zero and all(x.number != 0 for x in it.operands[:1]):
+                return row
+        elif it.name in {"sub", "add"}:  # 1 - sigmoid(x), which rounds to 0; 1 + erf(x)
+            one = {x.number for x in it.operands} & {1}
+            if one and any(_is_below_one(subject, x) for x in it.operands):
+                return row
+            pending += rows if it.name == "add" else []
+        elif it.name in POSITIVE:
+            return row
+    return None
 
 
 def _nonzero(subject: Subject, row: int, of: int) -> bool:

@@ -43,7 +43,7 @@ def masked_branch(at: Step) -> str:
     if at.arriving != 0 or event.root or at.local is None or np.isfinite(at.local):
         return ""
     found = hider(at)
-    if event.stage == 0 and (found is None or found.how == "product"):
+    if found is None or (event.stage == 0 and found.how == "product"):
         return ""
     return (
         f"{_hiding(at, found)}, so that 0 arrives there in backward; the derivative of "
@@ -51,11 +51,9 @@ def masked_branch(at: Step) -> str:
     )
 
 
-def _hiding(at: Step, found: Hider | None) -> str:
+def _hiding(at: Step, found: Hider) -> str:
     value = number(complex(at.subject.value(at.event.row)[at.event.inner or ()]))
     what = f"`{at.text}`, {value}{at.place},"
-    if found is None:
-        return f"{what} does not count in the result"
     return f"{what} is {_how(found)} by `{at.subject.text(found.form.row)}`"
 
 

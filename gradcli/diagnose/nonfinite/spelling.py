@@ -9,6 +9,7 @@ from gradcli.diagnose.subject import Subject
 from gradcli.errors import Source, Span
 from gradcli.syntax import parse, tree
 from gradcli.syntax.tree import Expression, Statement
+from gradcli.trace.builtins import lookup
 from gradcli.trace.values import Namespace
 
 
@@ -25,7 +26,7 @@ def _everywhere(name: str) -> Home:
 
 
 EVERYWHERE = """
-    where maximum abs log log1p exp expm1 sqrt sum tanh hypot sinc logaddexp sin
+    where maximum abs log log1p exp expm1 sqrt sum tanh hypot sinc logaddexp sin ones_like
 """
 HOMES: Mapping[str, Home] = {
     **{name: _everywhere(name) for name in EVERYWHERE.split()},
@@ -45,31 +46,38 @@ HOMES: Mapping[str, Home] = {
     "log_ndtr": Home("torch.special.log_ndtr", "jax.scipy.special.log_ndtr"),
 }  # fmt: skip
 FAMILIES = {"torch": "torch", "jax": "jax", "numpy": "numpy", "autograd": "numpy"}
+SHORT = {"np": "numpy", "jnp": "jax.numpy", "F": "torch.nn.functional"}
+
+
+def _prefixes(subject: Subject) -> dict[str, str]:
+    """Return what a file calls the modules that it uses, by their paths."""
+    scope, found = subject.session.tracer.scope, dict[str, str]()
+    for own, value in scope.items():
+        if isinstance(value, Namespace):
+            found[value.path.replace("autograd.numpy", "numpy")] = own
+    for it in tree.nodes_of(subject.statements):
+        if isinstance(it, tree.Attribute) and isinstance(it.value, tree.Name):
+            own = it.value.id  # one that is used without having been imported
+            if own not in scope and isinstance(lookup(own), Namespace):
+                found.setdefault(SHORT.get(own, own), own)
+    return {path: own for path, own in found.items() if path.partition(".")[0] in FAMILIES}
 
 
 def family(subject: Subject) -> str:
-    """Return whose words a file uses: torch, jax, numpy; "" where it has imported nothing."""
-    for value in subject.session.tracer.scope.values():
-        if isinstance(value, Namespace) and value.path.partition(".")[0] in FAMILIES:
-            return FAMILIES[value.path.partition(".")[0]]
-    return ""
+    """Return whose words a file uses: torch, jax, numpy; "" where it uses no library's."""
+    return next((FAMILIES[path.partition(".")[0]] for path in _prefixes(subject)), "")
 
 
 def spelled(subject: Subject, name: str) -> str | None:
     """Return how a file would call a function, None where its library has none like it."""
-    whose = family(subject)
+    prefixes, whose = _prefixes(subject), family(subject)
     if not whose:
         return name
     path = HOMES[name]._asdict()[whose]
     if path is None:
         return None
-    prefixes = {
-        value.path.replace("autograd.numpy", "numpy"): own
-        for own, value in subject.session.tracer.scope.items()
-        if isinstance(value, Namespace)
-    }
-    for length in range(path.count("."), 0, -1):
-        parts = path.split(".")
+    parts = path.split(".")
+    for length in range(len(parts) - 1, 0, -1):
         if (own := prefixes.get(".".join(parts[:length]))) is not None:
             return ".".join([own, *parts[length:]])
     return None if whose == "jax" else name
