@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.diagnose.findings import Index
+from gradcli.diagnose.nonfinite.forms import alike
 from gradcli.diagnose.subject import Edge, Flow, Subject
 from gradcli.graph import OUTPUT, Graph
 from gradcli.rule.dtypes import Array, is_differentiable
@@ -34,7 +35,8 @@ class Event:
     file has written down or read. `then` are the rows that make nan of what began as infinity.
     `spoils` are targets that it reaches: the root's row, and parameters whose gradient it reaches.
     `inner` is the element of the operation's result that it begins with, None where an operation
-    does not go element by element. `moment` is its place in time: see `Sighting`.
+    does not go element by element. `moment` is its place in time: see `Sighting`. What begins in
+    several turns of a loop is one beginning, of the first of them; `turns` counts them.
     """
 
     position: int
@@ -48,6 +50,7 @@ class Event:
     edge: Edge | None = None
     inner: Index | None = None
     moment: tuple[int, int] = (0, 0)
+    turns: int = 1
     then: list[int] = field(default_factory=list)
     root: bool = False
     grads: list[int] = field(default_factory=list)
@@ -79,7 +82,7 @@ class Events:
         self.found: list[Event] = []
         self.values: Causes = {}  # the beginnings that a row's value has its nan and inf from
         self.bad: dict[int, Any] = {}  # which elements of a row's value are not finite
-        self.computed: dict[Hashable, Event] = {}  # beginnings, by what was computed
+        self.places: dict[Hashable, Event] = {}  # beginnings, by what was computed where
         self.passed: dict[int, Causes] = {}  # what a pass has its gradients from, by its number
         self._forward()
         self._mark_values()
@@ -120,17 +123,25 @@ class Events:
                 new, causes = made, []
         if not new.any() or len(self.found) == MOST:
             return causes
-        key = graph.ops[row], graph.inputs[row], repr(graph.attrs[row])
-        if graph.ops[row] is not None and (again := self.computed.get(key)) is not None:
-            return [*causes, again]  # the same, computed once more
+        place = graph.ops[row], graph.notes.spans[row], graph.notes.calls.get(row)
+        if graph.ops[row] is not None and (again := self._again(place, row)) is not None:
+            again.turns += graph.notes.spans[again.row] == graph.notes.spans[row]
+            return [*causes, again]
         index = tuple(int(k) for k in np.argwhere(new)[0])
         count = int(np.count_nonzero(new))
         inner = index if _by_element(graph, row) else None
         begun = Event(row, graph.producer(row), row, index, complex(value[index]), count, given,
                       inner=inner, moment=(0, row))  # fmt: skip
         self.found.append(begun)
-        self.computed[key] = begun
+        self.places[place] = begun
         return [*causes, begun]
+
+    def _again(self, place: Hashable, row: int) -> Event | None:
+        """Return a beginning at the same place, or of the same numbers, computed once more."""
+        if (found := self.places.get(place)) is not None:
+            return found
+        values = (e for e in self.found if e.edge is None)
+        return next((e for e in values if alike(self.subject, e.row, row)), None)
 
     def _before(self, row: int) -> list[Event]:
         """Return what a leaf has its bad elements from that a run itself has made.
@@ -225,10 +236,17 @@ class Events:
             for e in behind:
                 e.then.append(edge.row)
         inner = self._own(flow, edge)
-        last = self.found[-1] if self.found else None
-        if inner is not None and last is not None and _same(last, flow, edge, inner):
-            behind += [] if last in behind else [last]
-        elif (not behind or inner is not None) and len(self.found) < MOST:
+        place = (
+            edge.op,
+            self.graph.notes.spans[edge.row],
+            self.graph.notes.calls.get(edge.row),
+            flow,
+        )
+        again = self.places.get(place)
+        if again is not None and inner is not None and again not in behind:
+            self._once_more(again, edge, inner, part)
+            behind.append(again)
+        elif again is None and (not behind or inner is not None) and len(self.found) < MOST:
             index = inner
             if inner is None or bad.shape != self.graph.metas[edge.row].shape:
                 index = tuple(int(k) for k in np.argwhere(bad)[0])
@@ -237,9 +255,19 @@ class Events:
                           int(np.count_nonzero(bad)), flow=flow, edge=edge, inner=inner,
                           moment=moment)  # fmt: skip
             self.found.append(begun)
+            self.places[place] = begun
             behind.append(begun)
         mine = causes.setdefault(edge.operand, [])
         mine += [e for e in behind if e not in mine]
+
+    def _once_more(self, again: Event, edge: Edge, inner: Index, part: Any) -> None:
+        """Count the same in an earlier turn: backward goes from the last one to the first."""
+        if edge.row == again.row:  # by another operand
+            return
+        again.turns += 1
+        if part.shape == self.graph.metas[edge.row].shape:
+            again.row, again.at, again.edge = edge.row, edge.operand, edge
+            again.index, again.inner, again.value = inner, inner, complex(part[inner])
 
     def _taken_at(self, edge: Edge) -> list[Event]:
         """Return the beginnings of values that a derivative is taken at."""
@@ -261,13 +289,6 @@ class Events:
             if i in self.values:
                 made = made & ~np.broadcast_to(self.bad[i], made.shape)
         return tuple(int(k) for k in np.argwhere(made)[0]) if np.any(made) else None
-
-
-def _same(last: Event, flow: Flow, edge: Edge, inner: Index) -> bool:
-    """Say whether a beginning is of the same element, by another operand of the same row."""
-    if last.edge is None or last.flow is not flow:
-        return False
-    return last.edge.row == edge.row and last.inner == inner
 
 
 def _by_element(graph: Graph, row: int) -> bool:

@@ -75,6 +75,9 @@ def _how(subject: Subject, it: Form, slot: int, index: Index | None) -> str:
                 return "product" if other.number == 0 else ""
             found = _element(subject, other.row, it.row, index)
             return "product" if found == 0 else ""
+        case "dot" | "vdot" if index is not None:
+            factor = it.operands[1 - slot].row
+            return "product" if factor is not None and subject.value(factor)[index] == 0 else ""
     if it.name in CUTS:
         return "cut"
     if it.name in FILLS:

@@ -162,7 +162,7 @@ def smallest(subject: Subject, row: int) -> int | None:
             first = rows[:1] if it.name in {"div", "pow"} else rows
             zero = [i for i in first if not _nonzero(subject, i, row)]
             pending += zero[:1]
-            if not zero and all(x.number != 0 for x in it.operands[:1]):
+            if not zero and all(x.number != 0 for x in it.operands):
                 return row
         elif it.name in {"sub", "add"}:  # 1 - sigmoid(x), which rounds to 0; 1 + erf(x)
             one = {x.number for x in it.operands} & {1}

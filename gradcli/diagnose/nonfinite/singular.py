@@ -19,6 +19,7 @@ from gradcli.diagnose.subject import Subject
 ROOTS, LOGS = {"sqrt", "rsqrt"}, {"log", "log2", "log10"}
 INVERSES = {"acos": (-1, 1), "asin": (-1, 1), "atanh": (-1, 1), "erfinv": (-1, 1),
             "acosh": (1, np.inf), "logit": (0, 1), "ndtri": (0, 1)}  # fmt: skip
+LAYOUT = {"view", "squeeze", "unsqueeze", "permute", "_to_copy"}
 SUMS = {"sum", "mean", "add", "dot", "vdot"}
 
 Words = Callable[[Step], str]
@@ -140,15 +141,23 @@ def is_squares(subject: Subject, operand: Operand) -> bool:
     """Say whether an operand is a sum of squares, or a square."""
     if operand.row is None or (it := form(subject, operand.row)) is None:
         return False
-    if it.name in {"view", "squeeze", "unsqueeze", "permute", "_to_copy"}:
+    if it.name in LAYOUT:
         return is_squares(subject, it.operands[0])
-    if it.name in {"dot", "vdot"}:
-        return it.operands[0].row == it.operands[1].row or it.operands[0] == it.operands[1]
+    if it.name in {"dot", "vdot", "bmm", "mm"}:  # of something with itself
+        return _laid_out(subject, it.operands[0]) == _laid_out(subject, it.operands[1])
     if it.name == "pow":
         return it.operands[1].number == 2
     if it.name == "add":
         return all(is_squares(subject, x) for x in it.operands[:2])
     return it.name in SUMS and is_squares(subject, it.operands[0])
+
+
+def _laid_out(subject: Subject, operand: Operand) -> int | None:
+    """Return the row whose elements an operand has, in another layout."""
+    row = operand.row
+    while row is not None and (it := form(subject, row)) is not None and it.name in LAYOUT:
+        row = it.operands[0].row
+    return row
 
 
 def root_of_zero(at: Step) -> str:

@@ -33,7 +33,9 @@ class Step:
     def place(self) -> str:
         """Return ` at [1, 2]`, and in which turn of a loop."""
         index = self.event.index if self.event.inner is None else self.event.inner
-        return f"{at(index)}{turn(self.subject, self.event.row)}"
+        more = self.event.turns - 1
+        first = turn(self.subject, self.event.row)
+        return f"{at(index)}{first}{f' and in {more:,} more' if first and more else ''}"
 
     @property
     def text(self) -> str:
