@@ -21,6 +21,7 @@ DIGITS = 60
 LARGE = 30_000  # elements on a tape from which it is not computed to many digits
 CHANGE = 2e-3  # of a value, by which a clamp at an edge may move it
 STEP, NUMERIC = 1e-5, 1e-5  # of differences, and how far a gradient may be from them
+NEAR, JUMP = 1e-7, 1e-4  # a step, and from which change of the value on it is a jump
 MANY = 256  # elements of a parameter that are moved one by one
 ROUNDING = 1e-6  # of a quotient, that it may have lost close to 0/0
 SAME = "its gradients agree with differences"
@@ -181,7 +182,7 @@ def continues(comparison: Comparison) -> str:
     "" where it is no remedy.
     """
     after = comparison.outcomes[1]
-    if not after.fine or not comparison.differentiates():
+    if not after.fine or _jumps(comparison.after) or not comparison.differentiates():
         return ""
     count = 0
     for old, new, run in _points(comparison):
@@ -194,3 +195,18 @@ def continues(comparison: Comparison) -> str:
         count += 1
     words = f"finite here, the same at {count} other point{'s' * (count > 1)}, and {SAME}"
     return words if count else ""
+
+
+def _jumps(subject: Subject) -> bool:
+    """Say whether the root is another number close to the file's own point than at it."""
+    graph, root = subject.graph, subject.root
+    if root is None:
+        return True
+    leaves = [i for i in subject.parameters if graph.metas[i].dtype.kind == "f"]
+    replay, value = Replay(graph, leaves, (root,)), subject.value(root)
+    for sign in (1, -1):
+        moved = {i: subject.value(i) + sign * NEAR * (1 + abs(subject.value(i))) for i in leaves}
+        change = np.abs(replay.run(moved)[0] - value)
+        if not (change <= JUMP * (1 + np.abs(value))).all():
+            return True
+    return False
