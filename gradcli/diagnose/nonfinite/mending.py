@@ -36,7 +36,9 @@ _POSITIVE = Domain("x > 0", "1.0", "e")
 _BETWEEN = Domain("abs(x) < 1", "0.0", "-1 + e", "1 - e")
 _PLANE = Domain("abs(x) + abs(y) > 0")
 DOMAINS: Mapping[str, Domain] = {
-    **dict.fromkeys(("sqrt", "rsqrt", "log", "log2", "log10", "entr"), _POSITIVE),
+    **dict.fromkeys(
+        ("sqrt", "rsqrt", "log", "log2", "log10", "entr", "lgamma", "digamma"), _POSITIVE
+    ),
     "pow": _POSITIVE,
     "hypot": _PLANE,
     "xlogy": Domain("x > 0", "1.0", "e", slot=1),

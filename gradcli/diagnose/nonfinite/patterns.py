@@ -124,7 +124,9 @@ PATTERNS = tuple(
             ("log(prod(x))", "sum(log(x), dim=dk)"),
             ("log(x*y)", "log(x) + log(y)"),
             ("log(x/y)", "log(x) - log(y)"),
+            ("log(x**2)", "2.0*log(abs(x))"),
             ("log(x**y)", "y*log(x)"),
+            ("log(erfc(x))", "log_ndtr(-1.4142135623730951*x) + 0.6931471805599453"),
             ("exp(lgamma(x))/exp(lgamma(y))", "exp(lgamma(x) - lgamma(y))"),
         ],
         ENTROPY: [

@@ -56,7 +56,10 @@ def overflow(at: Step) -> str:
         return _slope(at)
     if at.name not in GROWING or (at.name == "div" and at.value(1) == 0):
         return ""
-    if (at.name in {"pow", "lgamma", "digamma"} and at.value(0) == 0) or not _all_finite(at):
+    x = at.real(0)
+    if at.name in {"lgamma", "digamma"} and (x is None or x <= 0):  # a pole
+        return ""
+    if (at.name == "pow" and x == 0) or not _all_finite(at):
         return ""
     return (
         f"`{at.text}` is too large for {_dtype(at)}{at.place}{_operands(at)}, and {_range(at)}: "
@@ -67,11 +70,10 @@ def overflow(at: Step) -> str:
 def _slope(at: Step) -> str:
     """Tell of a derivative that is too large, of a value that is not."""
     x = at.real(1 if at.name == "div" else 0)
-    if (
-        x is None
-        or x == 0
-        or at.name not in {"div", "log", "sqrt", "rsqrt", "pow", "mul", *EXPONENTIALS}
-    ):
+    if x is None or x == 0:
+        return ""
+    tiny = abs(x) * limits(at.subject.graph.metas[at.event.row].dtype)[1] < 1  # 1/x is infinite
+    if not tiny and at.name not in {"div", "sqrt", "rsqrt", "pow", "mul", *EXPONENTIALS}:
         return ""
     if (at.name != "mul" and (at.local is None or np.isfinite(at.local))) or not _all_finite(at):
         return ""
@@ -160,10 +162,9 @@ def smallest(subject: Subject, row: int) -> int | None:
             pending += rows
         elif it.name in FACTORS:
             first = rows[:1] if it.name in {"div", "pow"} else rows
-            zero = [i for i in first if not _nonzero(subject, i, row)]
-            pending += zero[:1]
-            if not zero and all(x.number != 0 for x in it.operands):
+            if all(x.number != 0 for x in it.operands) and _underflows(subject, first, row):
                 return row
+            pending += first
         elif it.name in {"sub", "add"}:  # 1 - sigmoid(x), which rounds to 0; 1 + erf(x)
             one = {x.number for x in it.operands} & {1}
             if one and any(_is_below_one(subject, x) for x in it.operands):
@@ -174,12 +175,15 @@ def smallest(subject: Subject, row: int) -> int | None:
     return None
 
 
-def _nonzero(subject: Subject, row: int, of: int) -> bool:
-    """Say whether an operand is not 0 where the result is."""
-    value, result = subject.value(row), subject.value(of)
-    if value.shape != result.shape:
-        return bool((value != 0).all())
-    return bool((value[result == 0] != 0).any())
+def _underflows(subject: Subject, factors: list[int], row: int) -> bool:
+    """Say whether a product is 0 somewhere where none of its factors is."""
+    lost = subject.value(row) == 0
+    it = form(subject, row)
+    if it is not None and it.name in {"prod", "cumprod", "norm"}:  # of all elements
+        return all(bool((subject.value(i) != 0).all()) for i in factors)
+    for i in factors:
+        lost = lost & (subject.value(i) != 0)
+    return bool(lost.any())
 
 
 def _is_below_one(subject: Subject, operand: Operand) -> bool:
