@@ -231,7 +231,7 @@ class Events:
         bad = ~np.isfinite(part)
         if not bad.any():
             return
-        behind = list(arrived) or self._taken_at(edge)
+        behind = list(arrived) or self._taken_at(edge, part)
         if arrived and np.isnan(part).any() and not _has_nan(flow.cotangents[edge.row]):
             for e in behind:
                 e.then.append(edge.row)
@@ -269,12 +269,14 @@ class Events:
             again.row, again.at, again.edge = edge.row, edge.operand, edge
             again.index, again.inner, again.value = inner, inner, complex(part[inner])
 
-    def _taken_at(self, edge: Edge) -> list[Event]:
+    def _taken_at(self, edge: Edge, part: Any) -> list[Event]:
         """Return the beginnings of values that a derivative is taken at."""
         found: list[Event] = []
         for i in (*_operands(self.graph, edge.row), edge.row):
             found += [e for e in self.values.get(i, ()) if e not in found]
-        return [e for e in found if not e.given] or found
+        if np.isnan(part).any():  # an infinity was meant, what becomes of it is not
+            return [e for e in found if e.is_nan or not e.given]
+        return found
 
     def _own(self, flow: Flow, edge: Edge) -> Index | None:
         """Return the first element of a result whose derivative alone is to blame.
