@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from functools import cached_property
 from itertools import islice
+from math import prod
 
 import numpy as np
 
@@ -26,6 +27,9 @@ POINTS = 6  # further points at which a rewritten file is compared
 DRAWS = 40  # points that are drawn until so many are found where the file is fine
 SPREADS = (1e-3, 0.1, 1.0)  # how far points are from the file's own, relative and absolute
 DIGITS = {"float64": 1e-9, "complex128": 1e-9, "float32": 1e-4, "complex64": 1e-4}
+BUDGET = 100_000  # rows that are run for all rewritings of a file
+ELEMENTS = 500  # that take as long as a row
+LEAST = 16  # runs that there are in any case
 FEW_DIGITS = 1e-2  # of narrower dtypes
 
 Bindings = Mapping[str, Binding]
@@ -41,9 +45,12 @@ class Outcome:
     @property
     def fine(self) -> bool:
         """Whether all of it is finite."""
-        return self.root is not None and all(
-            bool(np.isfinite(x).all()) for x in (self.root, *self.grads.values())
-        )
+        return self.defined and all(bool(np.isfinite(x).all()) for x in self.grads.values())
+
+    @property
+    def defined(self) -> bool:
+        """Whether the root's value is finite."""
+        return self.root is not None and bool(np.isfinite(self.root).all())
 
 
 def outcome(subject: Subject) -> Outcome:
@@ -107,6 +114,11 @@ class Trials:
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
         self._points: list[tuple[Bindings, Outcome]] | None = None
+        metas = subject.graph.metas
+        rows = len(metas) + sum(prod(meta.shape) for meta in metas) // ELEMENTS
+        self._left = max(LEAST, BUDGET // max(1, rows))
+        self._draws = min(DRAWS, self._left // 2)
+        self._wanted = min(POINTS, max(1, self._left // 8))
 
     def remedy(self, kind: Kind, sighting: Sighting) -> Remedy | None:
         """Return the first rewriting that is one."""
@@ -127,8 +139,11 @@ class Trials:
     ) -> Subject | None:
         """Run another text as the file was run, None where it cannot be.
 
-        `bindings` are of names beside those that were given.
+        `bindings` are of names beside those that were given. It is not run where many have been.
         """
+        if not self._left:
+            return None
+        self._left -= 1
         options = self.subject.session.tracer.options
         request = replace(self.subject.request, backward=backward)
         if not backward:
@@ -143,9 +158,17 @@ class Trials:
 
     @property
     def points(self) -> list[tuple[Bindings, Outcome]]:
-        """Points at which the file as it stands is fine, and what it comes to there."""
+        """Points at which the file as it stands is fine, and what it comes to there.
+
+        Where there is none, those at which its value is, though not every gradient.
+        """
         if self._points is None:
-            self._points = list(islice(self._drawn(), POINTS))
+            fine, defined = list[tuple[Bindings, Outcome]](), list[tuple[Bindings, Outcome]]()
+            for bindings, found in self._drawn():
+                (fine if found.fine else defined).append((bindings, found))
+                if len(fine) == self._wanted:
+                    break
+            self._points = fine or defined[: self._wanted]
         return self._points
 
     def _drawn(self) -> Iterator[tuple[Bindings, Outcome]]:
@@ -153,14 +176,17 @@ class Trials:
         if not leaves:
             return
         generator = np.random.default_rng(0)
-        for k in range(DRAWS):
+        for k in range(self._draws + self._draws // 4):
             spread = SPREADS[k % len(SPREADS)]
+            scale = 1.0 if k < self._draws else 0.1 ** (1 + k % 4)  # for what is too large here
             bindings = {
-                name: replace(b, value=_moved(b.value, spread, generator, positive=k % 2 == 1))
+                name: replace(
+                    b, value=_moved(b.value * scale, spread, generator, positive=k % 2 == 1)
+                )
                 for name, b in leaves.items()
             }
             subject = self.run(self.subject.source, bindings)
-            if subject is not None and (found := outcome(subject)).fine:
+            if subject is not None and (found := outcome(subject)).defined:
                 yield bindings, found
 
     def _leaves(self) -> dict[str, Binding]:

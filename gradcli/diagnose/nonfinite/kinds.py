@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 
 from gradcli.diagnose.findings import Find, Severity, Sighting
 from gradcli.diagnose.nonfinite.events import Event, Events
+from gradcli.diagnose.nonfinite.hiding import hider
+from gradcli.diagnose.nonfinite.steps import step
 from gradcli.diagnose.subject import Subject
 
 Match = Callable[[Subject, Event], str]
@@ -24,12 +26,12 @@ def where(match: Match) -> Find:
     """Return what finds the beginnings that a match has words for; "" means that it has none.
 
     One that reaches neither the root nor a parameter's gradient is a note, and nothing where the
-    file itself has written the infinity down.
+    file itself has written the infinity down, or chooses another value for it.
     """
 
     def find(subject: Subject) -> Iterator[Sighting]:
         for event in events_of(subject).found:
-            if not event.spoils and (event.given or not event.is_nan):
+            if not event.spoils and (event.given or not event.is_nan or is_chosen(subject, event)):
                 continue
             if words := match(subject, event):
                 yield Sighting(
@@ -38,13 +40,19 @@ def where(match: Match) -> Find:
                     index=event.index,
                     span=subject.span(event.row),
                     severity=None if event.spoils else Severity.NOTE,
-                    moment=(event.stage, event.position),
+                    moment=event.moment,
                     key=("event", id(event)),
                     spoils=spoiled(subject, event),
                     evidence=event,
                 )
 
     return find
+
+
+def is_chosen(subject: Subject, event: Event) -> bool:
+    """Say whether the file puts another value in the place of one: where, nan_to_num, a mask."""
+    at = step(subject, event)
+    return at is not None and hider(at) is not None
 
 
 def spoiled(subject: Subject, event: Event) -> tuple[str, ...]:

@@ -58,7 +58,7 @@ KINDS = (
         "a value that is not finite",
         "An operation gives nan or infinity for finite operands.",
         "keep the operand inside the operation's domain",
-        "w = param(400.0)\nloss = lgamma(w).exp()",
+        "w = param(0.0)\nloss = lgamma(w)",
         where(_value),
     ),
     Kind(
@@ -66,7 +66,7 @@ KINDS = (
         "a gradient that is not finite",
         "The derivative of an operation is infinite at a point where its value is finite.",
         "keep away from that point, or write a function that is smooth there",
-        "w = param(0.0)\nloss = w.abs().pow(0.25)",
+        "w = param(0.0)\nloss = igamma(tensor(0.5), w)",
         where(_gradient),
     ),
 )  # fmt: skip
