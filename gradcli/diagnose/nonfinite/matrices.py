@@ -92,7 +92,7 @@ def singular(subject: Subject, event: Event) -> str:
     name = named(graph, row)
     if event.stage == 0 and name == "log" and event.value.real == -np.inf:
         return _log_det(subject, event)
-    if name not in DETERMINANTS | SOLVERS | {"cholesky", "matrix_exp", "pinv", "lstsq"}:
+    if name not in DETERMINANTS | SOLVERS | {"cholesky", "matrix_exp", "lu_factor", "lu"}:
         return ""
     of = _matrix(subject, row)
     matrix, which = _worst(subject.value(of))
