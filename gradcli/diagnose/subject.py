@@ -15,7 +15,7 @@ from gradcli.autodiff.saved import in_memory, saw_uncounted
 from gradcli.errors import AutogradFault, GradcliError, Source, Span
 from gradcli.execute import compute
 from gradcli.facts.labels import Labels
-from gradcli.graph import OUTPUT, Graph, Node
+from gradcli.graph import OUTPUT, Graph, Node, Step
 from gradcli.roots import Root
 from gradcli.rule.dtypes import Array, wide
 from gradcli.rule.rule import Primitive
@@ -46,16 +46,19 @@ class Flow:
     results a list of them and None.
     """
 
-    def __init__(self, graph: Graph, start: Start) -> None:
+    def __init__(self, graph: Graph, start: Start, order: Sequence[int] = ()) -> None:
         self.graph, self.start = graph, start
-        reached = autodiff.reachable(graph, (start.root,))
-        self.order = autodiff.towards(graph, reached, start.inputs) if start.inputs else reached
+        reached = order or autodiff.reachable(graph, (start.root,))
+        through = start.inputs and not order
+        self.order = autodiff.towards(graph, reached, start.inputs) if through else reached
         self.inside = frozenset(self.order)
         # what `.data` has changed since is not what this pass has seen
         saw = saw_uncounted(graph, self.order, start.at)
         self.read = in_memory(graph, self.order) if saw else graph.value
         compute(graph, self.order)
-        seed = autodiff.seed(Node(graph, start.root), start.cotangent)
+        seed = start.cotangent
+        if not order:  # what has been a root once may require no gradient any more
+            seed = autodiff.seed(Node(graph, start.root), seed)
         seed = np.asarray(seed, graph.metas[start.root].dtype)
         with np.errstate(all="ignore"):
             self.cotangents = autodiff.pull(graph, {start.root: seed}, self.order, self.read)
@@ -86,6 +89,32 @@ class Flow:
             return np.asarray(
                 part if whole else fit(part, graph, operand, op.derivative.broadcasts)
             )
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A backward pass that is on the tape, of one of its roots."""
+
+    graph: Graph
+    step: Step
+    root: int
+
+    @cached_property
+    def gradients(self) -> tuple[int, ...]:
+        """The rows of its gradients."""
+        return tuple(i for i in self.step.found if i is not None)
+
+    @cached_property
+    def rows(self) -> range:
+        """The rows that it has made."""
+        return range(self.step.first, max(self.gradients) + 1)
+
+    @cached_property
+    def flow(self) -> Flow:
+        """The pass, gone through once more."""
+        cotangent = np.asarray(self.graph.value(self.step.given[self.root]))
+        start = Start(self.root, cotangent, self.step.first, self.step.wanted)
+        return Flow(self.graph, start, self.step.rows)
 
 
 @dataclass(frozen=True)
@@ -136,6 +165,18 @@ class Subject:
             return None
 
     @cached_property
+    def derived(self) -> tuple[Derived, ...]:
+        """The passes whose gradients are on the tape, as those of jax.grad are."""
+        return tuple(
+            Derived(self.graph, step, root)
+            for step in self.graph.autograd.steps
+            if step.mode == "reverse"
+            and not step.batched
+            and any(i is not None for i in step.found)
+            for root in step.given
+        )
+
+    @cached_property
     def _labels(self) -> Labels:
         graph, source = self.graph, self.source
         rows = [i for i in range(len(graph)) if not graph.is_tuple(i) and i not in graph.reserved]
@@ -169,7 +210,17 @@ class Subject:
 
     def label(self, row: int) -> str:
         """Return what a row is called: its name in the file, or its text."""
-        return self._labels[row]
+        return self._labels[self._given.get(row, row)]
+
+    @cached_property
+    def _given(self) -> dict[int, int]:
+        """What jax.grad and its like differentiate by, and the rows of which that has the value."""
+        graph, first = self.graph, dict[int, int]()
+        leaves = {i for one in self.derived for i in one.step.wanted if graph.ops[i] is None}
+        for row in range(max(leaves, default=-1) + 1):
+            if graph.ops[row] is None and graph.metas[row].shape and row not in graph.reserved:
+                first.setdefault(id(graph.value(row)), row)
+        return {leaf: first.get(id(graph.value(leaf)), leaf) for leaf in leaves}
 
     def span(self, row: int) -> Span:
         """Return the piece of the file that made a row."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gradcli.diagnose.findings import Group, Judge, Kind, Rewrites, Severity, no_rewrites
 from gradcli.diagnose.nonfinite import quotients, ranges, singular
 from gradcli.diagnose.nonfinite.judges import continues, defines, eases, leaves_out, restores
-from gradcli.diagnose.nonfinite.kinds import where
+from gradcli.diagnose.nonfinite.kinds import jointly, where
 from gradcli.diagnose.nonfinite.mending import avoided, hidden
 from gradcli.diagnose.nonfinite.singular import Words, about
 
@@ -14,8 +14,9 @@ def _kind(
     name: str, title: str, words: Words, rewrites: Rewrites, mechanism: str, advice: str,
     example: str, judge: Judge | None = None,
 ) -> Kind:  # fmt: skip
+    match = about(words)
     return Kind(name, Group.NONFINITE, Severity.ERROR, title, mechanism, advice, example,
-                where(about(words)), rewrites, judge)  # fmt: skip
+                where(match), jointly(match, rewrites), judge)  # fmt: skip
 
 
 KINDS: tuple[Kind, ...] = (

@@ -83,7 +83,7 @@ class Events:
         self.values: Causes = {}  # the beginnings that a row's value has its nan and inf from
         self.bad: dict[int, Any] = {}  # which elements of a row's value are not finite
         self.places: dict[Hashable, Event] = {}  # beginnings, by what was computed where
-        self.passed: dict[int, Causes] = {}  # what a pass has its gradients from, by its number
+        self.passed: dict[tuple[int, int], Causes] = {}  # what a pass has its gradients from
         self._forward()
         self._mark_values()
         for flow in subject.flows:
@@ -114,6 +114,8 @@ class Events:
                 causes += [e for e in self.values[i] if e not in causes]
             new &= ~fed
             made &= ~self._fed(np.isnan(np.asarray(graph.value(i))), row)
+        if (derived := self._derived(row)) is not None:
+            return list(dict.fromkeys([*causes, *derived]))
         given = graph.ops[row] is None or _is_given(graph, row)
         if causes and made.any() and not new.any():
             if not all(e.given for e in causes):
@@ -165,6 +167,24 @@ class Events:
             causes = [e for i, found in leaves.items() if graph.ops[i] is None for e in found]
         return list(dict.fromkeys(causes))
 
+    def _derived(self, row: int) -> list[Event] | None:
+        """Return what a gradient on the tape has its bad elements from; None where it is not known.
+
+        It has them from the pass that made it, not from the operations that its rules are made of.
+        """
+        graph = self.graph
+        if graph.notes.origins[row] != "gradient" or graph.ops[row] is None:
+            return None
+        around = [x for x in self.subject.derived if row in x.rows]
+        innermost = [x for x in around if x.rows == around[-1].rows]
+        causes: list[Event] = []
+        for one in innermost:
+            if all(_is_finite(graph.value(i)) for i in one.gradients):
+                return []  # a rule has nan in it, and covers it
+            found = self._backward(one.flow)
+            causes += [e for i in one.step.wanted for e in found.get(i, ())]
+        return list(dict.fromkeys(causes)) or None
+
     def _fed(self, bad: Any, row: int) -> Array:
         """Return to which elements of a result an operand's bad ones may have come."""
         shape = self.graph.metas[row].shape
@@ -174,24 +194,28 @@ class Events:
 
     def _mark_values(self) -> None:
         """Say which beginnings reach the root's value."""
-        root = self.subject.root
+        root, graph = self.subject.root, self.graph
+        gradients = {i for step in graph.autograd.steps for i in step.found if i is not None}
         results = [node.id for node in self.subject.session.tracer.results]
-        for row in results if root is None else [root]:
+        for row in {*results, *gradients} if root is None else [root]:
             for e in self.values.get(row, ()):
-                e.root = True
+                if row in gradients:
+                    e.grads.append(row)
+                else:
+                    e.root = True
 
     # ---- gradients -----------------------------------------------------------------------
 
     def _backward(self, flow: Flow) -> Causes:
         """Return by row the beginnings that the gradients of a pass have come from."""
-        number = next(k for k, x in enumerate(self.subject.session.passes) if x is flow.start)
-        if number in self.passed:
-            return self.passed[number]
+        begun = flow.start.at, flow.start.root
+        if begun in self.passed:
+            return self.passed[begun]
         causes: Causes = {}
-        self.passed[number] = causes
+        self.passed[begun] = causes
         if all(_is_finite(g) for g in flow.cotangents.values()):
             return causes
-        last = number == len(self.subject.session.passes) - 1
+        last = any(flow.start is x for x in self.subject.session.passes[-1:])
         for position, row in enumerate(flow.order):
             moment = (1, position) if last else (0, flow.start.at)
             arrived = self._arrived(row, causes)

@@ -9,6 +9,7 @@ from gradcli.diagnose.findings import Group, Kind, Severity
 from gradcli.diagnose.nonfinite.elementary import KINDS as ELEMENTARY
 from gradcli.diagnose.nonfinite.events import Event
 from gradcli.diagnose.nonfinite.kinds import where
+from gradcli.diagnose.nonfinite.structured import HIDDEN
 from gradcli.diagnose.nonfinite.structured import KINDS as STRUCTURED
 from gradcli.diagnose.nonfinite.told import at, number, operands
 from gradcli.diagnose.subject import Subject
@@ -42,8 +43,9 @@ def _gradient(subject: Subject, event: Event) -> str:
 
 
 KINDS = (
-    *ELEMENTARY,
     *STRUCTURED,
+    *ELEMENTARY,
+    *HIDDEN,
     Kind(
         "nonfinite-input", Group.NONFINITE, Severity.ERROR,
         "nan or infinity in the data",
