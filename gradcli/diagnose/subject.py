@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -28,6 +28,8 @@ from gradcli.verify.target import every_parameter
 
 LIBRARIES = "torch", "jax.numpy", "numpy", "autograd.numpy"
 MOST_PASSES = 3  # backward passes of a run that are gone through: the first ones and the last one
+
+Found = TypeVar("Found")
 
 
 class Edge(NamedTuple):
@@ -114,6 +116,17 @@ class Subject:
         """The parameters, those that the file has updated as they are in the end."""
         graph = self.graph
         return tuple(dict.fromkeys(graph.current(i) for i in every_parameter(self.session)))
+
+    def once(self, find: Callable[[Subject], Found]) -> Found:
+        """Return what a function finds of the run; it looks once, whoever asks."""
+        if find not in self._once:
+            self._once[find] = find(self)
+        found: Found = self._once[find]
+        return found
+
+    @cached_property
+    def _once(self) -> dict[Any, Any]:
+        return {}
 
     @cached_property
     def flows(self) -> tuple[Flow, ...]:

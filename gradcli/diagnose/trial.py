@@ -149,7 +149,7 @@ class Trials:
         return self._points
 
     def _drawn(self) -> Iterator[tuple[Bindings, Outcome]]:
-        leaves = self._leaves()
+        leaves = self.leaves()
         if not leaves:
             return
         generator = np.random.default_rng(0)
@@ -163,7 +163,7 @@ class Trials:
             if subject is not None and (found := outcome(subject)).fine:
                 yield bindings, found
 
-    def _leaves(self) -> dict[str, Binding]:
+    def leaves(self) -> dict[str, Binding]:
         """Return the floating leaves that have names, as they were in the beginning."""
         graph, found = self.subject.graph, dict[str, Binding]()
         scope = self.subject.session.tracer.scope
