@@ -236,7 +236,18 @@ def test_a_loss_that_the_inputs_own_rounding_explains_is_none() -> None:
 
 
 def test_what_is_lost_on_the_way_and_reaches_no_result_is_none() -> None:
-    assert not diagnosis("x = param(1e10)\ny = sqrt(x + 1) - sqrt(x) + 3.0\n").findings
+    file = "x = tensor(1e10)\nw = param(3.0)\ny = (sqrt(x + 1) - sqrt(x)) + w\n"
+    assert not diagnosis(file).findings
+
+
+def test_a_gradient_that_loses_digits_has_them_in_the_formula_that_is_written_instead() -> None:
+    (found,) = diagnosis("x = param(3e10)\ny = x/(1 + x)\n").findings
+    assert found.name == "gradient-loses-digits"
+    assert found.remedy is not None
+    subject = examined(Source("file", found.remedy.text), options_for(), Request())
+    grad = subject.graph.grad(subject.parameters[0])
+    assert grad is not None
+    assert abs(float(grad) * (1 + mp.mpf(3e10)) ** 2 - 1) < 1e-15
 
 
 def test_the_words_name_the_numbers_that_cancel_and_what_is_left() -> None:

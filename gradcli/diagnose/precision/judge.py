@@ -10,7 +10,7 @@ import numpy as np
 
 from gradcli.diagnose.precision.exact import Exact, errors, isfinite
 from gradcli.diagnose.precision.remedies import Analysis
-from gradcli.diagnose.precision.roundoff import digits
+from gradcli.diagnose.precision.roundoff import digits, threshold
 from gradcli.diagnose.subject import Subject
 from gradcli.diagnose.trial import Comparison
 from gradcli.execute.extended import DigitsFault
@@ -51,12 +51,41 @@ def keeps(comparison: Comparison) -> str:
                           f"({digits(was, dtype)} before)")  # fmt: skip
     if not gained or not _gradients(reference.exact, before, after):
         return ""
-    agreed = _around(comparison)
+    agreed = _around(comparison, tuple(x.target for x in analysis.losses.found))
     if not agreed:
         return ""
     return (
         f"{', '.join(gained)}; the same function there and at {len(agreed) - 1} points around to "
         f"{min(agreed)} digits; gradients compared too"
+    )
+
+
+def gradients_kept(comparison: Comparison, exact: Exact) -> str:
+    """Judge a rewriting by the digits of its gradients: more exact here, the same function around.
+
+    `exact` has the file's own. Returns what was checked, "" where it is no remedy.
+    """
+    before, after = comparison.before, comparison.after
+    if before.root is None or not _gradients(exact, before, after):
+        return ""
+    names = after.graph.notes.names
+    now = {names[i]: after.graph.grad(i) for i in after.parameters if i in names}
+    gained = ""
+    for i, row in exact.gradients.items():
+        old, label = before.graph.grad(i), before.graph.notes.names.get(i, "")
+        new = now.get(label)
+        if old is None or new is None or np.shape(old) != np.shape(new):
+            return ""
+        was, will = (_worst(np.asarray(x), exact.value(row)) for x in (old, new))
+        if will <= BETTER * was and was > threshold(old.dtype):
+            gained = (f"the gradient by `{label}` keeps {digits(will, old.dtype)} digits here "
+                      f"({digits(was, old.dtype)} before)")  # fmt: skip
+    agreed = _around(comparison, (before.root,)) if gained else []
+    if not agreed:
+        return ""
+    return (
+        f"{gained}; the same function there and at {len(agreed) - 1} points around to "
+        f"{min(agreed)} digits"
     )
 
 
@@ -102,13 +131,13 @@ def _apart(values: Array, exact: Array) -> float:
                 for x, y in pairs if isfinite(y)), default=0.0)  # fmt: skip
 
 
-def _around(comparison: Comparison) -> list[int]:
+def _around(comparison: Comparison, targets: tuple[int, ...]) -> list[int]:
     """Return to how many digits both are the same, here and at points around; [] where not."""
     found = []
     before, after = comparison.before, comparison.after
     pairs: Iterator[tuple[Subject, Subject]] = _pairs(comparison)
     for one, other in [(before, after), *pairs]:
-        for target in dict.fromkeys(x.target for x in before.once(Analysis).losses.found):
+        for target in dict.fromkeys(targets):
             place, row = _row(before, one, target), _row(before, other, target)
             if place is None or row is None:
                 return []

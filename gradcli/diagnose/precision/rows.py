@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from gradcli.diagnose.findings import Find, Group, Kind, Rewrite, Severity, Sighting
-from gradcli.diagnose.precision.judge import keeps
+from gradcli.diagnose.precision.exact import Exact
+from gradcli.diagnose.precision.gradients import Gradients
+from gradcli.diagnose.precision.judge import gradients_kept, keeps
 from gradcli.diagnose.precision.losses import How, Loss
 from gradcli.diagnose.precision.remedies import Analysis
 from gradcli.diagnose.precision.roundoff import digits, digits_of
 from gradcli.diagnose.subject import Subject
+from gradcli.diagnose.trial import Comparison
 
 GONE = 0.05  # relative error of a result of which no digit is right
 
@@ -81,19 +84,43 @@ _WORDS: dict[How, Callable[[Subject, Loss], str]] = {
 }  # fmt: skip
 
 
+def _gradients(subject: Subject) -> Iterator[Sighting]:
+    for loss in subject.once(Gradients).found:
+        dtype, label = subject.graph.metas[loss.parameter].dtype, subject.label(loss.parameter)
+        kept = digits(loss.error, dtype)
+        yield Sighting(
+            f"The gradient of `{subject.text(loss.row)}` is made of terms that cancel, while its "
+            f"value keeps its digits. That by `{label}` keeps {kept} of {digits_of(dtype)} digits: "
+            f"{loss.got:.10g}, exactly {loss.exact:.10g}.",
+            row=loss.row, index=loss.element or None, spoils=(label,), moment=(1, loss.row),
+            severity=Severity.ERROR if loss.error > GONE else None,
+        )  # fmt: skip
+
+
+def _of_gradients(subject: Subject, _: Sighting) -> Iterator[Rewrite]:
+    yield from (loss.rewrite for loss in subject.once(Gradients).found)
+
+
+def _judged(comparison: Comparison) -> str:
+    before = comparison.before
+    assert before.root is not None, "a gradient is that of a root"
+    return gradients_kept(comparison, Exact(before, [before.root]))
+
+
 def _kind(how: How, title: str, mechanism: str, advice: str, example: str) -> Kind:
     return Kind(how.value, Group.PRECISION, Severity.WARNING, title, mechanism, advice, example,
                 _found(how), _rewrites, keeps)  # fmt: skip
 
 
-KINDS = (
+KINDS: tuple[Kind, ...] = (
     _kind(
         How.CANCELLATION, "nearly equal numbers are subtracted",
         "Each number on the way is rounded to 16 digits in float64, to 7 in float32. Where two "
         "that agree in most of them are subtracted, those digits vanish, and what is left is "
         "mostly the rounding. The difference itself is exact; what it is made of was not. A loss "
         "is shown where it reaches a result, and where the inputs, taken as they are, would allow "
-        "many more digits.",
+        "many more digits. Digits are counted with mpmath (`pip install 'gradcli[digits]'`); "
+        "without it only dtypes below float64 are looked at, beside float64.",
         "write the difference so that the large terms cancel in the formula",
         "x = param(1e10)\ny = sqrt(x + 1) - sqrt(x)",
     ),
@@ -119,5 +146,15 @@ KINDS = (
         "2.2e-308, float32 at 1.2e-38.",
         "scale the numbers, or use the function that never makes the small one",
         "a = param(3e-200)\nb = param(4e-200)\ny = sqrt(a**2 + b**2)",
+    ),
+    Kind(
+        "gradient-loses-digits", Group.PRECISION, Severity.WARNING,
+        "a gradient loses digits that the value keeps",
+        "A gradient is computed by a formula of its own, which the rules of the operations make. "
+        "That of x/(1 + x) is 1/(1 + x) - x/(1 + x)², two terms that cancel where x is large, "
+        "while the value has all its digits. It is shown only where another way to write the "
+        "formula was run whose gradient keeps them.",
+        "write the formula so that its derivative has no large terms that cancel",
+        "x = param(1e10)\ny = x/(1 + x)", _gradients, _of_gradients, _judged,
     ),
 )  # fmt: skip

@@ -124,6 +124,15 @@ class Search:
             better += [c for c in map(self.candidate, self._by_series()) if self.is_better(c)]
         return sorted(better, key=self._cost)
 
+    def alternatives(self) -> list[Candidate]:
+        """Return other ways to write the formula that are as good at the point and around."""
+        found: dict[str, Candidate] = {}
+        for term in islice(self._further(self.term), TRIED):
+            if term.key not in found and term.size <= self.largest and self.agrees(term):
+                found[term.key] = self.candidate(term)
+        found.pop(self.term.key, None)
+        return sorted(filter(self._settles, found.values()), key=self._cost)
+
     def _cost(self, c: Candidate) -> int:
         """Weigh what a formula loses against its length."""
         lost, around, size = self._rank(c)
