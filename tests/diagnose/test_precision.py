@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from gradcli.api import options_for
-from gradcli.diagnose import Diagnosis, diagnose_source
+from gradcli.diagnose import KINDS, Diagnosis, Group, diagnose_source
 from gradcli.diagnose.precision.reading import reading
 from gradcli.diagnose.precision.rules import identities
 from gradcli.diagnose.precision.series import series
@@ -132,7 +132,9 @@ def program(expression: str, at: dict[str, float]) -> str:
 
 
 def diagnosis(source: str, **options: str) -> Diagnosis:
-    return diagnose_source(Source("file", source), options_for(**options))  # type: ignore[arg-type]
+    others = [kind.name for kind in KINDS if kind.group is not Group.PRECISION]
+    given = options_for(**options)  # type: ignore[arg-type]
+    return diagnose_source(Source("file", source), given, ignore=others)
 
 
 def value(source: str) -> float:

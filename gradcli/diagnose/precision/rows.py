@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
+
+import numpy as np
 
 from gradcli.diagnose.findings import Find, Group, Kind, Rewrite, Severity, Sighting
-from gradcli.diagnose.precision.exact import Exact
+from gradcli.diagnose.precision.exact import Exact, behind
 from gradcli.diagnose.precision.gradients import Gradients
 from gradcli.diagnose.precision.judge import gradients_kept, keeps
 from gradcli.diagnose.precision.losses import How, Loss
@@ -25,10 +27,20 @@ def _found(how: How) -> Find:
                 _WORDS[how](subject, loss) + " " + _result(subject, loss), row=loss.row,
                 index=loss.index or None, spoils=(subject.label(loss.target),),
                 severity=Severity.ERROR if loss.error > GONE else None,
-                key=("digits", subject.span(loss.row)),
+                key=_key(subject, loss),
             )  # fmt: skip
 
     return find
+
+
+def _key(subject: Subject, loss: Loss) -> Hashable:
+    """Return what a loss is the same as: of a result that is inf or nan, the row that began it."""
+    if np.isfinite(loss.got):
+        return "digits", subject.span(loss.row)
+    rows = behind(subject.graph, [loss.target])
+    spoilt = (i for i in rows if not subject.graph.is_tuple(i)
+              and not np.isfinite(subject.value(i)).all())  # fmt: skip
+    return "event", next(spoilt, loss.target)
 
 
 def _rewrites(subject: Subject, sighting: Sighting) -> Iterator[Rewrite]:
@@ -137,7 +149,7 @@ KINDS: tuple[Kind, ...] = (
         "A square, a power or an exponential on the way leaves the range of the dtype, although "
         "the result does not: float64 ends at 1.8e308, float32 at 3.4e38, float16 at 65504.",
         "scale the numbers, or use the function that never makes the large one",
-        "x = param(800.0)\ny = exp(x)/(1 + exp(x))",
+        "x = param(1e200)\ny = x / sqrt(x**2 + 1)",
     ),
     _kind(
         How.UNDERFLOW, "a number on the way is too small",

@@ -16,13 +16,16 @@ from gradcli.trace.values import Namespace
 
 WORDS = tree.Name | tree.Attribute | tree.Subscript
 FUNCTIONAL = "torch.nn.functional"
-OF_NETS = {"softplus": "softplus", "logsigmoid": "logsigmoid"}  # torch has them there alone
+OF_NETS = "softplus", "logsigmoid"  # torch has them there alone
+OF_TENSORS = "hypot", "logaddexp", "atan2"
+OF_TORCH = *OF_NETS, "sigmoid", "logit", "erf", "erfc", "xlogy", "log_softmax"  # no NumPy has them
 
 
 def edit(subject: Subject, read: Reading, term: Term, *, prefixed: bool = True) -> Edit | None:
     """Return a term in the place of the row that was read, None where an operand has no name."""
-    place = subject.span(read.row)
-    names = {}
+    place, names = subject.span(read.row), {}
+    if "torch" in _libraries(subject) and _takes_numbers(term):
+        return None
     for own in sorted(term.names):
         text = read.numbers[own][1] if own in read.numbers else _spelling(subject, read, own)
         if text is None:
@@ -33,16 +36,26 @@ def edit(subject: Subject, read: Reading, term: Term, *, prefixed: bool = True) 
     return Edit(place, text if rank >= needed else f"({text})")
 
 
+def _takes_numbers(term: Term) -> bool:
+    """Say whether a function of two tensors has a number among them, which no torch takes."""
+    own = term.op in OF_TENSORS and any(x.value is not None for x in term.args)
+    return own or any(map(_takes_numbers, term.args))
+
+
 def function(subject: Subject, word: str) -> str:
-    """Return how the file calls a function, those of networks by torch.nn.functional's name."""
-    if word in OF_NETS:
-        scope = subject.session.tracer.scope
-        spaces = {x.path: own for own, x in scope.items() if isinstance(x, Namespace)}
-        if FUNCTIONAL in spaces:
-            return f"{spaces[FUNCTIONAL]}.{OF_NETS[word]}"
-        if "torch" in spaces:
-            return f"{spaces['torch']}.nn.functional.{OF_NETS[word]}"
-    return subject.function(word)
+    """Return how the file calls a function that its library has; gradcli has the others itself."""
+    spaces = _libraries(subject)
+    if word in OF_NETS and FUNCTIONAL in spaces:
+        return f"{spaces[FUNCTIONAL]}.{word}"
+    if word in OF_NETS and "torch" in spaces:
+        return f"{spaces['torch']}.nn.functional.{word}"
+    return word if word in OF_TORCH and "torch" not in spaces else subject.function(word)
+
+
+def _libraries(subject: Subject) -> dict[str, str]:
+    """Return what the file calls the libraries that it imports, by their own names."""
+    scope = subject.session.tracer.scope
+    return {x.path: own for own, x in scope.items() if isinstance(x, Namespace)}
 
 
 def _named(term: Term, names: Mapping[str, Term]) -> Term:
