@@ -26,12 +26,14 @@ from gradcli.diagnose.precision.roundoff import (
     targets,
     threshold,
 )
+from gradcli.diagnose.precision.values import KNOWN
 from gradcli.diagnose.subject import Subject
 from gradcli.execute.extended import DigitsFault
 from gradcli.rule.dtypes import Array, DType, is_floating
 from gradcli.syntax import tree
 from gradcli.verify.wide import is_narrow, widened
 
+ROOTS = "sqrt", "rsqrt", "pow"  # what is computed of a number near 1 or 0 besides functions
 INHERENT = 1e3  # times the inputs' own round-off: what is off by less is no fault of the formula
 
 
@@ -131,7 +133,7 @@ class Losses:
                 if i >= 0 and (at := self._worst(i, row, index)) is not None
             ]
             worst = max(found, default=None)
-            if worst is None or worst[0] < max(error / 20, threshold(self._dtype(row)) / 20):
+            if worst is None or worst[0] < max(error, threshold(self._dtype(row))) / 100:
                 return tuple(path)
             path.insert(0, worst[1:])
 
@@ -187,18 +189,13 @@ class Losses:
         if op.label in ("add", "sub", "rsub", "sum", "mean"):
             if not is_written(self.subject, row):
                 return None, row, index, operands
-            if op.label in ("sum", "mean") or value < 1e-2 * max(map(abs, operands), default=0.0):
+            if op.label in ("sum", "mean") or value < 0.1 * max(map(abs, operands), default=0.0):
                 return How.CANCELLATION, row, index, operands
         inner = [i for i in graph.inputs[row] if i >= 0 and graph.ops[i] is not None]
-        rounded = [i for i in inner if self._adds(i)]
-        if rounded and is_written(self.subject, row):
+        of_rounded = inner and (op.label in KNOWN or op.label in ROOTS)
+        if of_rounded and is_written(self.subject, row):
             return How.SMALL_TERM, row, index, operands
         return None, row, index, operands
-
-    def _adds(self, row: int) -> bool:
-        """Say whether a row is a sum, or close to 1 or so because of one on the way."""
-        op = self.subject.graph.ops[row]
-        return op is not None and op.label not in ("select", "index", "reshape")
 
     def _element(self, row: int, above: int, index: Index) -> float:
         at = self._worst(row, above, index)

@@ -14,7 +14,7 @@ from gradcli.diagnose.precision.losses import How, Loss
 from gradcli.diagnose.precision.remedies import Analysis
 from gradcli.diagnose.precision.roundoff import digits, digits_of
 from gradcli.diagnose.subject import Subject
-from gradcli.diagnose.trial import Comparison
+from gradcli.diagnose.trial import Comparison, Trials, rewritten
 
 GONE = 0.05  # relative error of a result of which no digit is right
 
@@ -23,6 +23,8 @@ def _found(how: How) -> Find:
     def find(subject: Subject) -> Iterator[Sighting]:
         analysis = subject.once(Analysis)
         for loss in analysis.of(how):
+            if _is_doubtful(loss) and not _is_mended(subject, loss):
+                continue
             yield Sighting(
                 _WORDS[how](subject, loss) + " " + _result(subject, loss), row=loss.row,
                 index=loss.index or None, spoils=(subject.label(loss.target),),
@@ -31,6 +33,21 @@ def _found(how: How) -> Find:
             )  # fmt: skip
 
     return find
+
+
+def _is_doubtful(loss: Loss) -> bool:
+    """Say whether nobody may mind a loss: a logarithm near 0 that is as good as 0, say."""
+    return loss.inherent or (loss.how is How.SMALL_TERM and loss.error <= GONE)
+
+
+def _is_mended(subject: Subject, loss: Loss) -> bool:
+    trials = Trials(subject)
+    for rewrite in subject.once(Analysis).rewrites(loss.row):
+        source = rewritten(subject.source, rewrite)
+        after = None if source is None else trials.run(source)
+        if after is not None and keeps(Comparison(trials, after)):
+            return True
+    return False
 
 
 def _key(subject: Subject, loss: Loss) -> Hashable:
