@@ -70,14 +70,13 @@ class Loss:
 class Losses:
     """What results of a run lose; `exact` is the run with more digits, None where it is not known.
 
-    `unsure` are results that may have lost digits which nothing here can count.
+    Nothing is found where digits cannot be counted: what is not known is not claimed.
     """
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
         self.exact: Reference | None = None
         self.found: tuple[Loss, ...] = ()
-        self.unsure: tuple[int, ...] = ()
         self.arriving: dict[int, Any] = {}
         suspects = [i for i in targets(subject) if is_suspect(subject, i)]
         if not suspects:
@@ -85,7 +84,6 @@ class Losses:
         try:
             self.exact = Reference(subject, suspects)
         except DigitsFault:
-            self.unsure = tuple(suspects)
             return
         self.found = tuple(self._losses(suspects))
 

@@ -157,9 +157,7 @@ def _signed(
         return
     (weight, pattern), *others = wanted
     for k, (own, term) in enumerate(items):
-        if k in used or (own != weight and pattern.value is not None):
-            continue
-        if own != weight:
+        if k in used or own != weight:
             continue
         for one in _fitting(pattern, term, bound):
             yield from _signed(others, items, (*used, k), one)
