@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -28,6 +28,8 @@ from gradcli.verify.target import every_parameter, seen_by
 
 LIBRARIES = "torch", "jax.numpy", "numpy", "autograd.numpy"
 MOST_PASSES = 3  # backward passes of a run that are gone through: the first ones and the last one
+
+Found = TypeVar("Found")
 
 
 class Edge(NamedTuple):
@@ -124,7 +126,6 @@ class Subject:
     session: Session
     request: Request
     fault: GradcliError | None = None
-    kept: dict[str, object] = field(default_factory=dict)  # what several kinds look for, found once
 
     @property
     def graph(self) -> Graph:
@@ -147,6 +148,24 @@ class Subject:
         graph, every = self.graph, every_parameter(self.session)
         seen = every if self.root is None else seen_by(graph, every, [self.root])
         return tuple(dict.fromkeys(graph.current(i) for i in seen))
+
+    def once(self, find: Callable[[Subject], Found]) -> Found:
+        """Return what a function finds of the run; it looks once, whoever asks."""
+        if find not in self._once:
+            self._once[find] = find(self)
+        found: Found = self._once[find]
+        return found
+
+    def listed(self, find: Callable[[Subject], Iterator[Found]]) -> list[Found]:
+        """Return all that a function finds of the run; it looks once, whoever asks."""
+        if find not in self._once:
+            self._once[find] = list(find(self))
+        found: list[Found] = self._once[find]
+        return found
+
+    @cached_property
+    def _once(self) -> dict[Any, Any]:
+        return {}
 
     @cached_property
     def flows(self) -> tuple[Flow, ...]:

@@ -188,7 +188,7 @@ class Trials:
         return fine, defined
 
     def _drawn(self, *, masks: bool) -> Iterator[tuple[Bindings, Outcome]]:
-        leaves = self._leaves(masks=masks)
+        leaves = self.leaves(masks=masks)
         if not leaves:
             return
         generator = np.random.default_rng(0)
@@ -207,7 +207,7 @@ class Trials:
             if subject is not None and (found := outcome(subject)).defined:
                 yield bindings, found
 
-    def _leaves(self, *, masks: bool) -> dict[str, Binding]:
+    def leaves(self, *, masks: bool = False) -> dict[str, Binding]:
         """Return the floating leaves that have names, as they were in the beginning.
 
         With `masks` those of truth values and integers too.

@@ -186,12 +186,13 @@ def alike(subject: Subject, a: int, b: int, depth: int = DEPTH) -> bool:
 
 def users(subject: Subject) -> dict[int, list[int]]:
     """Return by row the rows that use it, found once."""
-    known: dict[int, list[int]] | None = subject.kept.get("users")  # type: ignore[assignment]
-    if known is None:
-        known = {}
-        for row, inputs in enumerate(subject.graph.inputs):
-            for i in {*inputs}:
-                if i >= 0:
-                    known.setdefault(i, []).append(row)
-        subject.kept["users"] = known
+    return subject.once(_users)
+
+
+def _users(subject: Subject) -> dict[int, list[int]]:
+    known: dict[int, list[int]] = {}
+    for row, inputs in enumerate(subject.graph.inputs):
+        for i in {*inputs}:
+            if i >= 0:
+                known.setdefault(i, []).append(row)
     return known

@@ -18,11 +18,7 @@ Match = Callable[[Subject, Event], str]
 
 def events_of(subject: Subject) -> Events:
     """Return the beginnings of a run, which are looked for once."""
-    found = subject.kept.get("events")
-    if found is None:
-        found = subject.kept["events"] = Events(subject)
-    assert isinstance(found, Events), "nothing else is kept under this name"
-    return found
+    return subject.once(Events)
 
 
 def where(match: Match) -> Find:

@@ -355,16 +355,15 @@ def replaced(subject: Subject, whole: Span, parts: list[tuple[Span, str]]) -> st
     return text
 
 
+def _groups(subject: Subject) -> dict[Span, Span]:
+    """Return what stands in brackets, with the brackets."""
+    nodes = tree.nodes_of(subject.statements)
+    return {it.inner.span: it.span for it in nodes if isinstance(it, tree.Group)}
+
+
 def edit(subject: Subject, span: Span, text: str) -> Edit:
     """Return a text in the place of an expression, without brackets that nobody needs."""
-    groups = subject.kept.get("groups")
-    if groups is None:
-        groups = subject.kept["groups"] = {
-            it.inner.span: it.span
-            for it in tree.nodes_of(subject.statements)
-            if isinstance(it, tree.Group)
-        }
-    assert isinstance(groups, dict), "nothing else is kept under this name"
+    groups = subject.once(_groups)
     if _is_whole(text):
         while span in groups:
             span = groups[span]
