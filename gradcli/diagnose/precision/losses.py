@@ -78,6 +78,8 @@ class Losses:
         self.exact: Reference | None = None
         self.found: tuple[Loss, ...] = ()
         self.arriving: dict[int, Any] = {}
+        if subject.fault is not None:
+            return
         suspects = [i for i in targets(subject) if is_suspect(subject, i)]
         if not suspects:
             return

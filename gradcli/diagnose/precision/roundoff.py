@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from gradcli.autodiff.reverse import pull
-from gradcli.autodiff.saved import in_memory
 from gradcli.diagnose.findings import Index
 from gradcli.diagnose.subject import Subject
 from gradcli.execute import compute
@@ -69,7 +68,7 @@ def carried(subject: Subject, target: int, seed: Array) -> dict[int, Any]:
     order = way_back(graph, (target,), flows, True)
     compute(graph, order)
     with np.errstate(all="ignore"):
-        return pull(graph, {target: seed}, order, in_memory(graph, order))
+        return pull(graph, {target: seed}, order, graph.value)
 
 
 def is_suspect(subject: Subject, target: int) -> bool:

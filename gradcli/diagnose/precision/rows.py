@@ -7,7 +7,8 @@ from collections.abc import Callable, Hashable, Iterator
 import numpy as np
 
 from gradcli.diagnose.findings import Find, Group, Kind, Rewrite, Severity, Sighting
-from gradcli.diagnose.precision.exact import Exact, behind
+from gradcli.diagnose.nonfinite.kinds import events_of
+from gradcli.diagnose.precision.exact import Exact
 from gradcli.diagnose.precision.gradients import Gradients
 from gradcli.diagnose.precision.judge import gradients_kept, keeps
 from gradcli.diagnose.precision.losses import How, Loss
@@ -51,13 +52,11 @@ def _is_mended(subject: Subject, loss: Loss) -> bool:
 
 
 def _key(subject: Subject, loss: Loss) -> Hashable:
-    """Return what a loss is the same as: of a result that is inf or nan, the row that began it."""
+    """Return what a loss is the same as: of a result that is inf or nan, where that begins."""
     if np.isfinite(loss.got):
         return "digits", subject.span(loss.row)
-    rows = behind(subject.graph, [loss.target])
-    spoilt = (i for i in rows if not subject.graph.is_tuple(i)
-              and not np.isfinite(subject.value(i)).all())  # fmt: skip
-    return "event", subject.span(next(spoilt, loss.target))
+    began = next((e for e in events_of(subject).values.get(loss.target, ())), None)
+    return "event", subject.span(loss.target if began is None else began.row)
 
 
 def _rewrites(subject: Subject, sighting: Sighting) -> Iterator[Rewrite]:
