@@ -28,6 +28,7 @@ from gradcli.diagnose.precision.roundoff import (
 )
 from gradcli.diagnose.precision.values import KNOWN
 from gradcli.diagnose.subject import Subject
+from gradcli.errors import AutogradFault
 from gradcli.execute.extended import DigitsFault
 from gradcli.rule.dtypes import Array, DType, is_floating
 from gradcli.syntax import tree
@@ -85,7 +86,7 @@ class Losses:
             return
         try:
             self.exact = Reference(subject, suspects)
-        except DigitsFault:
+        except (DigitsFault, AutogradFault):  # or memory has changed behind the tape
             return
         self.found = tuple(self._losses(suspects))
 
@@ -230,7 +231,7 @@ class Reference:
         self.wide: Any = None
         try:
             self.exact = Exact(subject, wanted)
-        except DigitsFault:
+        except (DigitsFault, AutogradFault):  # or memory has changed behind the tape
             if not is_narrow(subject.graph):
                 raise
             self.wide = widened(subject.graph)
