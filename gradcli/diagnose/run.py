@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Iterator
 from typing import NamedTuple
@@ -35,7 +36,8 @@ def diagnose_source(
 
 def diagnosed(subject: Subject, ignore: Collection[str] = ()) -> Diagnosis:
     """Return what is wrong with the gradients of a run."""
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), warnings.catch_warnings():  # of means of nothing, and the like
+        warnings.simplefilter("ignore", RuntimeWarning)
         seen = sightings(subject, (k for k in KINDS if k.name not in ignore))
         findings = tuple(_shown(subject, Trials(subject), seen))
     fault = None if subject.fault is None else str(subject.fault)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from gradcli.autodiff.saved import in_memory, saw_uncounted
 from gradcli.errors import AutogradFault, GradcliError, Source, Span
 from gradcli.execute import compute
 from gradcli.facts.labels import Labels
-from gradcli.graph import OUTPUT, Graph, Node
+from gradcli.graph import OUTPUT, Graph, Node, Step
 from gradcli.roots import Root
 from gradcli.rule.dtypes import Array, wide
 from gradcli.rule.rule import Primitive
@@ -28,6 +28,8 @@ from gradcli.verify.target import every_parameter, seen_by
 
 LIBRARIES = "torch", "jax.numpy", "numpy", "autograd.numpy"
 MOST_PASSES = 3  # backward passes of a run that are gone through: the first ones and the last one
+
+Found = TypeVar("Found")
 
 
 class Edge(NamedTuple):
@@ -46,16 +48,19 @@ class Flow:
     results a list of them and None.
     """
 
-    def __init__(self, graph: Graph, start: Start) -> None:
+    def __init__(self, graph: Graph, start: Start, order: Sequence[int] = ()) -> None:
         self.graph, self.start = graph, start
-        reached = autodiff.reachable(graph, (start.root,))
-        self.order = autodiff.towards(graph, reached, start.inputs) if start.inputs else reached
+        reached = order or autodiff.reachable(graph, (start.root,))
+        through = start.inputs and not order
+        self.order = autodiff.towards(graph, reached, start.inputs) if through else reached
         self.inside = frozenset(self.order)
         # what `.data` has changed since is not what this pass has seen
         saw = saw_uncounted(graph, self.order, start.at)
         self.read = in_memory(graph, self.order) if saw else graph.value
         compute(graph, self.order)
-        seed = autodiff.seed(Node(graph, start.root), start.cotangent)
+        seed = start.cotangent
+        if not order:  # what has been a root once may require no gradient any more
+            seed = autodiff.seed(Node(graph, start.root), seed)
         seed = np.asarray(seed, graph.metas[start.root].dtype)
         with np.errstate(all="ignore"):
             self.cotangents = autodiff.pull(graph, {start.root: seed}, self.order, self.read)
@@ -89,13 +94,38 @@ class Flow:
 
 
 @dataclass(frozen=True)
+class Derived:
+    """A backward pass that is on the tape, of one of its roots."""
+
+    graph: Graph
+    step: Step
+    root: int
+
+    @cached_property
+    def gradients(self) -> tuple[int, ...]:
+        """The rows of its gradients."""
+        return tuple(i for i in self.step.found if i is not None)
+
+    @cached_property
+    def rows(self) -> range:
+        """The rows that it has made."""
+        return range(self.step.first, max(self.gradients) + 1)
+
+    @cached_property
+    def flow(self) -> Flow:
+        """The pass, gone through once more."""
+        cotangent = np.asarray(self.graph.value(self.step.given[self.root]))
+        start = Start(self.root, cotangent, self.step.first, self.step.wanted)
+        return Flow(self.graph, start, self.step.rows)
+
+
+@dataclass(frozen=True)
 class Subject:
     """A run, or as much of it as there was before a `fault` ended it."""
 
     session: Session
     request: Request
     fault: GradcliError | None = None
-    kept: dict[str, object] = field(default_factory=dict)  # what several kinds look for, found once
 
     @property
     def graph(self) -> Graph:
@@ -119,6 +149,24 @@ class Subject:
         seen = every if self.root is None else seen_by(graph, every, [self.root])
         return tuple(dict.fromkeys(graph.current(i) for i in seen))
 
+    def once(self, find: Callable[[Subject], Found]) -> Found:
+        """Return what a function finds of the run; it looks once, whoever asks."""
+        if find not in self._once:
+            self._once[find] = find(self)
+        found: Found = self._once[find]
+        return found
+
+    def listed(self, find: Callable[[Subject], Iterator[Found]]) -> list[Found]:
+        """Return all that a function finds of the run; it looks once, whoever asks."""
+        if find not in self._once:
+            self._once[find] = list(find(self))
+        found: list[Found] = self._once[find]
+        return found
+
+    @cached_property
+    def _once(self) -> dict[Any, Any]:
+        return {}
+
     @cached_property
     def flows(self) -> tuple[Flow, ...]:
         """The backward passes: the first ones and the last one of many."""
@@ -134,6 +182,18 @@ class Subject:
             return Flow(self.graph, start)
         except AutogradFault:
             return None
+
+    @cached_property
+    def derived(self) -> tuple[Derived, ...]:
+        """The passes whose gradients are on the tape, as those of jax.grad are."""
+        return tuple(
+            Derived(self.graph, step, root)
+            for step in self.graph.autograd.steps
+            if step.mode == "reverse"
+            and not step.batched
+            and any(i is not None for i in step.found)
+            for root in step.given
+        )
 
     @cached_property
     def _labels(self) -> Labels:
@@ -169,7 +229,17 @@ class Subject:
 
     def label(self, row: int) -> str:
         """Return what a row is called: its name in the file, or its text."""
-        return self._labels[row]
+        return self._labels[self._given.get(row, row)]
+
+    @cached_property
+    def _given(self) -> dict[int, int]:
+        """What jax.grad and its like differentiate by, and the rows of which that has the value."""
+        graph, first = self.graph, dict[int, int]()
+        leaves = {i for one in self.derived for i in one.step.wanted if graph.ops[i] is None}
+        for row in range(max(leaves, default=-1) + 1):
+            if graph.ops[row] is None and graph.metas[row].shape and row not in graph.reserved:
+                first.setdefault(id(graph.value(row)), row)
+        return {leaf: first.get(id(graph.value(leaf)), leaf) for leaf in leaves}
 
     def span(self, row: int) -> Span:
         """Return the piece of the file that made a row."""

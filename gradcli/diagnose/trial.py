@@ -7,14 +7,17 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from functools import cached_property
 from itertools import islice
+from math import prod
 
 import numpy as np
 
 from gradcli.diagnose.findings import Judge, Kind, Line, Remedy, Rewrite, Sighting
+from gradcli.diagnose.nonfinite.elsewhere import no_gradient
 from gradcli.diagnose.subject import Subject, examined
 from gradcli.errors import GradcliError, Source
+from gradcli.execute.replay import Replay
 from gradcli.graph import Node
-from gradcli.rule.dtypes import Array, is_differentiable, is_floating
+from gradcli.rule.dtypes import Array, is_differentiable
 from gradcli.session import Request
 from gradcli.trace import Binding
 from gradcli.verify.check import check
@@ -26,6 +29,10 @@ POINTS = 6  # further points at which a rewritten file is compared
 DRAWS = 40  # points that are drawn until so many are found where the file is fine
 SPREADS = (1e-3, 0.1, 1.0)  # how far points are from the file's own, relative and absolute
 DIGITS = {"float64": 1e-9, "complex128": 1e-9, "float32": 1e-4, "complex64": 1e-4}
+BUDGET = 100_000  # rows that are run for all rewritings of a file
+ELEMENTS = 500  # that take as long as a row
+LEAST = 16  # runs that there are in any case
+STEP = 1e-6  # of differences along a direction
 FEW_DIGITS = 1e-2  # of narrower dtypes
 
 Bindings = Mapping[str, Binding]
@@ -41,14 +48,20 @@ class Outcome:
     @property
     def fine(self) -> bool:
         """Whether all of it is finite."""
-        return self.root is not None and all(
-            bool(np.isfinite(x).all()) for x in (self.root, *self.grads.values())
-        )
+        return self.defined and all(bool(np.isfinite(x).all()) for x in self.grads.values())
+
+    @property
+    def defined(self) -> bool:
+        """Whether the root's value is finite."""
+        return self.root is not None and bool(np.isfinite(self.root).all())
 
 
 def outcome(subject: Subject) -> Outcome:
-    """Return what a run comes to."""
+    """Return what a run comes to; one without a root, to the gradients that are on its tape."""
     graph, root = subject.graph, subject.root
+    if root is None and subject.derived:
+        parts = [np.ravel(subject.value(i)) for one in subject.derived for i in one.gradients]
+        return Outcome(np.concatenate(parts), {})
     grads = {}
     for i in subject.parameters:
         name, grad = graph.notes.names.get(i), graph.grad(i)
@@ -91,6 +104,9 @@ class Comparison:
 
     def differentiates(self) -> bool:
         """Say whether the gradients of the rewritten file agree with numeric derivatives."""
+        if self.after.root is None and self.after.derived:
+            runs = [self.trials.run(self.after.source, point) for point, _ in self.trials.points]
+            return bool(runs) and all(x is not None and derived_agree(x) for x in runs)
         session = self.trials.run(self.after.source, backward=False)
         if session is None:
             return False
@@ -107,6 +123,11 @@ class Trials:
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
         self._points: list[tuple[Bindings, Outcome]] | None = None
+        metas = subject.graph.metas
+        rows = len(metas) + sum(prod(meta.shape) for meta in metas) // ELEMENTS
+        self._left = max(LEAST, BUDGET // max(1, rows))
+        self._draws = min(DRAWS, self._left // 2)
+        self._wanted = min(POINTS, max(1, self._left // 8))
 
     def remedy(self, kind: Kind, sighting: Sighting) -> Remedy | None:
         """Return the first rewriting that is one."""
@@ -117,7 +138,7 @@ class Trials:
                 continue
             with np.errstate(all="ignore"):
                 checked = judge(Comparison(self, after))
-            if checked:
+            if checked and not any(no_gradient(after)):  # in the file's own library
                 lines = changed(self.subject.source.text, source.text)
                 return Remedy(lines, source.text, rewrite.why, checked)
         return None
@@ -127,8 +148,11 @@ class Trials:
     ) -> Subject | None:
         """Run another text as the file was run, None where it cannot be.
 
-        `bindings` are of names beside those that were given.
+        `bindings` are of names beside those that were given. It is not run where many have been.
         """
+        if not self._left:
+            return None
+        self._left -= 1
         options = self.subject.session.tracer.options
         request = replace(self.subject.request, backward=backward)
         if not backward:
@@ -143,32 +167,55 @@ class Trials:
 
     @property
     def points(self) -> list[tuple[Bindings, Outcome]]:
-        """Points at which the file as it stands is fine, and what it comes to there."""
+        """Points at which the file as it stands is fine, and what it comes to there.
+
+        Where there is none, those at which its value is, though not every gradient.
+        """
         if self._points is None:
-            self._points = list(islice(self._drawn(), POINTS))
+            fine, defined = self._found(masks=False)
+            if not fine:  # then its masks, counts or infinities may have made it what it is
+                fine, _ = self._found(masks=True)
+            self._points = fine or defined[: self._wanted]
         return self._points
 
-    def _drawn(self) -> Iterator[tuple[Bindings, Outcome]]:
-        leaves = self._leaves()
+    def _found(self, *, masks: bool) -> tuple[list[tuple[Bindings, Outcome]], ...]:
+        """Return points at which the file is fine, and others at which only its value is."""
+        fine, defined = list[tuple[Bindings, Outcome]](), list[tuple[Bindings, Outcome]]()
+        for bindings, found in self._drawn(masks=masks):
+            (fine if found.fine else defined).append((bindings, found))
+            if len(fine) == self._wanted:
+                break
+        return fine, defined
+
+    def _drawn(self, *, masks: bool) -> Iterator[tuple[Bindings, Outcome]]:
+        leaves = self.leaves(masks=masks)
         if not leaves:
             return
         generator = np.random.default_rng(0)
-        for k in range(DRAWS):
+        for k in range(self._draws + self._draws // 4):
             spread = SPREADS[k % len(SPREADS)]
+            scale = 1.0 if k < self._draws else 0.1 ** (1 + k % 4)  # for what is too large here
             bindings = {
-                name: replace(b, value=_moved(b.value, spread, generator, positive=k % 2 == 1))
+                name: replace(b, value=_masked(np.asarray(b.value), generator))
+                if masks
+                else replace(
+                    b, value=_moved(b.value * scale, spread, generator, positive=k % 2 == 1)
+                )
                 for name, b in leaves.items()
             }
             subject = self.run(self.subject.source, bindings)
-            if subject is not None and (found := outcome(subject)).fine:
+            if subject is not None and (found := outcome(subject)).defined:
                 yield bindings, found
 
-    def _leaves(self) -> dict[str, Binding]:
-        """Return the floating leaves that have names, as they were in the beginning."""
+    def leaves(self, *, masks: bool = False) -> dict[str, Binding]:
+        """Return the floating leaves that have names, as they were in the beginning.
+
+        With `masks` those of truth values and integers too.
+        """
         graph, found = self.subject.graph, dict[str, Binding]()
         scope = self.subject.session.tracer.scope
         for row, name in sorted(graph.notes.names.items()):
-            plain = graph.ops[row] is None and is_floating(graph.metas[row].dtype)
+            plain = graph.ops[row] is None and (masks or is_differentiable(graph.metas[row].dtype))
             if plain and name not in found and isinstance(scope.get(name), Node):
                 found[name] = Binding(self.subject.value(row), graph.requires_grad[row])
         return found
@@ -178,9 +225,22 @@ def _moved(value: Array, spread: float, generator: np.random.Generator, *, posit
     """Return values close by, those that are no numbers left as they are."""
     noise = generator.standard_normal(value.shape)
     noise = np.abs(noise) if positive else noise
+    if np.iscomplexobj(value):
+        noise = noise + 1j * generator.standard_normal(value.shape)
     scale = np.where(np.isfinite(value), np.maximum(np.abs(value), spread), 0)
     with np.errstate(all="ignore"):
         return np.asarray(value + spread * scale * noise, value.dtype)
+
+
+def _masked(value: Array, generator: np.random.Generator) -> Array:
+    """Return other truth values and integers, and 0 for some of the infinities."""
+    if value.dtype.kind == "b":
+        return np.asarray(generator.random(value.shape) < 0.7)
+    if value.dtype.kind in "iu":  # classes, lengths: small numbers, of which some will do
+        most = max(int(value.max(initial=0)), 1) + 1
+        return np.asarray(generator.integers(0, most, value.shape), value.dtype)
+    chosen = np.isinf(value) & (generator.random(value.shape) < 0.7)
+    return np.asarray(np.where(chosen, 0, value), value.dtype)
 
 
 def rewritten(source: Source, rewrite: Rewrite) -> Source | None:
@@ -211,6 +271,25 @@ def changed(before: str, after: str) -> tuple[Line, ...]:
         found += [Line(first + a + 1 + k, x, y)
                   for k, (x, y) in enumerate(zip(befores, texts, strict=True))]  # fmt: skip
     return tuple(found)
+
+
+def derived_agree(subject: Subject) -> bool:
+    """Say whether gradients that are on the tape agree with differences, each in one direction."""
+    graph, generator = subject.graph, np.random.default_rng(0)
+    for flow in (one.flow for one in subject.derived):
+        top, seed = flow.start.root, np.asarray(flow.start.cotangent)
+        for leaf in flow.start.inputs:
+            value, grad = subject.value(leaf), flow.cotangents.get(leaf)
+            if grad is None or value.dtype != np.float64:
+                continue
+            size = np.where(value == 0, 1.0, np.abs(value))
+            way = STEP * size * generator.standard_normal(value.shape)
+            replay = Replay(graph, (leaf,), (top,))
+            up, down = (replay.run({leaf: value + s * way})[0] for s in (1, -1))
+            difference, slope = np.sum(seed * (up - down)) / 2, np.sum(grad * way)
+            if not abs(difference - slope) <= 1e-4 * np.abs(grad * way).sum() + 1e-9 * STEP:
+                return False
+    return True
 
 
 # ---- judges --------------------------------------------------------------------------------

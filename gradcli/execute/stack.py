@@ -145,7 +145,14 @@ class Stack:
         ]
         if isinstance(results[0], tuple | list):
             return tuple(np.stack(parts) for parts in zip(*results, strict=True))
-        return np.stack(results)
+        return np.stack([self._of_its_shape(id, y) for y in results])
+
+    def _of_its_shape(self, id: int, value: Any) -> Any:
+        """Return a row's value; nan where a point takes another number of elements: `x[x > 0]`."""
+        meta = self.graph.metas[id]
+        if np.shape(value) == meta.shape:
+            return value
+        return np.full(meta.shape, np.nan if meta.dtype.kind in "fc" else 0, meta.dtype)
 
     def _way(self, id: int, found: Mapping[int, Any], count: int) -> Way | None:
         """Return the first way by which a row gives the same as point by point."""

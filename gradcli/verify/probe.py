@@ -161,22 +161,16 @@ Evaluate = Callable[[Graph, int, list[Any], dict[str, Any]], Any]
 def _or_undefined(
     evaluate: Evaluate, graph: Graph, id: int, operands: list[Any], attrs: dict[str, Any]
 ) -> Any:
-    """Return the value of a row, nan where it has none of its own shape.
-
-    It refuses its operands where a step left its domain, and `x[x > 0]` has another number of
-    elements where a step crossed 0.
-    """
-    results = range(id + 1, id + 1 + graph.widths[id]) if graph.is_tuple(id) else [id]
-    metas = [graph.metas[i] for i in results]
+    """Return the value of a row, nan where it refuses its operands: a step left its domain."""
     try:
-        found = evaluate(graph, id, operands, attrs)
-        parts = found if graph.is_tuple(id) else (found,)
-        if all(np.shape(y) == m.shape for y, m in zip(parts, metas, strict=True)):
-            return found
+        return evaluate(graph, id, operands, attrs)
     except GradcliError:
-        pass
-    nothing = tuple(np.full(m.shape, np.nan if m.dtype.kind in "fc" else 0, m.dtype) for m in metas)
-    return nothing if graph.is_tuple(id) else nothing[0]
+        results = range(id + 1, id + 1 + graph.widths[id]) if graph.is_tuple(id) else [id]
+        metas = [graph.metas[i] for i in results]
+        nothing = tuple(
+            np.full(m.shape, np.nan if m.dtype.kind in "fc" else 0, m.dtype) for m in metas
+        )
+        return nothing if graph.is_tuple(id) else nothing[0]
 
 
 class Probe:

@@ -37,6 +37,7 @@ CASES: tuple[tuple[str, str, str], ...] = (
     ("w = param([1., 2.], dtype=bfloat16)\ny = sum(w*w)", "OK", ""),
     ("w = param([nan, 1.])\ny = sum(w**2)", "DOMAIN", "the parameter itself is nan"),
     ("w = param(0.)\ny = 1/w", "DOMAIN", "reciprocal (line 2) is inf"),
+    ("w = param([0., 4.])\ny = sum(w[w > 0])", "DOMAIN", "not defined on the right"),
     ("w = param(0.)\ny = w*sqrt(w)", "WRONG", "sqrt (line 2)"),  # nan; it is 0
     ("w = param([1., -1.])\ny = sum(where(w > 0, sqrt(w), w))", "WRONG", "derivative of sqrt"),
     ("w = param(1.5)\ny = floor(w)", "CUT", "floor (line 2) stops the gradient"),

@@ -7,7 +7,8 @@ follows from a beginning is no beginning: it is counted to it, row by row, on bo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.diagnose.findings import Index
+from gradcli.diagnose.nonfinite.forms import alike
 from gradcli.diagnose.subject import Edge, Flow, Subject
 from gradcli.graph import OUTPUT, Graph
 from gradcli.rule.dtypes import Array, is_differentiable
@@ -32,6 +34,9 @@ class Event:
     `value` what it is and `count` how many begin here. `given` marks an infinity or nan that the
     file has written down or read. `then` are the rows that make nan of what began as infinity.
     `spoils` are targets that it reaches: the root's row, and parameters whose gradient it reaches.
+    `inner` is the element of the operation's result that it begins with, None where an operation
+    does not go element by element. `moment` is its place in time: see `Sighting`. What begins in
+    several turns of a loop is one beginning, of the first of them; `turns` counts them.
     """
 
     position: int
@@ -43,6 +48,9 @@ class Event:
     given: bool = False
     flow: Flow | None = None
     edge: Edge | None = None
+    inner: Index | None = None
+    moment: tuple[int, int] = (0, 0)
+    turns: int = 1
     then: list[int] = field(default_factory=list)
     root: bool = False
     grads: list[int] = field(default_factory=list)
@@ -74,10 +82,12 @@ class Events:
         self.found: list[Event] = []
         self.values: Causes = {}  # the beginnings that a row's value has its nan and inf from
         self.bad: dict[int, Any] = {}  # which elements of a row's value are not finite
+        self.places: dict[Hashable, Event] = {}  # beginnings, by what was computed where
+        self.passed: dict[tuple[int, int], Causes] = {}  # what a pass has its gradients from
         self._forward()
         self._mark_values()
-        for number, flow in enumerate(subject.flows):
-            self._backward(flow, number)
+        for flow in subject.flows:
+            self._backward(flow)
 
     # ---- values --------------------------------------------------------------------------
 
@@ -91,6 +101,8 @@ class Events:
     def _begin(self, row: int, bad: Any) -> list[Event]:
         """Return the beginnings that a value has its bad elements from, a new one among them."""
         graph, value = self.graph, np.asarray(self.graph.value(row))
+        if graph.ops[row] is None and (before := self._before(row)):
+            return before
         causes: list[Event] = []
         new = np.array(bad, copy=True)
         made = np.isnan(value)  # nan that no operand brings
@@ -102,6 +114,8 @@ class Events:
                 causes += [e for e in self.values[i] if e not in causes]
             new &= ~fed
             made &= ~self._fed(np.isnan(np.asarray(graph.value(i))), row)
+        if (derived := self._derived(row)) is not None:
+            return list(dict.fromkeys([*causes, *derived]))
         given = graph.ops[row] is None or _is_given(graph, row)
         if causes and made.any() and not new.any():
             if not all(e.given for e in causes):
@@ -111,35 +125,99 @@ class Events:
                 new, causes = made, []
         if not new.any() or len(self.found) == MOST:
             return causes
+        place = graph.ops[row], graph.notes.spans[row], graph.notes.calls.get(row)
+        if graph.ops[row] is not None and (again := self._again(place, row)) is not None:
+            again.turns += graph.notes.spans[again.row] == graph.notes.spans[row]
+            return [*causes, again]
         index = tuple(int(k) for k in np.argwhere(new)[0])
         count = int(np.count_nonzero(new))
-        begun = Event(row, graph.producer(row), row, index, complex(value[index]), count, given)
+        inner = index if _by_element(graph, row) else None
+        begun = Event(row, graph.producer(row), row, index, complex(value[index]), count, given,
+                      inner=inner, moment=(0, row))  # fmt: skip
         self.found.append(begun)
+        self.places[place] = begun
         return [*causes, begun]
+
+    def _again(self, place: Hashable, row: int) -> Event | None:
+        """Return a beginning at the same place, or of the same numbers, computed once more."""
+        if (found := self.places.get(place)) is not None:
+            return found
+        values = (e for e in self.found if e.edge is None)
+        return next((e for e in values if alike(self.subject, e.row, row)), None)
+
+    def _before(self, row: int) -> list[Event]:
+        """Return what a leaf has its bad elements from that a run itself has made.
+
+        That is a parameter after its update, a copy of a value, or a gradient that was read.
+        """
+        graph = self.graph
+        if (source := graph.notes.sources.get(row)) is not None:
+            return self.values.get(source, [])
+        if graph.notes.origins[row] != "gradient":
+            updated = row and graph.notes.spans[row] == graph.notes.spans[row - 1]
+            return self.values.get(row - 1, []) if updated else []
+        passes = self.subject.session.passes
+        number = bisect_left(passes, row, key=lambda start: start.root) - 1
+        if number < 0:
+            return []
+        start = passes[number]
+        if (causes := self.values.get(start.root)) is None:
+            flow = next((f for f in self.subject.flows if f.start is start), None)
+            leaves = self._backward(flow or Flow(graph, start))
+            causes = [e for i, found in leaves.items() if graph.ops[i] is None for e in found]
+        return list(dict.fromkeys(causes))
+
+    def _derived(self, row: int) -> list[Event] | None:
+        """Return what a gradient on the tape has its bad elements from; None where it is not known.
+
+        It has them from the pass that made it, not from the operations that its rules are made of.
+        """
+        graph = self.graph
+        if graph.notes.origins[row] != "gradient" or graph.ops[row] is None:
+            return None
+        around = [x for x in self.subject.derived if row in x.rows]
+        innermost = [x for x in around if x.rows == around[-1].rows]
+        causes: list[Event] = []
+        for one in innermost:
+            if all(_is_finite(graph.value(i)) for i in one.gradients):
+                return []  # a rule has nan in it, and covers it
+            found = self._backward(one.flow)
+            causes += [e for i in one.step.wanted for e in found.get(i, ())]
+        return list(dict.fromkeys(causes)) or None
 
     def _fed(self, bad: Any, row: int) -> Array:
         """Return to which elements of a result an operand's bad ones may have come."""
-        shape, op = self.graph.metas[row].shape, self.graph.ops[self.graph.producer(row)]
-        if op is not None and (isinstance(op.derivative, Elementwise) or op.name in _BY_ELEMENT):
+        shape = self.graph.metas[row].shape
+        if _by_element(self.graph, row):
             return np.broadcast_to(np.asarray(bad), shape)
         return np.full(shape, bool(np.any(bad)))
 
     def _mark_values(self) -> None:
         """Say which beginnings reach the root's value."""
-        root = self.subject.root
+        root, graph = self.subject.root, self.graph
+        gradients = {i for step in graph.autograd.steps for i in step.found if i is not None}
         results = [node.id for node in self.subject.session.tracer.results]
-        for row in results if root is None else [root]:
+        for row in {*results, *gradients} if root is None else [root]:
             for e in self.values.get(row, ()):
-                e.root = True
+                if row in gradients:
+                    e.grads.append(row)
+                else:
+                    e.root = True
 
     # ---- gradients -----------------------------------------------------------------------
 
-    def _backward(self, flow: Flow, number: int) -> None:
-        if all(_is_finite(g) for g in flow.cotangents.values()):
-            return
+    def _backward(self, flow: Flow) -> Causes:
+        """Return by row the beginnings that the gradients of a pass have come from."""
+        begun = flow.start.at, flow.start.root
+        if begun in self.passed:
+            return self.passed[begun]
         causes: Causes = {}
-        order = {row: k for k, row in enumerate(flow.order)}
-        for row in flow.order:
+        self.passed[begun] = causes
+        if all(_is_finite(g) for g in flow.cotangents.values()):
+            return causes
+        last = any(flow.start is x for x in self.subject.session.passes[-1:])
+        for position, row in enumerate(flow.order):
+            moment = (1, position) if last else (0, flow.start.at)
             arrived = self._arrived(row, causes)
             op = self.graph.ops[row]
             if op is OUTPUT:
@@ -148,7 +226,7 @@ class Events:
             for edge in flow.edges(row):
                 if _is_finite(flow.cotangents.get(edge.operand)):
                     continue
-                self._use(flow, edge, arrived, causes, number * len(self.graph) + order[row])
+                self._use(flow, edge, arrived, causes, moment)
         for leaf in self.subject.parameters:
             grad = self.graph.grad(leaf)
             if grad is None or _is_finite(grad):
@@ -157,6 +235,7 @@ class Events:
                 for e in causes.get(old, ()):
                     if leaf not in e.grads:
                         e.grads.append(leaf)
+        return causes
 
     def _rows_of(self, leaf: int, flow: Flow) -> list[int]:
         """Return the rows of a pass that a parameter has been: updates make another row of it."""
@@ -169,33 +248,79 @@ class Events:
         return list(dict.fromkeys(e for i in rows for e in causes.get(i, ())))
 
     def _use(
-        self, flow: Flow, edge: Edge, arrived: list[Event], causes: Causes, position: int
+        self, flow: Flow, edge: Edge, arrived: list[Event], causes: Causes, moment: tuple[int, int]
     ) -> None:
         """Count what a use passes on to a beginning: an earlier one, or one of its own."""
         part = flow.part(edge)
         bad = ~np.isfinite(part)
         if not bad.any():
             return
-        behind = list(arrived)
-        if not behind:  # finite arrives: then what the rule is taken at is not, or its factor is
-            for i in (*_operands(self.graph, edge.row), edge.row):
-                behind += [e for e in self.values.get(i, ()) if e not in behind]
-            if np.isnan(part).any():  # an infinity was meant, what becomes of it is not
-                behind = [e for e in behind if e.is_nan or not e.given]
-        elif np.isnan(part).any() and not _has_nan(flow.cotangents[edge.row]):
+        behind = list(arrived) or self._taken_at(edge, part)
+        if arrived and np.isnan(part).any() and not _has_nan(flow.cotangents[edge.row]):
             for e in behind:
                 e.then.append(edge.row)
-        if not behind and len(self.found) < MOST:
-            index = tuple(int(k) for k in np.argwhere(bad)[0])
-            begun = Event(position, edge.row, edge.operand, index, complex(part[index]),
-                          int(np.count_nonzero(bad)), flow=flow, edge=edge)  # fmt: skip
+        inner = self._own(flow, edge)
+        place = (
+            edge.op,
+            self.graph.notes.spans[edge.row],
+            self.graph.notes.calls.get(edge.row),
+            flow,
+        )
+        again = self.places.get(place)
+        if again is not None and inner is not None and again not in behind:
+            self._once_more(again, edge, inner, part)
+            behind.append(again)
+        elif again is None and (not behind or inner is not None) and len(self.found) < MOST:
+            index = inner
+            if inner is None or bad.shape != self.graph.metas[edge.row].shape:
+                index = tuple(int(k) for k in np.argwhere(bad)[0])
+            assert index is not None, "an element is named"
+            begun = Event(moment[1], edge.row, edge.operand, index, complex(part[index]),
+                          int(np.count_nonzero(bad)), flow=flow, edge=edge, inner=inner,
+                          moment=moment)  # fmt: skip
             self.found.append(begun)
-            behind = [begun]
+            self.places[place] = begun
+            behind.append(begun)
         mine = causes.setdefault(edge.operand, [])
         mine += [e for e in behind if e not in mine]
 
+    def _once_more(self, again: Event, edge: Edge, inner: Index, part: Any) -> None:
+        """Count the same in an earlier turn: backward goes from the last one to the first."""
+        if edge.row == again.row:  # by another operand
+            return
+        again.turns += 1
+        if part.shape == self.graph.metas[edge.row].shape:
+            again.row, again.at, again.edge = edge.row, edge.operand, edge
+            again.index, again.inner, again.value = inner, inner, complex(part[inner])
 
-_BY_ELEMENT = {"where", "masked_fill"}  # whose derivatives are written for the whole
+    def _taken_at(self, edge: Edge, part: Any) -> list[Event]:
+        """Return the beginnings of values that a derivative is taken at."""
+        found: list[Event] = []
+        for i in (*_operands(self.graph, edge.row), edge.row):
+            found += [e for e in self.values.get(i, ()) if e not in found]
+        if np.isnan(part).any():  # an infinity was meant, what becomes of it is not
+            return [e for e in found if e.is_nan or not e.given]
+        return found
+
+    def _own(self, flow: Flow, edge: Edge) -> Index | None:
+        """Return the first element of a result whose derivative alone is to blame.
+
+        None where all have come from before, and where an operation goes not element by element.
+        """
+        g = flow.cotangents[edge.row]
+        if not _by_element(self.graph, edge.row) or isinstance(g, list | tuple):
+            return None
+        made = ~np.isfinite(flow.part(edge, whole=True)) & np.isfinite(g)
+        for i in (*_operands(self.graph, edge.row), edge.row):
+            if i in self.values:
+                made = made & ~np.broadcast_to(self.bad[i], made.shape)
+        return tuple(int(k) for k in np.argwhere(made)[0]) if np.any(made) else None
+
+
+def _by_element(graph: Graph, row: int) -> bool:
+    """Say whether each element of a row's value is computed from one of each operand."""
+    op = graph.ops[graph.producer(row)]
+    return op is not None and isinstance(op.derivative, Elementwise)
 
 
 def _is_given(graph: Graph, row: int) -> bool:

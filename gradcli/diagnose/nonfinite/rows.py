@@ -9,6 +9,7 @@ from gradcli.diagnose.findings import Group, Kind, Severity
 from gradcli.diagnose.nonfinite.elementary import KINDS as ELEMENTARY
 from gradcli.diagnose.nonfinite.events import Event
 from gradcli.diagnose.nonfinite.kinds import where
+from gradcli.diagnose.nonfinite.structured import HIDDEN
 from gradcli.diagnose.nonfinite.structured import KINDS as STRUCTURED
 from gradcli.diagnose.nonfinite.told import at, number, operands
 from gradcli.diagnose.subject import Subject
@@ -42,8 +43,9 @@ def _gradient(subject: Subject, event: Event) -> str:
 
 
 KINDS = (
-    *ELEMENTARY,
     *STRUCTURED,
+    *ELEMENTARY,
+    *HIDDEN,
     Kind(
         "nonfinite-input", Group.NONFINITE, Severity.ERROR,
         "nan or infinity in the data",
@@ -58,7 +60,7 @@ KINDS = (
         "a value that is not finite",
         "An operation gives nan or infinity for finite operands.",
         "keep the operand inside the operation's domain",
-        "w = param(400.0)\nloss = lgamma(w).exp()",
+        "w = param(0.0)\nloss = lgamma(w)",
         where(_value),
     ),
     Kind(
@@ -66,7 +68,7 @@ KINDS = (
         "a gradient that is not finite",
         "The derivative of an operation is infinite at a point where its value is finite.",
         "keep away from that point, or write a function that is smooth there",
-        "w = param(0.0)\nloss = w.abs().pow(0.25)",
+        "w = param(0.0)\nloss = igamma(tensor(0.5), w)",
         where(_gradient),
     ),
 )  # fmt: skip

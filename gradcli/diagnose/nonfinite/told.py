@@ -39,10 +39,9 @@ def element(subject: Subject, event: Event, slot: int) -> complex | None:
         return complex(value)
     if op is None or not isinstance(op.derivative, Elementwise):
         return None
-    index = event.index
-    if event.edge is not None and graph.metas[event.at].shape != shape:
-        return None  # the gradient was summed: several elements are in it
-    return complex(np.broadcast_to(value, shape)[index])
+    if event.inner is None:
+        return None
+    return complex(np.broadcast_to(value, shape)[event.inner])
 
 
 def operands(subject: Subject, event: Event) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from math import exp, log
 from typing import NamedTuple
@@ -86,7 +86,7 @@ def stages(flow: Flow) -> list[Stage]:
     return [largest[h] for h in sorted(largest)]
 
 
-def _weights(graph: Graph, order: list[int]) -> set[int]:
+def _weights(graph: Graph, order: Sequence[int]) -> set[int]:
     """Return parameters, and what is made of one of them alone: `W.T`, `W[0]`, `exp(a)`."""
     found: set[int] = set()
     for row in reversed(order):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from math import floor, inf, isfinite, log10
 from typing import NamedTuple
 
@@ -101,7 +101,9 @@ def grows(found: Training) -> float:
     if not isfinite(first) or first <= 0 or found.rate <= 0:  # along the gradient it is to grow
         return 0.0
     if not isfinite(last):
-        return inf
+        finite = [*takewhile(isfinite, losses)]
+        beyond = losses[len(finite)]  # a loss that went down before has left its domain
+        return inf if beyond == inf or finite[-1] >= GROWN * first else 0.0
     ratio = last / first
     steady = all(b > a for a, b in pairwise(losses)) and ratio >= GROWN
     over = found.rate * found.curvature > OVER

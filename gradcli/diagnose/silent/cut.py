@@ -50,11 +50,7 @@ class Cut(NamedTuple):
 
 def cut_off(subject: Subject) -> Sequence[Cut]:
     """Return what cuts parameters off, looked for once."""
-    found = subject.kept.get("cuts")
-    if found is None:
-        found = subject.kept["cuts"] = list(_cuts(subject))
-    assert isinstance(found, list), "nothing else is kept under this name"
-    return found
+    return subject.listed(_cuts)
 
 
 def without(subject: Subject) -> list[int]:

@@ -17,7 +17,9 @@ from gradcli.rule.dtypes import Array, wide
 from gradcli.rule.rule import Elementwise
 
 SMOOTH = "elu", "celu", "selu", "softplus", "silu", "mish", "logsigmoid"
-NORMAL = "max", "min", "amax", "amin", "median", "sort", "topk", "cummax", "cummin", "norm"
+# what passes nothing to some operands at ordinary points: losers, and the angle along its ray
+NORMAL = ("max", "min", "amax", "amin", "median", "sort", "topk", "cummax", "cummin", "norm",
+          "atan2")  # fmt: skip
 SUMS = (*SAME, "add", "sub", "div", "mul", "rsub")
 STEP = 1e-3  # relative: how far an operand moves to both sides, where what is flat stays flat
 SLIGHT = 1e-12  # slopes and steps that are less than this count as none

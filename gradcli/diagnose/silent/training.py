@@ -51,11 +51,7 @@ def rebound(subject: Subject) -> list[Rebound]:
     They are computed outside of no_grad(), and the file goes on with them: it asks for their
     `.grad`, or a further backward pass goes through them.
     """
-    found = subject.kept.get("rebound")
-    if found is None:
-        found = subject.kept["rebound"] = list(_rebound(subject))
-    assert isinstance(found, list), "nothing else is kept under this name"
-    return found
+    return subject.listed(_rebound)
 
 
 def _rebound(subject: Subject) -> Iterator[Rebound]:

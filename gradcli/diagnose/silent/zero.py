@@ -38,11 +38,7 @@ class Stopped(NamedTuple):
 
 def stopped(subject: Subject) -> Sequence[Stopped]:
     """Return what has made gradients 0, looked for once."""
-    found = subject.kept.get("stopped")
-    if found is None:
-        found = subject.kept["stopped"] = list(_stopped(subject))
-    assert isinstance(found, list), "nothing else is kept under this name"
-    return found
+    return subject.listed(_stopped)
 
 
 def _stopped(subject: Subject) -> Iterator[Stopped]:
