@@ -22,6 +22,7 @@ from gradcli.picture.layout import Size
 from gradcli.picture.panels import ROWS, panels
 from gradcli.picture.report import Report, Turns, report
 from gradcli.picture.scene import scene
+from gradcli.picture.steps import LARGE, largest
 from gradcli.picture.svg import Drawing, style, text
 from gradcli.picture.themes import THEMES, Theme
 from gradcli.render.numbers import lines
@@ -250,7 +251,7 @@ def _data(found: Report, shown: Scene, session: Session) -> str:
         "cards": {str(c.id): str(c.node) for c in shown.cards if c.node is not None},
         "turns": [_turns(turns) for turns in found.turns],
         "torch": _torch(session),
-        "latex": _latex(session),
+        "latex": _latex(session, found.inspection),
     }
     dumped = json.dumps(record, ensure_ascii=True, separators=(",", ":"))
     return dumped.replace("<", "\\u003c")
@@ -299,11 +300,11 @@ def _torch(session: Session) -> str:
         return f"# {error.message}"
 
 
-def _latex(session: Session) -> str:
+def _latex(session: Session, inspection: Inspection) -> str:
     from gradcli.formula.derive import derived
     from gradcli.render.derive import tex
 
-    if len(session.graph) > MOST_DERIVED:
+    if len(session.graph) > MOST_DERIVED or largest(inspection) > LARGE:
         return "% the graph is too large: gradcli derive --format latex writes it"
     try:
         return tex(derived(session, ()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from gradcli.render.words import one_line
 from gradcli.session import Session
 
 MOST = 1200  # rows behind the root whose pass is shown step by step
+LARGE = 1000  # elements of a node, from which on formulas would take long to be compared
 HEAD = 90  # characters of what a step is about
 VALUES = 48  # characters of a value
 WAYS = 6  # that meet and are written out
@@ -107,9 +109,14 @@ def _value(node: NodeFacts) -> str:
     return brief(value, VALUES) if isinstance(value, np.ndarray) else summarised(value, VALUES)
 
 
+def largest(inspection: Inspection) -> int:
+    """Return how many elements the largest node has."""
+    return max((prod(node.shape) for node in inspection.nodes), default=0)
+
+
 def formulas(session: Session, inspection: Inspection) -> Iterator[tuple[int, str]]:
     """Yield gradients by parameters as formulas with their numbers, those of a small graph."""
-    if len(session.graph) > SHORT:
+    if len(session.graph) > SHORT or largest(inspection) > LARGE:
         return
     try:
         _, found = explained(session, ())

@@ -208,6 +208,14 @@ def test_the_keys_in_the_docs_are_those_of_the_page() -> None:
     assert rows == shown
 
 
+def test_formulas_of_large_matrices_are_left_out_for_they_would_take_minutes() -> None:
+    small, large = (page_of(f"W = param(ones({n}, {n}))\nloss = sum(tanh(W @ W))") for n in (2, 40))
+    assert "formula" in str(data_of(small)["nodes"])
+    assert "formula" not in str(data_of(large)["nodes"])
+    assert "too large" in str(data_of(large)["latex"])
+    assert "too large" not in str(data_of(small)["latex"])
+
+
 # ---- what is drawn -------------------------------------------------------------------------
 
 
