@@ -25,6 +25,9 @@ FILES = [
     f'{_RUN}d = {{"{_SCRIPT}": w}}\ny = d["{_SCRIPT}"]*2\nprint(f"{{w}} {_IMAGE}")',
     f"{_RUN}x = param([0.0])\ny = sqrt(x)  # {_IMAGE}\nloss = sum(y*len('{_SCRIPT}'))",
     f'{_RUN}s = "javascript:window.pwned=1"\nt = ["{_SCRIPT}", 1]',
+    f'{_RUN}assert w < len("{_SCRIPT}")\nassert isclose(w, 1.0*len("{_IMAGE}"))',
+    f'x = param([0.0])\nloss = sum(sqrt(x*len("{_SCRIPT}")))',
+    f'loss = sum(param(ones(len("{_IMAGE}"))))',
     '"' + _SCRIPT + '"\nlen("&lt;script&gt;")',
 ]
 NAMES = [
