@@ -25,6 +25,11 @@ assert allclose(grad(loss2_sum, w), sum(2 * loss * x))
 """
 FAN_IN = "x = param(2.0)\na = x**2\nb = 3*x\ny = a*b + relu(x - 2) + x\n"
 NAN = "x = param([0., 4.])\ny = where(x > 0, sqrt(x), 0.0)\nloss = sum(y)\n"
+NO_LEAF = """w = tensor([1.0, 2.0], requires_grad=True) * 0.1
+loss = sum(w**2)
+loss.backward()
+print(w.grad)
+"""
 LOOP = """w = param(8.0)
 for i in range(20):
     loss = w**2

@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.picture.hostile import FILES, NAMES
-from tests.picture.runs import FUNCTIONS, LINEAR, LOOP, MLP, NAN, page_of
+from tests.picture.runs import FUNCTIONS, LINEAR, LOOP, MLP, NAN, NO_LEAF, page_of
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -323,6 +323,15 @@ def test_a_copy_that_is_refused_can_be_taken_by_hand(opened: Opened) -> None:
     assert "loss2_sum.backward()" in copied
     opened.page.click("[data-do=copy-latex]")
     assert "\\" in opened.page.locator("#details textarea").input_value()
+
+
+@pytest.mark.parametrize("opened", [NO_LEAF], indirect=True)
+def test_the_lines_to_write_instead_are_copied_without_their_numbers(opened: Opened) -> None:
+    opened.page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(); }")
+    opened.page.click("[data-do=copy-remedy]")
+    copied = opened.page.locator("#details textarea").input_value()
+    assert copied == "w = (tensor([1.0, 2.0]) * 0.1).requires_grad_()"
+    assert opened.count("del") == 1
 
 
 def test_the_copied_picture_is_whole(opened: Opened) -> None:
