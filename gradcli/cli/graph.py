@@ -119,13 +119,22 @@ def graph(
         bool, typer.Option("--ascii", help="As boxes and lines of characters.")
     ] = False,
     html: Annotated[bool, typer.Option("--html", help="As a page that stands alone.")] = False,
+    opened: Annotated[
+        bool,
+        typer.Option("--open", help="Open the page in the browser (without -o: a temporary file)."),
+    ] = False,
     functions: Annotated[
         Functions,
         typer.Option("--functions", help="Calls of functions as boxes, or as one card each."),
     ] = Functions.auto,
     rankdir: Annotated[
-        str, typer.Option("--rankdir", metavar="TB|LR", help="From the top, or from the left.")
-    ] = "TB",
+        str | None,
+        typer.Option(
+            "--rankdir",
+            metavar="TB|LR",
+            help="From the top, or from the left (default: TB; as fits in a page).",
+        ),
+    ] = None,
     theme: Annotated[Theme, typer.Option("--theme", help="Colours of a picture.")] = Theme.light,
     of: o.Of = None,
     precision: o.Precision = None,
@@ -133,11 +142,11 @@ def graph(
 ) -> None:
     """Draw the graph of a file: as a picture, as a tree, or in the language of graphviz.
 
-    `-o graph.svg` and `-o graph.png` draw cards with values and gradients; on a terminal it is a
-    tree, in a pipe the language of graphviz. Of a picture, --max-nodes is how many cards it has
-    at most: the others are folded.
+    `-o graph.svg` and `-o graph.png` draw cards with values and gradients, `-o report.html` a page
+    that plays them step by step; on a terminal it is a tree, in a pipe the language of graphviz. Of
+    a picture, --max-nodes is how many cards it has at most: the others are folded.
     """
-    flags = {Format.dot: dot, Format.tree: tree, Format.html: html, Format.ascii: ascii_}
+    flags = {Format.dot: dot, Format.tree: tree, Format.html: html or opened, Format.ascii: ascii_}
     said = [*([format] if format else []), *(f for f, wanted in flags.items() if wanted)]
     kind = _kind(said, backward, output)
     if kind not in _TEXTS and len(files or ()) > 1:
@@ -168,6 +177,7 @@ def graph(
         how["precision"] = precision
         write(joined("dot", (GRAPH["dot"].pieces(graph, **how) for _, graph in found)), output)
     else:
+        from gradcli.cli.browser import fresh_page, show_page
         from gradcli.picture import PICTURES
         from gradcli.picture.cards import Asked
 
@@ -180,8 +190,11 @@ def graph(
         if kind is Format.ascii:
             show_each(drawn, output)
         else:
+            place = fresh_page() if opened and output is None else output
             for picture in drawn:
-                write(picture, output)
+                write(picture, place)
+                if opened and place is not None:
+                    show_page(place)
     raise typer.Exit(max(statuses))
 
 
@@ -216,7 +229,7 @@ def _kind(said: list[Format], backward: bool, output: Path | None) -> Format:
     return _ENDINGS[ending]
 
 
-def _across(rankdir: str) -> bool:
-    if rankdir.upper() not in ("TB", "LR"):
+def _across(rankdir: str | None) -> bool | None:
+    if rankdir is not None and rankdir.upper() not in ("TB", "LR"):
         raise InputFault(f"--rankdir {rankdir}: there are TB and LR")
-    return rankdir.upper() == "LR"
+    return None if rankdir is None else rankdir.upper() == "LR"

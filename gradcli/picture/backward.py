@@ -73,7 +73,7 @@ def _card(function: FunctionFacts, node: NodeFacts, asked: Asked) -> Card:
         function.id + _SHIFT, "parameter" if leaf else "root" if node.kind == "root" else
         "intermediate", cropped(function.name, TITLE), shape_of(node), cropped(said, SOURCE),
         node.line, (), figures(flow.shown, asked.precision) if numbers and flow.shown is not None
-        else (), flow.passed, bad=not is_finite(gradient_of(node)),
+        else (), flow.passed, bad=not is_finite(gradient_of(node)), node=node.id,
     )  # fmt: skip
 
 

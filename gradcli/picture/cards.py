@@ -22,10 +22,10 @@ class Asked:
 
     `names` are the only nodes where there are any (`named`: all with names), `around` one of which
     those are shown that are at most `hops` edges away; more than `most` cards are folded. `theme`
-    is a name of `themes.THEMES`, `across` draws from left to right. `backward` shows the graph of
-    grad_fns; `combined` says beside each edge what flows back through it, `local` by which local
-    derivative. Calls of `functions` are boxes around what was made in them, or closed: one card
-    each, where there are many cards.
+    is a name of `themes.THEMES`, `across` draws from left to right; None: not, but where only that
+    fits into a page. `backward` shows the graph of grad_fns; `combined` says beside each edge what
+    flows back through it, `local` by which local derivative. Calls of `functions` are boxes around
+    what was made in them, or closed: one card each, where there are many cards.
     """
 
     values: bool = True
@@ -37,7 +37,7 @@ class Asked:
     full: bool = False
     turn: int | None = None
     theme: str = "light"
-    across: bool = False
+    across: bool | None = None
     backward: bool = False
     combined: bool = False
     local: bool = False
@@ -51,7 +51,7 @@ class Card:
     `value` and `gradient` are lines of numbers; `passed` marks a gradient that flowed and was not
     kept. `faint` is what does not lead to the root, `bad` what is not finite, `origin` where that
     begins, in the value or in the gradient. `notes` are short: "× 100". `boxes` are those that it
-    is in, the outermost first.
+    is in, the outermost first. `node` is the node that a card tells of whose id is not that of one.
     """
 
     id: int
@@ -69,6 +69,7 @@ class Card:
     notes: tuple[str, ...] = ()
     fold: int = 0  # how many nodes it stands for, 0: one of its own
     boxes: tuple[int, ...] = ()
+    node: int | None = None
 
     @property
     def mark(self) -> str:

@@ -33,7 +33,7 @@ def render(
 ) -> str:
     """Return what a picture shows and where as JSON (see the module for every key)."""
     asked = asked or Asked()
-    drawing = Drawing(scene(inspection, asked, session), asked.across)
+    drawing = Drawing(scene(inspection, asked, session), bool(asked.across))
     shown, placed = drawing.scene, drawing.layout
     record = {
         "schema": SCHEMA,

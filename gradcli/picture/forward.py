@@ -141,7 +141,7 @@ class _Scene:
         return replace(
             card, id=id, kind="intermediate", title=cropped(f"{frame.name}(…)", TITLE),
             source=card.source or one_line(last.source), fold=len(nodes), line=frame.line,
-            bad=any(self._bad[n.id] for n in nodes), boxes=(),
+            bad=any(self._bad[n.id] for n in nodes), boxes=(), node=last.id,
             origin=next(filter(None, map(self._origin, nodes)), ""),
             notes=(f"{len(nodes):,} nodes, closed",),
         )  # fmt: skip

@@ -25,7 +25,9 @@ def render(
 ) -> str:
     """Return a flowchart of a run."""
     asked = asked or Asked()
-    return "\n".join(_lines(scene(inspection, asked, session), asked.theme, asked.across)) + "\n"
+    return (
+        "\n".join(_lines(scene(inspection, asked, session), asked.theme, bool(asked.across))) + "\n"
+    )
 
 
 def fenced(

@@ -1,8 +1,8 @@
-"""What the page of a run has beside the picture: steps, gradients, problems, as plain data."""
+"""What the page of a run has beside the picture, as plain data."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite
 from typing import NamedTuple
@@ -10,36 +10,23 @@ from typing import NamedTuple
 import numpy as np
 
 from gradcli.diagnose import Diagnosis, Subject, diagnosed
-from gradcli.errors import GradcliError
-from gradcli.explain.derivation import whole
-from gradcli.inspection import Array, Inspection, LoopFacts, NodeFacts
-from gradcli.render.explain_rows import Style, each, line_of
-from gradcli.render.numbers import brief, grad_of, summarised, value_of
-from gradcli.render.rows import between
+from gradcli.errors import Source
+from gradcli.explain.cuts import silence
+from gradcli.inspection import Array, Inspection, LoopFacts, NodeFacts, Summary
+from gradcli.picture.cards import Asked, Scene
+from gradcli.picture.figures import figures
+from gradcli.picture.steps import Step, formulas, steps
+from gradcli.render.numbers import grad_of, value_of
+from gradcli.render.rows import Fold, Wanted, between, folds
 from gradcli.render.words import one_line
 from gradcli.session import Request, Session
 
-MOST_STEPS = 1200  # of a pass that are shown one by one
+MOST_LOOKED_AT = 4000  # nodes of a run in which problems are looked for
+MOST_REASONS = 300  # nodes of a run whose lack of a gradient is explained
+MOST_FRAMES = 6000  # cards times turns that follow a slider
+MOST_SERIES = 8  # names whose numbers are shown turn by turn
 BINS = 24  # of a histogram
 HEAT = 32  # rows and columns of a heat map, from which on neighbours share a place
-VALUES = 48  # characters of a value in a step
-
-
-class Step(NamedTuple):
-    """A step of the player: a value that is computed, a gradient that is passed on, or a sum.
-
-    `node` is the card that is looked at, `other` the one at the other end of the edge.
-    """
-
-    kind: str
-    node: int
-    other: int | None
-    line: int
-    head: str
-    factor: str
-    arrives: str
-    result: str
-    remarks: tuple[str, ...] = ()
 
 
 class Gradient(NamedTuple):
@@ -56,98 +43,82 @@ class Gradient(NamedTuple):
 
 
 class Series(NamedTuple):
-    """What a name was in each turn of a loop: the numbers, for a scalar."""
+    """What a scalar was in each turn of a loop."""
 
     name: str
     values: tuple[float, ...]
 
 
+class Frames(NamedTuple):
+    """What the card of a node says in each turn of a loop: the lines of value and of gradient."""
+
+    value: tuple[str, ...]
+    gradient: tuple[str, ...]
+
+
 class Turns(NamedTuple):
-    """A loop: its line, how many turns it has, and what scalars were in each of them."""
+    """A loop: its line, how many turns it has, and what scalars and cards were in each of them."""
 
     line: int
     turns: int
     series: tuple[Series, ...]
+    frames: Mapping[int, Frames]
 
 
 @dataclass(frozen=True)
 class Report:
-    """All that a page shows."""
+    """All that a page shows beside the picture.
+
+    `formulas` are of gradients by parameters, `reasons` say of nodes why no gradient flows to them;
+    `diagnosis` is None where the run is too large to look for problems.
+    """
 
     inspection: Inspection
     source: tuple[str, ...]
     steps: tuple[Step, ...]
     gradients: tuple[Gradient, ...]
     turns: tuple[Turns, ...]
-    diagnosis: Diagnosis
+    formulas: Mapping[int, str]
+    reasons: Mapping[int, str]
+    diagnosis: Diagnosis | None
 
 
-def report(session: Session, inspection: Inspection) -> Report:
-    """Return what the page of a run shows."""
+def report(session: Session, inspection: Inspection, shown: Scene, asked: Asked) -> Report:
+    """Return what the page of a run shows beside a scene."""
+    worked = dict(formulas(session, inspection))
+    wanted = Wanted(named=False, full=asked.full, turn=asked.turn)
+    folded = {fold.loop.turns[0]: fold for fold in folds(inspection, wanted)}
+    small = len(session.graph) <= MOST_LOOKED_AT
     return Report(
         inspection,
-        tuple(session.source.text.splitlines()),
-        tuple(_steps(session, inspection)),
+        tuple(_lines(session.source)),
+        tuple(steps(session, inspection, worked)),
         tuple(_gradients(inspection)),
-        tuple(_turns(inspection, loop) for loop in inspection.loops),
-        diagnosed(Subject(session, Request())),
+        tuple(
+            _turns(inspection, loop, folded.get(loop.turns[0]), shown) for loop in inspection.loops
+        ),
+        worked,
+        dict(_reasons(session, inspection)),
+        diagnosed(Subject(session, Request())) if small else None,
     )
 
 
-# ---- steps ---------------------------------------------------------------------------------
+def _lines(source: Source) -> Iterator[str]:
+    """Yield the lines of a file, each as it is counted."""
+    ends = source.text.endswith(("\n", "\r"))
+    for k in range(1, len(source.line_starts) + (not ends)):
+        yield source.line_text(k).expandtabs(4)
 
 
-def _steps(session: Session, inspection: Inspection) -> Iterator[Step]:
-    """Yield the steps forward, then those backward, as the engine goes."""
-    nodes = {node.id: node for node in inspection.nodes}
+def _reasons(session: Session, inspection: Inspection) -> Iterator[tuple[int, str]]:
+    """Yield why no gradient flows to nodes, of a small graph."""
     root = inspection.root
-    behind = _behind(inspection, root)
-    for node in inspection.nodes[:MOST_STEPS] if len(inspection.nodes) > MOST_STEPS else (
-        inspection.nodes
-    ):  # fmt: skip
-        if node.id in behind:
-            yield _forward(node)
-    if root is None or len(behind) > MOST_STEPS:
+    if root is None or not inspection.ran_backward or len(inspection.nodes) > MOST_REASONS:
         return
-    start = session.passes[-1] if session.passes else None
-    cotangent = start.cotangent if start is not None and start.root == root else None
-    try:
-        found = whole(session.graph, inspection, root, cotangent)
-    except GradcliError:  # a root of several elements that nothing differentiates
-        return
-    yield Step("start", root, None, nodes[root].line, one_line(nodes[root].label), "", "",
-               brief(found.start, VALUES), ("backward begins with",))  # fmt: skip
-    for step, row, total in each(found, nodes, Style(values=VALUES)):
-        arrived = found.cotangents.get(step.row)
-        operand = nodes[step.operand]
-        yield Step(
-            "backward", step.operand, step.row, nodes[step.row].line,
-            row.line or one_line(line_of(nodes[step.row])), row.factor,
-            "" if arrived is None else brief(np.asarray(arrived), VALUES), row.gradient,
-            row.remarks,
-        )  # fmt: skip
-        if total is not None:
-            yield Step("sum", step.operand, None, operand.line, total.line, "", "", total.gradient)
-
-
-def _behind(inspection: Inspection, root: int | None) -> set[int]:
-    found = set[int]()
-    pending = [] if root is None else [root]
-    while pending:
-        id = pending.pop()
-        if id not in found:
-            found.add(id)
-            pending.extend(inspection.node(id).inputs)
-    return found
-
-
-def _forward(node: NodeFacts) -> Step:
-    value = value_of(node)
-    shown = "" if value is None else (
-        brief(value, VALUES) if isinstance(value, np.ndarray) else summarised(value, VALUES)
-    )  # fmt: skip
-    kind = "leaf" if node.op == "leaf" else "forward"
-    return Step(kind, node.id, None, node.line, one_line(line_of(node)), "", "", shown)
+    for node in inspection.nodes:
+        if node.grad is None and node.gradient is None:
+            said = silence(session.graph, inspection, node, root)
+            yield node.id, one_line(" ".join(said))
 
 
 # ---- gradients -----------------------------------------------------------------------------
@@ -160,22 +131,19 @@ def _gradients(inspection: Inspection) -> Iterator[Gradient]:
         if node.kind == "parameter":
             last[node.name or node.label] = node
     for name, node in last.items():
-        shown = grad_of(node).shown
         grad = node.grad if node.grad is not None else node.gradient
-        if shown is None or grad is None or not grad.size:
+        if grad is None or node.value is None or not grad.size:
             continue
-        size = np.abs(grad.astype(np.complex128 if grad.dtype.kind == "c" else np.float64))
-        value = np.abs(np.asarray(node.value).astype(size.dtype if grad.dtype.kind != "c" else
-                                                     np.complex128))  # fmt: skip
         real = grad.real.astype(np.float64)
         counts, low, high = _histogram(real)
-        yield Gradient(node.id, one_line(name), _norm(size), _norm(value), counts, low, high,
+        yield Gradient(node.id, one_line(name), _norm(grad), _norm(node.value), counts, low, high,
                        _heat(real))  # fmt: skip
 
 
-def _norm(size: Array) -> float:
+def _norm(array: Array) -> float:
     with np.errstate(all="ignore"):
-        return float(np.sqrt(np.sum(size * size)))
+        wide = np.abs(array.astype(np.complex128 if array.dtype.kind == "c" else np.float64))
+        return float(np.sqrt(np.sum(wide * wide)))
 
 
 def _histogram(array: Array) -> tuple[tuple[int, ...], float, float]:
@@ -199,7 +167,8 @@ def _heat(array: Array) -> tuple[tuple[float, ...], ...]:
         length = array.shape[axis]
         if length > HEAT:
             edges = np.linspace(0, length, HEAT + 1).astype(int)[:-1]
-            sums = np.add.reduceat(array, edges, axis)
+            with np.errstate(all="ignore"):
+                sums = np.add.reduceat(array, edges, axis)
             counts = np.diff([*edges, length])
             array = sums / (counts[:, None] if axis == 0 else counts)
     return tuple(tuple(map(float, row)) for row in array)
@@ -208,20 +177,73 @@ def _heat(array: Array) -> tuple[tuple[float, ...], ...]:
 # ---- loops ---------------------------------------------------------------------------------
 
 
-def _turns(inspection: Inspection, loop: LoopFacts) -> Turns:
-    """Return the numbers that scalars with names were, turn by turn."""
-    found: dict[str, list[float]] = {}
+def _turns(inspection: Inspection, loop: LoopFacts, fold: Fold | None, shown: Scene) -> Turns:
+    """Return what scalars with names were turn by turn, and what the cards of a turn say."""
     count = len(loop)
-    for turn in range(count):
-        for node in between(inspection, loop.turns[turn], loop.turns[turn + 1]):
-            plain = node.name is not None and not node.shape and node.dtype.startswith("float")
-            if plain and node.value is not None and not node.derived:
-                values = found.setdefault(str(node.name), [])
-                values[turn:] = [float(node.value)]
-    series = (Series(name, tuple(v)) for name, v in found.items() if len(v) == count > 1)
-    return Turns(loop.line, count, tuple(series))
+    turns = [_turn(inspection, loop, k) for k in range(count)]
+    series = []
+    for (name, *_), last in (turns[-1] if turns else {}).items():
+        if name is None or last.shape or last.dtype not in ("float64", "float32"):
+            continue
+        numbers = [_scalar(turn, name) for turn in turns]
+        if count > 1 and all(x is not None for x in numbers):
+            series.append(Series(one_line(name), tuple(x for x in numbers if x is not None)))
+    known = tuple(dict.fromkeys(series))[-MOST_SERIES:]
+    frames = {} if fold is None else _frames(inspection, turns, fold, shown)
+    return Turns(loop.line, count, known, frames)
 
 
-def text_of(found: Array | None) -> str:
-    """Return a value for the details of a node: written out where it is small."""
-    return "" if found is None else np.array2string(found, precision=6, threshold=200)
+_Key = tuple[str | None, int, str, str, int]
+
+
+def _turn(inspection: Inspection, loop: LoopFacts, turn: int) -> dict[_Key, NodeFacts]:
+    """Return the nodes of a turn by what is the same in every turn."""
+    found: dict[_Key, NodeFacts] = {}
+    seen: dict[tuple[str | None, int, str, str], int] = {}
+    for node in between(inspection, loop.turns[turn], loop.turns[turn + 1]):
+        if node.derived:
+            continue
+        key = node.name, node.line, node.source, node.op
+        seen[key] = seen.get(key, 0) + 1
+        found[*key, seen[key]] = node
+    return found
+
+
+def _scalar(turn: Mapping[_Key, NodeFacts], name: str) -> float | None:
+    """Return the last number that a name was in a turn."""
+    values = [n.value for n in turn.values() if n.name == name and not n.shape]
+    return float(values[-1]) if values and values[-1] is not None else None
+
+
+def _frames(
+    inspection: Inspection, turns: list[dict[_Key, NodeFacts]], fold: Fold, shown: Scene
+) -> Mapping[int, Frames]:
+    """Return what the cards of a folded loop say in each turn, of those that every turn has."""
+    ids = {card.id for card in shown.cards}
+    places = [(n.id, key, 0) for key, n in turns[fold.turn - 1].items() if n.id in ids]
+    if fold.turn > 1:  # what a turn starts from is of the one before
+        places += [(n.id, key, 1) for key, n in turns[fold.turn - 2].items() if n.id in ids]
+    if len(places) * len(turns) > MOST_FRAMES:
+        return {}
+    found = {}
+    for id, key, back in places:
+        nodes = [turn.get(key) for turn in turns]
+        if back:
+            nodes = [_before(inspection, fold.loop, key[0]), *nodes[:-1]]
+        there = [node for node in nodes if node is not None]
+        if len(there) == len(turns):
+            found[id] = Frames(
+                tuple("\n".join(_figures(value_of(node))) for node in there),
+                tuple("\n".join(_figures(grad_of(node).shown)) for node in there),
+            )
+    return found
+
+
+def _before(inspection: Inspection, loop: LoopFacts, name: str | None) -> NodeFacts | None:
+    """Return what a name was when a loop began."""
+    nodes = between(inspection, 0, loop.turns[0])
+    return next((n for n in reversed(nodes) if name is not None and n.name == name), None)
+
+
+def _figures(shown: Array | Summary | None) -> tuple[str, ...]:
+    return () if shown is None else figures(shown)

@@ -36,7 +36,7 @@ def render(
     Raises: InputFault where a name that was asked for is not known.
     """
     asked = asked or Asked()
-    return Drawing(scene(inspection, asked, session), asked.across).file(THEMES[asked.theme])
+    return Drawing(scene(inspection, asked, session), bool(asked.across)).file(THEMES[asked.theme])
 
 
 class Box(NamedTuple):

@@ -125,3 +125,48 @@ def test_several_graphs_are_drawn_one_after_the_other() -> None:
     files = ("samples/mlp.expr", "samples/linear_regression.expr")
     both = run("graph", *files).output
     assert both == "".join(run("graph", file).output for file in files)
+
+
+@pytest.fixture
+def browsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let a browser be started that only notes what it was to open."""
+    seen: list[str] = []
+
+    def opened(url: str) -> bool:
+        seen.append(url)
+        return True
+
+    monkeypatch.setattr("webbrowser.open", opened)
+    return seen
+
+
+def test_open_shows_the_page_that_was_written(tmp_path: Path, browsed: list[str]) -> None:
+    page = tmp_path / "a page & more.html"
+    outcome = run("graph", "samples/linear_regression.expr", "-o", str(page), "--open")
+    assert outcome.status == 0
+    assert browsed == [page.as_uri()]
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert str(page) in outcome.errors
+
+
+def test_open_writes_a_page_of_its_own_where_none_is_named(browsed: list[str]) -> None:
+    outcome = run("graph", "samples/linear_regression.expr", "--open")
+    assert (outcome.status, outcome.output) == (0, "")
+    page = Path(outcome.errors.split(": ", 1)[1].strip())
+    assert browsed == [page.as_uri()]
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    shutil.rmtree(page.parent)
+
+
+def test_open_opens_nothing_where_there_is_nothing_to_show(
+    tmp_path: Path, browsed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("graph", "samples/mlp.expr", "-o", str(tmp_path / "a.svg"), "--open").status == 2
+    assert run("graph", "-e", "1 +", "--open").status == 2
+    assert run("graph", "-e", "x = 1", "--dot", "--open").status == 2
+    assert browsed == []
+    monkeypatch.setattr("webbrowser.open", lambda _: False)
+    outcome = run("graph", "-e", "x = 1", "-o", str(tmp_path / "a.html"), "--open")
+    assert outcome.status == 2
+    assert "no browser can be started" in outcome.errors
+    assert str(tmp_path / "a.html") in outcome.errors

@@ -51,6 +51,9 @@ SHOWS: dict[str, tuple[str, ...]] = {
         r"┃ ● w   ┃ .*\n┃ 1     ┃ .*\n┃ ∂ -28 ┃", r"│ ○ wx 2        │ +┃ ● b   ┃"),
     f"graph {LINEAR} --format mermaid": (
         r"^flowchart TB\n", r'n2\[\["● <b>w</b><br/>1<br/>∂loss2_sum: -28"\]\]:::parameter'),
+    f"graph {LINEAR} --html": (
+        r"^<!doctype html>\n", r"<h1>loss2_sum = 41 · 2 gradients, all finite",
+        r"2·sum\(loss·x\) = 2·\(-4\)·1 \+ 2·\(-5\)·2 = -28", r"</html>\n$"),
     f"check {LINEAR}": (
         r"✓ w +1 +-28 +-28 ± \S+ +\S+ +OK", r"✓ b +1 +-18 +-18 ± \S+ +\S+ +OK",
         "2 gradients right, 2 claims hold"),
