@@ -113,4 +113,10 @@ def prose(text: str) -> str:
     parts = text.split("`")
     if len(parts) % 2 == 0:  # one that has no other
         return escape(text)
-    return "".join(code(part) if k % 2 else escape(part) for k, part in enumerate(parts))
+    return "".join(code(part) if k % 2 else _spaced(part) for k, part in enumerate(parts))
+
+
+def _spaced(text: str) -> str:
+    """Return text with the spaces at its ends, which stand beside code."""
+    before, after = text[:1].isspace(), text[-1:].isspace() and len(text) > 1
+    return f"{' ' * before}{escape(text)}{' ' * after}"
