@@ -198,6 +198,11 @@ class Provenance:
     uses: list[Use] = field(default_factory=list)
     loops: list[Loop] = field(default_factory=list)
 
+    def called_at(self, row: int) -> Span | None:
+        """Return where the file's own lines made the call in which a row was made."""
+        frame = self.calls.get(row)
+        return None if frame is None else frame.outermost.span
+
 
 class Graph:
     """The tape.
