@@ -51,9 +51,10 @@ MAY_IMPORT: dict[str, str] = {
     "run": f"{RUN} formula verify diagnose explain compare render",
     "api": f"{RUN} source verify diagnose explain compare run",
     "manual": "errors inspection syntax reference verify diagnose explain compare render run api",
+    "play": f"{RUN} source verify api picture",
     "pytest_plugin": f"{RUN} source verify diagnose explain run api render",
     "cli": f"{RUN} source reference formula manual against verify diagnose explain compare "
-    "export run api render picture watch",
+    "export run api render picture watch play",
     "__main__": "cli",
 }
 # a library, and the rooms that may use it
