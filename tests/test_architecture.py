@@ -48,12 +48,14 @@ MAY_IMPORT: dict[str, str] = {
     "export": f"{RUN} formula",
     "render": "errors inspection reference formula against verify diagnose explain compare",
     "picture": f"{RUN} formula verify diagnose explain export render",
-    "run": f"{RUN} formula verify diagnose explain compare render",
+    "run": f"{RUN} formula verify diagnose explain compare render picture",
     "api": f"{RUN} source verify diagnose explain compare run",
     "manual": f"{RUN} reference verify diagnose explain compare render picture run api",
+    "play": f"{RUN} source verify api picture",
     "pytest_plugin": f"{RUN} source verify diagnose explain run api render",
     "cli": f"{RUN} source reference formula manual against verify diagnose explain compare "
-    "export run api render picture watch",
+    "export run api render picture watch play",
+    "notebook": "errors session api run cli",
     "__main__": "cli",
 }
 # a library, and the rooms that may use it

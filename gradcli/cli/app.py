@@ -75,6 +75,11 @@ PLACES = {
         f"gradcli watch {_LINEAR} check --order 2",
         f"gradcli watch {_LINEAR} explain w",
     ), passes_on=True),
+    "play": _Place("play", "play", "Open a page where one types and sees the run.", (
+        "gradcli play",
+        f"gradcli play {_LINEAR}",
+        "gradcli play -e 'y = sin(x)**2' -p x=0.5",
+    )),
     "ops": _Place("ops", "ops", "Show operations: signature, derivative, grad_fn, domain.", (
         "gradcli ops",
         "gradcli ops logsumexp",
@@ -153,11 +158,11 @@ class _Commands(TyperGroup):
         return place
 
     def make_context(self, *args: Any, **more: Any) -> Any:
-        with _in_our_words():
+        with in_our_words():
             return super().make_context(*args, **more)
 
     def invoke(self, ctx: Any) -> Any:
-        with _in_our_words():
+        with in_our_words():
             return super().invoke(ctx)
 
 
@@ -177,7 +182,7 @@ def _is_file(word: str) -> bool:
 
 
 @contextmanager
-def _in_our_words() -> Iterator[None]:
+def in_our_words() -> Iterator[None]:
     """Let what is wrong in a command line be told as all else is.
 
     Raises: InputFault instead of the errors of the library that reads command lines.

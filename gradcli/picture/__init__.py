@@ -13,6 +13,7 @@ from gradcli.render import Renderer
 _ROOM = "gradcli.picture"
 PICTURES: Mapping[str, Renderer] = {
     "svg": Renderer("svg", room=_ROOM),
+    "image": Renderer("image", room=_ROOM),  # for notebooks
     "png": Renderer("png", room=_ROOM),
     "mermaid": Renderer("mermaid", room=_ROOM),
     "markdown": Renderer("mermaid", "fenced", room=_ROOM),

@@ -21,7 +21,7 @@ def render(
     except ImportError:
         raise InputFault(
             "PDF needs svg2pdf-py, which is not installed",
-            hint="pip install 'gradcli[pictures]', or write .svg, which needs nothing",
+            hint="pip install 'gradcli[pdf]', or write .svg, which needs nothing",
         ) from None
     fonts = FontDatabase()
     fonts.load_system_fonts()

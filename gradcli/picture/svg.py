@@ -114,14 +114,17 @@ class Drawing:
 
     # ---- drawing -------------------------------------------------------------------------
 
-    def file(self, theme: Theme) -> str:
-        """Return a file of its own."""
+    def file(self, theme: Theme, dark: Theme | None = None) -> str:
+        """Return a file of its own, in the colours of `dark` where its reader wants them so."""
         width, height = self.size
+        sheet = style(theme)
+        if dark is not None:
+            sheet += f"@media (prefers-color-scheme:dark){{{style(dark)}}}"
         return "\n".join((
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
             f'viewBox="0 0 {width:.0f} {height:.0f}" role="img" class="gradcli">',
             f"<title>{text(self.scene.file)}: {text(self.scene.answer)}</title>",
-            f"<style>{style(theme)}</style>",
+            f"<style>{sheet}</style>",
             '<rect class="page" width="100%" height="100%"/>',
             *self.body(),
             "</svg>\n",
