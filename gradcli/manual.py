@@ -194,11 +194,11 @@ PICTURED: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
 def pictures() -> str:
     """Return the page of pictures as Markdown."""
     head = (
-        "# Pictures\n\n`gradcli graph FILE -o graph.svg` draws them; ".png and .pdf need ""
-        "`pip install 'gradcli[pictures]'`, which draws with the system's fonts: a letter that "
-        "none of them has is a box. `-o report.html` writes a page with the picture, the source "
-        "and a player of forward and backward, `--format mermaid` a diagram that GitHub draws, "
-        "`--ascii` boxes in the terminal.\n"
+        "# Pictures\n\n`gradcli graph FILE -o graph.svg` draws them; .png needs "
+        "`pip install 'gradcli[pictures]'` and .pdf `'gradcli[pdf]'`, which draw with the system's "
+        "fonts: a letter that none of them has is a box. `-o report.html` writes a page with the "
+        "picture, the source and a player of forward and backward, `--format mermaid` a diagram "
+        "that GitHub draws, `--ascii` boxes in the terminal.\n"
     )
     parts = [
         f"\n## {name.replace('_', ' ').capitalize()}\n\n{said}\n\n"
