@@ -24,6 +24,7 @@
     return made;
   };
   page.classList.add("scripted");
+  if (window.self !== window.top) page.classList.add("embedded"); // beside an editor of the source
   if (page.dataset.theme === "light" && matchMedia("(prefers-color-scheme: dark)").matches) {
     page.dataset.theme = "dark";
   }
@@ -109,7 +110,11 @@
   for (const end of ["pointerup", "pointercancel"]) {
     addEventListener(end, (event) => pointers.delete(event.pointerId));
   }
-  new ResizeObserver(show).observe(canvas);
+  let touched = false; // until then the view is the first one, whatever the window's size
+  for (const kind of ["pointerdown", "wheel", "keydown"]) {
+    addEventListener(kind, () => { touched = true; });
+  }
+  new ResizeObserver(() => (touched ? show() : start())).observe(canvas);
 
   // ---- what is known of a node: the columns of its row, and what is long ------------------
   const COLUMNS = ["label", "op", "line", "type", "value", "grad", "requires", "leaf", "fn"];

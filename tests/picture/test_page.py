@@ -148,7 +148,7 @@ def test_where_nan_begins_and_why_is_said_first() -> None:
     page = page_of(NAN)
     assert page.index('id="panel-problems"') < page.index('id="panel-steps"')
     assert "nan begins here" in plain(page)
-    assert "a gradient that is not finite" in plain(page)
+    assert "a branch that is not taken spoils the gradient" in plain(page)
 
 
 def test_why_there_is_no_gradient_is_said_of_each_node() -> None:
