@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import pairwise
+from math import inf
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -34,11 +35,12 @@ class Point(NamedTuple):
 
 
 class Gaps(NamedTuple):
-    """Room between neighbours in a layer, between layers, and around edges that pass."""
+    """Room between neighbours in a layer, between layers, around edges that pass, over boxes."""
 
     beside: float = 28.0
-    below: float = 44.0
+    below: float = 40.0
     edge: float = 16.0
+    title: float = 28.0
 
 
 class Extent(NamedTuple):
@@ -55,7 +57,8 @@ class Layout(NamedTuple):
 
     The points of an edge are pairs: where it enters and leaves a layer that it passes. `line` is
     where those aside begin, None where there are none. `boxes` has what each box takes of the
-    layers from its first to its last.
+    layers from its first to its last, `bands` where the layer of a card begins and ends: what
+    is between two layers has no cards.
     """
 
     places: Mapping[int, Point]
@@ -63,6 +66,7 @@ class Layout(NamedTuple):
     size: Size
     line: float | None = None
     boxes: Mapping[int, Sequence[Extent]] = MappingProxyType({})
+    bands: Mapping[int, tuple[float, float]] = MappingProxyType({})
 
 
 Edge = tuple[int, int]
@@ -226,16 +230,18 @@ class _Layers:
         """Return where everything stands."""
         middles = self._middles()
         heights = [max((self._size(i).height for i in row), default=0.0) for row in self.rows]
-        tops, y = [], 0.0
-        for row, height in zip(self.rows, heights, strict=True):
+        begun, over = self._borders()
+        tops, y = [], begun[0] if begun else 0.0
+        for k, (row, height) in enumerate(zip(self.rows, heights, strict=True)):
             tops.append(y)
             y += height + self.gaps.below + min(2.0 * len(row), self.gaps.below)
+            y += over[k] + (begun[k + 1] if k + 1 < len(begun) else 0.0)
         line = None
         if 0 < self.floor < len(self.rows):
-            line = tops[self.floor] - self.gaps.below / 2
-        bottom = tops[-1] + heights[-1] if tops else 0.0
-        left = min((middles[i] - self._size(i).width / 2 for i in middles), default=0.0)
-        right = max((middles[i] + self._size(i).width / 2 for i in middles), default=0.0)
+            line = tops[self.floor] - begun[self.floor] - self.gaps.below / 2
+        bottom = tops[-1] + heights[-1] + over[-1] if tops else 0.0
+        left = min((middles[i] - self._reach(i) for i in middles), default=0.0)
+        right = max((middles[i] + self._reach(i) for i in middles), default=0.0)
         places = {
             i: Point(middles[i] - left, tops[self.level[i]] + heights[self.level[i]] / 2)
             for i in self.sizes
@@ -248,8 +254,34 @@ class _Layers:
             ]
             for a, b in self.edges
         }
+        bands = {i: (tops[k], tops[k] + heights[k]) for i, k in self.level.items()}
         return Layout(places, paths, Size(right - left, bottom), line,
-                      self._extents(middles, left, tops, heights))  # fmt: skip
+                      self._extents(middles, left, tops, heights), bands)  # fmt: skip
+
+    def _reach(self, id: int) -> float:
+        """Return how far one reaches to either side, with the boxes around it."""
+        return self._size(id).width / 2 + BORDER * len(self.boxes[id])
+
+    def _spans(self) -> dict[int, tuple[int, int]]:
+        """Return the first and the last layer that has cards of a box."""
+        found: dict[int, tuple[int, int]] = {}
+        for i in self.sizes:
+            k = self.level[i]
+            for box in self.boxes[i]:
+                first, last = found.get(box, (k, k))
+                found[box] = min(first, k), max(last, k)
+        return found
+
+    def _borders(self) -> tuple[list[float], list[float]]:
+        """Return for each layer the room that boxes take that begin with it, and that end."""
+        spans = self._spans()
+
+        def most(level: int, end: int) -> int:
+            paths = [self.boxes[i] for i in self.rows[level]]
+            return max((sum(spans[b][end] == level for b in path) for path in paths), default=0)
+
+        levels = range(len(self.rows))
+        return [self.gaps.title * most(k, 0) for k in levels], [BORDER * most(k, 1) for k in levels]
 
     def _extents(
         self,
@@ -265,18 +297,21 @@ class _Layers:
                 for box in self.boxes[i]:
                     found.setdefault(box, {}).setdefault(level, []).append(i)
         result: dict[int, list[Extent]] = {}
+        spans = self._spans()
         for box, levels in found.items():
-            first = min(k for k, ids in levels.items() if any(i in self.sizes for i in ids))
-            last = max(k for k, ids in levels.items() if any(i in self.sizes for i in ids))
+            first, last = spans[box]
             ids = levels[first]
             for k in range(first, last + 1):
                 ids = levels.get(k, ids)
-                deep = max(len(self.boxes[i]) - self.boxes[i].index(box) for i in ids)
-                pad = BORDER * deep
+                paths = [self.boxes[i][self.boxes[i].index(box) :] for i in ids]
+                above, below = (
+                    max(sum(spans[b][end] == k for b in path) for path in paths) for end in (0, 1)
+                )
+                pad = BORDER * max(map(len, paths))
                 result.setdefault(box, []).append(Extent(
                     min(middles[i] - self._size(i).width / 2 for i in ids) - left - pad,
                     max(middles[i] + self._size(i).width / 2 for i in ids) - left + pad,
-                    tops[k] - pad, tops[k] + heights[k] + pad,
+                    tops[k] - self.gaps.title * above, tops[k] + heights[k] + BORDER * below,
                 ))  # fmt: skip
         return result
 
@@ -293,7 +328,41 @@ class _Layers:
             levels = range(len(self.rows)) if k % 2 == 0 else reversed(range(len(self.rows)))
             for level in levels:
                 self._settle(level, apart[level], middle, both=k > SWEEPS // 2)
+        self._straighten(apart, middle)
         return middle
+
+    def _straighten(self, apart: Sequence[Sequence[float]], middle: dict[int, float]) -> None:
+        """Let the points of a long edge stand below each other, as far as their neighbours allow.
+
+        They do in runs, each as long as it can be; the last one stands where the edge ends.
+        """
+        at = {i: (level, k) for level, row in enumerate(self.rows) for k, i in enumerate(row)}
+
+        def room(point: int) -> tuple[float, float]:
+            level, k = at[point]
+            row, offsets = self.rows[level], apart[level]
+            low = middle[row[k - 1]] + offsets[k] - offsets[k - 1] if k else -inf
+            after = k + 1 < len(row)
+            high = middle[row[k + 1]] - offsets[k + 1] + offsets[k] if after else inf
+            return low, high
+
+        lines: dict[int, list[int]] = {}
+        for (card, _), point in self.points.items():
+            lines.setdefault(card, []).append(point)
+        for card, line in lines.items():
+            runs: list[tuple[float, float, list[int]]] = []
+            for point in line:
+                low, high = room(point)
+                if runs and max(runs[-1][0], low) <= min(runs[-1][1], high):
+                    before = runs.pop()
+                    low, high = max(before[0], low), min(before[1], high)
+                    runs.append((low, high, [*before[2], point]))
+                else:
+                    runs.append((low, high, [point]))
+            for k, (low, high, points) in enumerate(runs):
+                ends = self.below[points[-1]] if k == len(runs) - 1 else [card]
+                wanted = sum(middle[i] for i in ends) / len(ends)
+                middle |= dict.fromkeys(points, min(max(wanted, low), high))
 
     def _apart(self, row: Sequence[int]) -> list[float]:
         """Return how far from the first one each one of a layer stands at least."""

@@ -9,8 +9,9 @@ import pytest
 
 import gradcli
 from gradcli.picture.cards import Asked
+from gradcli.picture.edges import SMALL
 from gradcli.picture.measure import monospace, sans
-from gradcli.picture.svg import NUMBER, PAD, SMALL, TITLE, render
+from gradcli.picture.svg import NUMBER, PAD, TITLE, render
 from gradcli.picture.themes import THEMES
 
 SVG = "{http://www.w3.org/2000/svg}"
