@@ -10,13 +10,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import pairwise
-from math import inf
+from math import inf, sqrt
 from types import MappingProxyType
 from typing import NamedTuple
 
 SWEEPS = 12  # down and up through the layers, for the order and for the places
 PATIENCE = 3  # sweeps without fewer crossings, after which the order stays
 BORDER = 14.0  # around the cards of a box
+ABREAST = 3  # leaves of one layer: 3 n² of them stand in n layers
 STRAIGHT = 4.0  # how much more a point on a long edge weighs than a card: long edges are straight
 
 
@@ -412,6 +413,17 @@ def _shared(a: Path, b: Path) -> Path:
     return a[:count]
 
 
+def _stack(leaves: Sequence[int], level: dict[int, int]) -> None:
+    """Let many leaves of one layer stand in several above each other: a picture is not a line."""
+    layers: dict[int, list[int]] = {}
+    for i in leaves:
+        layers.setdefault(level[i], []).append(i)
+    for row in layers.values():
+        rows = max(1, round(sqrt(len(row) / ABREAST)))
+        for k, i in enumerate(row):
+            level[i] -= k % rows
+
+
 def _levels(ids: Sequence[int], edges: Sequence[Edge]) -> dict[int, int]:
     """Return layers for cards: below all that one is made of, near to what is made of it."""
     below: dict[int, list[int]] = {i: [] for i in ids}
@@ -425,5 +437,6 @@ def _levels(ids: Sequence[int], edges: Sequence[Edge]) -> dict[int, int]:
     for i in reversed(ids):  # down, where that makes edges shorter
         if below[i] and len(below[i]) >= len(above[i]):
             level[i] = min(level[b] for b in below[i]) - 1
+    _stack([i for i in ids if not above[i]], level)
     first = min(level.values(), default=0)
     return {i: k - first for i, k in level.items()}

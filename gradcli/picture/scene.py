@@ -19,10 +19,13 @@ def scene(
         from gradcli.picture.backward import backward_scene
 
         return backward_scene(inspection, asked, session)
-    from gradcli.picture.forward import forward_scene
+    from gradcli.picture.forward import Known, forward_scene
 
-    if session is None or not (asked.combined or asked.local):
-        return forward_scene(inspection, asked, {})
-    from gradcli.picture.through import through
+    if session is None:
+        return forward_scene(inspection, asked, Known())
+    from gradcli.picture.origins import origins
+    from gradcli.picture.through import passed, through
 
-    return forward_scene(inspection, asked, through(session, inspection))
+    said = through(session, inspection) if asked.combined or asked.local else {}
+    known = Known(said, passed(session, inspection), origins(session, inspection))
+    return forward_scene(inspection, asked, known)

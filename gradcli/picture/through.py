@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import NamedTuple
 
+from gradcli.diagnose.subject import Flow
 from gradcli.errors import GradcliError
 from gradcli.explain.derivation import whole
 from gradcli.inspection import Array, Inspection
@@ -13,6 +15,7 @@ from gradcli.render.numbers import brief
 from gradcli.session import Session
 
 MOST = 2000  # rows of a pass that is gone through step by step
+ELEMENTS = 10_000_000  # of all tensors of such a pass
 WIDTH = 18  # characters of a value beside an edge
 LONGEST = 40  # characters of a local derivative
 
@@ -50,3 +53,26 @@ def through(session: Session, inspection: Inspection) -> Mapping[tuple[int, int]
                           before.gradient + one.gradient)  # fmt: skip
         edges[step.row, step.operand] = one
     return edges
+
+
+def passed(session: Session, inspection: Inspection) -> Mapping[tuple[int, int], Array]:
+    """Return the gradient that each row passes to each operand, in the pass from the root.
+
+    Both uses of `x*x` count together. Empty where there is no pass, or too much to go through.
+    """
+    graph, start = session.graph, session.passes[-1] if session.passes else None
+    elements = sum(prod(node.shape) for node in inspection.nodes)
+    if start is None or start.root != inspection.root or len(graph) > MOST or elements > ELEMENTS:
+        return {}
+    try:
+        with session.tracer.placed():
+            flow = Flow(graph, start)
+    except GradcliError:  # what it saw has changed since
+        return {}
+    found: dict[tuple[int, int], Array] = {}
+    for row in flow.order:
+        for edge in flow.edges(row):
+            part = flow.part(edge)
+            key = edge.row, edge.operand
+            found[key] = found[key] + part if key in found else part
+    return found
