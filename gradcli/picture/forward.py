@@ -32,6 +32,7 @@ from gradcli.render.numbers import grad_of, value_of
 from gradcli.render.rows import Fold, Wanted, folds, unchained, unfolded
 from gradcli.render.turns import changes
 from gradcli.render.words import answer, one_line
+from gradcli.trace.mistakes import suggestion
 
 if TYPE_CHECKING:
     from gradcli.picture.origins import Origins
@@ -173,8 +174,10 @@ class _Scene:
         for node in reversed(list(self.nodes.values())):
             if name in (node.name, node.label, *node.aliases):
                 return node.id
-        known = ", ".join(f"`{n.label}`" for n in list(self.nodes.values())[:10])
-        raise InputFault(f"--around {name}: no node is called so", hint=f"there are {known}")
+        known = list(dict.fromkeys(n.label for n in self.nodes.values()))
+        near = suggestion(name, [*known, *(n.name for n in self.nodes.values() if n.name)])
+        some = ", ".join(f"`{one_line(label)}`" for label in known[:10])
+        raise InputFault(f"--around {name}: no node is called so", hint=near or f"there are {some}")
 
     @cached_property
     def _users(self) -> Mapping[int, Sequence[int]]:
