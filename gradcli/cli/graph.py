@@ -180,7 +180,7 @@ def graph(
         show_each(trees, output)
     elif kind is Format.dot:
         how: dict[str, Any] = {"values": bool(values), "backward": backward}
-        how["precision"] = precision
+        how |= {"precision": precision, "full": full}
         write(joined("dot", (GRAPH["dot"].pieces(graph, **how) for _, graph in found)), output)
     else:
         from gradcli.picture import PICTURES
