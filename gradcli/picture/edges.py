@@ -81,8 +81,10 @@ class Edges:
             self._spread(card, found, self.ends, incoming=True)
         for card, found in self.out.items():
             self._spread(card, found, self.starts, incoming=False)
-        for link in links:
-            self._align(link)
+        for found in self.out.values():
+            self._align_start(found)
+        for found in self.into.values():
+            self._align_end(found)
 
     # ---- ports ---------------------------------------------------------------------------
 
@@ -113,17 +115,24 @@ class Edges:
         for k, group in enumerate(groups.values()):
             ports |= dict.fromkeys(group, middle + step * (k - (len(groups) - 1) / 2))
 
-    def _align(self, link: Link) -> None:
-        """Let an edge that is alone at a card meet it where that makes it straight."""
+    def _align_start(self, links: Sequence[Link]) -> None:
+        """Let edges that leave a card as one leave it where that makes them straight."""
+        link = links[0]
+        if len({self.starts[other] for other in links}) > 1:
+            return
         path = self.layout.paths[link.source, link.target]
-        if len(set(map(self.starts.get, self.out[link.source]))) == 1:
-            wanted = self._along(path[0]) if path else self.ends[link]
-            if self._reaches(link.source, wanted):
-                self.starts |= dict.fromkeys(self.out[link.source], wanted)
-        if len(self.into[link.target]) == 1:
-            wanted = self._along(path[-1]) if path else self.starts[link]
-            if self._reaches(link.target, wanted, 0.0 if self.across else _width(link)):
-                self.ends[link] = wanted
+        wanted = self._along(path[0]) if path else self.ends[link]
+        if self._reaches(link.source, wanted):
+            self.starts |= dict.fromkeys(links, wanted)
+
+    def _align_end(self, links: Sequence[Link]) -> None:
+        """Let an edge that is alone where it ends meet the card where that makes it straight."""
+        link = links[0]
+        path = self.layout.paths[link.source, link.target]
+        wanted = self._along(path[-1]) if path else self.starts[link]
+        said = 0.0 if self.across else _width(link)
+        if len(links) == 1 and self._reaches(link.target, wanted, said):
+            self.ends[link] = wanted
 
     def _reaches(self, card: int, along: float, said: float = 0.0) -> bool:
         off = abs(along - self._along(self.layout.places[card]))

@@ -18,6 +18,7 @@ SWEEPS = 12  # down and up through the layers, for the order and for the places
 PATIENCE = 3  # sweeps without fewer crossings, after which the order stays
 BORDER = 14.0  # around the cards of a box
 ABREAST = 3  # leaves of one layer: 3 n² of them stand in n layers
+SAME = 0.01  # places that are nearer to each other are one
 STRAIGHT = 4.0  # how much more a point on a long edge weighs than a card: long edges are straight
 
 
@@ -56,7 +57,8 @@ class Extent(NamedTuple):
 class Layout(NamedTuple):
     """`places` are the centres of cards, `paths` the points of edges, of which the ends are known.
 
-    The points of an edge are pairs: where it enters and leaves a layer that it passes. `line` is
+    The points of an edge are pairs: where each straight piece of it enters the first layer that it
+    passes, and where it leaves the last one. `line` is
     where those aside begin, None where there are none. `boxes` has what each box takes of the
     layers from its first to its last, `bands` where the layer of a card begins and ends: what
     is between two layers has no cards.
@@ -117,6 +119,7 @@ class _Layers:
         self.above: dict[int, list[int]] = {i: [] for i in sizes}
         self.below: dict[int, list[int]] = {i: [] for i in sizes}
         self.points: dict[Edge, int] = {}  # on the edges of a card, by the card and the layer
+        self.far: dict[int, int] = {}  # the last layer that has such a point, by the card
         self.next = max(sizes, default=0) + 1
         for id in sizes:
             self.rows[self.level[id]].append(id)
@@ -125,19 +128,19 @@ class _Layers:
 
     def _last(self, card: int, target: int) -> int:
         """Return the point on a card's edges just above another, made where it is not there."""
-        above = card
-        for k in range(self.level[card] + 1, self.level[target]):
-            point = self.points.get((card, k))
-            if point is None:
-                point = self.points[card, k] = self.next
-                self.next += 1
-                self.level[point] = k
-                self.boxes[point] = _shared(self.boxes[card], self.boxes[target])
-                self.rows[k].append(point)
-                self.above[point], self.below[point] = [], []
-                self._connect(above, point)
+        first, last = self.far.get(card, self.level[card]), self.level[target] - 1
+        above = self.points.get((card, first), card)
+        for k in range(first + 1, last + 1):
+            point = self.points[card, k] = self.next
+            self.next += 1
+            self.level[point] = k
+            self.boxes[point] = _shared(self.boxes[card], self.boxes[target])
+            self.rows[k].append(point)
+            self.above[point], self.below[point] = [], []
+            self._connect(above, point)
             above = point
-        return above
+        self.far[card] = max(first, last)
+        return self.points.get((card, last), card)
 
     def _connect(self, a: int, b: int) -> None:
         self.below[a].append(b)
@@ -247,17 +250,36 @@ class _Layers:
             i: Point(middles[i] - left, tops[self.level[i]] + heights[self.level[i]] / 2)
             for i in self.sizes
         }
-        paths = {
-            (a, b): [
-                Point(middles[self.points[a, k]] - left, y)
-                for k in range(self.level[a] + 1, self.level[b])
-                for y in (tops[k], tops[k] + heights[k])
-            ]
-            for a, b in self.edges
-        }
+        paths = self._paths(middles, left, tops, heights)
         bands = {i: (tops[k], tops[k] + heights[k]) for i, k in self.level.items()}
         return Layout(places, paths, Size(right - left, bottom), line,
                       self._extents(middles, left, tops, heights), bands)  # fmt: skip
+
+    def _paths(
+        self,
+        middles: Mapping[int, float],
+        left: float,
+        tops: Sequence[float],
+        heights: Sequence[float],
+    ) -> dict[Edge, list[Point]]:
+        """Return what edges pass: where each straight piece begins and ends."""
+        pieces: dict[int, list[list[int]]] = {}  # of a card's long edges: first and last points
+        for (card, _), point in self.points.items():  # from the card on
+            found = pieces.setdefault(card, [])
+            if found and abs(middles[found[-1][1]] - middles[point]) < SAME:
+                found[-1][1] = point
+            else:
+                found.append([point, point])
+        paths: dict[Edge, list[Point]] = {}
+        for a, b in self.edges:
+            path = paths[a, b] = []
+            for first, last in pieces.get(a, ()):
+                k, end = self.level[first], min(self.level[last], self.level[b] - 1)
+                if k > end:
+                    break
+                x = middles[first] - left
+                path += [Point(x, tops[k]), Point(x, tops[end] + heights[end])]
+        return paths
 
     def _reach(self, id: int) -> float:
         """Return how far one reaches to either side, with the boxes around it."""
