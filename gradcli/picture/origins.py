@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from gradcli.diagnose import Subject
-from gradcli.diagnose.nonfinite.events import Event
-from gradcli.diagnose.nonfinite.kinds import events_of
 from gradcli.errors import GradcliError
 from gradcli.inspection import Inspection
 from gradcli.picture.figures import is_finite
 from gradcli.picture.through import MOST
 from gradcli.session import Request, Session
+
+if TYPE_CHECKING:
+    from gradcli.diagnose import Subject
+    from gradcli.diagnose.nonfinite.events import Event
 
 
 class Beginning(NamedTuple):
@@ -35,6 +36,9 @@ def origins(session: Session, inspection: Inspection) -> Origins | None:
         is_finite(a) for node in inspection.nodes for a in (node.value, node.grad, node.gradient)
     ):
         return None
+    from gradcli.diagnose import Subject  # slow to import, and seldom needed
+    from gradcli.diagnose.nonfinite.kinds import events_of
+
     subject = Subject(session, Request())
     try:
         events = events_of(subject)

@@ -24,8 +24,11 @@ def scene(
     if session is None:
         return forward_scene(inspection, asked, Known())
     from gradcli.picture.origins import origins
-    from gradcli.picture.through import passed, through
+    from gradcli.picture.through import derivation, passed, through
 
-    said = through(session, inspection) if asked.combined or asked.local else {}
-    known = Known(said, passed(session, inspection), origins(session, inspection))
-    return forward_scene(inspection, asked, known)
+    found = derivation(session, inspection)
+    begun = origins(session, inspection)
+    if found is None:
+        return forward_scene(inspection, asked, Known(origins=begun))
+    said = through(found, inspection) if asked.combined or asked.local else {}
+    return forward_scene(inspection, asked, Known(said, passed(found), begun))
