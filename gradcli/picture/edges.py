@@ -41,8 +41,9 @@ def spread(links: Sequence[Link], across: bool, beside: float) -> float:
 
     It may stand half of what is `beside` cards out of it.
     """
-    along = _step(links, across) * (len(links) - 1)
-    return along + STEP if across else along + 2 * room(links).width - beside
+    step = _step(links, across)
+    said = 0.0 if across else step * (len(links) - 1) + 2 * room(links).width - beside
+    return max(step * len(links), said)
 
 
 def _width(link: Link) -> float:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from html import escape
+from math import sqrt
 from unicodedata import combining
 from warnings import warn
 
 from gradcli.errors import InputFault
 from gradcli.inspection import Inspection
-from gradcli.picture import svg
 from gradcli.picture.cards import Asked
+from gradcli.picture.scene import scene
+from gradcli.picture.svg import Drawing
+from gradcli.picture.themes import THEMES
 from gradcli.session import Session
 
 _NOWHERE = "\U0005fffe"  # in a plane of Unicode that has no letters
 _LETTERS, _NAMED = 300, 8  # of one picture that are tried, that are named
+MOST = 50_000_000  # pixels: resvg takes some 50 ns and 4 bytes for each
 SCALE = 2  # sharp on screens of today
 
 
@@ -27,9 +31,9 @@ def render(
     session: Session | None = None,
     scale: int = SCALE,
 ) -> bytes:
-    """Return the picture of a run as a PNG file, with so many pixels for each unit.
+    """Return the picture of a run as a PNG file, with so many pixels for each unit, or fewer.
 
-    Raises: InputFault where resvg-py is not installed.
+    Raises: InputFault where resvg-py is not installed, or the picture is too large.
     """
     try:
         from resvg_py import svg_to_bytes
@@ -38,7 +42,16 @@ def render(
             "PNG needs resvg-py, which is not installed",
             hint="pip install 'gradcli[pictures]', or write .svg, which needs nothing",
         ) from None
-    picture = svg.render(inspection, asked, session)
+    asked = asked or Asked()
+    drawing = Drawing(scene(inspection, asked, session), asked.across)
+    width, height = drawing.size
+    if width * height > MOST:
+        raise InputFault(
+            f"a PNG of this graph would have {width:,.0f} × {height:,.0f} pixels",
+            hint="write .svg or .html, or draw less of it (--max-nodes, --around, --named)",
+        )
+    scale = max(1, min(scale, int(sqrt(MOST / (width * height)))))
+    picture = drawing.file(THEMES[asked.theme])
     if said := unwritten(picture):
         warn(said, MissingFont, stacklevel=2)
     return bytes(svg_to_bytes(svg_string=picture, zoom=scale))
