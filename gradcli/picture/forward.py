@@ -153,7 +153,7 @@ class _Scene:
             source=card.source or one_line(last.source), fold=len(nodes), line=frame.line,
             bad=any(self._bad[n.id] for n in nodes), boxes=(),
             origin=next(filter(None, map(self._origin, nodes)), ""),
-            notes=(f"{len(nodes):,} nodes, closed",),
+            notes=(*card.notes, f"{len(nodes):,} nodes, closed"),
         )  # fmt: skip
 
     def _position(self, card: Card) -> int:
@@ -246,7 +246,8 @@ class _Scene:
     def _fold(self) -> Card:
         """Return the card that stands for all that there are too many cards for."""
         count = len(self.folded)
-        first, last = (self.nodes[f(self.folded)].line for f in (min, max))
+        found = [self.nodes[i].line for i in self.folded]
+        first, last = min(found), max(found)
         lines = f"line {first}" if first == last else f"lines {first} to {last}"
         return Card(FOLD, "intermediate", f"{count:,} more", "", lines, first, fold=count,
                     notes=("--max-nodes shows more",))  # fmt: skip
@@ -303,7 +304,7 @@ class _Scene:
                     flows = node.requires_grad and known is not None and known.requires_grad
                     flows = flows and (self.inspection.root is None or id in self._behind)
                     bad = flows and known is not None and not is_finite(gradient_of(known))
-                    weight = sizes.get((id, operand), 1.0 if bad else None) if flows else None
+                    weight = sizes.get((id, operand), 0.4 if bad else None) if flows else None
                     yield Link(source, card, weight, label, bad, self._back(id, operand))
 
     def _weights(self) -> Mapping[tuple[int, int], float]:

@@ -192,7 +192,7 @@ def test_the_picture_is_reviewed(name: str, golden: Any) -> None:
 
 def test_a_tensor_that_is_used_twice_has_edges_as_wide_as_what_each_passes() -> None:
     svg = drawn("w = param([1., 2.])\nbig = w*1000\nsmall = w*0.001\nloss = (big + small).sum()")
-    found = {}
+    found: dict[str, str] = {}
     for g in svg.iter(f"{SVG}g"):
         title = g.find(f"{SVG}title")
         if title is not None and title.text:
@@ -243,3 +243,11 @@ def test_the_bytes_are_the_same_in_every_process() -> None:
         for seed in ("0", "7")
     }  # fmt: skip
     assert len(found) == 1
+
+
+def test_a_fold_names_the_lines_from_the_first_to_the_last() -> None:
+    svg = drawn(FILES["layers"], most=3)
+    said = ["".join(t.itertext()) for t in svg.iter(f"{SVG}text") if t.get("class") == "source"]
+    lines = [re.findall(r"\d+", text) for text in said if text.startswith("lines ")]
+    assert lines
+    assert all(int(first) < int(last) for first, last in lines)
