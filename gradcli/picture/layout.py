@@ -10,14 +10,15 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import pairwise
-from math import inf, sqrt
+from math import inf
 from types import MappingProxyType
 from typing import NamedTuple
+
+from gradcli.picture.layers import layers
 
 SWEEPS = 12  # down and up through the layers, for the order and for the places
 PATIENCE = 3  # sweeps without fewer crossings, after which the order stays
 BORDER = 14.0  # around the cards of a box
-ABREAST = 3  # leaves of one layer: 3 n² of them stand in n layers
 SAME = 0.01  # places that are nearer to each other are one
 STRAIGHT = 4.0  # how much more a point on a long edge weighs than a card: long edges are straight
 
@@ -110,10 +111,10 @@ class _Layers:
         self.boxes: dict[int, Path] = {i: boxes.get(i, ()) for i in sizes}
         self.edges = list(dict.fromkeys((a, b) for a, b in edges if a != b))
         first = [i for i in sizes if i not in aside]
-        self.level = _levels(first, [e for e in self.edges if aside.isdisjoint(e)])
+        self.level = layers(first, [e for e in self.edges if aside.isdisjoint(e)])
         self.floor = max(self.level.values(), default=-1) + 1  # the first layer of those aside
         within = [e for e in self.edges if aside.issuperset(e)]
-        under = _levels([i for i in sizes if i in aside], within)
+        under = layers([i for i in sizes if i in aside], within)
         self.level |= {i: k + self.floor for i, k in under.items()}
         self.rows: list[list[int]] = [[] for _ in range(max(self.level.values(), default=-1) + 1)]
         self.above: dict[int, list[int]] = {i: [] for i in sizes}
@@ -433,32 +434,3 @@ def _shared(a: Path, b: Path) -> Path:
     while count < min(len(a), len(b)) and a[count] == b[count]:
         count += 1
     return a[:count]
-
-
-def _stack(leaves: Sequence[int], level: dict[int, int]) -> None:
-    """Let many leaves of one layer stand in several above each other: a picture is not a line."""
-    layers: dict[int, list[int]] = {}
-    for i in leaves:
-        layers.setdefault(level[i], []).append(i)
-    for row in layers.values():
-        rows = max(1, round(sqrt(len(row) / ABREAST)))
-        for k, i in enumerate(row):
-            level[i] -= k % rows
-
-
-def _levels(ids: Sequence[int], edges: Sequence[Edge]) -> dict[int, int]:
-    """Return layers for cards: below all that one is made of, near to what is made of it."""
-    below: dict[int, list[int]] = {i: [] for i in ids}
-    above: dict[int, list[int]] = {i: [] for i in ids}
-    for a, b in edges:
-        below[a].append(b)
-        above[b].append(a)
-    level: dict[int, int] = {}
-    for i in ids:
-        level[i] = max((level[a] + 1 for a in above[i]), default=0)
-    for i in reversed(ids):  # down, where that makes edges shorter
-        if below[i] and len(below[i]) >= len(above[i]):
-            level[i] = min(level[b] for b in below[i]) - 1
-    _stack([i for i in ids if not above[i]], level)
-    first = min(level.values(), default=0)
-    return {i: k - first for i, k in level.items()}
