@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from warnings import catch_warnings, simplefilter
 
 import typer
 
 from gradcli.cli import options as o
-from gradcli.cli.output import OK, joined, show_each, write
+from gradcli.cli.output import OK, complain, joined, show_each, write
 from gradcli.cli.progress import Progress
 from gradcli.errors import InputFault, Source
 
@@ -67,6 +68,7 @@ _ENDINGS = {
 _TEXTS = (Format.dot, Format.tree, Format.ascii)  # of which several may stand in one file
 _TREES = ("", ".txt")  # endings of files that --tree and --dot may be written to
 _LIMIT = o.Running().max_nodes
+HOPS = 2  # edges
 MOST = 150  # cards of a picture
 _NO_PICTURE = "gradcli graph … --dot | dot -T{} -o {}"
 _OTHERS = (".bmp", ".eps", ".gif", ".jpeg", ".jpg", ".ps", ".tif", ".tiff", ".webp")
@@ -114,7 +116,7 @@ def graph(
     ] = None,
     hops: Annotated[
         int, typer.Option("--hops", min=0, metavar="N", help="How near, in edges.")
-    ] = 2,
+    ] = HOPS,
     ascii_: Annotated[
         bool, typer.Option("--ascii", help="As boxes and lines of characters.")
     ] = False,
@@ -151,6 +153,19 @@ def graph(
     kind = _kind(said, backward, output)
     if kind not in _TEXTS and len(files or ()) > 1:
         raise typer.BadParameter("a picture is of one FILE; give one at a time, or --format dot")
+    _refuse(kind, {
+        "--values": values is not None and kind is Format.tree, "--backward": backward and
+        kind is Format.tree, "--combined": combined, "--local": local, "--named": named,
+        "--around": around is not None, "--functions": functions is not Functions.auto,
+        "--rankdir": bool(_across(rankdir)), "--theme": theme is not Theme.light,
+    })  # fmt: skip
+    if around is None and hops != HOPS:
+        raise typer.BadParameter("--hops N is how near to the node of --around NODE")
+    if backward and (other := _first({
+        "--around": around is not None, "--named": named, "--combined": combined, "--local": local,
+        "--functions": functions is not Functions.auto,
+    })):  # fmt: skip
+        raise typer.BadParameter(f"--backward draws functions, {other} is of tensors: choose one")
     from gradcli.facts import inspect
     from gradcli.render import GRAPH
 
@@ -174,7 +189,7 @@ def graph(
         show_each(trees, output)
     elif kind is Format.dot:
         how: dict[str, Any] = {"values": bool(values), "backward": backward}
-        how["precision"] = precision
+        how |= {"precision": precision, "full": full}
         write(joined("dot", (GRAPH["dot"].pieces(graph, **how) for _, graph in found)), output)
     else:
         from gradcli.cli.browser import fresh_page, show_page
@@ -191,7 +206,7 @@ def graph(
             show_each(drawn, output)
         else:
             place = fresh_page() if opened and output is None else output
-            for picture in drawn:
+            for picture in _complaining(drawn):
                 write(picture, place)
                 if opened and place is not None:
                     show_page(place)
@@ -200,8 +215,6 @@ def graph(
 
 def _kind(said: list[Format], backward: bool, output: Path | None) -> Format:
     """Return what is drawn: as an option says, as a file's ending does, as suits the place."""
-    if backward and Format.tree in said:
-        raise typer.BadParameter("choose one of --backward and --tree")
     if len(set(said)) > 1:
         raise typer.BadParameter(f"choose one of {' and '.join(f'--{f}' for f in set(said))}")
     if output is None:
@@ -227,6 +240,36 @@ def _kind(said: list[Format], backward: bool, output: Path | None) -> Format:
             f"{output}: --{said[0]} is not written as {ending}", hint="leave out one of the two"
         )
     return _ENDINGS[ending]
+
+
+# which options say nothing in which formats
+_UNSAID: Mapping[Format, tuple[str, ...]] = {
+    Format.tree: ("--values", "--backward", "--combined", "--local", "--named", "--around",
+                  "--functions", "--rankdir", "--theme"),
+    Format.dot: ("--combined", "--local", "--named", "--around", "--functions", "--rankdir",
+                 "--theme"),
+    Format.ascii: ("--combined", "--local", "--rankdir", "--theme"),
+}  # fmt: skip
+
+
+def _refuse(kind: Format, given: Mapping[str, bool]) -> None:
+    """Refuse an option that the format has no words for."""
+    unsaid = _first({name: given[name] for name in _UNSAID.get(kind, ())})
+    if unsaid:
+        raise typer.BadParameter(f"{unsaid} does not go with --{kind}; -o graph.svg has it")
+
+
+def _first(given: Mapping[str, bool]) -> str:
+    return next((name for name, is_given in given.items() if is_given), "")
+
+
+def _complaining(drawn: Iterable[Any]) -> Iterator[Any]:
+    """Yield pictures, and say on standard error what they lack."""
+    with catch_warnings(record=True) as said:
+        simplefilter("always", UserWarning)
+        yield from drawn
+    for warning in said:
+        complain(f"warning: {warning.message}")
 
 
 def _across(rankdir: str | None) -> bool | None:

@@ -36,7 +36,7 @@ def backward_scene(inspection: Inspection, asked: Asked, session: Session | None
     """
     functions = list(inspection.functions[: asked.most])
     nodes = {f.node: inspection.node(f.node) for f in functions}
-    sizes = weights(nodes)
+    sizes = weights({i: gradient_of(node) for i, node in nodes.items()})
     cards = [_card(f, nodes[f.node], asked) for f in functions]
     known = {f.id for f in functions}
     links = [

@@ -76,8 +76,14 @@ class _Canvas:
         self.left = {i: round(p.x - sizes[i].width / 2) for i, p in found.places.items()}
         tops = sorted({p.y for p in found.places.values()})
         self.level = {i: tops.index(p.y) for i, p in found.places.items()}
-        self.passes = {
-            edge: [round(point.x) for point in points[::2]] for edge, points in found.paths.items()
+        self.passes = {  # the column of an edge in each layer that it passes
+            edge: [
+                round(enter.x)
+                for enter, leave in zip(points[::2], points[1::2], strict=True)
+                for top in tops
+                if enter.y <= top <= leave.y
+            ]
+            for edge, points in found.paths.items()
         }
         self.bits: dict[tuple[int, int], int] = {}
         self.cells: dict[tuple[int, int], tuple[str, str]] = {}

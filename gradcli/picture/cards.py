@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import log10
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from gradcli.inspection import Array, Kind, NodeFacts
 from gradcli.render.words import MARKS
 
 TITLE, SOURCE = 32, 40  # characters
+Key = TypeVar("Key")
 FOLD = -1  # the id of the card that stands for what there are too many cards for
 
 
@@ -116,17 +117,17 @@ class Scene:
     boxes: tuple[Box, ...] = ()
 
 
-def weights(nodes: Mapping[int, NodeFacts]) -> Mapping[int, float]:
-    """Return how much gradient comes back to nodes, 0 to 1 by the logarithm of its size."""
-    sizes = {}
-    for i, node in nodes.items():
-        g = gradient_of(node)
-        if g is not None and g.size and (size := _norm(g)) > 0:
-            sizes[i] = log10(size)
+def weights(gradients: Mapping[Key, Array | None]) -> Mapping[Key, float]:
+    """Return how much gradient there is, 0 to 1 by the logarithm of its size; 0 has no entry."""
+    sizes = {
+        key: log10(size)
+        for key, g in gradients.items()
+        if g is not None and g.size and (size := _norm(g)) > 0
+    }
     if not sizes:
         return {}
     low, high = min(sizes.values()), max(sizes.values())
-    return {i: 0.2 + 0.8 * (x - low) / max(high - low, 1.0) for i, x in sizes.items()}
+    return {key: 0.2 + 0.8 * (x - low) / max(high - low, 1.0) for key, x in sizes.items()}
 
 
 def gradient_of(node: NodeFacts) -> Array | None:

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -26,12 +27,15 @@ from gradcli.picture.cards import (
     weights,
 )
 from gradcli.picture.figures import figures, is_finite
+from gradcli.picture.loops import spans
 from gradcli.render.numbers import grad_of, value_of
 from gradcli.render.rows import Fold, Wanted, folds, unchained, unfolded
 from gradcli.render.turns import changes
 from gradcli.render.words import answer, one_line
+from gradcli.trace.mistakes import suggestion
 
 if TYPE_CHECKING:
+    from gradcli.picture.origins import Origins
     from gradcli.picture.through import Through
 
 # operations whose operands may change places: their edges need no numbers
@@ -39,24 +43,30 @@ SYMMETRIC = frozenset({"add", "mul", "maximum", "minimum", "eq", "ne", "logaddex
 _SAY_NOTHING = frozenset({"input", "other", "mat", "vec", "tensor", "grad"})
 MANY = 60  # cards, from which on calls of functions are closed
 CALLS = -2  # ids of calls that are one card each are below
-_ORDINALS = ("1st", "2nd", "3rd")
 
 
-def forward_scene(
-    inspection: Inspection, asked: Asked, edges: Mapping[tuple[int, int], Through]
-) -> Scene:
-    """Return the graph of a run; `edges` are what flows back, by row and operand.
+class Known(NamedTuple):
+    """What only a session knows: by row and operand what flows back, in words and as gradients.
+
+    `origins` are where nan and infinity begin, None where there are none.
+    """
+
+    said: Mapping[tuple[int, int], Through] = MappingProxyType({})
+    passed: Mapping[tuple[int, int], Array] = MappingProxyType({})
+    origins: Origins | None = None
+
+
+def forward_scene(inspection: Inspection, asked: Asked, known: Known) -> Scene:
+    """Return the graph of a run.
 
     Raises: InputFault where a name is not known.
     """
-    return _Scene(inspection, asked, edges).made()
+    return _Scene(inspection, asked, known).made()
 
 
 class _Scene:
-    def __init__(
-        self, inspection: Inspection, asked: Asked, edges: Mapping[tuple[int, int], Through]
-    ) -> None:
-        self.inspection, self.asked, self.edges = inspection, asked, edges
+    def __init__(self, inspection: Inspection, asked: Asked, known: Known) -> None:
+        self.inspection, self.asked, self.known = inspection, asked, known
         wanted = Wanted(named=False, full=asked.full, turn=asked.turn)
         self.folds = folds(inspection, wanted)
         self.times: dict[int, int] = {}  # how often a node of a loop's turn is repeated
@@ -143,7 +153,7 @@ class _Scene:
             source=card.source or one_line(last.source), fold=len(nodes), line=frame.line,
             bad=any(self._bad[n.id] for n in nodes), boxes=(), node=last.id,
             origin=next(filter(None, map(self._origin, nodes)), ""),
-            notes=(f"{len(nodes):,} nodes, closed",),
+            notes=(*card.notes, f"{len(nodes):,} nodes, closed"),
         )  # fmt: skip
 
     def _position(self, card: Card) -> int:
@@ -164,8 +174,10 @@ class _Scene:
         for node in reversed(list(self.nodes.values())):
             if name in (node.name, node.label, *node.aliases):
                 return node.id
-        known = ", ".join(f"`{n.label}`" for n in list(self.nodes.values())[:10])
-        raise InputFault(f"--around {name}: no node is called so", hint=f"there are {known}")
+        known = list(dict.fromkeys(n.label for n in self.nodes.values()))
+        near = suggestion(name, [*known, *(n.name for n in self.nodes.values() if n.name)])
+        some = ", ".join(f"`{one_line(label)}`" for label in known[:10])
+        raise InputFault(f"--around {name}: no node is called so", hint=near or f"there are {some}")
 
     @cached_property
     def _users(self) -> Mapping[int, Sequence[int]]:
@@ -217,8 +229,8 @@ class _Scene:
         if node.name is None and node.source != node.label:
             source = one_line(node.source)
         notes = []
-        if node.id in self.times and self.times[node.id] > 1:
-            notes.append(f"× {self.times[node.id]:,}")
+        if self.times.get(node.id, 0) > 1:
+            notes.append(self._spans.get(node.id, f"× {self.times[node.id]:,}"))
         if node.id in self.ops:
             notes.append(f"folded: {self.ops[node.id]}")
         value = value_of(node)
@@ -234,7 +246,8 @@ class _Scene:
     def _fold(self) -> Card:
         """Return the card that stands for all that there are too many cards for."""
         count = len(self.folded)
-        first, last = (self.nodes[f(self.folded)].line for f in (min, max))
+        found = [self.nodes[i].line for i in self.folded]
+        first, last = min(found), max(found)
         lines = f"line {first}" if first == last else f"lines {first} to {last}"
         return Card(FOLD, "intermediate", f"{count:,} more", "", lines, first, fold=count,
                     notes=("--max-nodes shows more",))  # fmt: skip
@@ -244,13 +257,24 @@ class _Scene:
         return node.name if node.name is not None and node.id in self.times else node.label
 
     @cached_property
+    def _spans(self) -> Mapping[int, str]:
+        return spans(self.inspection, self.folds, self.asked.precision) if self.asked.values else {}
+
+    @cached_property
     def _bad(self) -> Mapping[int, bool]:
+        known = self.known.origins
+        meant = frozenset[int]() if known is None else known.meant
         return {
-            i: not (is_finite(n.value) and is_finite(gradient_of(n))) for i, n in self.nodes.items()
+            i: not ((i in meant or is_finite(n.value)) and is_finite(gradient_of(n)))
+            for i, n in self.nodes.items()
         }
 
     def _origin(self, node: NodeFacts) -> str:
         """Return what begins here, nan or inf, in the value or in the gradient."""
+        known = self.known.origins
+        if known is not None:
+            found = [one_line(b.words) for b in known.begun if b.row == node.id]
+            return cropped(found[0], SOURCE) if found else ""
         if not is_finite(node.value):
             above = [self.nodes[i] for i in node.inputs if i in self.nodes]
             if all(is_finite(n.value) for n in above):
@@ -265,13 +289,13 @@ class _Scene:
 
     def _links(self, chosen: Iterable[int]) -> Iterator[Link]:
         kept = set(chosen)
-        sizes = weights(self.nodes)
+        sizes = self._weights()
         for id in sorted([*chosen, *self.closed]):
             node, card = self.nodes[id], self.closed.get(id, id)
-            ordered = len(set(node.inputs)) > 1 and node.op not in SYMMETRIC
+            labels = _places(node) if card == id else ()
             seen = set[tuple[int, str]]()
             for place, operand in enumerate(node.inputs):
-                label = _place(node, place) if ordered and card == id else ""
+                label = labels[place] if labels else ""
                 for source in self._resolved(operand, kept):
                     if (source, label) in seen or source == card:
                         continue
@@ -280,12 +304,23 @@ class _Scene:
                     flows = node.requires_grad and known is not None and known.requires_grad
                     flows = flows and (self.inspection.root is None or id in self._behind)
                     bad = flows and known is not None and not is_finite(gradient_of(known))
-                    weight = sizes.get(known.id) if flows and known is not None else None
+                    weight = sizes.get((id, operand), 0.4 if bad else None) if flows else None
                     yield Link(source, card, weight, label, bad, self._back(id, operand))
+
+    def _weights(self) -> Mapping[tuple[int, int], float]:
+        """Return how much flows back through edges; where that is not known, to their operands."""
+        found: dict[tuple[int, int], Array | None] = {}
+        for node in self.nodes.values():
+            for operand in node.inputs:
+                passed = self.known.passed.get((node.id, operand))
+                if passed is None:
+                    passed = gradient_of(self.inspection.node(operand))
+                found[node.id, operand] = passed
+        return weights(found)
 
     def _back(self, row: int, operand: int) -> tuple[str, ...]:
         """Return what is said of what flows back through an edge."""
-        found = self.edges.get((row, operand))
+        found = self.known.said.get((row, operand))
         if found is None:
             return ()
         lines = (
@@ -313,6 +348,9 @@ class _Scene:
     def _notes(self, count: int) -> Iterator[str]:
         for fold in self.folds:
             yield from self._loop(fold)
+        for begun in () if self.known.origins is None else self.known.origins.begun:
+            if begun.row not in self.nodes or begun.row in self.folded:
+                yield f"{one_line(begun.words).replace(' here', '')} in line {begun.line}"
         left = len(self.nodes) - len(self._spare) - len(self.folded) - count
         if left:
             yield f"{left:,} nodes are left out (--around, --named)"
@@ -328,9 +366,21 @@ def _what(array: Array | None) -> str:
     return "nan" if np.isnan(array).any() else "inf"
 
 
-def _place(node: NodeFacts, place: int) -> str:
-    """Return what an operand is called, or which it is where its name says nothing."""
-    name = node.operands[place] if place < len(node.operands) else ""
-    if name and name.rstrip("0123456789") not in _SAY_NOTHING:
-        return name
-    return _ORDINALS[place] if place < len(_ORDINALS) else f"{place + 1}th"
+def _places(node: NodeFacts) -> Sequence[str]:
+    """Return what operands are called where their order matters, or which each is.
+
+    One without a telling name needs none beside others that have one.
+    """
+    if len(set(node.inputs)) < 2 or node.op in SYMMETRIC:
+        return ()
+    names = [*node.operands, *("" for _ in node.inputs)][: len(node.inputs)]
+    names = ["" if name.rstrip("0123456789") in _SAY_NOTHING else name for name in names]
+    if names.count("") == 1:
+        return names
+    return [name or ordinal(place + 1) for place, name in enumerate(names)]
+
+
+def ordinal(number: int) -> str:
+    """Return "1st", "2nd", "11th"."""
+    ends = {1: "st", 2: "nd", 3: "rd"}
+    return f"{number}{'th' if number % 100 in (11, 12, 13) else ends.get(number % 10, 'th')}"

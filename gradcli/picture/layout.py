@@ -10,12 +10,16 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import pairwise
+from math import inf
 from types import MappingProxyType
 from typing import NamedTuple
+
+from gradcli.picture.layers import layers
 
 SWEEPS = 12  # down and up through the layers, for the order and for the places
 PATIENCE = 3  # sweeps without fewer crossings, after which the order stays
 BORDER = 14.0  # around the cards of a box
+SAME = 0.01  # places that are nearer to each other are one
 STRAIGHT = 4.0  # how much more a point on a long edge weighs than a card: long edges are straight
 
 
@@ -34,11 +38,12 @@ class Point(NamedTuple):
 
 
 class Gaps(NamedTuple):
-    """Room between neighbours in a layer, between layers, and around edges that pass."""
+    """Room between neighbours in a layer, between layers, around edges that pass, over boxes."""
 
     beside: float = 28.0
-    below: float = 44.0
+    below: float = 40.0
     edge: float = 16.0
+    title: float = 28.0
 
 
 class Extent(NamedTuple):
@@ -53,9 +58,11 @@ class Extent(NamedTuple):
 class Layout(NamedTuple):
     """`places` are the centres of cards, `paths` the points of edges, of which the ends are known.
 
-    The points of an edge are pairs: where it enters and leaves a layer that it passes. `line` is
+    The points of an edge are pairs: where each straight piece of it enters the first layer that it
+    passes, and where it leaves the last one. `line` is
     where those aside begin, None where there are none. `boxes` has what each box takes of the
-    layers from its first to its last.
+    layers from its first to its last, `bands` where the layer of a card begins and ends: what
+    is between two layers has no cards.
     """
 
     places: Mapping[int, Point]
@@ -63,6 +70,7 @@ class Layout(NamedTuple):
     size: Size
     line: float | None = None
     boxes: Mapping[int, Sequence[Extent]] = MappingProxyType({})
+    bands: Mapping[int, tuple[float, float]] = MappingProxyType({})
 
 
 Edge = tuple[int, int]
@@ -103,15 +111,16 @@ class _Layers:
         self.boxes: dict[int, Path] = {i: boxes.get(i, ()) for i in sizes}
         self.edges = list(dict.fromkeys((a, b) for a, b in edges if a != b))
         first = [i for i in sizes if i not in aside]
-        self.level = _levels(first, [e for e in self.edges if aside.isdisjoint(e)])
+        self.level = layers(first, [e for e in self.edges if aside.isdisjoint(e)])
         self.floor = max(self.level.values(), default=-1) + 1  # the first layer of those aside
         within = [e for e in self.edges if aside.issuperset(e)]
-        under = _levels([i for i in sizes if i in aside], within)
+        under = layers([i for i in sizes if i in aside], within)
         self.level |= {i: k + self.floor for i, k in under.items()}
         self.rows: list[list[int]] = [[] for _ in range(max(self.level.values(), default=-1) + 1)]
         self.above: dict[int, list[int]] = {i: [] for i in sizes}
         self.below: dict[int, list[int]] = {i: [] for i in sizes}
         self.points: dict[Edge, int] = {}  # on the edges of a card, by the card and the layer
+        self.far: dict[int, int] = {}  # the last layer that has such a point, by the card
         self.next = max(sizes, default=0) + 1
         for id in sizes:
             self.rows[self.level[id]].append(id)
@@ -120,19 +129,19 @@ class _Layers:
 
     def _last(self, card: int, target: int) -> int:
         """Return the point on a card's edges just above another, made where it is not there."""
-        above = card
-        for k in range(self.level[card] + 1, self.level[target]):
-            point = self.points.get((card, k))
-            if point is None:
-                point = self.points[card, k] = self.next
-                self.next += 1
-                self.level[point] = k
-                self.boxes[point] = _shared(self.boxes[card], self.boxes[target])
-                self.rows[k].append(point)
-                self.above[point], self.below[point] = [], []
-                self._connect(above, point)
+        first, last = self.far.get(card, self.level[card]), self.level[target] - 1
+        above = self.points.get((card, first), card)
+        for k in range(first + 1, last + 1):
+            point = self.points[card, k] = self.next
+            self.next += 1
+            self.level[point] = k
+            self.boxes[point] = _shared(self.boxes[card], self.boxes[target])
+            self.rows[k].append(point)
+            self.above[point], self.below[point] = [], []
+            self._connect(above, point)
             above = point
-        return above
+        self.far[card] = max(first, last)
+        return self.points.get((card, last), card)
 
     def _connect(self, a: int, b: int) -> None:
         self.below[a].append(b)
@@ -226,30 +235,77 @@ class _Layers:
         """Return where everything stands."""
         middles = self._middles()
         heights = [max((self._size(i).height for i in row), default=0.0) for row in self.rows]
-        tops, y = [], 0.0
-        for row, height in zip(self.rows, heights, strict=True):
+        begun, over = self._borders()
+        tops, y = [], begun[0] if begun else 0.0
+        for k, (row, height) in enumerate(zip(self.rows, heights, strict=True)):
             tops.append(y)
             y += height + self.gaps.below + min(2.0 * len(row), self.gaps.below)
+            y += over[k] + (begun[k + 1] if k + 1 < len(begun) else 0.0)
         line = None
         if 0 < self.floor < len(self.rows):
-            line = tops[self.floor] - self.gaps.below / 2
-        bottom = tops[-1] + heights[-1] if tops else 0.0
-        left = min((middles[i] - self._size(i).width / 2 for i in middles), default=0.0)
-        right = max((middles[i] + self._size(i).width / 2 for i in middles), default=0.0)
+            line = tops[self.floor] - begun[self.floor] - self.gaps.below / 2
+        bottom = tops[-1] + heights[-1] + over[-1] if tops else 0.0
+        left = min((middles[i] - self._reach(i) for i in middles), default=0.0)
+        right = max((middles[i] + self._reach(i) for i in middles), default=0.0)
         places = {
             i: Point(middles[i] - left, tops[self.level[i]] + heights[self.level[i]] / 2)
             for i in self.sizes
         }
-        paths = {
-            (a, b): [
-                Point(middles[self.points[a, k]] - left, y)
-                for k in range(self.level[a] + 1, self.level[b])
-                for y in (tops[k], tops[k] + heights[k])
-            ]
-            for a, b in self.edges
-        }
+        paths = self._paths(middles, left, tops, heights)
+        bands = {i: (tops[k], tops[k] + heights[k]) for i, k in self.level.items()}
         return Layout(places, paths, Size(right - left, bottom), line,
-                      self._extents(middles, left, tops, heights))  # fmt: skip
+                      self._extents(middles, left, tops, heights), bands)  # fmt: skip
+
+    def _paths(
+        self,
+        middles: Mapping[int, float],
+        left: float,
+        tops: Sequence[float],
+        heights: Sequence[float],
+    ) -> dict[Edge, list[Point]]:
+        """Return what edges pass: where each straight piece begins and ends."""
+        pieces: dict[int, list[list[int]]] = {}  # of a card's long edges: first and last points
+        for (card, _), point in self.points.items():  # from the card on
+            found = pieces.setdefault(card, [])
+            if found and abs(middles[found[-1][1]] - middles[point]) < SAME:
+                found[-1][1] = point
+            else:
+                found.append([point, point])
+        paths: dict[Edge, list[Point]] = {}
+        for a, b in self.edges:
+            path = paths[a, b] = []
+            for first, last in pieces.get(a, ()):
+                k, end = self.level[first], min(self.level[last], self.level[b] - 1)
+                if k > end:
+                    break
+                x = middles[first] - left
+                path += [Point(x, tops[k]), Point(x, tops[end] + heights[end])]
+        return paths
+
+    def _reach(self, id: int) -> float:
+        """Return how far one reaches to either side, with the boxes around it."""
+        return self._size(id).width / 2 + BORDER * len(self.boxes[id])
+
+    def _spans(self) -> dict[int, tuple[int, int]]:
+        """Return the first and the last layer that has cards of a box."""
+        found: dict[int, tuple[int, int]] = {}
+        for i in self.sizes:
+            k = self.level[i]
+            for box in self.boxes[i]:
+                first, last = found.get(box, (k, k))
+                found[box] = min(first, k), max(last, k)
+        return found
+
+    def _borders(self) -> tuple[list[float], list[float]]:
+        """Return for each layer the room that boxes take that begin with it, and that end."""
+        spans = self._spans()
+
+        def most(level: int, end: int) -> int:
+            paths = [self.boxes[i] for i in self.rows[level]]
+            return max((sum(spans[b][end] == level for b in path) for path in paths), default=0)
+
+        levels = range(len(self.rows))
+        return [self.gaps.title * most(k, 0) for k in levels], [BORDER * most(k, 1) for k in levels]
 
     def _extents(
         self,
@@ -265,18 +321,21 @@ class _Layers:
                 for box in self.boxes[i]:
                     found.setdefault(box, {}).setdefault(level, []).append(i)
         result: dict[int, list[Extent]] = {}
+        spans = self._spans()
         for box, levels in found.items():
-            first = min(k for k, ids in levels.items() if any(i in self.sizes for i in ids))
-            last = max(k for k, ids in levels.items() if any(i in self.sizes for i in ids))
+            first, last = spans[box]
             ids = levels[first]
             for k in range(first, last + 1):
                 ids = levels.get(k, ids)
-                deep = max(len(self.boxes[i]) - self.boxes[i].index(box) for i in ids)
-                pad = BORDER * deep
+                paths = [self.boxes[i][self.boxes[i].index(box) :] for i in ids]
+                above, below = (
+                    max(sum(spans[b][end] == k for b in path) for path in paths) for end in (0, 1)
+                )
+                pad = BORDER * max(map(len, paths))
                 result.setdefault(box, []).append(Extent(
                     min(middles[i] - self._size(i).width / 2 for i in ids) - left - pad,
                     max(middles[i] + self._size(i).width / 2 for i in ids) - left + pad,
-                    tops[k] - pad, tops[k] + heights[k] + pad,
+                    tops[k] - self.gaps.title * above, tops[k] + heights[k] + BORDER * below,
                 ))  # fmt: skip
         return result
 
@@ -293,7 +352,41 @@ class _Layers:
             levels = range(len(self.rows)) if k % 2 == 0 else reversed(range(len(self.rows)))
             for level in levels:
                 self._settle(level, apart[level], middle, both=k > SWEEPS // 2)
+        self._straighten(apart, middle)
         return middle
+
+    def _straighten(self, apart: Sequence[Sequence[float]], middle: dict[int, float]) -> None:
+        """Let the points of a long edge stand below each other, as far as their neighbours allow.
+
+        They do in runs, each as long as it can be; the last one stands where the edge ends.
+        """
+        at = {i: (level, k) for level, row in enumerate(self.rows) for k, i in enumerate(row)}
+
+        def room(point: int) -> tuple[float, float]:
+            level, k = at[point]
+            row, offsets = self.rows[level], apart[level]
+            low = middle[row[k - 1]] + offsets[k] - offsets[k - 1] if k else -inf
+            after = k + 1 < len(row)
+            high = middle[row[k + 1]] - offsets[k + 1] + offsets[k] if after else inf
+            return low, high
+
+        lines: dict[int, list[int]] = {}
+        for (card, _), point in self.points.items():
+            lines.setdefault(card, []).append(point)
+        for card, line in lines.items():
+            runs: list[tuple[float, float, list[int]]] = []
+            for point in line:
+                low, high = room(point)
+                if runs and max(runs[-1][0], low) <= min(runs[-1][1], high):
+                    before = runs.pop()
+                    low, high = max(before[0], low), min(before[1], high)
+                    runs.append((low, high, [*before[2], point]))
+                else:
+                    runs.append((low, high, [point]))
+            for k, (low, high, points) in enumerate(runs):
+                ends = self.below[points[-1]] if k == len(runs) - 1 else [card]
+                wanted = sum(middle[i] for i in ends) / len(ends)
+                middle |= dict.fromkeys(points, min(max(wanted, low), high))
 
     def _apart(self, row: Sequence[int]) -> list[float]:
         """Return how far from the first one each one of a layer stands at least."""
@@ -341,20 +434,3 @@ def _shared(a: Path, b: Path) -> Path:
     while count < min(len(a), len(b)) and a[count] == b[count]:
         count += 1
     return a[:count]
-
-
-def _levels(ids: Sequence[int], edges: Sequence[Edge]) -> dict[int, int]:
-    """Return layers for cards: below all that one is made of, near to what is made of it."""
-    below: dict[int, list[int]] = {i: [] for i in ids}
-    above: dict[int, list[int]] = {i: [] for i in ids}
-    for a, b in edges:
-        below[a].append(b)
-        above[b].append(a)
-    level: dict[int, int] = {}
-    for i in ids:
-        level[i] = max((level[a] + 1 for a in above[i]), default=0)
-    for i in reversed(ids):  # down, where that makes edges shorter
-        if below[i] and len(below[i]) >= len(above[i]):
-            level[i] = min(level[b] for b in below[i]) - 1
-    first = min(level.values(), default=0)
-    return {i: k - first for i, k in level.items()}

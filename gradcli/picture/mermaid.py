@@ -44,7 +44,8 @@ def _lines(shown: Scene, theme: str, across: bool) -> Iterator[str]:
         yield f'  n{card.id}{left}"{"<br/>".join(_texts(card, shown.root))}"{right}:::{card.kind}'
     for number, link in enumerate(shown.links):
         arrow = "-.->" if link.weight is None else "-->"
-        label = f'|"{_quoted(link.label)}"|' if link.label else ""
+        said = "<br/>".join(_quoted(line) for line in (link.label, *link.back) if line)
+        label = f'|"{said}"|' if said else ""
         yield f"  n{link.source} {arrow}{label} n{link.target}"
         if link.weight is not None:
             yield f"  linkStyle {number} stroke-width:{1 + 3 * link.weight:.1f}px"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from warnings import warn
+
 from gradcli.errors import InputFault
 from gradcli.inspection import Inspection
 from gradcli.picture import svg
 from gradcli.picture.cards import Asked
+from gradcli.picture.png import MissingFont
 from gradcli.session import Session
 
 
@@ -25,4 +28,6 @@ def render(
         ) from None
     fonts = FontDatabase()
     fonts.load_system_fonts()
+    if not fonts.len():
+        warn("no font is installed: the picture has no texts", MissingFont, stacklevel=2)
     return bytes(svg_to_pdf(svg.render(inspection, asked, session), fonts))

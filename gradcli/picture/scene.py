@@ -19,10 +19,16 @@ def scene(
         from gradcli.picture.backward import backward_scene
 
         return backward_scene(inspection, asked, session)
-    from gradcli.picture.forward import forward_scene
+    from gradcli.picture.forward import Known, forward_scene
 
-    if session is None or not (asked.combined or asked.local):
-        return forward_scene(inspection, asked, {})
-    from gradcli.picture.through import through
+    if session is None:
+        return forward_scene(inspection, asked, Known())
+    from gradcli.picture.origins import origins
+    from gradcli.picture.through import derivation, passed, through
 
-    return forward_scene(inspection, asked, through(session, inspection))
+    found = derivation(session, inspection)
+    begun = origins(session, inspection)
+    if found is None:
+        return forward_scene(inspection, asked, Known(origins=begun))
+    said = through(found, inspection) if asked.combined or asked.local else {}
+    return forward_scene(inspection, asked, Known(said, passed(found), begun))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
-from itertools import pairwise
 from typing import NamedTuple
 
 from gradcli.inspection import Inspection
 from gradcli.picture.cards import Asked, Card, Link, Scene
 from gradcli.picture.cards import Box as Call
+from gradcli.picture.edges import CORNER, LINE, SMALL, Edges, curve, room, spread
 from gradcli.picture.layout import Gaps, Layout, Point, Size, layout
 from gradcli.picture.measure import fitting, monospace, sans
 from gradcli.picture.scene import scene
@@ -20,12 +21,12 @@ from gradcli.session import Session
 
 SANS = "'DejaVu Sans',Verdana,'Segoe UI',Helvetica,Arial,'Noto Sans CJK SC',sans-serif"
 MONO = "'DejaVu Sans Mono',Menlo,Consolas,'Liberation Mono','Noto Sans Mono CJK SC',monospace"
-TITLE, SMALL, NUMBER = 13.0, 10.5, 11.5  # sizes of fonts
-PAD, GAP, CORNER = 10.0, 12.0, 9.0
-HEAD, LINE, ROW = 24.0, 15.0, 5.0  # heights: of the title, of a line, around rows of numbers
+TITLE, NUMBER = 13.0, 11.5  # sizes of fonts
+PAD, GAP = 10.0, 12.0
+HEAD, ROW = 24.0, 5.0  # heights: of the title, around rows of numbers
 MARGIN = 24.0
+OUTER = 3.5  # between the two borders of the root
 LABEL = 96.0  # widest label of a row of numbers
-ARROW = 7.0
 
 
 def render(
@@ -54,17 +55,18 @@ class Drawing:
     across: bool = False
 
     def __post_init__(self) -> None:
-        boxes = {card.id: self._measured(card) for card in self.scene.cards}
+        links = self.scene.links
+        into: dict[int, list[Link]] = {}
+        for link in links:
+            into.setdefault(link.target, []).append(link)
+        gaps = self._gaps()
+        beside = gaps.beside - Gaps().beside
+        boxes = {c.id: self._measured(c, into.get(c.id, ()), beside) for c in self.scene.cards}
         sizes = {i: box.size for i, box in boxes.items()}
         if self.across:
             sizes = {i: Size(size.height, size.width) for i, size in sizes.items()}
-        edges = [(link.source, link.target) for link in self.scene.links]
+        edges = [(link.source, link.target) for link in links]
         aside = [card.id for card in self.scene.cards if card.faint]
-        beside = [monospace(line, SMALL) for link in self.scene.links for line in link.back]
-        lines = max((len(link.back) for link in self.scene.links), default=0)
-        gaps = Gaps()
-        if beside:  # room for what stands at the edges
-            gaps = Gaps(max(gaps.beside, max(beside) / 2), gaps.below + LINE * lines, max(beside))
         known = {box.id for box in self.scene.boxes}
         inside = {c.id: tuple(b for b in c.boxes if b in known) for c in self.scene.cards}
         placed = layout(sizes, edges, aside, gaps, inside)
@@ -93,7 +95,19 @@ class Drawing:
         name = f"∂{self.scene.root}"
         return name if self.scene.root and sans(name, SMALL) <= LABEL else "grad"
 
-    def _measured(self, card: Card) -> Box:
+    def _gaps(self) -> Gaps:
+        """Return the room around cards, with that for what stands at edges."""
+        gaps, said = Gaps(), room(self.scene.links)
+        wide = any(link.back for link in self.scene.links)
+        if self.across:
+            beside = gaps.beside + said.height * wide
+            return Gaps(beside, gaps.below + said.width, gaps.edge + said.height, gaps.title)
+        more = said.width * wide
+        title = max(gaps.title, said.height + 13)
+        return Gaps(gaps.beside + more, gaps.below + said.height, gaps.edge + more, title)
+
+    def _measured(self, card: Card, into: Sequence[Link], beside: float) -> Box:
+        """Return how large a card is, with room for the edges that end at it."""
         title = sans(f"{card.mark} {card.title}", TITLE)
         head = title + (GAP + monospace(card.shape, SMALL) if card.shape else 0.0)
         source = monospace(card.source, SMALL)
@@ -104,7 +118,10 @@ class Drawing:
         width = max(head, source, column + max(numbers, default=0.0), *notes, 0.0)
         height = HEAD + LINE * bool(card.source) + LINE * len(notes) + ROW
         height += sum(LINE * len(lines) + ROW for _, lines in self._rows(card) if lines)
-        return Box(Size(width + 2 * PAD, height), column)
+        least = spread(into, self.across, beside) + 2 * CORNER
+        if self.across:
+            return Box(Size(width + 2 * PAD, max(height, least)), column)
+        return Box(Size(max(width + 2 * PAD, least), height), column)
 
     def _rows(self, card: Card) -> tuple[tuple[str, tuple[str, ...]], ...]:
         return ("value", card.value), (self.label, card.gradient)
@@ -147,13 +164,19 @@ class Drawing:
             yield f'<path class="line" d="{line}"/>'
         for box in self.scene.boxes:
             yield from self._box(box)
-        ports = _Ports(self)
+        edges = Edges(
+            self.scene.links, self.layout, {c.id: self._outer(c) for c in self.scene.cards},
+            self.across,
+        )  # fmt: skip
         yield '<g class="edges">'
         for link in self.scene.links:
-            yield self._edge(link, ports)
+            yield self._edge(link, edges)
         yield "</g>"
+        for box in self.scene.boxes:
+            yield from self._name(box)
         for card in self.scene.cards:
             yield from self._card(card)
+        yield from self._sayings(edges)
         y = self.layout.size.height + GAP + LINE
         for k, note in enumerate(self.scene.notes):
             yield f'<text class="note" x="0" y="{y + k * LINE:.1f}">{text(note)}</text>'
@@ -170,13 +193,21 @@ class Drawing:
             bottom = (e.bottom + extents[k + 1].top) / 2 if k + 1 < len(extents) else e.bottom
             right += [(e.right, top), (e.right, bottom)]
             left += [(e.left, top), (e.left, bottom)]
-        points = [*right, *reversed(left)]
+        points = [Point(*p) for p in (*right, *reversed(left))]
         if self.across:
-            points = [(y, x) for x, y in points]
-        x, y = left[0][::-1] if self.across else left[0]
-        path = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
-        yield f'<g class="call" data-line="{box.line}"><path d="M{path}z"/>'
-        yield f'<text x="{x + 6:.1f}" y="{y + 10.5:.1f}">{text(box.title)}</text></g>'
+            points = [Point(p.y, p.x) for p in points]
+        yield f'<path class="call" data-line="{box.line}" d="{rounded(points, CORNER)}"/>'
+
+    def _name(self, box: Call) -> Iterator[str]:
+        """Yield what a box is called: in its top left corner, over the edges."""
+        extents = self.layout.boxes.get(box.id, ())
+        if not extents:
+            return
+        first = extents[0]
+        x, y = (first.top, first.left) if self.across else (first.left, first.top)
+        room = first.bottom - first.top if self.across else first.right - first.left
+        said = fitting(box.title, SMALL, room - CORNER - 4)
+        yield f'<text class="call-name" x="{x + CORNER:.1f}" y="{y + 11:.1f}">{text(said)}</text>'
 
     def _card(self, card: Card) -> Iterator[str]:
         width, height = self.boxes[card.id].size
@@ -191,8 +222,8 @@ class Drawing:
         yield f"<title>{text(said)}</title>"
         if card.kind == "root":
             yield (
-                f'<rect class="outer" x="-3.5" y="-3.5" width="{width + 7:.1f}" '
-                f'height="{height + 7:.1f}" rx="{CORNER + 3:.1f}"/>'
+                f'<rect class="outer" x="-{OUTER}" y="-{OUTER}" width="{width + 2 * OUTER:.1f}" '
+                f'height="{height + 2 * OUTER:.1f}" rx="{CORNER + 3:.1f}"/>'
             )
         yield f'<rect class="box" width="{width:.1f}" height="{height:.1f}" rx="{CORNER}"/>'
         yield from self._texts(card, width)
@@ -236,117 +267,37 @@ class Drawing:
                 )
             y += height
 
-    def _edge(self, link: Link, ports: _Ports) -> str:
-        start, end = ports.start(link), ports.end(link)
-        points = [start, *self.layout.paths[link.source, link.target], end]
+    def _edge(self, link: Link, edges: Edges) -> str:
         wide = 1.2 if link.weight is None else 1.0 + 3.0 * link.weight
         names = ["edge"] + ["still"] * (link.weight is None and not link.saved) + ["bad"] * link.bad
-        names += ["saved"] * link.saved
-        faint = next(c for c in self.scene.cards if c.id == link.target).faint
-        names += ["faint"] * faint
+        names += ["saved"] * link.saved + ["faint"] * (link.target in self._faint)
         marker = "bad-arrow" if link.bad else "arrow"
-        path = (
+        return (
             f'<path class="{" ".join(names)}" data-from="{link.source}" data-to="{link.target}" '
-            f'd="{_curve(points, self.across)}" stroke-width="{wide:.1f}" '
+            f'd="{curve(edges.points(link), self.across)}" stroke-width="{wide:.1f}" '
             f'marker-end="url(#{marker})"/>'
         )
-        path += "".join(self._back(link, points))
-        if not link.label:
-            return path
-        x, y, anchor = end.x + 5, end.y - 9, ""
-        if self.across:
-            x, y, anchor = end.x - 9, end.y - 4, ' text-anchor="end"'
-        elif ports.is_first(link):
-            x, anchor = end.x - 5, ' text-anchor="end"'
-        return (
-            f'{path}<text class="order" x="{x:.1f}" y="{y:.1f}"{anchor}>{text(link.label)}</text>'
-        )
 
-    def _back(self, link: Link, points: Sequence[Point]) -> Iterator[str]:
-        """Yield what is said beside an edge of what flows back through it: half-way along it."""
-        k = len(points) // 2
-        x, y = ((points[k - 1][d] + points[k][d]) / 2 for d in (0, 1))
-        y -= LINE * (len(link.back) - 1) / 2
-        for number, line in enumerate(link.back):
-            yield (
-                f'<text class="back" x="{x + 8:.1f}" y="{y + 4 + LINE * number:.1f}">{text(line)}'
-                "</text>"
-            )
+    def _outer(self, card: Card) -> Size:
+        """Return the size of a card with all its borders."""
+        width, height = self.boxes[card.id].size
+        return Size(width + 2 * OUTER, height + 2 * OUTER) if card.kind == "root" else (
+            Size(width, height))  # fmt: skip
 
+    def _sayings(self, edges: Edges) -> Iterator[str]:
+        """Yield what is said at edges: which operand each is, what flows back through it."""
+        for link in self.scene.links:
+            faint = " faint" * (link.target in self._faint)
+            for said in edges.said(link):
+                anchor = ' text-anchor="end"' * said.left
+                yield (
+                    f'<text class="{said.kind}{faint}" x="{said.x:.1f}" y="{said.y:.1f}"{anchor}>'
+                    f"{text(said.text)}</text>"
+                )
 
-class _Ports:
-    """Where edges touch cards: side by side in the order in which they come."""
-
-    def __init__(self, drawing: Drawing) -> None:
-        self.drawing = drawing
-        self.ends: dict[tuple[int, int, str], Point] = {}
-        self.starts: dict[tuple[int, int, str], Point] = {}
-        into: dict[int, list[Link]] = {}
-        out: dict[int, list[Link]] = {}
-        for link in drawing.scene.links:
-            into.setdefault(link.target, []).append(link)
-            out.setdefault(link.source, []).append(link)
-        for card, links in into.items():
-            self._spread(card, links, self.ends, incoming=True)
-        for card, links in out.items():
-            self._spread(card, links, self.starts, incoming=False)
-
-    def _spread(
-        self, card: int, links: Sequence[Link], ports: dict[tuple[int, int, str], Point],
-        *, incoming: bool,
-    ) -> None:  # fmt: skip
-        across = self.drawing.across
-        middle, size = self.drawing.layout.places[card], self.drawing.boxes[card].size
-
-        def beside(link: Link) -> float:
-            path = self.drawing.layout.paths[link.source, link.target]
-            other = link.source if incoming else link.target
-            point = (path[-1] if incoming else path[0]) if path else (
-                self.drawing.layout.places[other]
-            )  # fmt: skip
-            return point.y if across else point.x
-
-        keys = [(x.source, x.target, x.label) for x in sorted(links, key=beside)]
-        length = size.height if across else size.width
-        labelled = max((sans(x.label, SMALL) + 12 for x in links), default=0) if incoming else 0
-        step = min(max(18.0, 0 if across or len(keys) < 3 else labelled),
-                   (length - 2 * CORNER) / max(len(keys), 1))  # fmt: skip
-        for k, key in enumerate(keys):
-            shift = step * (k - (len(keys) - 1) / 2)
-            if across:
-                x = middle.x + (-size.width / 2 - 1 if incoming else size.width / 2)
-                ports[key] = Point(x, middle.y + shift)
-            else:
-                y = middle.y + (-size.height / 2 - 1 if incoming else size.height / 2)
-                ports[key] = Point(middle.x + shift, y)
-
-    def start(self, link: Link) -> Point:
-        """Return where an edge begins."""
-        return self.starts[link.source, link.target, link.label]
-
-    def is_first(self, link: Link) -> bool:
-        """Say whether an edge is the leftmost of two that end at a card."""
-        ends = [p.x for (_, target, _), p in self.ends.items() if target == link.target]
-        return len(ends) == 2 and self.end(link).x == min(ends)
-
-    def end(self, link: Link) -> Point:
-        """Return where an edge ends."""
-        return self.ends[link.source, link.target, link.label]
-
-
-def _curve(points: Sequence[Point], across: bool) -> str:
-    """Return a path that leaves and enters cards at right angles, smooth where it passes layers."""
-    parts = [f"M{points[0].x:.1f} {points[0].y:.1f}"]
-    for a, b in pairwise(points):
-        if across:
-            m = (a.x + b.x) / 2
-            controls = f"{m:.1f} {a.y:.1f} {m:.1f} {b.y:.1f}"
-        else:
-            m = (a.y + b.y) / 2
-            controls = f"{a.x:.1f} {m:.1f} {b.x:.1f} {m:.1f}"
-        straight = a.y == b.y if across else a.x == b.x
-        parts.append(f"L{b.x:.1f} {b.y:.1f}" if straight else f"C{controls} {b.x:.1f} {b.y:.1f}")
-    return "".join(parts)
+    @cached_property
+    def _faint(self) -> frozenset[int]:
+        return frozenset(card.id for card in self.scene.cards if card.faint)
 
 
 def _tint(width: float, y: float, height: float, *, last: bool) -> str:
@@ -360,10 +311,30 @@ def _tint(width: float, y: float, height: float, *, last: bool) -> str:
     )
 
 
+def rounded(points: Sequence[Point], radius: float) -> str:
+    """Return a closed path along right angles with round corners."""
+    points = [p for p, q in zip(points, [*points[1:], points[0]], strict=True) if p != q]
+    path = []
+    for before, p, after in zip([points[-1], *points], points, [*points[1:], points[0]],
+                                strict=False):  # fmt: skip
+        if (before.x == p.x == after.x) or (before.y == p.y == after.y):
+            continue
+        ends = []
+        for other in (before, after):
+            length = abs(other.x - p.x) + abs(other.y - p.y)
+            part = min(radius, length / 2) / length
+            ends.append(Point(p.x + (other.x - p.x) * part, p.y + (other.y - p.y) * part))
+        path.append(f"{ends[0].x:.1f} {ends[0].y:.1f}Q{p.x:.1f} {p.y:.1f} "
+                    f"{ends[1].x:.1f} {ends[1].y:.1f}")  # fmt: skip
+    return f"M{'L'.join(path)}z"
+
+
 def _turned(found: Layout) -> Layout:
-    places = {i: Point(p.y, p.x) for i, p in found.places.items()}
-    paths = {e: [Point(p.y, p.x) for p in points] for e, points in found.paths.items()}
-    return Layout(places, paths, Size(found.size.height, found.size.width), found.line, found.boxes)
+    return found._replace(
+        places={i: Point(p.y, p.x) for i, p in found.places.items()},
+        paths={e: [Point(p.y, p.x) for p in points] for e, points in found.paths.items()},
+        size=Size(found.size.height, found.size.width),
+    )
 
 
 def text(value: str) -> str:
@@ -381,7 +352,7 @@ def style(theme: Theme) -> str:
         f"text{{font-family:{SANS};fill:{theme.text}}}.page{{fill:{theme.page}}}"
         f".title{{font-size:{TITLE}px;font-weight:bold}}"
         f".shape,.source{{font-family:{MONO};font-size:{SMALL}px;fill:{theme.pale}}}"
-        f".label,.order,.note,.fold,.origin{{font-size:{SMALL}px;fill:{theme.pale}}}"
+        f".label,.note,.fold,.origin{{font-size:{SMALL}px;fill:{theme.pale}}}"
         f".number{{font-family:{MONO};font-size:{NUMBER}px;white-space:pre}}"
         f".gradient{{fill:{theme.gradient_text}}}.passed{{font-style:italic}}"
         f".tint{{fill:{theme.gradient}}}.box{{fill:{theme.card};stroke-width:1.2}}"
@@ -395,7 +366,8 @@ def style(theme: Theme) -> str:
         f".edge.saved{{stroke-dasharray:1 4;stroke-linecap:round}}"
         f".edge{{fill:none;stroke:{theme.edge}}}.edge.still{{stroke-dasharray:4 3.5}}"
         f".edge.bad{{stroke:{theme.bad}}}.arrow{{fill:{theme.edge}}}.bad-arrow{{fill:{theme.bad}}}"
-        f".call path{{fill:{theme.pale};fill-opacity:.07;stroke:{theme.pale};stroke-opacity:.5;"
-        f"stroke-linejoin:round}}.call text{{font-size:{SMALL}px;fill:{theme.pale}}}"
+        f".call{{fill:{theme.pale};fill-opacity:.07;stroke:{theme.pale};stroke-opacity:.5}}"
+        f".call-name,.order{{font-size:{SMALL}px;fill:{theme.pale};paint-order:stroke;"
+        f"stroke:{theme.page};stroke-width:3px;stroke-linejoin:round}}"
         f".line{{stroke:{theme.pale};stroke-dasharray:2 4;opacity:.7}}.faint{{opacity:.5}}"
     )

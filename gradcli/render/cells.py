@@ -48,7 +48,7 @@ class NumberColumn:
         self._full = full
         # never less than a header
         self.width = max(self._widest(_NATURAL), _MINIMUM)
-        self.minimum = max(self._widest(_MINIMUM), _MINIMUM)
+        self.minimum = min(max(self._widest(_MINIMUM), _MINIMUM), self.width)
 
     def cells(self, width: int) -> list[list[str]]:
         """Return the lines of each cell, the decimal points of the scalars in one column."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations, pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradcli.picture.layout import Gaps, Layout, Point, Size, layout
@@ -34,6 +34,7 @@ def corners(middle: Point, size: Size) -> tuple[float, float, float, float]:
     return x, y, x + size.width, y + size.height
 
 
+@settings(deadline=None)
 @given(graphs())
 def test_no_two_cards_touch_and_all_are_inside(graph: Graph) -> None:
     sizes, edges, aside = graph
@@ -49,6 +50,7 @@ def test_no_two_cards_touch_and_all_are_inside(graph: Graph) -> None:
         assert bottom <= found.size.height + 1e-6
 
 
+@settings(deadline=None)
 @given(graphs())
 def test_every_edge_goes_down_and_passes_no_card(graph: Graph) -> None:
     sizes, edges, aside = graph
@@ -64,6 +66,7 @@ def test_every_edge_goes_down_and_passes_no_card(graph: Graph) -> None:
                 assert not (left < point.x < right and top < point.y < bottom), (a, b, i)
 
 
+@settings(deadline=None)
 @given(graphs())
 def test_what_is_aside_stands_below_a_line(graph: Graph) -> None:
     sizes, edges, aside = graph
@@ -76,6 +79,7 @@ def test_what_is_aside_stands_below_a_line(graph: Graph) -> None:
         assert top > found.line if i in aside else bottom < found.line
 
 
+@settings(deadline=None)
 @given(graphs())
 def test_the_same_graph_has_the_same_layout(graph: Graph) -> None:
     sizes, edges, aside = graph

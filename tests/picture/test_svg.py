@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from xml.etree import ElementTree
 
@@ -9,8 +10,9 @@ import pytest
 
 import gradcli
 from gradcli.picture.cards import Asked
+from gradcli.picture.edges import SMALL
 from gradcli.picture.measure import monospace, sans
-from gradcli.picture.svg import NUMBER, PAD, SMALL, TITLE, render
+from gradcli.picture.svg import NUMBER, PAD, TITLE, render
 from gradcli.picture.themes import THEMES
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -126,7 +128,21 @@ def test_where_nan_begins_is_said() -> None:
 def test_a_loop_is_one_turn() -> None:
     text = "w = param(1.)\nh = w\nfor i in range(50):\n    h = tanh(h*w)\nloss = h**2"
     found = cards(picture(text))
-    assert words(found["h"], "fold") == ["× 50"]
+    h = [1.0]
+    for _ in range(50):
+        h.append(math.tanh(h[-1]))
+    assert words(found["h"], "fold") == [f"× 50: {h[1]:.6g} → {h[-1]:.6g}"]
+
+
+def test_a_parameter_says_where_a_loop_began_and_where_it_ended() -> None:
+    text = (
+        "w = param(0.5)\nfor i in range(40):\n    loss = (w - 3.0)**2\n    loss.backward()\n"
+        "    with no_grad():\n        w -= 0.1*w.grad\n    w.grad = None\n"
+    )
+    last = 3 - 2.5 * 0.8**40  # each turn leaves 0.8 of the distance
+    found = cards(picture(text))
+    assert words(found["w"], "fold") == [f"× 40: 0.5 → {last:.6g}"]
+    assert words(found["loss"], "fold") == [f"× 40: 6.25 → {(2.5 * 0.8**39) ** 2:.6g}"]
 
 
 @pytest.mark.parametrize("theme", THEMES)
