@@ -31,7 +31,7 @@
 
   // ---- the view: where its corner is, and how many pixels a unit of the picture has -------
   const whole = svg.getAttribute("viewBox").split(" ").map(Number);
-  const READABLE = 0.72, LARGEST = 1.25, MARGIN = 24;
+  const READABLE = 0.65, LARGEST = 1.25, MARGIN = 24;
   const view = { x: 0, y: 0, scale: 1 };
   const show = () => {
     const box = [view.x, view.y, canvas.clientWidth / view.scale, canvas.clientHeight / view.scale];

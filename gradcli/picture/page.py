@@ -30,7 +30,7 @@ from gradcli.render.words import headline, one_line
 from gradcli.session import Session
 
 ROOM = Size(940, 480)  # that a window usually has for the graph
-READABLE = 0.72  # of its own size, at which a text can be read
+READABLE = 0.65  # of its own size, at which a text can be read
 MOST_TURNED = 60  # cards that are laid out in both directions
 WHOLE, DETAILS = 64, 52  # elements of a matrix that is written line by line, and characters
 MOST_WRITTEN = 3000  # rows of a tape that is written as a script
