@@ -62,7 +62,8 @@ COMMANDS = [
     *EVAL, ("eval", "--full"), *CHECK, ("check", "--verbose"), ("check", "--mode", "forward"),
     ("graph",), ("graph", "--dot", "--values"), ("graph", "--backward"), ("graph", "--tree"),
     ("graph", "--tree", "--full"), ("graph", "--ascii"),
-    *(("graph", "--format", kind) for kind in ("svg", "mermaid", "markdown", "json")),
+    *(("graph", "--format", kind) for kind in ("svg", "mermaid", "markdown", "json", "html")),
+    ("diagnose",), ("diagnose", "--json"), ("diagnose", "--format", "markdown"),
     ("fmt", "--diff"), ("fmt", "--check"),
 ]  # fmt: skip
 
