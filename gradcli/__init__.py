@@ -47,6 +47,7 @@ _HOMES = {
     "NodeFacts": "gradcli.inspection",
     "Run": "gradcli.run",
     "Settings": "gradcli.verify",
+    "load_ipython_extension": "gradcli.notebook",  # for %load_ext gradcli
 }
 
 

@@ -148,6 +148,23 @@ class Use(NamedTuple):
     span: Span
 
 
+class Frame(NamedTuple):
+    """A call of a function of the file: its place, what was called, and the call that it is in.
+
+    `number` tells calls apart that stand in one place, as those of a loop do.
+    """
+
+    span: Span
+    name: str
+    number: int
+    outer: Frame | None
+
+    @property
+    def outermost(self) -> Frame:
+        """The call that the file's own lines make."""
+        return self if self.outer is None else self.outer.outermost
+
+
 class Loop(NamedTuple):
     """A loop of the file that is in no other: its place, and where its turns begin on the tape.
 
@@ -164,7 +181,7 @@ class Provenance:
 
     `origins` say whether a node was written in the file, made to check a claim, or made by
     differentiating. `aliases` are the names that a node has in the end besides its own, `calls` the
-    places where the file called the function in whose body a node was made, `sources` the rows
+    calls of functions in whose bodies nodes were made, `sources` the rows
     whose values leaves of their own took over, `numbers` those that the file read as numbers.
     `uses` are those of composite operations that say what their arguments are, `loops` the times
     that a loop was run.
@@ -174,12 +191,17 @@ class Provenance:
     origins: list[Origin] = field(default_factory=list)
     names: dict[int, str] = field(default_factory=dict)
     aliases: dict[int, list[str]] = field(default_factory=dict)
-    calls: dict[int, Span] = field(default_factory=dict)
+    calls: dict[int, Frame] = field(default_factory=dict)
     sources: dict[int, int] = field(default_factory=dict)
     numbers: list[int] = field(default_factory=list)
     warnings: list[tuple[Span, str]] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
     loops: list[Loop] = field(default_factory=list)
+
+    def called_at(self, row: int) -> Span | None:
+        """Return where the file's own lines made the call in which a row was made."""
+        frame = self.calls.get(row)
+        return None if frame is None else frame.outermost.span
 
 
 class Graph:
@@ -221,7 +243,8 @@ class Graph:
         self.autograd = Autograd()
         self.notes = Provenance()
         self.reserved: set[int] = set()  # rows kept for leaves that have no value yet
-        self.call: Span | None = None
+        self.call: Frame | None = None
+        self.frames = 0  # calls so far
         self.span = NOWHERE  # the expression that is being evaluated
         self.origin: Origin = "file"
         self.grad_enabled = True
@@ -424,6 +447,11 @@ class Graph:
             self._compute(self, (id,))
             found = self.stored[id]
         return np.array(found) if type(found) is float else found
+
+    def entered(self, name: str) -> Frame:
+        """Return a call that is made at the place of what is being evaluated."""
+        self.frames += 1
+        return Frame(self.span, name, self.frames, self.call)
 
     @property
     def values(self) -> Values:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -87,6 +87,14 @@ def _blocks(array: Array) -> Iterator[Array]:
     )
 
 
+class FrameFacts(NamedTuple):
+    """A call of a function of the file: a number of its own, what was called, and on which line."""
+
+    number: int
+    name: str
+    line: int
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class NodeFacts:
     """One node of the graph.
@@ -102,7 +110,8 @@ class NodeFacts:
     the file called the function in whose body the node's line stands. `gradient` is what flowed to
     the node in the only backward pass that reached it, kept in `.grad` or not; None where none or
     several did, and where intermediates are not stored. `view` says whether it is a view,
-    `taken_from` is the id of the node whose value a leaf took over, as in `param(randn(3))`.
+    `taken_from` is the id of the node whose value a leaf took over, as in `param(randn(3))`,
+    `frames` are the calls of the file's functions in which it was made, the outermost first.
     """
 
     id: int
@@ -128,6 +137,7 @@ class NodeFacts:
     gradient: Array | None = None
     view: bool = False
     taken_from: int | None = None
+    frames: tuple[FrameFacts, ...] = ()
 
     @property
     def summary(self) -> Summary | None:

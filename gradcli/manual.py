@@ -15,6 +15,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from shlex import join
@@ -28,9 +29,13 @@ from gradcli.diagnose import Finding as Found
 from gradcli.errors import GradcliError, Source
 from gradcli.explain import CONCEPTS, concept
 from gradcli.explain.questions import QUESTIONS, Question
+from gradcli.facts import inspect as inspect_session
 from gradcli.inspection import Claim, NodeFacts
+from gradcli.picture import PICTURES
+from gradcli.picture.cards import Asked
 from gradcli.reference import Entry, entries
 from gradcli.render import CONCEPT, DIAGNOSE
+from gradcli.session import run as run_source
 from gradcli.syntax.tables import grammar
 from gradcli.verify.report import ClaimFinding, Finding, Report
 from gradcli.verify.target import Settings
@@ -170,6 +175,47 @@ def _kind(kind: Kind) -> str:
     return f"{head}```python\n{kind.example}\n```\n\n{first}"
 
 
+_LINEAR, _MLP = "samples/linear_regression.expr", "samples/mlp.expr"
+# pictures: a name, a sentence, the file, what is asked for
+PICTURED: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
+    ("linear_regression", "The tutorial's file. A card has the name, the source, the value and the "
+     "gradient; a gradient in italics flowed and was not kept.", _LINEAR, {}),
+    ("backward", "`--backward`: what backward goes through, and on dotted edges what it has saved.",
+     _LINEAR, {"backward": True}),
+    ("both_ways", "`--combined --local`: what flows back through each edge, and by which local "
+     "derivative.", _LINEAR, {"combined": True, "local": True}),
+    ("around", "`--around logits --hops 1 --theme dark`: what is near to a node.", _MLP,
+     {"around": "logits", "hops": 1, "theme": "dark"}),
+    ("attention", "`samples/attention.expr --theme mono`: below the line is what does not lead to "
+     "the root.", "samples/attention.expr", {"theme": "mono"}),
+)  # fmt: skip
+
+
+def pictures() -> str:
+    """Return the page of pictures as Markdown."""
+    head = (
+        "# Pictures\n\n`gradcli graph FILE -o graph.svg` draws them; .png needs "
+        "`pip install 'gradcli[pictures]'` and .pdf `'gradcli[pdf]'`, which draw with the system's "
+        "fonts: a letter that none of them has is a box. `-o report.html` writes a page with the "
+        "picture, the source and a player of forward and backward, `--format mermaid` a diagram "
+        "that GitHub draws, `--ascii` boxes in the terminal.\n"
+    )
+    parts = [
+        f"\n## {name.replace('_', ' ').capitalize()}\n\n{said}\n\n"
+        f"![{said.partition(':')[0]}](pictures/{name}.svg)\n"
+        for name, said, _, _ in PICTURED
+    ]
+    return GENERATED.format("gradcli/manual.py") + head + "".join(parts)
+
+
+def _picture(file: str, asked: dict[str, Any]) -> str:
+    """Return a picture of a file of the checkout, as the command draws it."""
+    source = Source(file, (ROOT / file).read_text(encoding="utf-8"))
+    session = run_source(source, options_for(folder=(ROOT / file).parent))
+    how = Asked(**asked)
+    return str(PICTURES["svg"](inspect_session(session), asked=how, session=session))
+
+
 FUNCTIONS: tuple[Callable[..., Any], ...] = (
     api.loads, api.load, api.checks, api.check, api.diff,
 )  # fmt: skip
@@ -230,7 +276,7 @@ def _typed(hint: Any) -> str:
     return re.sub(r"^ForwardRef\('(.*?)'.*\)$", r"\1", str(hint))
 
 
-PAGES = {
+PAGES: dict[str, Callable[[], str]] = {
     "language.md": language,
     "operations.md": operations,
     "verdicts.md": verdicts,
@@ -238,14 +284,15 @@ PAGES = {
     "concepts.md": concepts,
     "questions.md": questions,
     "library.md": library,
-}
+    "pictures.md": pictures,
+} | {f"pictures/{name}.svg": partial(_picture, f, asked) for name, _, f, asked in PICTURED}
 
 
 def main() -> None:
     """Write the pages into a folder."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "docs")
-    folder.mkdir(exist_ok=True)
     for name, page in PAGES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(page(), encoding="utf-8")
 
 

@@ -214,10 +214,14 @@ class Run:
         return visible(f"<Run of {self.file}: {'; '.join(parts) or f'{len(self.nodes)} nodes'}>")
 
     def _repr_html_(self) -> str:
-        """Return the table of the nodes, as notebooks show it."""
+        """Return the picture of the graph and the table of its nodes, as notebooks show them.
+
+        A run of more than 3,000 nodes has the table alone.
+        """
+        from gradcli.picture import PICTURES
         from gradcli.render.html import render
 
-        return render(self._inspection)
+        return render(self._inspection, PICTURES["image"](self._inspection, session=self._session))
 
 
 def checked(

@@ -47,23 +47,28 @@ MAY_IMPORT: dict[str, str] = {
     "diagnose": f"{RUN} verify explain",
     "export": f"{RUN} formula",
     "render": "errors inspection reference formula against verify diagnose explain compare",
-    "run": f"{RUN} formula verify diagnose explain compare render",
+    "picture": f"{RUN} formula verify diagnose explain export render",
+    "run": f"{RUN} formula verify diagnose explain compare render picture",
     "api": f"{RUN} source verify diagnose explain compare run",
-    "manual": "errors inspection syntax reference verify diagnose explain compare render run api",
+    "manual": f"{RUN} reference verify diagnose explain compare render picture run api",
+    "play": f"{RUN} source verify api picture",
     "pytest_plugin": f"{RUN} source verify diagnose explain run api render",
     "cli": f"{RUN} source reference formula manual against verify diagnose explain compare "
-    "export run api render watch",
+    "export run api render picture watch play",
+    "notebook": "errors session api run cli",
     "__main__": "cli",
 }
 # a library, and the rooms that may use it
 HOMES: dict[str, str] = {
     "lark": "syntax",
     "typer": "cli",
-    "rich": "render cli",
+    "rich": "render picture cli",
     "scipy": "ops",
     "torch": "",
     "jax": "against",
     "mpmath": "execute",
+    "resvg_py": "picture",
+    "svg2pdf_py": "picture",
 }
 WITHOUT_NUMPY = {"errors", "source", "watch", "syntax", "cli"}
 SLOW = ("numpy", "lark", "scipy", "rich.table")

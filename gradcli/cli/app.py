@@ -37,8 +37,8 @@ PLACES = {
         f"gradcli eval {_LINEAR} --retain-grad --json",
     )),
     "graph": _Place("graph", "graph", "Draw the graph of a file.", (
-        f"gradcli graph {_LINEAR} --tree",
-        f"gradcli graph {_LINEAR} | dot -Tpng -o graph.png",
+        f"gradcli graph {_LINEAR} --ascii",
+        f"gradcli graph {_LINEAR} --format svg --combined",
         f"gradcli graph {_LINEAR} --backward",
     )),
     "check": _Place("check", "check", "Compare every gradient with finite differences.", (
@@ -75,6 +75,11 @@ PLACES = {
         f"gradcli watch {_LINEAR} check --order 2",
         f"gradcli watch {_LINEAR} explain w",
     ), passes_on=True),
+    "play": _Place("play", "play", "Open a page where one types and sees the run.", (
+        "gradcli play",
+        f"gradcli play {_LINEAR}",
+        "gradcli play -e 'y = sin(x)**2' -p x=0.5",
+    )),
     "ops": _Place("ops", "ops", "Show operations: signature, derivative, grad_fn, domain.", (
         "gradcli ops",
         "gradcli ops logsumexp",
@@ -153,11 +158,11 @@ class _Commands(TyperGroup):
         return place
 
     def make_context(self, *args: Any, **more: Any) -> Any:
-        with _in_our_words():
+        with in_our_words():
             return super().make_context(*args, **more)
 
     def invoke(self, ctx: Any) -> Any:
-        with _in_our_words():
+        with in_our_words():
             return super().invoke(ctx)
 
 
@@ -177,7 +182,7 @@ def _is_file(word: str) -> bool:
 
 
 @contextmanager
-def _in_our_words() -> Iterator[None]:
+def in_our_words() -> Iterator[None]:
     """Let what is wrong in a command line be told as all else is.
 
     Raises: InputFault instead of the errors of the library that reads command lines.

@@ -60,12 +60,17 @@ def evaluate(
     all_turns: Annotated[
         bool, typer.Option("--all-turns", help="Every turn of the loops.")
     ] = False,
+    heat: Annotated[
+        bool, typer.Option("--heat", help="Tensors as coloured blocks and histograms.")
+    ] = False,
     output: o.Output = None,
 ) -> None:
     """Evaluate a file, run backward, and show every node."""
     if json and format not in (None, Format.json):
         raise typer.BadParameter(f"--json and --format {format} exclude each other: give one")
     kind = "json" if json else (format or Format.table).value
+    if heat and kind != "table":
+        raise typer.BadParameter(f"--heat is of the table: leave it out with {kind}")
     several = len(files or ()) > 1
     if several and kind == "csv":
         raise typer.BadParameter("csv has no column for the file: give one FILE at a time")
@@ -88,6 +93,7 @@ def evaluate(
     how = {"named": named, "full": full, "precision": precision, "pytorch": pytorch}
     how |= {"turn": turn, "all_turns": all_turns}
     if kind == "table":
+        how["heat"] = heat
         show_each((EVAL[kind](inspection, **how) for inspection in found), output)
     else:
         texts = (EVAL[kind].pieces(inspection, **how) for inspection in found)

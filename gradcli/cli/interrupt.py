@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Thread, current_thread, main_thread
@@ -51,3 +52,25 @@ def deaf() -> None:
     """Let this thread leave Ctrl-C to the main one, which may have put it off for a moment."""
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Let a hang-up, or a request to end, end the run and put away its files as Ctrl-C does."""
+    if current_thread() is not main_thread():  # Python hears signals in no other
+        yield
+        return
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number in numbers:
+        if before[number] is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, _end)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, before[number])
+
+
+def _end(number: int, _: object) -> None:
+    sys.exit(128 + number)

@@ -155,7 +155,7 @@ def collect_garbage() -> None:
         gc.enable()
 
 
-def runs_files(command: Callable[..., None]) -> Callable[..., None]:
+def runs_files(command: Callable[..., T]) -> Callable[..., T]:
     """Return a command whose parameter `run`, a `Running`, is given as its single options."""
     parameters: list[Parameter] = []
     hints = get_type_hints(command, include_extras=True)
@@ -173,9 +173,9 @@ def runs_files(command: Callable[..., None]) -> Callable[..., None]:
             )
 
     @wraps(command)
-    def expanded(**given: Any) -> None:
+    def expanded(**given: Any) -> T:
         run = Running(**{option: given.pop(option) for option in Running._fields})
-        command(run=run, **given)
+        return command(run=run, **given)
 
     expanded.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
     expanded.__annotations__ = {p.name: p.annotation for p in parameters}

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import os
 import shlex
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from io import TextIOWrapper
 from pathlib import Path
 from shutil import get_terminal_size
 from stat import S_ISDIR, S_ISREG
 from tempfile import TemporaryDirectory
-from threading import current_thread, main_thread
 from typing import Annotated, Any
 
 import typer
 
 from gradcli.cli.colour import heeds_escapes, shows_colours
 from gradcli.cli.complete import files
+from gradcli.cli.interrupt import ended_by_signals
 from gradcli.errors import InputFault, visible
 from gradcli.source import SUFFIX
 from gradcli.watch import Log, Process, Saves, Screen, follow
@@ -69,7 +67,7 @@ def watch(
     shown: Screen | Log = Log(sys.stdout, sys.stderr, title, escapes=terminal)
     if terminal and not all:
         shown = Screen(sys.stdout, title, get_terminal_size)
-    with _ended_by_signals(), TemporaryDirectory(prefix="gradcli.") as folder, closing(shown):
+    with ended_by_signals(), TemporaryDirectory(prefix="gradcli.") as folder, closing(shown):
 
         def start() -> Process:
             columns = max(1, get_terminal_size()[0] - TAKEN) if terminal else None
@@ -127,25 +125,3 @@ def _check(file: str) -> None:
         raise InputFault(f"{file}: is a folder", hint=f"watch one of its files, {file}/*{SUFFIX}")
     if not S_ISREG(mode):
         raise InputFault(f"{file}: not a regular file, and never saved")
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Let a hang-up, or a request to end, end the run and put away its files as Ctrl-C does."""
-    if current_thread() is not main_thread():  # Python hears signals in no other
-        yield
-        return
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.getsignal(number) for number in numbers}
-    for number in numbers:
-        if before[number] is not signal.SIG_IGN:  # as nohup has it
-            signal.signal(number, _end)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            signal.signal(number, before[number])
-
-
-def _end(number: int, _: object) -> None:
-    sys.exit(128 + number)

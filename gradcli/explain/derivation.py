@@ -28,6 +28,7 @@ from gradcli.rule.dtypes import wide
 from gradcli.rule.rule import Elementwise, Primitive
 
 ARRIVING = ("g", "δ", "grad_output", "_g")  # what stands for what arrives: a name the file has not
+NOWHERE = -1  # the target of a pass that goes to all leaves
 DEEPEST = 6  # operations without a name that are written out in a factor
 
 
@@ -107,6 +108,23 @@ def derivation(
     if target not in cotangents:
         return None
     return Derivation(root, target, start, walk.arriving, steps, cotangents)
+
+
+def whole(
+    graph: Graph, inspection: Inspection, root: int, cotangent: Array | None = None
+) -> Derivation:
+    """Return every step of a backward pass from a root, to all leaves, as the engine goes.
+
+    Its `target` is the root: there is no one tensor that it leads to.
+
+    Raises: AutogradFault where the root is no scalar and has no cotangent.
+    """
+    order = autodiff.reachable(graph, (root,))
+    given = np.asarray(autodiff.seed(Node(graph, root), cotangent))
+    start = np.asarray(in_dtype(given, graph.metas[root].dtype))
+    walk = _Walk(graph, named(graph, inspection, order), order, NOWHERE)
+    steps, cotangents = walk.steps(root, start)
+    return Derivation(root, root, start, walk.arriving, steps, cotangents)
 
 
 def named(graph: Graph, inspection: Inspection, order: Sequence[int]) -> dict[int, Name]:

@@ -13,7 +13,7 @@ from gradcli.facts.asked import Asked
 from gradcli.facts.flowed import Flowed
 from gradcli.facts.labels import NAME_WIDTH, Labels, operand_ids
 from gradcli.graph import Graph
-from gradcli.inspection import EDGE, Array, Kind, NodeFacts, Summary
+from gradcli.inspection import EDGE, Array, FrameFacts, Kind, NodeFacts, Summary
 from gradcli.session import Session
 
 if TYPE_CHECKING:
@@ -168,7 +168,15 @@ class _Node(NodeFacts):
     @property
     def call_line(self) -> int | None:
         call = self._run.graph.notes.calls.get(self.id)
-        return None if call is None else self._run.line_of(call)
+        return None if call is None else self._run.line_of(call.outermost.span)
+
+    @property
+    def frames(self) -> tuple[FrameFacts, ...]:
+        found, call = list[FrameFacts](), self._run.graph.notes.calls.get(self.id)
+        while call is not None:
+            found.append(FrameFacts(call.number, call.name, self._run.line_of(call.span)))
+            call = call.outer
+        return tuple(reversed(found))
 
     @property
     def aliases(self) -> tuple[str, ...]:

@@ -17,13 +17,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Renderer:
-    """A function of a module of this package, which is imported (and rich) when it is called.
+    """A function of a module of a room, which is imported (and rich) when it is called.
 
     It takes an inspection, or what a check found; the module documents the options.
     """
 
     module: str
     function: str = "render"
+    room: str = "gradcli.render"
 
     def __call__(self, facts: Any, /, **options: Any) -> Any:
         """Return all of it: a text, or a rich renderable."""
@@ -36,7 +37,7 @@ class Renderer:
         yield from (rendered,) if isinstance(rendered, str) else rendered
 
     def _rendered(self, facts: Any, options: Mapping[str, Any]) -> Any:
-        module = import_module(f"gradcli.render.{self.module}")
+        module = import_module(f"{self.room}.{self.module}")
         return getattr(module, self.function)(facts, **options)
 
 

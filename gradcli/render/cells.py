@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
@@ -47,7 +48,7 @@ class NumberColumn:
         self._full = full
         # never less than a header
         self.width = max(self._widest(_NATURAL), _MINIMUM)
-        self.minimum = max(self._widest(_MINIMUM), _MINIMUM)
+        self.minimum = min(max(self._widest(_MINIMUM), _MINIMUM), self.width)
 
     def cells(self, width: int) -> list[list[str]]:
         """Return the lines of each cell, the decimal points of the scalars in one column."""
@@ -92,10 +93,17 @@ class NumberColumn:
         return bracketed(cell) if passed else cell
 
 
-def share(room: int, left: NumberColumn, right: NumberColumn) -> tuple[int, int]:
+class Column(Protocol):
+    """What shares the room for numbers: the width that it would like, and that it needs."""
+
+    width: int
+    minimum: int
+
+
+def share(room: int, left: Column, right: Column) -> tuple[int, int]:
     """Return the widths of two columns in the room there is for both, no number of them cut."""
 
-    def within(width: int, column: NumberColumn) -> int:
+    def within(width: int, column: Column) -> int:
         return max(column.minimum, min(width, column.width))
 
     first = within(room // 2, left)

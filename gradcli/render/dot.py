@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 from gradcli.inspection import Inspection, Kind, NodeFacts
-from gradcli.render.numbers import Shown, grad_of, lines, value_of
+from gradcli.render.numbers import Flow, grad_of, lines, value_of
+from gradcli.render.rows import Wanted, folds, unfolded
 from gradcli.render.words import harmless_lines, headline, one_line
 
 # Tints of the colour-blind safe palette of Okabe and Ito, with dark text and dark borders: they
@@ -35,14 +36,16 @@ def render(
     values: bool = False,
     backward: bool = False,
     precision: int | None = None,
+    full: bool = False,
 ) -> Iterator[str]:
     """Yield the graph as a digraph, line by line.
 
-    `values` writes value and grad into the nodes. `backward` draws the graph of grad_fns instead,
+    `values` writes value and grad into the nodes, a gradient that was not kept in brackets. A long
+    loop is one of its turns, but with `full`. `backward` draws the graph of grad_fns instead,
     with AccumulateGrad and the leaves attached: as torchviz arranges it, each arrow pointing
     where the gradient goes.
     """
-    picture = _Picture(inspection, values, precision)
+    picture = _Picture(inspection, values, precision, full)
     body = picture.backward() if backward else picture.forward()
     reason = f"  // {one_line(headline(inspection))}" if inspection.why else ""
     font = 'fontname="Helvetica,Arial,sans-serif"'
@@ -69,20 +72,40 @@ def quote(text: str, end: str = r"\n") -> str:
 class _Picture:
     """The statements of a picture of one inspection."""
 
-    def __init__(self, inspection: Inspection, values: bool, precision: int | None) -> None:
+    def __init__(
+        self, inspection: Inspection, values: bool, precision: int | None, full: bool
+    ) -> None:
         self.inspection = inspection
         self.values = values
         self.precision = precision
+        self.folds = folds(inspection, Wanted(full=full))
 
     def forward(self) -> Iterator[str]:
         """Yield every node, and an edge for each operand (`x*x` has two)."""
-        for node in self.inspection.nodes:
-            yield self._node(node, self._title(node))
-        for node in self.inspection.nodes:
+        times: dict[int, int] = {}
+        nodes = {node.id: node for node in unfolded(self.inspection, self.folds, times)}
+        for node in nodes.values():
+            again = f" × {times[node.id]:,}" if node.id in times else ""
+            yield self._node(node, self._title(node) + again)
+        for node in nodes.values():
             ordered = len(set(node.inputs)) > 1 and node.op not in _SYMMETRIC
             for place, operand in enumerate(node.inputs):
                 label = f" [label={quote(' ' + _place(node, place))}]" if ordered else ""
-                yield f"n{operand} -> n{node.id}{label};"
+                for source in self._shown(operand, nodes):
+                    yield f"n{source} -> n{node.id}{label};"
+
+    def _shown(self, id: int, nodes: Mapping[int, NodeFacts]) -> list[int]:
+        """Return a node, or the nearest that it is made of where it is in a turn left out."""
+        found, pending, seen = set[int](), [id], {id}
+        while pending:
+            i = pending.pop()
+            if i in nodes:
+                found.add(i)
+            else:
+                more = set(self.inspection.node(i).inputs) - seen
+                seen |= more
+                pending.extend(more)
+        return sorted(found)
 
     def backward(self) -> Iterator[str]:
         """Yield every grad_fn, the leaves and the root, and an edge for each next function."""
@@ -109,9 +132,8 @@ class _Picture:
         style = _STYLES[node.kind]
         if self.values:
             style = style.replace("shape=ellipse", _ROUNDED)  # ellipses of many lines are huge
-            title += self._numbers("value", value_of(node)) + self._numbers(
-                "grad", grad_of(node, pytorch=True).shown
-            )
+            title += self._numbers("value", Flow(value_of(node)))
+            title += self._numbers("grad", grad_of(node))
         tooltip = one_line(f"line {node.line}: {node.source}")
         return f"n{node.id} [label={quote(title)}, {style}, tooltip={quote(tooltip)}];"
 
@@ -121,10 +143,11 @@ class _Picture:
             return _short(node.label) + _shape(node)
         return f"{_short(node.label)}\n{node.op}" if node.name is not None else node.op
 
-    def _numbers(self, what: str, array: Shown | None) -> str:
-        if array is None:
+    def _numbers(self, what: str, flow: Flow) -> str:
+        if flow.shown is None:
             return ""
-        return f"\n{what} " + "\n".join(lines(array, _WIDTH, self.precision))
+        text = "\n".join(lines(flow.shown, _WIDTH, self.precision))
+        return f"\n{what} {f'({text})' if flow.passed else text}"
 
 
 def _short(text: str) -> str:

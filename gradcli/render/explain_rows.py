@@ -95,6 +95,19 @@ def rows(derivation: Derivation, nodes: Mapping[int, NodeFacts], style: Style) -
     return found
 
 
+def each(
+    derivation: Derivation, nodes: Mapping[int, NodeFacts], style: Style
+) -> Iterator[tuple[Step, Row, Row | None]]:
+    """Yield every step with its line, and with that of the sum where it is the last of several."""
+    uses: dict[int, int] = {}
+    for step in derivation.steps:
+        uses[step.row] = uses.get(step.row, 0) + 1
+    writer = _Writer(derivation, nodes, style, uses)
+    for step in derivation.steps:
+        found = writer.row([step], again=False)
+        yield step, found[0], found[1] if len(found) > 1 else None
+
+
 def line_of(node: NodeFacts) -> str:
     """Return what the file says of a node: `loss2 = loss**2`."""
     bound = node.name is not None and node.source != node.name
@@ -163,7 +176,7 @@ class _Writer:
         for k in places:
             before = groups[k - 1] if k else groups[k]
             again = k > 0 and before[0].row == groups[k][0].row and before[-1].total is None
-            found += self._rows(groups[k], again)
+            found += self.row(groups[k], again=again)
         return found
 
     def _loops(self, groups: Sequence[list[Step]]) -> Iterator[tuple[int, int, int]]:
@@ -195,7 +208,8 @@ class _Writer:
         times = "*" if self.style.ascii_only else "×"
         return Row(f"{self.style.dots} {times} {turns} more turns of {where}")
 
-    def _rows(self, group: list[Step], again: bool) -> list[Row]:
+    def row(self, group: list[Step], *, again: bool) -> list[Row]:
+        """Return the line of a group, and that of the sum where several ways end in it."""
         first, last, style = group[0], group[-1], self.style
         node, operand = self.nodes[first.row], self.nodes[last.operand]
         to = ""

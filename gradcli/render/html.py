@@ -29,12 +29,15 @@ _TABLE = "border-collapse:collapse;font-family:monospace;text-align:left"
 _CELL = "text-align:left;white-space:pre-wrap;vertical-align:top;padding:2px 8px"
 
 
-def render(inspection: Inspection) -> str:
-    """Return the answer, what was run, a table of its nodes, and its claims, as HTML."""
-    return "\n".join(_parts(inspection)) + "\n"
+def render(inspection: Inspection, picture: str = "") -> str:
+    """Return the answer, what was run, a table of its nodes, and its claims, as HTML.
+
+    Below a picture, which is HTML too, the table is closed until it is asked for.
+    """
+    return "\n".join(_parts(inspection, picture)) + "\n"
 
 
-def _parts(inspection: Inspection) -> Iterator[str]:
+def _parts(inspection: Inspection, picture: str) -> Iterator[str]:
     yield "<div>"
     if inspection.printed:
         yield f"<pre>{_text(chr(10).join(inspection.printed))}</pre>"
@@ -45,6 +48,10 @@ def _parts(inspection: Inspection) -> Iterator[str]:
         for value in values:
             yield _row([value.label, str(value.line), value.type, value.text])
         yield "</table>"
+    elif picture:
+        yield f"{picture}<details><summary>Table</summary>"
+        yield from _nodes(inspection)
+        yield "</details>"
     else:
         yield from _nodes(inspection)
     if inspection.claims:

@@ -43,6 +43,8 @@ A node:
   before, and where the run is so large that intermediates are not stored. Not with `--pytorch`.
 - `view`: whether it is a view of its first operand.
 - `taken_from`: the id of the node whose value a leaf took over, as in `param(randn(3))`, or null.
+- `frames`: the calls of the file's functions in which it was made, the outermost first; each is a
+  number of its own, the function's name, and the line of the call.
 
 A value: `name` (null for an expression on its own), `label` (the name, or the source text),
 `line`, `type` (Python's class: `"int"`, `"list"`), `text` (the value as Python shows it) and

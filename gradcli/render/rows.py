@@ -91,7 +91,7 @@ def excerpt(inspection: Inspection, wanted: Wanted, found: Sequence[Fold]) -> Ex
     newest = _newest(inspection, found)
 
     def visible() -> Iterator[NodeFacts]:
-        for node in _unfolded(inspection, found, times):
+        for node in unfolded(inspection, found, times):
             if node.kind == "parameter" and node.id < newest.get(node.name, 0):
                 continue
             hidden = wanted.named or (node.derived and not wanted.full)
@@ -111,7 +111,7 @@ def excerpt(inspection: Inspection, wanted: Wanted, found: Sequence[Fold]) -> Ex
     left = max(count - _LAST, 0)
     nodes, ops = [*first, *last], dict[int, str]()
     every = {node.id for node in nodes}
-    kept = every if wanted.full else _unchained(nodes, ops, inspection.root)
+    kept = every if wanted.full else unchained(nodes, ops, inspection.root)
     shown = [node for node in nodes if node.id in kept]
     cut = sum(node.id in kept for node in first) if left else len(shown)
     folded = len(nodes) - len(kept)
@@ -130,10 +130,13 @@ def turn_nodes(inspection: Inspection, fold: Fold) -> Sequence[NodeFacts]:
     return between(inspection, turns[fold.turn - 1], turns[fold.turn])
 
 
-def _unfolded(
+def unfolded(
     inspection: Inspection, found: Sequence[Fold], times: dict[int, int]
 ) -> Iterator[NodeFacts]:
-    """Yield the nodes outside of folded loops, and of each its turn with what that starts from."""
+    """Yield the nodes outside of folded loops, and of each its turn with what that starts from.
+
+    `times` is told how often the nodes of a turn are repeated.
+    """
     at = 0
     for fold in found:
         yield from between(inspection, at, fold.loop.turns[0])
@@ -177,7 +180,7 @@ def _steps(inspection: Inspection, found: Sequence[Fold]) -> int:
     """Count the operations of differentiation without a name; a `.grad` that is read is none."""
     return sum(
         node.derived and node.name is None and node.op != "leaf" and node.id != inspection.root
-        for node in _unfolded(inspection, found, {})
+        for node in unfolded(inspection, found, {})
     )
 
 
@@ -195,7 +198,7 @@ def _place(nodes: Sequence[NodeFacts], id: int) -> int:
     return bisect_left(nodes, id, key=lambda node: node.id)
 
 
-def _unchained(nodes: Iterable[NodeFacts], ops: dict[int, str], root: int | None) -> set[int]:
+def unchained(nodes: Iterable[NodeFacts], ops: dict[int, str], root: int | None) -> set[int]:
     """Return the nodes that have rows of their own.
 
     Two have none: an unnamed view that another view is made of, and what only gives a parameter

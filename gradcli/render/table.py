@@ -7,7 +7,7 @@ tensor is summarised, and the columns with least to say give way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,8 +17,8 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gradcli.inspection import Inspection, Kind, NodeFacts
-from gradcli.render.cells import STYLES, NumberColumn, numbers_text, share, shorten
+from gradcli.inspection import Array, Inspection, Kind, NodeFacts
+from gradcli.render.cells import STYLES, Column, NumberColumn, numbers_text, share, shorten
 from gradcli.render.claims import claims, notices
 from gradcli.render.loops import loops
 from gradcli.render.numbers import Flow, filled, grad_of, value_of
@@ -54,18 +54,20 @@ def render(
     pytorch: bool = False,
     turn: int | None = None,
     all_turns: bool = False,
+    heat: bool = False,
 ) -> RenderableType:
     """Return the table, with what was printed, the claims and the notices.
 
     `full` shows every row and every element; `precision` is the number of significant digits
     (by default 6 for scalars and 4 for the elements of tensors); `pytorch` shows no gradient that
     `.grad` does not hold. A long loop is shown by its last turn, by `turn` or by `all_turns`.
+    `heat` shows tensors as coloured blocks and histograms.
 
     Raises: InputFault where no loop has that turn.
     """
     wanted = Wanted(named, full, turn, all_turns)
     folds(inspection, wanted)  # refused before anything is printed
-    return _Report(inspection, wanted, precision, pytorch)
+    return _Report(inspection, wanted, precision, pytorch, heat)
 
 
 class _Layout(NamedTuple):
@@ -122,6 +124,7 @@ class _Report:
     wanted: Wanted
     precision: int | None
     pytorch: bool
+    heat: bool = False
 
     def __rich_console__(
         self, console: Console, options: ConsoleOptions
@@ -137,7 +140,7 @@ class _Report:
         yield from loops(inspection, found, options, self.precision)
         rows = excerpt(inspection, self.wanted, found)
         if rows.first:
-            yield from self._nodes(rows, options)
+            yield from self._nodes(rows, console, options)
         elif values := stated(inspection):
             box = _ASCII_RULE if ascii_only else _RULE
             full = self.wanted.full
@@ -145,12 +148,15 @@ class _Report:
         yield from claims(inspection, options, self.precision)
         yield from notices(inspection, options)
 
-    def _nodes(self, shown: Excerpt, options: ConsoleOptions) -> Iterator[RenderableType]:
+    def _nodes(
+        self, shown: Excerpt, console: Console, options: ConsoleOptions
+    ) -> Iterator[RenderableType]:
         """Yield the table of the nodes, and what is to be said of it."""
         ascii_only = options.ascii_only
         marks = ASCII_MARKS if ascii_only else MARKS
         end = len(shown.first)
-        rows = _Rows(self, shown, marks, options)
+        colours = console.color_system is not None and not console.no_color
+        rows = _Rows(self, shown, marks, options, colours)
         yield rows.table(0, end)
         if shown.last:
             yield Text(f"  {left_out(shown.left_out)}", "italic")
@@ -217,6 +223,7 @@ class _Rows:
         shown: Excerpt,
         marks: Mapping[Kind, str],
         options: ConsoleOptions,
+        colours: bool,
     ) -> None:
         self.nodes = nodes = shown.nodes
         self.ascii_only = options.ascii_only
@@ -232,17 +239,39 @@ class _Rows:
         ]
         self.texts["op"] = [shown.ops.get(node.id, node.op) for node in nodes]
         full, digits = report.wanted.full, report.precision
-        value = NumberColumn([Flow(value_of(n, full=full)) for n in nodes], digits, full=full)
+        if report.heat:
+            grads = [Flow(n.grad if n.grad is not None else n.gradient, n.grad is None)
+                     for n in nodes]  # fmt: skip
+            self._heat([n.value for n in nodes], grads, options.max_width, colours)
+            return
+        values = [Flow(value_of(n, full=full)) for n in nodes]
         grads = [grad_of(n, full=full, pytorch=report.pytorch) for n in nodes]
         self.flowed = [n for n, (_, passed) in zip(nodes, grads, strict=True) if passed]
+        value = NumberColumn(values, digits, full=full)
         grad = NumberColumn(grads, digits, full=full, missing="None")
         self.widths = self._choose(options.max_width, value, grad)
         self.numbers = {
-            "value": value.cells(self.widths["value"]),
-            "grad": grad.cells(self.widths["grad"]),
+            name: [
+                numbers_text(cell, "bold" if name == "grad" and n.kind == "parameter" else "")
+                for n, cell in zip(nodes, column.cells(self.widths[name]), strict=True)
+            ]
+            for name, column in (("value", value), ("grad", grad))
         }
 
-    def _choose(self, width: int, value: NumberColumn, grad: NumberColumn) -> dict[str, int]:
+    def _heat(
+        self, values: Sequence[Array | None], grads: Sequence[Flow], width: int, colours: bool
+    ) -> None:
+        """Let the columns of numbers be blocks."""
+        from gradcli.render.heat import HeatColumn
+
+        flowed = zip(self.nodes, grads, strict=True)
+        self.flowed = [n for n, (shown, passed) in flowed if passed and shown is not None]
+        value = HeatColumn([Flow(x) for x in values], colours=colours, ascii_only=self.ascii_only)
+        grad = HeatColumn(grads, colours=colours, ascii_only=self.ascii_only, missing="None")
+        self.widths = self._choose(width, value, grad)
+        self.numbers = {"value": value.texts, "grad": grad.texts}
+
+    def _choose(self, width: int, value: Column, grad: Column) -> dict[str, int]:
         """Return the columns of the first layout that has room for the numbers, and their widths.
 
         What is left then goes to the numbers first, and to shortened text after them.
@@ -294,8 +323,7 @@ class _Rows:
     def _cell(self, name: str, i: int) -> Text:
         node = self.nodes[i]
         if name in self.numbers:
-            emphasis = "bold" if name == "grad" and node.kind == "parameter" else ""
-            return numbers_text(self.numbers[name][i], emphasis)
+            return self.numbers[name][i]
         width = self.widths[name]
         text = shorten(self.texts[name][i], width, ascii_only=self.ascii_only)
         if name == "node":

@@ -62,6 +62,8 @@ class _Tree:
         words = legend([line.node for line in drawn], ASCII_MARKS if ascii_only else MARKS)
         if any(line.repeated for line in drawn):
             words.append(f"{_again(ascii_only)} expanded above")
+        if any(grad_of(line.node).passed for line in drawn):
+            words.append("(…) flowed, not kept".replace("…", "..." if ascii_only else "…"))
         for text in filled(words, options.max_width):
             yield Text(text, style="dim")
 
@@ -131,7 +133,7 @@ def _table(
         NumberColumn(arrays, precision, full=full, brief=not full)
         for arrays in (
             [Flow(value_of(node, full=full) if node else None) for node in nodes],
-            [grad_of(node, full=full, pytorch=True) if node else Flow(None) for node in nodes],
+            [grad_of(node, full=full) if node else Flow(None) for node in nodes],
         )
     )
     wanted = min(value.width, _COMFORT) + min(grad.width, _COMFORT)

@@ -28,7 +28,7 @@ def call_user(
     before, tracer.scope = tracer.scope, Scope(function.scope, values)
     tracer.active.append(function.body)
     graph, call = tracer.graph, tracer.graph.call
-    graph.call = call or graph.span
+    graph.call = graph.entered(function.name)
     try:
         return function.body()
     except Return as result:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradcli.errors import ArgumentFault, Span
-from gradcli.graph import Graph, Node
+from gradcli.graph import Frame, Graph, Node
 from gradcli.rule.rule import number
 from gradcli.trace.values import has_tensors, is_numeric_list, to_array
 
@@ -22,7 +22,7 @@ class _Bound:
     name: str
     row: int | None
     span: Span
-    call: Span | None
+    call: Frame | None
     names: int = 0  # how many it has
 
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from concurrent.futures.process import BrokenProcessPool
+from time import monotonic
 from typing import Any
 
 from gradcli.errors import LimitFault
 from gradcli.verify.workers import Processes, T
 
 ROOM = 2 << 30  # bytes for the libraries themselves and their threads
+_LOOK = 0.05  # seconds between two questions whether the result is still wanted
+
+
+def _always() -> bool:
+    return True
 
 
 def limited(
@@ -21,17 +27,22 @@ def limited(
     memory: int,
     function: Callable[..., T],
     *arguments: Any,
+    wanted: Callable[[], bool] = _always,
 ) -> T:
     """Return what a function returns, called by the one process of a pool; both are picklable.
 
-    `memory` is in bytes, beside what libraries take. `what` says in an error what was done.
+    `memory` is in bytes, beside what libraries take. `what` says in an error what was done. When
+    the result is `wanted` no more, the process is ended.
 
-    Raises: LimitFault where time or memory are not enough, or the process ends otherwise; what
-    the function raises.
+    Raises: LimitFault where time or memory are not enough, or the process ends otherwise;
+    CancelledError where the result was not wanted any more; what the function raises.
     """
-    future: Future[T] = pool.submit(_within, seconds, memory, function, arguments)
     try:
-        return future.result(seconds)
+        future: Future[T] = pool.submit(_within, seconds, memory, function, arguments)
+        return _awaited(future, monotonic() + seconds, wanted)
+    except CancelledError:
+        pool.end()
+        raise
     except TimeoutError:
         pool.end()
         fault = f"{what} did not end within {seconds:g} s", "--max-seconds N gives it more"
@@ -43,6 +54,20 @@ def limited(
             "its memory may have run out: --max-memory SIZE",
         )
     raise LimitFault(fault[0], hint=fault[1])
+
+
+def _awaited(future: Future[T], deadline: float, wanted: Callable[[], bool]) -> T:
+    """Return a result when it is there; `deadline` is in seconds of the monotonic clock.
+
+    Raises: TimeoutError after it, CancelledError where nobody wants the result any more.
+    """
+    while wanted():
+        try:
+            return future.result(min(_LOOK, deadline - monotonic()))
+        except TimeoutError:
+            if monotonic() > deadline:
+                raise
+    raise CancelledError
 
 
 def _within(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import gradcli
 from gradcli.cli.app import PLACES
 from tests.cli.runner import run
 from tests.cli.watching import Watching
+from tests.play.command import Command
 
 LINEAR = "samples/linear_regression.expr"
 
@@ -78,6 +80,11 @@ def test_an_example_in_a_page_of_help_stands_on_a_line_and_works(name: str, exam
     assert f"\n    {example}\n" in run(name, "--help").output
     command = shlex.split(example.partition(" | ")[0])
     assert (command[0], command[1]) == ("gradcli", name)
+    if name == "play":  # which has no end: its page is there
+        playing = Command(*command[2:])
+        assert "<title>gradcli play</title>" in playing.ask("")
+        assert playing.end(signal.SIGINT) == (0, "")
+        return
     if name == "watch":  # which has no end: its first run is seen, all well
         with Watching(*command[2:]) as watching:
             watching.until(r"^-- \S+ · gradcli [^·]* · \S+ s\n")

@@ -47,9 +47,13 @@ SHOWS: dict[str, tuple[str, ...]] = {
     f"graph {LINEAR} --backward": (
         r'^digraph "samples/linear_regression.expr" \{', r'f8 \[label="SumBackward0',
         r"f3 \[label=AccumulateGrad", r"f2 \[label=AccumulateGrad", r"n2 -> f2 \[dir=back"),
-    f"graph {LINEAR} --tree": (
-        r"★ loss2_sum = sum\(loss2\) +41 +SumBackward0\s+└─○ loss2 = loss\*\*2 +\[16, 25\]",
-        r"\n    │ │ ├─● w +1 +-28\s+│ │ └─□ x +\[1, 2\]", r"\n    └─□ y +\[5, 7\]"),
+    f"graph {LINEAR} --ascii": (
+        r"┃ ● w   ┃ .*\n┃ 1     ┃ .*\n┃ ∂ -28 ┃", r"│ ○ wx 2        │ +┃ ● b   ┃"),
+    f"graph {LINEAR} --format mermaid": (
+        r"^flowchart TB\n", r'n2\[\["● <b>w</b><br/>1<br/>∂loss2_sum: -28"\]\]:::parameter'),
+    f"graph {LINEAR} --html": (
+        r"^<!doctype html>\n", r"<h1>loss2_sum = 41 · 2 gradients, all finite",
+        r"2·sum\(loss·x\) = 2·\(-4\)·1 \+ 2·\(-5\)·2 = -28", r"</html>\n$"),
     f"check {LINEAR}": (
         r"✓ w +1 +-28 +-28 ± \S+ +\S+ +OK", r"✓ b +1 +-18 +-18 ± \S+ +\S+ +OK",
         "2 gradients right, 2 claims hold"),

@@ -61,7 +61,10 @@ CHECK = [("check", "--format", kind.value) for kind in check.Format]
 COMMANDS = [
     *EVAL, ("eval", "--full"), *CHECK, ("check", "--verbose"), ("check", "--mode", "forward"),
     ("graph",), ("graph", "--dot", "--values"), ("graph", "--backward"), ("graph", "--tree"),
-    ("graph", "--tree", "--full"), ("fmt", "--diff"), ("fmt", "--check"),
+    ("graph", "--tree", "--full"), ("graph", "--ascii"),
+    *(("graph", "--format", kind) for kind in ("svg", "mermaid", "markdown", "json", "html")),
+    ("diagnose",), ("diagnose", "--json"), ("diagnose", "--format", "markdown"),
+    ("fmt", "--diff"), ("fmt", "--check"),
 ]  # fmt: skip
 
 X = ("eval", "-e", "x = 1.")

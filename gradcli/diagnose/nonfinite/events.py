@@ -125,7 +125,7 @@ class Events:
                 new, causes = made, []
         if not new.any() or len(self.found) == MOST:
             return causes
-        place = graph.ops[row], graph.notes.spans[row], graph.notes.calls.get(row)
+        place = graph.ops[row], graph.notes.spans[row], graph.notes.called_at(row)
         if graph.ops[row] is not None and (again := self._again(place, row)) is not None:
             again.turns += graph.notes.spans[again.row] == graph.notes.spans[row]
             return [*causes, again]
@@ -263,7 +263,7 @@ class Events:
         place = (
             edge.op,
             self.graph.notes.spans[edge.row],
-            self.graph.notes.calls.get(edge.row),
+            self.graph.notes.called_at(edge.row),
             flow,
         )
         again = self.places.get(place)

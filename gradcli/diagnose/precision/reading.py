@@ -148,20 +148,20 @@ def _is_near(subject: Subject, found: Reading, row: int, above: int) -> bool:
     within the same expression is.
     """
     notes = subject.graph.notes
-    key = notes.spans[row], notes.calls.get(row)
+    key = notes.spans[row], notes.called_at(row)
     if subject.once(_times)[key, subject.graph.ops[row]] == 1:
-        return key[1] in (None, notes.calls.get(found.row)) or notes.calls.get(found.row) is None
+        return key[1] in (None, notes.called_at(found.row)) or notes.called_at(found.row) is None
     span, around = notes.spans[row], notes.spans[above]
     inside = around.start <= span.start <= span.end <= around.end
     return (
-        inside and key[1] == notes.calls.get(above) and (span != around or row not in notes.names)
+        inside and key[1] == notes.called_at(above) and (span != around or row not in notes.names)
     )
 
 
 def _times(subject: Subject) -> Counter[Any]:
     """Count how often each operation of the file was run, for each call of a function."""
     notes, ops = subject.graph.notes, subject.graph.ops
-    return Counter(((span, notes.calls.get(i)), op) for i, (span, op) in
+    return Counter(((span, notes.called_at(i)), op) for i, (span, op) in
                    enumerate(zip(notes.spans, ops, strict=True)))  # fmt: skip
 
 
@@ -178,15 +178,15 @@ def _numeral(subject: Subject, found: Reading, row: int, x: Any, reducing: bool)
     if reducing and x in subject.once(_sizes):
         return value  # the number of items of a sum
     rows = {subject.span(i) for i in subject.graph.inputs[row] if i >= 0}
-    calls, scope = subject.graph.notes.calls, subject.session.tracer.scope
+    called_at, scope = subject.graph.notes.called_at, subject.session.tracer.scope
     tensors = {n for n, x in scope.items() if isinstance(x, Node)}
-    if calls.get(row) is not None:
+    if called_at(row) is not None:
         tensors = _tensors_of(subject, row)
     words = [
         side for side in sides if side.span not in rows
         and not (isinstance(side, tree.Name) and side.id in tensors)
     ]  # fmt: skip
-    if len(words) != 1 or calls.get(row) != calls.get(found.row):
+    if len(words) != 1 or called_at(row) != called_at(found.row):
         raise TermFault("which of the operands is the number?")
     text = subject.written(words[0].span)
     found.numbers[f"n{text}"] = float(x), text
@@ -202,7 +202,7 @@ def _tensors_of(subject: Subject, row: int) -> set[str]:
     """Return names in a function's body that are those of tensors: of what takes nothing else."""
     notes, found = subject.graph.notes, set[str]()
     for i, span in enumerate(notes.spans):
-        if notes.calls.get(i) == notes.calls.get(row):
+        if notes.called_at(i) == notes.called_at(row):
             operands = operands_of(expression(subject, span))
             words = [x for x in operands if isinstance(x, tree.Name)]
             count = sum(k >= 0 for k in subject.graph.inputs[i])

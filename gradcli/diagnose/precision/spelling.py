@@ -92,13 +92,13 @@ def _rank(node: Any) -> int:
 def _spelling(subject: Subject, read: Reading, own: str) -> str | None:
     """Return the text of a row where another one is written: its name, or what makes it there."""
     notes, row, place = subject.graph.notes, read.rows[own], subject.span(read.row)
-    if notes.calls.get(read.row) is None:
+    if notes.called_at(read.row) is None:
         names = [x for x in (notes.names.get(row), *notes.aliases.get(row, ())) if x is not None]
         written = {str(x.id) for x in tree.nodes_of([expression(subject, place)])
                    if isinstance(x, tree.Name)}  # fmt: skip
         if names:
             return str(next((x for x in names if x in written), names[0]))
-    for span in (notes.spans[row], notes.calls.get(row)):
+    for span in (notes.spans[row], notes.called_at(row)):
         if (
             span is not None
             and span != place
@@ -112,7 +112,7 @@ def _argument(subject: Subject, read: Reading, row: int) -> str | None:
     """Return what a function's body calls a row: the word that stands where it is an operand."""
     graph, notes = subject.graph, subject.graph.notes
     for i in read.inner:
-        if row not in graph.inputs[i] or notes.calls.get(i) != notes.calls.get(read.row):
+        if row not in graph.inputs[i] or notes.called_at(i) != notes.called_at(read.row):
             continue
         operands = operands_of(expression(subject, notes.spans[i]))
         spans = {x.span for x in operands}

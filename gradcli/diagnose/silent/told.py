@@ -114,7 +114,7 @@ def _at(subject: Subject, row: int) -> Iterator[Edit]:
     if statement is not None and subject.written(statement.span).endswith(".detach_()"):
         yield Edit(edits.lines_of(subject, statement), "")
     yield from edits.taken_off(subject, subject.span(row))
-    for span in (subject.span(row), subject.graph.notes.calls.get(row)):
+    for span in (subject.span(row), subject.graph.notes.called_at(row)):
         if span is not None:
             yield from edits.recorded(subject, span)
 

@@ -1,0 +1,1 @@
+"""`gradcli play`: the processes, the server, and the page in a browser."""
