@@ -31,7 +31,34 @@ def diagnose_source(
     """
     for name in ignore:
         kind(name)
-    return diagnosed(examined(source, options, request or Request()), ignore)
+    subject = examined(source, options, request or Request())
+    if (more := _elements(subject)) is not None:
+        subject = examined(source, options, more)
+    return diagnosed(subject, ignore)
+
+
+def _elements(subject: Subject) -> Request | None:
+    """Return a request for the sum of the only result, where no scalar is differentiated.
+
+    None where a file says itself what is, or has no such result, or several.
+    """
+    graph, request = subject.graph, subject.request
+    asked = request.of is not None or request.grad_output is not None or not request.backward
+    if asked or subject.root is not None or subject.fault or subject.session.passes:
+        return None
+    if subject.derived or graph.autograd.steps:
+        return None
+    used = {i for inputs in graph.inputs for i in inputs}
+    ends = [
+        i
+        for i in dict.fromkeys(node.id for node in subject.session.tracer.results)
+        if graph.requires_grad[i] and graph.ops[i] is not None and i not in used
+    ]
+    name = graph.notes.names.get(ends[0]) if len(ends) == 1 else None
+    if name is None:
+        return None
+    meta = graph.metas[ends[0]]
+    return Request(name, np.ones(meta.shape, meta.dtype)) if meta.dtype.kind == "f" else None
 
 
 def diagnosed(subject: Subject, ignore: Collection[str] = ()) -> Diagnosis:
@@ -84,15 +111,19 @@ def sightings(subject: Subject, kinds: Iterable[Kind]) -> list[Seen]:
 
 
 def _shown(subject: Subject, trials: Trials, found: list[Seen]) -> Iterator[Finding]:
-    """Yield findings, of one kind a few."""
+    """Yield findings, of one kind a few; what one rewriting mends is one finding."""
     places = Counter((seen.kind.name, seen.severity) for seen in found)
-    shown = Counter[tuple[str, Severity]]()
+    shown, mended = Counter[tuple[str, Severity]](), set[str]()
     for seen in found:
         place = seen.kind.name, seen.severity
         shown[place] += 1
         if shown[place] <= SHOWN:
             more = places[place] - SHOWN if shown[place] == SHOWN else 0
-            yield _finding(subject, trials, seen, more)
+            one = _finding(subject, trials, seen, more)
+            if one.remedy is None or one.remedy.text not in mended:
+                yield one
+            if one.remedy is not None:
+                mended.add(one.remedy.text)
 
 
 def _finding(subject: Subject, trials: Trials, seen: Seen, more: int) -> Finding:

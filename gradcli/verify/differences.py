@@ -252,7 +252,7 @@ class Remainder(NamedTuple):
 
 
 def remainder(start: float, analytic: float, h: Array, values: Array, bar: float) -> Remainder:
-    """Return the Taylor remainder of a derivative, from values at steps `h` that fall.
+    """Return the Taylor remainder of a derivative, from values at steps `h` that fall in size.
 
     `bar` is the round-off of the values.
     """
@@ -262,8 +262,9 @@ def remainder(start: float, analytic: float, h: Array, values: Array, bar: float
     if len(usable) < LEAST:
         return Remainder(None, np.inf)
     smallest = usable[-LEAST:]
-    order = np.polyfit(np.log2(h[smallest]), np.log2(left[smallest]), 1)[0]
-    return Remainder(float(order), float(np.min(left[smallest] / h[smallest])))
+    size = np.abs(h[smallest])
+    order = np.polyfit(np.log2(size), np.log2(left[smallest]), 1)[0]
+    return Remainder(float(order), float(np.min(left[smallest] / size)))
 
 
 def _rounded(x: float, start: float, rung: Ladder, output: int) -> float:

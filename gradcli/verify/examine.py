@@ -198,8 +198,10 @@ class Examination:
                 judgement = as_loose(judgement, rounding)
         steady = found.telling and found.resolved and not loose
         if judgement.verdict is Verdict.NOISY and np.isfinite(analytic) and steady:
-            left = self.remainder(element, place.output, analytic, noise)
-            judgement = by_remainder(judgement, analytic, left)
+            left, behind = (
+                self.remainder(element, place.output, analytic, noise, sign) for sign in (1, -1)
+            )
+            judgement = by_remainder(judgement, analytic, left, behind)
         if judgement.verdict is Verdict.NOISY and np.isfinite(analytic):
             size, largest = self.terms.of(element, place.output), self.terms.largest()
             size = largest if abs(analytic) <= EPSILON * largest else size
@@ -240,11 +242,14 @@ class Examination:
         return change if np.isfinite(change) else 0.0
 
     def remainder(
-        self, element: int, output: int, analytic: float, noise: float = 0.0
+        self, element: int, output: int, analytic: float, noise: float = 0.0, sign: int = 1
     ) -> Remainder:
-        """Return the Taylor remainder of a derivative; `noise` is a bar of its own."""
+        """Return the Taylor remainder of a derivative; `noise` is a bar of its own.
+
+        `sign` is that of the steps.
+        """
         x, start = float(self.probe.base[element]), float(self.probe.start[output])
-        h = falling(x, self.probe.reach)
+        h = sign * falling(x, self.probe.reach)
         bar = max(float(self.noise[output]), noise) + EPSILON * abs(x * analytic)
         return remainder(start, analytic, h, self.probe.at(element, h)[:, output], bar)
 

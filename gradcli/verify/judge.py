@@ -88,14 +88,21 @@ def _decided(analytic: float, start: float, found: Numeric, tolerance: Tolerance
     return _where_smooth(analytic, found, tolerance)
 
 
-def by_remainder(judgement: Judgement, analytic: float, left: Remainder) -> Judgement:
-    """Return the verdict of the Taylor remainder where no single step decides."""
+def by_remainder(
+    judgement: Judgement, analytic: float, left: Remainder, behind: Remainder
+) -> Judgement:
+    """Return the verdict of the Taylor remainder where no single step decides.
+
+    `behind` is that of steps back: a wrong derivative is off by the same on both sides; where it is
+    not, there is a kink between them, or all steps are beyond the scale of the function.
+    """
     if left.order is None:
         return judgement
     note = f"no single step decides; the Taylor remainder is of order {left.order:.2f}"
     if left.order > 2 - CLEAR and left.gap <= DECISIVE * abs(analytic):
         return judgement._replace(verdict=Verdict.OK, error=left.gap, note=note)
-    if abs(left.order - 1) < CLEAR / 2 and left.gap > DECISIVE * abs(analytic):
+    same = abs(left.gap - behind.gap) <= CLEAR * left.gap
+    if abs(left.order - 1) < CLEAR / 2 and left.gap > DECISIVE * abs(analytic) and same:
         return judgement._replace(verdict=Verdict.WRONG, error=left.gap, note=note)
     return judgement
 

@@ -109,7 +109,7 @@ def test_a_function_is_spelled_as_the_files_library_has_it(
 def test_both_sides_of_a_pattern_are_the_same_function(pattern: Pattern) -> None:
     written, better, _ = pattern
     names = "x = param([0.3, 0.8])\ny = param([0.6, 0.5])\nz = param([1.5, 0.2])"
-    texts = {"d": "0", "dk": "0", "n": "2"}
+    texts = {"d": "0", "dk": "0", "k": "0, keepdim=True", "n": "2"}
     subject = subject_of(names)
     softmax = written.replace("softmax(x)", "softmax(x, dim=0)")
     runs = []

@@ -22,6 +22,7 @@ TERMS = "x = tensor([1.0, 2.0, 4.0])\nw = param(1.5)\nr = w*x - 1\nloss = {} + m
 LAYER = """x = tensor([[2.0, -1.0], [0.5, 0.1]])
 W = param([[1.0, 0.5], [-0.5, 2.0]])
 loss = cross_entropy("""
+ANGLE = "v = param([0.0, 0.0])\nt = norm(v)\n"
 ALIAS = """a = param([1.0, 2.0])
 b = {}
 loss = sum((a + 2*b)**2)
@@ -48,6 +49,11 @@ for i in range(5):
 """
 # a kind, a file that has it, a rewriting that runs and is none, one that mends it
 CASES = (
+    ("zero-over-zero", "x = param(0.0)\nloss = sin(x)/x",
+     "x = param(0.0)\nloss = where(x == 0, 2.0, sin(x)/where(x == 0, 1.0, x))",
+     "x = param(0.0)\nloss = where(x == 0, 1.0, sin(x)/where(x == 0, 1.0, x))"),
+    ("zero-over-zero", ANGLE + "loss = sum(sin(t)/t * v)",
+     ANGLE + "loss = sum(sin(t)/clamp(t, min=1e-12) * v)", ANGLE + "loss = sum(sinc(t/pi) * v)"),
     ("crossed-broadcast", CROSSED + "loss = mean((x @ w - y)**2)",
      CROSSED + "loss = mean(((x @ w).squeeze(-1) - y.flip(0))**2)",
      CROSSED + "loss = mean(((x @ w).squeeze(-1) - y)**2)"),

@@ -20,6 +20,20 @@ ODD = [
     "w = param(zeros(0, 3))\ny = mean(w)",
 ]
 
+# a file without a scalar, and what is found of it
+ELEMENTS = {
+    "x = param([0.0, 4.0])\ny = where(x > 0, sqrt(x), 0)": ["hidden-branch"],
+    "x = param([0.0, 4.0])\nr = x + 1\ny = sqrt(r)": [],
+    "x = param([0.0, 4.0])\ny = sqrt(x)\nw = param([1.0, 2.0])\nz = 2*w": [],  # of two, neither
+    "x = param([0.0, 4.0])\nwith no_grad():\n    y = sqrt(x)": [],
+}
+
+
+@pytest.mark.parametrize("text", ELEMENTS)
+def test_the_only_result_is_differentiated_by_its_sum(text: str) -> None:
+    found = diagnose_source(Source("file", text), options_for()).findings
+    assert [f.name for f in found] == ELEMENTS[text]
+
 
 @pytest.mark.parametrize("text", ODD)
 def test_odd_files_are_diagnosed(text: str) -> None:

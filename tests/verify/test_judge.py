@@ -94,7 +94,7 @@ def test_a_function_that_has_no_value_is_outside(start: float) -> None:
 )
 def test_a_taylor_remainder_decides_where_no_step_does(left: Remainder, verdict: str) -> None:
     noisy = Judgement(Verdict.NOISY, 1.0, 1.0, 1e-3)
-    assert by_remainder(noisy, 1.0, left).verdict == verdict
+    assert by_remainder(noisy, 1.0, left, left).verdict == verdict
 
 
 # ---- how two arrays are related ------------------------------------------------------------

@@ -52,6 +52,18 @@ UNSETTLED = {
 }
 
 
+# right gradients of which every step that is tried is too large to tell
+BEYOND = {
+    "a clamp next to the point": "s = param(-1.0)\ny = asin(clamp(s, min=-1+1e-12, max=1-1e-12))",
+    "a small element beside a large one": "a = param([1e160, 1.0])\ny = sum(hypot(a, tensor(1.0)))",
+}
+
+
+@pytest.mark.parametrize("case", BEYOND)
+def test_what_only_one_side_shows_is_undecided_and_not_wrong(case: str) -> None:
+    assert first(BEYOND[case]).verdict == "NOISY"
+
+
 @pytest.mark.parametrize("case", UNSETTLED)
 def test_what_does_not_settle_is_undecided(case: str) -> None:
     finding = first(UNSETTLED[case])

@@ -52,11 +52,17 @@ UNDECIDED = Judgement(Verdict.NOISY, 1.0, 0.1, 1e-3, "the error bar hides any di
 
 def test_it_decides_where_no_single_step_does() -> None:
     right, wrong = left(np.exp, 1.0), left(np.exp, 1.03)
-    assert by_remainder(UNDECIDED, 1.0, right).verdict == "OK"
-    assert by_remainder(UNDECIDED, 1.03, wrong).verdict == "WRONG"
-    assert "order 2.00" in by_remainder(UNDECIDED, 1.0, right).note
+    assert by_remainder(UNDECIDED, 1.0, right, right).verdict == "OK"
+    assert by_remainder(UNDECIDED, 1.03, wrong, wrong).verdict == "WRONG"
+    assert "order 2.00" in by_remainder(UNDECIDED, 1.0, right, right).note
 
 
 def test_it_leaves_open_what_it_cannot_tell() -> None:
     for unclear in (Remainder(None, np.inf), Remainder(1.5, 1e-9), Remainder(2.0, 0.5)):
-        assert by_remainder(UNDECIDED, 1.0, unclear) == UNDECIDED
+        assert by_remainder(UNDECIDED, 1.0, unclear, unclear) == UNDECIDED
+
+
+def test_a_remainder_that_differs_on_both_sides_shows_no_derivative_wrong() -> None:
+    ahead, behind = Remainder(1.0, 0.29), Remainder(1.0, 1.71)
+    for other in (behind, Remainder(None, np.inf)):
+        assert by_remainder(UNDECIDED, 1.0, ahead, other) == UNDECIDED

@@ -20,6 +20,7 @@ from gradcli.diagnose.nonfinite.measures import (
     unshaped,
     zeros,
 )
+from gradcli.diagnose.nonfinite.quotients import has_limit
 from gradcli.diagnose.nonfinite.told import at, number
 from gradcli.diagnose.subject import Subject
 from gradcli.rule.dtypes import is_differentiable
@@ -78,6 +79,8 @@ def divides_by(*kinds: str) -> Callable[[Subject, Event], str]:
         found = measured(subject, event)
         if found is None or found.kind not in kinds:
             return _composite(subject, event, kinds)
+        if has_limit(subject, event):  # which another kind tells of
+            return ""
         row = denominator(subject, event)
         assert row is not None, "it divides"
         where = _at_row(subject, row, event.index)

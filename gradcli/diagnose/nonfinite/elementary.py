@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from gradcli.diagnose.findings import Group, Judge, Kind, Rewrites, Severity, no_rewrites
 from gradcli.diagnose.nonfinite import quotients, ranges, singular
+from gradcli.diagnose.nonfinite.approach import in_the_limit
 from gradcli.diagnose.nonfinite.judges import continues, defines, eases, leaves_out, restores
 from gradcli.diagnose.nonfinite.kinds import jointly, where
 from gradcli.diagnose.nonfinite.mending import avoided, hidden
 from gradcli.diagnose.nonfinite.singular import Words, about
+from gradcli.diagnose.trial import heals
 
 
 def _kind(
@@ -16,7 +18,7 @@ def _kind(
 ) -> Kind:  # fmt: skip
     match = about(words)
     return Kind(name, Group.NONFINITE, Severity.ERROR, title, mechanism, advice, example,
-                where(match), jointly(match, rewrites), judge)  # fmt: skip
+                where(match), jointly(match, rewrites), in_the_limit(judge or heals))  # fmt: skip
 
 
 KINDS: tuple[Kind, ...] = (

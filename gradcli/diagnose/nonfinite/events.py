@@ -32,11 +32,12 @@ class Event:
     `row` is the operation, `at` the row whose value (in the forward pass) or gradient (in the
     backward pass, through the `edge` of a `flow`) is not finite, `index` the first such element,
     `value` what it is and `count` how many begin here. `given` marks an infinity or nan that the
-    file has written down or read. `then` are the rows that make nan of what began as infinity.
-    `spoils` are targets that it reaches: the root's row, and parameters whose gradient it reaches.
-    `inner` is the element of the operation's result that it begins with, None where an operation
-    does not go element by element. `moment` is its place in time: see `Sighting`. What begins in
-    several turns of a loop is one beginning, of the first of them; `turns` counts them.
+    file has written down or read. `then` are the rows that make nan of what began as infinity,
+    `zeros` those that make 0 of it. `spoils` are targets that it reaches: the root's row, and
+    parameters whose gradient it reaches. `inner` is the element of the operation's result that it
+    begins with, None where an operation does not go element by element. `moment` is its place in
+    time: see `Sighting`. What begins in several turns of a loop is one beginning, of the first of
+    them; `turns` counts them.
     """
 
     position: int
@@ -52,6 +53,7 @@ class Event:
     moment: tuple[int, int] = (0, 0)
     turns: int = 1
     then: list[int] = field(default_factory=list)
+    zeros: list[int] = field(default_factory=list)
     root: bool = False
     grads: list[int] = field(default_factory=list)
 
@@ -82,6 +84,7 @@ class Events:
         self.found: list[Event] = []
         self.values: Causes = {}  # the beginnings that a row's value has its nan and inf from
         self.bad: dict[int, Any] = {}  # which elements of a row's value are not finite
+        self.sunk: Causes = {}  # the infinities that zeros in a row's value were made of
         self.places: dict[Hashable, Event] = {}  # beginnings, by what was computed where
         self.passed: dict[tuple[int, int], Causes] = {}  # what a pass has its gradients from
         self._forward()
@@ -97,6 +100,24 @@ class Events:
             if is_differentiable(graph.metas[row].dtype) and (bad := _bad(graph, row)) is not None:
                 self.bad[row] = bad
                 self.values[row] = self._begin(row, bad)
+            if (sunk := self._zeros(row)) is not None:
+                self.sunk[row] = sunk
+
+    def _zeros(self, row: int) -> list[Event] | None:
+        """Return the infinities that have made zeros of a value, as of 1/(1 + inf).
+
+        What takes the logarithm of such a 0, or divides by it, begins nothing.
+        """
+        graph, found = self.graph, list[Event]()
+        for i in _operands(graph, row):
+            found += [e for e in self.sunk.get(i, ()) if np.any(np.asarray(graph.value(row)) == 0)]
+            if (theirs := self.bad.get(i)) is not None:
+                lost = self._fed(theirs, row) & (np.asarray(graph.value(row)) == 0)
+                mine = [e for e in self.values[i] if not e.given] if lost.any() else []
+                for e in mine:
+                    e.zeros.append(row)
+                found += mine
+        return list(dict.fromkeys(found)) or None
 
     def _begin(self, row: int, bad: Any) -> list[Event]:
         """Return the beginnings that a value has its bad elements from, a new one among them."""
@@ -125,6 +146,8 @@ class Events:
                 new, causes = made, []
         if not new.any() or len(self.found) == MOST:
             return causes
+        if sunk := [e for i in _operands(graph, row) for e in self.sunk.get(i, ())]:
+            return list(dict.fromkeys([*causes, *sunk]))
         place = graph.ops[row], graph.notes.spans[row], graph.notes.called_at(row)
         if graph.ops[row] is not None and (again := self._again(place, row)) is not None:
             again.turns += graph.notes.spans[again.row] == graph.notes.spans[row]

@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 
 from gradcli.diagnose.subject import Subject
-from gradcli.diagnose.trial import Comparison, Outcome, close, heals, outcome, same
+from gradcli.diagnose.trial import Comparison, Outcome, Trials, close, heals, outcome, same
 from gradcli.execute import Replay
 from gradcli.execute.extended import DigitsFault, ExtendedTape
 from gradcli.rule.dtypes import Array
@@ -80,16 +80,27 @@ def _points(comparison: Comparison) -> Iterator[tuple[Outcome, Outcome, Subject]
 def _agreed(comparison: Comparison) -> int | None:
     """Return at how many points both formulas are the same, None where they are not at one.
 
-    Where rounding has taken digits from the one in the file, more digits decide.
+    Where rounding has taken digits from the one in the file, more digits decide. A sum of
+    logarithms has no value where factors of a product are negative, though that may have one: such
+    points do not count where the file's own have other signs.
     """
     count = 0
     for before, after, run in _points(comparison):
+        if not after.defined and _other_signs(comparison, run):
+            continue
         if not same(before, after):
             true = exact(run)
             if true is None or after.root is None or not close(true, after.root):
                 return None
         count += 1
     return count
+
+
+def _other_signs(comparison: Comparison, run: Subject) -> bool:
+    """Say whether an element that is positive in the file is not at a point."""
+    own, there = comparison.trials.leaves(), Trials(run).leaves()
+    pairs = [(np.asarray(own[k].value), np.asarray(there[k].value)) for k in own.keys() & there]
+    return any(bool(((x > 0) & (y <= 0)).any()) for x, y in pairs)
 
 
 def leaves_out(comparison: Comparison) -> str:

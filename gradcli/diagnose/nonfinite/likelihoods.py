@@ -118,7 +118,11 @@ def _scale(subject: Subject, row: int) -> int:
 def _uses(subject: Subject, scale: int) -> set[str]:
     """Return whether a scale is divided by, and whether its logarithm is taken."""
     graph, found = subject.graph, set[str]()
-    rows = [r for r in range(scale + 1, min(len(graph), scale + 256)) if graph.ops[r] is not None]
+    rows = [
+        r
+        for r in range(scale + 1, min(len(graph), scale + 256))
+        if graph.ops[r] is not None and graph.notes.origins[r] != "gradient"
+    ]
     for row in rows:
         theirs = operands(graph, row)
         if not theirs or _scale(subject, theirs[-1]) != scale:

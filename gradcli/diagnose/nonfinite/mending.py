@@ -153,7 +153,7 @@ def avoided(subject: Subject, sighting: Sighting) -> Iterator[Rewrite]:
     at = _step(subject, sighting)
     if at is None:
         return
-    if at.arriving == 0:
+    if at.arriving == 0 and hider(at) is not None:
         yield from hidden(subject, sighting)
     yield from rewritings(subject, at.event.row)
     if (domain := _domain(at)) is None:

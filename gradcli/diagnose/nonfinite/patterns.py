@@ -1,7 +1,7 @@
 """Formulas that lose the number on the way, and the same without: found on the tape, by any name.
 
 Both sides are written in the language. Names of the left side stand for any operand, the same for
-the same one; `d` is the dimension of a sum, `dk` with its `keepdim`.
+the same one; `d` is the dimension of a sum, `dk` with its `keepdim`, `k` with one in any case.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from math import log
 from typing import NamedTuple
 
 from gradcli.diagnose.findings import Edit, Rewrite
@@ -72,10 +73,12 @@ PATTERNS = tuple(
             ("log(sum(exp(x)))", "logsumexp(x, dim=dk)"),
             ("log(exp(x) + exp(y))", "logaddexp(x, y)"),
             ("log(sum(exp(x)))", "x.max() + log(sum(exp(x - x.max())))"),
+            ("log(sum(exp(x)))", "amax(x, dim=dk) + log(sum(exp(x - amax(x, dim=k)), dim=dk))"),
         ],
         SOFTMAX: [
             ("exp(x)/sum(exp(x))", "softmax(x, dim=d)"),
             ("exp(x)/sum(exp(x))", "exp(x - x.max())/sum(exp(x - x.max()))"),
+            ("exp(x)/sum(exp(x))", "exp(x - amax(x, dim=k))/sum(exp(x - amax(x, dim=k)), dim=dk)"),
             ("exp(x)/(exp(x) + exp(y))", "sigmoid(x - y)"),
             ("sum(exp(x)*y)/sum(exp(x))", "sum(softmax(x, dim=d)*y)"),
             ("exp(x)/exp(y)", "exp(x - y)"),
@@ -121,8 +124,11 @@ PATTERNS = tuple(
         ],
         "it is what stands inside": [("log(exp(x))", "x")],
         PRODUCT: [
+            ("log(prod(exp(x)))", "sum(x, dim=dk)"),
             ("log(prod(x))", "sum(log(x), dim=dk)"),
             ("log(x*y)", "log(x) + log(y)"),
+            ("log(exp(x)/y)", "x - log(y)"),
+            ("log(y*exp(x))", "log(y) + x"),
             ("log(x/y)", "log(x) - log(y)"),
             ("log(x**2)", "2.0*log(abs(x))"),
             ("log(x**y)", "y*log(x)"),
@@ -207,6 +213,9 @@ def _put(subject: Subject, better: str, hit: Found) -> str | None:
     if "n" in hit.texts and hit.texts["all"]:
         better = re.sub(r"((?:norm|sum)\(.*), dim=dk\)", r"\1)", better)
     names = {name: text_of(subject, operand) for name, operand in hit.names.items()}
+    for name, operand in hit.names.items():  # a Python number, of which no library takes the log
+        if isinstance(operand.number, int | float) and operand.number > 0:
+            better = better.replace(f"log({name})", repr(log(operand.number)))
     return filled(subject, better, {**hit.texts, **names})
 
 
@@ -324,8 +333,9 @@ def _dimensions(subject: Subject, it: Form, found: Found) -> None:
     text = str(dims[0]) if len(dims) == 1 else str(dims)
     keep = "keepdims" if dimension(subject) == "axis" else "keepdim"
     found.texts["d"] = found.texts["dk"] = text if dims else "None"
+    found.texts["k"] = f"{found.texts['d']}, {keep}=True"
     if it.attrs.get("keepdim"):
-        found.texts["dk"] = f"{text}, {keep}=True"
+        found.texts["dk"] = found.texts["k"]
     count = 1
     for k in dims:
         count *= shape[k]

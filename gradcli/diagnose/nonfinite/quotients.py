@@ -49,6 +49,12 @@ def removable(at: Step) -> str:
     )
 
 
+def has_limit(subject: Subject, event: Event) -> bool:
+    """Say whether what begins is 0/0, of which there is a limit."""
+    at = step(subject, event)
+    return at is not None and _limit(at) is not None
+
+
 def zero_over_zero(at: Step) -> str:
     """Tell of 0/0."""
     if not _by_zero(at) or at.value(0) != 0:

@@ -237,9 +237,13 @@ def _dtype(at: Step) -> str:
 
 
 def _after(at: Step) -> str:
-    """Return what becomes of an infinity: nan, or nothing to be seen in forward."""
-    if at.event.then:
-        return f", of which `{at.subject.text(at.event.then[0])}` makes nan"
+    """Return what becomes of an infinity: nan, 0, or nothing to be seen in forward."""
+    subject, then = at.subject, at.event.then
+    nan = next((i for i in then if np.isnan(subject.value(i)).any()), None)
+    if nan is not None:
+        return f", of which `{subject.text(nan)}` makes nan"
+    if at.event.root and at.event.zeros:
+        return f", of which `{subject.text(at.event.zeros[0])}` makes 0"
     if not at.event.root and at.event.grads:
         hidden = hider(at)
         by = (

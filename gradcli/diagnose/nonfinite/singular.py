@@ -20,6 +20,7 @@ ROOTS, LOGS = {"sqrt", "rsqrt"}, {"log", "log2", "log10"}
 INVERSES = {"acos": (-1, 1), "asin": (-1, 1), "atanh": (-1, 1), "erfinv": (-1, 1),
             "acosh": (1, np.inf), "logit": (0, 1), "ndtri": (0, 1)}  # fmt: skip
 LAYOUT = {"view", "squeeze", "unsqueeze", "permute", "_to_copy"}
+PRODUCTS = {"mm", "matmul", "bmm", "linear", "addmm"}
 SUMS = {"sum", "mean", "add", "dot", "vdot"}
 
 Words = Callable[[Step], str]
@@ -129,7 +130,15 @@ def norm_of_zero(at: Step) -> str:
             f"`{at.text}` is the length of (0, 0){at.place}: its derivative a/hypot(a, b) is 0/0, "
             "nan."
         )
-    if at.name != "sqrt" or at.value(0) != 0 or not is_squares(at.subject, at.form.operands[0]):
+    if at.name != "sqrt" or at.value(0) != 0:
+        return ""
+    if is_distance(at.subject, at.form.operands[0]):
+        return (
+            f"`{at.text}` is the distance of two points that are equal{at.place}, by "
+            "|a|² + |b|² - 2·a·b: the derivative of the root is 1/(2·sqrt(0)) = inf, and inf - inf "
+            "in the gradients of the points is nan."
+        )
+    if not is_squares(at.subject, at.form.operands[0]):
         return ""
     return (
         f"`{at.text}` is the root of a sum of squares that are all 0{at.place}: the derivative of "
@@ -150,6 +159,23 @@ def is_squares(subject: Subject, operand: Operand) -> bool:
     if it.name == "add":
         return all(is_squares(subject, x) for x in it.operands[:2])
     return it.name in SUMS and is_squares(subject, it.operands[0])
+
+
+def is_distance(subject: Subject, operand: Operand) -> bool:
+    """Say whether an operand is |a|² + |b|² - 2·a·b, of the rows of matrices."""
+    pending, squares, products = [operand], 0, 0
+    while pending:
+        x = pending.pop()
+        it = None if x.row is None else form(subject, x.row)
+        if it is None:
+            continue
+        if it.name in PRODUCTS:
+            products += 1
+        elif it.name in LAYOUT | {"add", "sub", "mul", "_index", "expand"}:
+            pending += it.operands[:2]
+        elif it.name.startswith("diagonal") or is_squares(subject, x):  # of a product, a·a
+            squares += 1
+    return squares == 2 and products == 1
 
 
 def _laid_out(subject: Subject, operand: Operand) -> int | None:
@@ -181,10 +207,9 @@ def root_of_negative(at: Step) -> str:
         return ""
     if power == int(power):
         return ""
-    return (
-        f"`{at.text}` is nan{at.place}: {at.label(at.form.operands[0])} is {base:.6g} there, and a "
-        f"negative number has no real power {power:.6g}."
-    )
+    first = at.form.operands[0]
+    is_ = "" if first.row is None else f"{at.label(first)} is {base:.6g} there, and "
+    return f"`{at.text}` is nan{at.place}: {is_}a negative number has no real power {power:.6g}."
 
 
 def power_by_exponent(at: Step) -> str:

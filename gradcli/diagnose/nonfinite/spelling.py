@@ -31,6 +31,7 @@ EVERYWHERE = """
 HOMES: Mapping[str, Home] = {
     **{name: _everywhere(name) for name in EVERYWHERE.split()},
     "clamp": Home("torch.clamp", "jax.numpy.clip", "numpy.clip"),
+    "amax": Home("torch.amax", "jax.numpy.max", "numpy.max"),
     "asinh": Home("torch.asinh", "jax.numpy.arcsinh", "numpy.arcsinh"),
     "atan2": Home("torch.atan2", "jax.numpy.arctan2", "numpy.arctan2"),
     "norm": Home("torch.linalg.norm", "jax.numpy.linalg.norm", "numpy.linalg.norm"),

@@ -10,7 +10,7 @@ import numpy as np
 
 from gradcli.diagnose.findings import Index
 from gradcli.diagnose.nonfinite.events import Event
-from gradcli.diagnose.nonfinite.forms import Form, Operand, form
+from gradcli.diagnose.nonfinite.forms import Form, Operand, bare, form
 from gradcli.diagnose.nonfinite.told import at, number
 from gradcli.diagnose.subject import Edge, Flow, Subject
 from gradcli.rule.dtypes import Array
@@ -46,7 +46,11 @@ class Step:
         """Return what an operand is called."""
         if operand.row is None:
             return number(complex(operand.number or 0))
-        return f"`{self.subject.label(operand.row)}`"
+        label, row = self.subject.label(operand.row), operand.row
+        if self.subject.graph.ops[row] is None and label == self.subject.text(row):
+            inside = bare(operand.text)  # jax.grad(f)(0.0) has no name for what f calls x
+            label = label if inside is None else self.subject.written(inside.span)
+        return f"`{label}`"
 
     def value(self, k: int) -> complex | None:
         """Return the element of an operand that goes in where it begins, None where many do."""
@@ -72,7 +76,9 @@ class Step:
     @property
     def flows(self) -> tuple[Flow, ...]:
         """The pass in which it begins, or all of them."""
-        return self.subject.flows if self.event.flow is None else (self.event.flow,)
+        if self.event.flow is not None:
+            return (self.event.flow,)
+        return (*self.subject.flows, *(one.flow for one in self.subject.derived))
 
     @property
     def shape(self) -> Index:
