@@ -18,6 +18,7 @@ from gradcli.errors import Span
 from gradcli.graph import Graph
 from gradcli.ops.nn.losses import BCE_EPSILON
 from gradcli.rule.dtypes import Array
+from gradcli.rule.meta import Shape
 from gradcli.trace.values import Namespace
 
 LEFT = 0.5  # of a gradient: with less of it left, the epsilon decides and not the data
@@ -29,7 +30,8 @@ class Lost(NamedTuple):
     """A logarithm at `row` of what squashes logits, an element where its gradient is lost.
 
     `squashed` has the probabilities, `source` is the row that takes the logits; `kept` is how much
-    of the gradient is left, `flipped` says that the logarithm is of 1 - p.
+    of the gradient is left, `flipped` says that the logarithm is of 1 - p, `guard` is the row that
+    has the epsilon.
     """
 
     row: int
@@ -39,6 +41,7 @@ class Lost(NamedTuple):
     kept: float
     epsilon: float
     flipped: bool
+    guard: int
 
 
 class Squashed(NamedTuple):
@@ -61,16 +64,23 @@ def _in_bce(subject: Subject) -> Iterator[Lost]:
     """Yield the binary cross entropies of a sigmoid that has reached 0 or 1."""
     graph = subject.graph
     for row in rows_of(graph, BCE[:1]):
-        inner = before_views(graph, graph.inputs[row][0])
-        if label(graph, inner) != "sigmoid" or not _flow(subject, row):
+        found = squashed(graph, graph.inputs[row][0])
+        if found is None or found.flipped or label(graph, found.row) in SOFTMAX:
             continue
-        p, target = (subject.value(i) for i in graph.inputs[row][:2])
-        kept = p * (1 - p) / BCE_EPSILON
+        given, target = (subject.value(i) for i in graph.inputs[row][:2])
+        if graph.metas[found.row].shape != given.shape or not _flow(subject, row):
+            continue
+        p = subject.value(found.row)
+        with np.errstate(all="ignore"):
+            kept = p * (1 - p) / np.maximum(given * (1 - given), BCE_EPSILON)
+        kept = np.where(_moved(subject, found, kept.shape), 0.0, kept)
         wrong = (kept < LEFT) & (np.abs(p - target) > WRONG)
         if wrong.any():
             index = tuple(int(k) for k in np.argwhere(wrong)[0])
-            flipped = bool(p[index] > 0.5)
-            yield Lost(row, inner, inner, index, float(kept[index]), BCE_EPSILON, flipped)
+            flipped, epsilon = bool(p[index] > 0.5), abs(float(given[index] - p[index]))
+            guard = row if found.clamp is None else found.clamp
+            yield Lost(row, found.row, found.source, index, float(kept[index]),
+                       epsilon or BCE_EPSILON, flipped, guard)  # fmt: skip
 
 
 def _in_log(subject: Subject) -> Iterator[Lost]:
@@ -86,16 +96,23 @@ def _in_log(subject: Subject) -> Iterator[Lost]:
         q = 1 - p if found.flipped else p
         with np.errstate(all="ignore"):
             kept = np.where(v > 0, q / v, 1.0)  # 1/(q + e) of what 1/q would be
-        if found.clamp is not None:
-            moved = subject.value(found.clamp) != subject.value(graph.inputs[found.clamp][0])
-            kept = np.where(moved.reshape(kept.shape), 0.0, kept)
+        kept = np.where(_moved(subject, found, kept.shape), 0.0, kept)
         due = np.abs(np.asarray(flow.cotangents[row]))
         wrong = (kept < LEFT) & (q < WRONG) & (due > WRONG * due.max(initial=0.0))
         if wrong.any():
             index = tuple(int(k) for k in np.argwhere(wrong)[0])
-            guard = float(v[index] - q[index])
-            yield Lost(row, found.row, found.source, index, float(kept[index]), guard,
-                       found.flipped)  # fmt: skip
+            epsilon = float(v[index] - q[index])
+            guard = row if found.clamp is None else found.clamp
+            yield Lost(row, found.row, found.source, index, float(kept[index]), epsilon,
+                       found.flipped, guard)  # fmt: skip
+
+
+def _moved(subject: Subject, found: Squashed, shape: Shape) -> Array:
+    """Say at which elements a clamp has moved what it was given: there its slope is 0."""
+    if found.clamp is None:
+        return np.zeros(shape, bool)
+    before = subject.graph.inputs[found.clamp][0]
+    return np.reshape(subject.value(found.clamp) != subject.value(before), shape)
 
 
 def _flow(subject: Subject, row: int) -> Flow | None:
@@ -150,7 +167,7 @@ def saturated_loss(subject: Subject) -> Iterator[Sighting]:
         edge = 1 if found.flipped else 0
         words = (
             f"`{subject.label(found.squashed)}` is {at}{where}, closer to {edge} than the "
-            f"{found.epsilon:g} in `{subject.text(found.row)}`: of the gradient that belongs to "
+            f"{found.epsilon:g} in `{subject.text(found.guard)}`: of the gradient that belongs to "
             f"`{subject.label(logits)}` there, {found.kept:.2g} of it is left"
         )
         if label(graph, found.squashed) not in SOFTMAX and (index or not z.shape):

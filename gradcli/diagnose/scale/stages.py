@@ -275,9 +275,9 @@ def _factors(flow: Flow, near: int, far: int) -> list[tuple[Edge, float]]:
 def _cause(subject: Subject, flow: Flow, edge: Edge, factor: float) -> str:
     """Return in words what a use does to the size of the gradient."""
     graph, text = subject.graph, cropped(subject.text(edge.row), TEXT)
-    if edge.op.label in WEIGHTS:
-        others = [i for i in graph.inputs[edge.row] if i >= 0 and i != edge.operand]
-        weight = others[-1] if others else edge.operand
+    others = [i for i in graph.inputs[edge.row] if i >= 0 and i != edge.operand]
+    if edge.op.label in WEIGHTS and others:
+        weight = others[-1]
         value = subject.value(weight)
         name = subject.label(weight)
         if value.ndim == 2 and max(value.shape) <= LARGE:
@@ -289,8 +289,8 @@ def _cause(subject: Subject, flow: Flow, edge: Edge, factor: float) -> str:
         slope = _slope(flow, edge)
         if factor < slope / 2:  # few elements pass, as with relu
             return f"`{text}` lets {factor:.2g} of it through"
-        most = ", which is 0.25 at most" if edge.op.label == "sigmoid" else ""
-        return f"the derivative of {edge.op.label} is {slope:.2g} in `{text}`{most}"
+        most = ", 0.25 at most," if edge.op.label == "sigmoid" else ""
+        return f"the derivative of {edge.op.label}{most} is {slope:.2g} in `{text}`"
     return f"`{text}` multiplies it by {factor:.2g}"
 
 

@@ -60,9 +60,7 @@ def crossings(subject: Subject) -> Iterator[Crossing]:
         inputs = tensors(graph, row)
         if len(inputs) != 2 or (not is_elementwise(graph, row) and op.label not in LOSSES):
             continue
-        a, b = inputs
-        if op.label in LOSSES:
-            a, b = (_before_expand(graph, i) for i in inputs)
+        a, b = (_before_expand(subject, i, row) for i in inputs)
         shapes = graph.metas[a].shape, graph.metas[b].shape
         if prod(shapes[0]) != prod(shapes[1]) or shapes[0] == shapes[1]:
             continue
@@ -79,9 +77,11 @@ def crossings(subject: Subject) -> Iterator[Crossing]:
             yield Crossing(row, (a, b), total, shape)
 
 
-def _before_expand(graph: Graph, row: int) -> int:
-    op = graph.ops[row]
-    return graph.inputs[row][0] if op is not None and op.label == "expand" else row
+def _before_expand(subject: Subject, row: int, user: int) -> int:
+    """Return an operand as a loss was given it, which expands its operands itself."""
+    op = subject.graph.ops[row]
+    expands = op is not None and op.label == "expand" and subject.span(row) == subject.span(user)
+    return subject.graph.inputs[row][0] if expands else row
 
 
 def _total(graph: Graph, row: int, using: dict[int, list[int]]) -> int | None:

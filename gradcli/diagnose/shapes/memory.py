@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gradcli.diagnose.findings import Edit, Rewrite, Sighting
+from gradcli.diagnose.findings import Edit, Rewrite, Severity, Sighting
 from gradcli.diagnose.subject import Subject
 from gradcli.diagnose.tape import before_views, matching, tensors
 from gradcli.diagnose.trial import Comparison, close
@@ -126,6 +126,30 @@ def listed_twice(subject: Subject) -> Iterator[Listed]:
                 yield Listed(name, _name(subject, a), made[name].span)
 
 
+def multiplied(subject: Subject) -> Iterator[Listed]:
+    """Yield lists of a new parameter that are multiplied: `[param(0.0)] * 3` has one."""
+    scope = subject.session.tracer.globals
+    for name, node in _definitions(subject).items():
+        if not isinstance(node, tree.Binary) or node.operator != "*":
+            continue
+        value = scope.get(name)
+        items = value if isinstance(value, list) else []
+        first = items[0] if items else None
+        if not isinstance(first, Tensor) or not subject.graph.requires_grad[first.row]:
+            continue
+        made = _single(node)
+        if made is not None and len(items) > 1 and all(x is first for x in items):
+            yield Listed(name, subject.written(made.span), node.span)
+
+
+def _single(node: tree.Binary) -> tree.Call | None:
+    """Return what a list of one new tensor has, which is multiplied with a number."""
+    for side in (node.left, node.right):
+        if isinstance(side, tree.ListDisplay) and len(side.items) == 1:
+            return side.items[0] if isinstance(side.items[0], tree.Call) else None
+    return None
+
+
 def _name(subject: Subject, tensor: Tensor) -> str:
     """Return the first name that a tensor has in the file."""
     scope = subject.session.tracer.globals
@@ -151,6 +175,14 @@ def aliased(subject: Subject) -> Iterator[Sighting]:
             "parameter makes its step twice."
         )
         yield Sighting(words, span=twice.place, key=("memory", twice.place), spoils=(twice.item,))
+    for one in multiplied(subject):
+        count = len(subject.session.tracer.globals[one.name])
+        words = (
+            f"`{subject.source.snippet(one.place)}` makes one tensor and lists it {count} times: "
+            f"the items of `{one.name}` are the same parameter, whose gradient is the sum of all."
+        )
+        yield Sighting(words, span=one.place, severity=Severity.WARNING,
+                       key=("memory", one.place), spoils=(one.name,))  # fmt: skip
 
 
 def apart(subject: Subject, sighting: Sighting) -> Iterator[Rewrite]:
@@ -162,6 +194,10 @@ def apart(subject: Subject, sighting: Sighting) -> Iterator[Rewrite]:
         yield Rewrite((Edit(node.span, text),), "a tensor of its own")
     elif isinstance(node, tree.ListDisplay | tree.TupleDisplay):
         yield from _once(subject, node)
+    elif isinstance(node, tree.Binary) and (made := _single(node)) is not None:
+        count = next(x for x in (node.right, node.left) if not isinstance(x, tree.ListDisplay))
+        text = f"[{subject.written(made.span)} for _ in range({subject.written(count.span)})]"
+        yield Rewrite((Edit(node.span, text),), "a tensor each")
     else:
         yield from cloned(subject, sighting.span)
 
@@ -196,7 +232,8 @@ def cloned(subject: Subject, span: Span) -> Iterator[Rewrite]:
 def own_memory(comparison: Comparison) -> str:
     """Judge memory of its own: nothing is shared, and the first pass comes to the same."""
     before, after = comparison.before, comparison.after
-    if any(shared(after)) or any(listed_twice(after)) or not _same_start(before, after):
+    left = any(shared(after)) or any(listed_twice(after)) or any(multiplied(after))
+    if left or not _same_start(before, after):
         return ""
     if not comparison.differentiates():
         return ""

@@ -14,6 +14,7 @@ from gradcli.diagnose.shapes.classes import (
     softmax_twice,
     take_log,
 )
+from gradcli.diagnose.shapes.labels import in_range, label_range, relabelled
 from gradcli.diagnose.shapes.memory import (
     aliased,
     apart,
@@ -34,11 +35,8 @@ from gradcli.diagnose.shapes.targets import (
     as_indices,
     bce_of_logits,
     class_indices,
-    in_range,
     indexed,
-    label_range,
     of_logits,
-    relabelled,
     uneven,
     with_logits,
 )

@@ -8,13 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from gradcli.diagnose.findings import Edit, Rewrite, Sighting
-from gradcli.diagnose.operands import bracketed, call_of, function_name, operand
+from gradcli.diagnose.operands import bracketed, call_of, function_name, operands_of
 from gradcli.diagnose.shapes.classes import BCE
 from gradcli.diagnose.subject import Subject
 from gradcli.diagnose.tape import rows_of, spoilt, tensors
 from gradcli.diagnose.trial import Comparison, close
 from gradcli.errors import Span
-from gradcli.rule.dtypes import Array
 from gradcli.syntax import tree
 
 NEAR = 1e-3  # of 1: what sums of written probabilities (0.33, 0.33, 0.33) differ by is less
@@ -54,6 +53,8 @@ def refused_indices(subject: Subject) -> Iterator[Indices]:
             continue
         logits = given[use.span]
         shape, meta = graph.metas[logits].shape, graph.metas[use.node]
+        if len(shape) == 2 == len(meta.shape) and meta.dtype.kind in "iu":
+            yield from _in_rows(subject, use.node, use.span, logits)
         if not shape or len(meta.shape) != len(shape) - 1:
             continue
         classes, value = shape[min(1, len(shape) - 1)], subject.value(use.node)
@@ -69,11 +70,31 @@ def refused_indices(subject: Subject) -> Iterator[Indices]:
         yield Indices(Target(use.node, use.span), logits, classes, remedy)
 
 
+def _in_rows(subject: Subject, row: int, span: Span, logits: int) -> Iterator[Indices]:
+    """Yield integers that have a row for each sample: a class alone, or a 1 at the class."""
+    value, (count, classes) = subject.value(row), subject.graph.metas[logits].shape
+    if value.shape == (count, 1):
+        within = bool(((value >= 0) & (value < classes)).all())
+        yield Indices(Target(row, span), logits, classes, "{}.squeeze(1)" if within else "")
+    elif value.shape == (count, classes):
+        single = bool(np.isin(value, (0, 1)).all() and (value.sum(axis=1) == 1).all())
+        yield Indices(Target(row, span), logits, classes, "{}.argmax(dim=1)" if single else "")
+
+
 def class_indices(subject: Subject) -> Iterator[Sighting]:
     """Yield where class indices cannot be used as such."""
     for found in refused_indices(subject):
         row, span, _ = found.target
         value, label_ = subject.value(row), subject.label(row)
+        if value.ndim == 2:
+            shape = tuple(subject.graph.metas[found.logits].shape)
+            words = (
+                f"`{label_}` is {subject.graph.metas[row].dtype.name} of shape {value.shape}, and "
+                f"the logits have shape {shape}: class indices are one integer a sample, of shape "
+                f"({shape[0]},), and a number for each class is a probability, a float."
+            )
+            yield Sighting(words, row=row, span=span, key=("target", span))
+            continue
         outside = (value != IGNORED) & ((value < 0) | (value >= found.classes))
         index = None
         if outside.any():
@@ -94,10 +115,12 @@ def class_indices(subject: Subject) -> Iterator[Sighting]:
 def as_indices(subject: Subject, sighting: Sighting) -> Iterator[Rewrite]:
     """Propose integers that count from 0."""
     for found in refused_indices(subject):
-        place = _target_place(subject, found.target)
+        place = target_place(subject, found.target)
         if found.target.span == sighting.span and place is not None and found.remedy:
             text = found.remedy.format(bracketed(subject, place))
-            yield Rewrite((Edit(place, text),), "class indices from 0")
+            in_rows = len(subject.graph.metas[found.target.row].shape) == 2
+            why = "one class index a sample" if in_rows else "class indices from 0"
+            yield Rewrite((Edit(place, text),), why)
 
 
 def indexed(comparison: Comparison) -> str:
@@ -110,6 +133,8 @@ def indexed(comparison: Comparison) -> str:
             return ""
         if logits.ndim == 2 and after.graph.attrs[row]["reduction"] == "mean":
             shift = found.remedy.endswith("- 1")
+            if value.ndim == 2:
+                value = value[:, 0] if value.shape[1] == 1 else value.argmax(axis=1)
             logs = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
             kept = value != IGNORED
             picked = logs[np.arange(len(value)), np.where(kept, value - shift, 0).astype(int)][kept]
@@ -121,10 +146,10 @@ def indexed(comparison: Comparison) -> str:
     return ""
 
 
-def _target_place(subject: Subject, target: Target) -> Span | None:
+def target_place(subject: Subject, target: Target) -> Span | None:
     """Return where a call has its target."""
-    rows = (i for i, s in enumerate(subject.graph.notes.spans) if s == target.span)
-    return next((operand(subject, i, target.slot) for i in rows), None)
+    found = operands_of(subject, subject.expression(target.span))
+    return found[target.slot] if target.slot < len(found) else None
 
 
 # ---- logits where probabilities belong ----------------------------------------------------------
@@ -183,90 +208,6 @@ def of_logits(comparison: Comparison) -> str:
         ) and comparison.differentiates():
             return "the loss is that of these logits; its gradients agree with differences"
     return ""
-
-
-# ---- labels of another range --------------------------------------------------------------------
-
-
-class Labels(NamedTuple):
-    """Labels of two classes that a loss takes otherwise, and a formula of what it takes."""
-
-    target: Target
-    signs: bool
-    remedy: str
-
-
-def other_labels(subject: Subject) -> Iterator[Labels]:
-    """Yield labels -1 and 1 where 0 and 1 belong, and the other way round."""
-    graph = subject.graph
-    if subject.fault is not None:
-        return
-    for row in rows_of(graph, BCE[1:]):
-        value = subject.value(graph.inputs[row][1])
-        if value.size and ((value < 0) | (value > 1)).any():
-            remedy = "({} + 1) / 2" if np.isin(value, (-1, 1)).all() else ""
-            yield Labels(Target(graph.inputs[row][1], subject.span(row)), False, remedy)
-    for use in graph.notes.uses:
-        needed = use.op.structured(use.op.needs)
-        if needed is not None and needed == (use.slot, "signs"):
-            value = subject.value(use.node)
-            if value.size and np.isin(value, (0, 1)).all() and (value == 0).any():
-                yield Labels(Target(use.node, use.span, use.slot), True, "2 * {} - 1")
-
-
-def label_range(subject: Subject) -> Iterator[Sighting]:
-    """Yield where labels of two classes are not those that the loss takes."""
-    for found in other_labels(subject):
-        row, span, _ = found.target
-        value, text = subject.value(row), subject.source.snippet(span)
-        wrong = value == 0 if found.signs else (value < 0) | (value > 1)
-        index = tuple(int(k) for k in np.argwhere(wrong)[0])
-        name, count = subject.label(row), int(wrong.sum())
-        if found.signs:
-            words = (
-                f"`{name}` has labels 0 and 1, and `{text}` takes -1 and 1: a label of 0 is no "
-                f"class to it, and {count} of {value.size} elements pull their prediction nowhere."
-            )
-        else:
-            words = (
-                f"`{name}` has {float(value[index]):.4g} among its targets, and `{text}` takes "
-                "probabilities from 0 to 1. Outside of them an element's loss has no minimum: it "
-                "falls without bound as the logit grows."
-            )
-        yield Sighting(words, row=row, index=index, span=span, key=("target", span),
-                       spoils=spoilt(subject))  # fmt: skip
-
-
-def relabelled(subject: Subject, sighting: Sighting) -> Iterator[Rewrite]:
-    """Propose the labels that the loss takes."""
-    for found in other_labels(subject):
-        place = _target_place(subject, found.target)
-        if found.target.span == sighting.span and place is not None and found.remedy:
-            text = found.remedy.format(bracketed(subject, place))
-            yield Rewrite((Edit(place, text),), "-1 and 1" if found.signs else "0 and 1")
-
-
-def in_range(comparison: Comparison) -> str:
-    """Judge labels: each is what the loss takes for the class that it was."""
-    before, after = comparison.before, comparison.after
-    left = {before.source.line_of(t.target.span) for t in other_labels(after)}
-    for found in other_labels(before):
-        if before.source.line_of(found.target.span) in left:
-            continue
-        old = before.value(found.target.row)
-        expected = 2 * old - 1 if found.signs else (old + 1) / 2
-        if not any(_takes(after, i, expected) for i in range(len(after.graph))):
-            return ""
-        if comparison.differentiates():
-            return "each label is that of its class; the gradients agree with differences"
-    return ""
-
-
-def _takes(subject: Subject, row: int, expected: Array) -> bool:
-    """Say whether one of an operation's operands are the labels that are expected."""
-    inputs, graph = tensors(subject.graph, row), subject.graph
-    same = (i for i in inputs if graph.metas[i].shape == expected.shape)
-    return any(np.array_equal(np.asarray(subject.value(i), float), expected) for i in same)
 
 
 # ---- probabilities that do not add up ------------------------------------------------------------

@@ -18,12 +18,15 @@ from gradcli.explain.cuts import made_from, reason
 from gradcli.syntax.tree import Conditional, If, nodes_of
 from gradcli.trace import Binding
 
-MEANT = re.compile(
-    r"target|teacher|frozen|freez|ema|old|ref|pretrain|anchor|prior|prev|baseline|slow|avg|stop|"
-    r"const|fixed|backbone|feature|detach",
-    re.IGNORECASE,
+# a word of a name, as in `w_target` and `emaWeight`, and not letters of one, as in `threshold`
+WORD = r"(?:^|[_\d]|(?<=[a-z])(?=[A-Z]))(?i:{})"
+MEANT = re.compile(WORD.format(
+    r"target|teacher|fro?zen|freez|pretrain|anchor|prior|baseline|slow|const|fixed|backbone|"
+    r"feature|reference|detach|stop|(ema|old|ref|avg|prev|previous)(?![a-z])"
+))  # fmt: skip
+COUNTS = re.compile(
+    WORD.format(r"acc(?![a-z])|accuracy|correct|score|metric|hits?|pred|rate|count")
 )
-COUNTS = re.compile(r"acc|correct|score|metric|hits|pred|rate|count", re.IGNORECASE)
 INDICES = ("argmax", "argmin", "argsort", "sort", "topk", "max", "min", "nonzero", "searchsorted",
            "bucketize", "kthvalue", "median", "mode", "multinomial", "argwhere")  # fmt: skip
 NOT_IMPLEMENTED = re.compile(r"derivative for aten::(\w+) is not implemented")
@@ -78,8 +81,10 @@ def _is_measured(subject: Subject, top: int | None) -> bool:
     graph = subject.graph
     if top is None or graph.requires_grad[top] or subject.fault or subject.session.passes:
         return False
-    silenced = any(True for _ in recorded(subject, subject.span(top)))
-    return silenced or bool(COUNTS.search(graph.notes.names.get(top, "")))
+    if any(True for _ in recorded(subject, subject.span(top))):
+        return True
+    counts = any(graph.metas[i].dtype.kind in "bi" for i in values_behind(subject, top))
+    return counts and bool(COUNTS.search(graph.notes.names.get(top, "")))
 
 
 def _cuts(subject: Subject) -> Iterator[Cut]:
@@ -89,7 +94,8 @@ def _cuts(subject: Subject) -> Iterator[Cut]:
     silent = without(subject)
     alive = [i for i in subject.parameters if i not in silent]
     behind = set() if top is None else values_behind(subject, top)
-    gathered: dict[tuple[str, int], tuple[list[int], set[int]]] = {}
+    # a place of a loop has a row for each turn
+    gathered: dict[tuple[str, Span], tuple[int, list[int], set[int]]] = {}
     for leaf in silent:
         moved = _moved(subject, leaf)
         ends = _ends(subject, leaf, moved & behind)
@@ -98,10 +104,11 @@ def _cuts(subject: Subject) -> Iterator[Cut]:
         else:
             place = None if leaf in behind else _number(subject, leaf, moved)
         if place is not None:
-            leaves, rows = gathered.setdefault(place, ([], set()))
+            name, row = place
+            _, leaves, rows = gathered.setdefault((name, subject.span(row)), (row, [], set()))
             leaves.append(leaf)
             rows.update(ends)
-    for (name, row), (leaves, rows) in gathered.items():
+    for (name, _), (row, leaves, rows) in gathered.items():
         words, span = _told(subject, name, row)
         sure = not alive or name == "read-as-number"
         severity = Severity.ERROR if sure else Severity.WARNING
@@ -230,15 +237,17 @@ def _beside(subject: Subject, leaf: int) -> set[int]:
 def _number(subject: Subject, leaf: int, moved: set[int]) -> tuple[str, int] | None:
     """Return the row that was read as a number, where the result moves with a parameter.
 
-    The file is run with the parameter elsewhere: nothing else would know.
+    The file is run with the parameter elsewhere: nothing else would know. One that has no name of
+    its own cannot be moved; then it counts that backward() was refused and numbers were read.
     """
     graph, name = subject.graph, subject.graph.notes.names.get(leaf)
     value = subject.value(leaf)
-    if name is None or value.dtype.kind != "f" or (before := result_value(subject)) is None:
+    if value.dtype.kind != "f" or (before := result_value(subject)) is None:
         return None
-    if any(n == name and i != leaf for i, n in graph.notes.names.items()):
-        return None  # it is bound to several: another value of the first would tell nothing
     read = [i for i in dict.fromkeys(graph.notes.numbers) if i in moved]
+    if name is None or any(n == name and i != leaf for i, n in graph.notes.names.items()):
+        refused = subject.fault is not None and not subject.session.passes
+        return _read(subject, leaf, read[0]) if refused and read else None
     if not read and not readings(subject) and branch(subject) is None:
         return None
     options = subject.session.tracer.options

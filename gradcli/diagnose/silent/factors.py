@@ -17,6 +17,8 @@ Stop = tuple[str, int, str]  # the kind of finding, the row, words
 PRODUCTS = ("mul", "matmul", "mm", "bmm", "mv", "dot", "outer", "ger", "vdot", "inner", "addmm",
             "addmv", "addcmul", "baddbmm", "kron", "conv1d", "conv2d", "conv3d", "convolution",
             "linear", "div", "tensordot", "bilinear")  # fmt: skip
+FACTORS = "mul", "div", "matmul", "dot", "bmm", "mm", "mv"  # 0 where an operand is
+MATRIX = "mm", "matmul", "bmm", "baddbmm"
 SIZES = "exp", "exp2", "pow", "prod", "square", "mul", "div", "expm1", "matmul", "dot"
 SAME = ("view", "t", "transpose", "permute", "expand", "unsqueeze", "squeeze", "clone", "neg",
         "select", "slice", "sum", "mean", "reshape", "to", "_to_copy", "mT", "flatten")  # fmt: skip
@@ -71,12 +73,15 @@ def _factor(subject: Subject, flow: Flow, edge: Edge, factor: int, leaf: int) ->
     """Return why a factor is 0, None where that is no fault or will not last."""
     graph = subject.graph
     row = _beginning(subject, factor)
+    stop = _zeros(subject, row)
     if factor in flow.inside:
         behind = set(_behind(subject, factor)) & flow.inside
         leaves = [i for i in behind if graph.ops[i] is None]
-        if leaf in leaves or any(np.any(flow.cotangents.get(i, 0)) for i in leaves):
+        lasts = stop is not None and stop[0] == "underflow"  # what made it so small is as it was
+        trained = any(np.any(flow.cotangents.get(i, 0)) for i in leaves)
+        if (leaf in leaves and not lasts) or trained:
             return None  # both factors of r*r are 0 at a minimum; one that is trained will not stay
-    if (stop := _zeros(subject, row)) is not None:
+    if stop is not None:
         return stop
     text, other = call(subject, edge.row), subject.label(edge.operand)
     if factor in flow.inside:
@@ -118,7 +123,7 @@ def _beginning(subject: Subject, row: int) -> int:
     while graph.ops[row] is not None:
         operands = [i for i in graph.inputs[row] if i >= 0]
         zero = [i for i in operands if not subject.graph.is_tuple(i) and not subject.value(i).any()]
-        if graph.label(row) not in (*SAME, "mul", "matmul", "dot", "bmm", "mm", "mv") or not zero:
+        if graph.label(row) not in (*SAME, *FACTORS) or not zero:
             return row
         row = zero[0]
     return row
@@ -127,6 +132,9 @@ def _beginning(subject: Subject, row: int) -> int:
 def prod(subject: Subject, edge: Edge) -> Stop | None:
     """Return how the product of all elements passes on 0."""
     given = subject.value(edge.operand)
+    stop = None if given.any() else _zeros(subject, _beginning(subject, edge.operand))
+    if stop is not None and stop[0] == "underflow":
+        return stop
     if (given == 0).any():
         return ("zero-factor", edge.row, f"{call(subject, edge.row)} multiplies "
                 f"{int((given == 0).sum())} zeros")  # fmt: skip

@@ -10,9 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.diagnose.silent.factors import PRODUCTS, SAME, SIZES, Stop, masked, prod, product
+from gradcli.diagnose.silent.factors import (
+    MATRIX,
+    PRODUCTS,
+    SAME,
+    SIZES,
+    Stop,
+    masked,
+    prod,
+    product,
+)
 from gradcli.diagnose.silent.words import call, dead, every, spread
 from gradcli.diagnose.subject import Edge, Flow, Subject
+from gradcli.graph import Graph
 from gradcli.rule.dtypes import Array, wide
 from gradcli.rule.rule import Elementwise
 
@@ -81,7 +91,7 @@ def _flat(subject: Subject, flow: Flow, edge: Edge) -> Stop | None:
 
 def _saturated(subject: Subject, flow: Flow, edge: Edge) -> Stop | None:
     label, given = edge.op.label, subject.value(edge.operand)
-    if not np.any(subject.value(flow.start.root)):
+    if label not in SIZES and not np.any(subject.value(flow.start.root)):
         return None  # as good as it can be
     _, slope = _elsewhere(subject, flow, edge, given)
     largest = float(np.abs(slope).max(initial=0.0))
@@ -90,7 +100,17 @@ def _saturated(subject: Subject, flow: Flow, edge: Edge) -> Stop | None:
         f" {'is' if given.size == 1 else 'are'} ({spread(given)}): its slope is "
         f"{'0' if not largest else f'{largest:.2g} at most'} in {slope.dtype.name}"
     )
-    return "underflow" if label in SIZES else "saturated", edge.row, words
+    return "underflow" if _is_all(subject, flow, edge) else "saturated", edge.row, words
+
+
+def _is_all(subject: Subject, flow: Flow, edge: Edge) -> bool:
+    """Say whether what has become 0 is all there is: not so in the 1/(1 + exp(-x)) of a sigmoid."""
+    graph = subject.graph
+    if edge.op.label not in SIZES:
+        return False
+    sums = {i for i in flow.order if graph.label(i) == "add" and edge.row in graph.inputs[i]}
+    divisors = (graph.inputs[i][-1] for i in flow.order if graph.label(i) in ("reciprocal", "div"))
+    return sums.isdisjoint(divisors)
 
 
 def _slopes(subject: Subject, flow: Flow, edge: Edge, side: int) -> bool:
@@ -154,6 +174,8 @@ def _softmax(subject: Subject, edge: Edge) -> Stop | None:
     graph, given = subject.graph, subject.value(edge.operand)
     dim = graph.attrs[edge.row].get("dim")
     if isinstance(dim, int) and given.ndim and given.shape[dim] == 1:
+        if _attends(graph, edge.row):
+            return None
         always = "1" if edge.op.label == "softmax" else "0"
         return ("softmax-of-one", edge.row, f"{call(subject, edge.row)} goes along dimension "
                 f"{dim} of {list(given.shape)}, which has one element: it is always {always}, "
@@ -168,6 +190,27 @@ def _softmax(subject: Subject, edge: Edge) -> Stop | None:
     return ("saturated", edge.row, f"{call(subject, edge.row)} is 1 at one element and 0 at the "
             f"others: the largest of `{subject.label(edge.operand)}` is {gap:.4g} or more above "
             "the next, so that its slope is 0")  # fmt: skip
+
+
+def _attends(graph: Graph, row: int) -> bool:
+    """Say whether a softmax has the weights of a sequence that has one element so far.
+
+    They stand in front of the values, one for each key, which is data as the queries are.
+    """
+    scores, passing = graph.inputs[row][0], (*SAME, "mul", "div", "add", "masked_fill", "where")
+    while graph.label(scores) in passing:
+        floats = [i for i in graph.inputs[scores] if i >= 0 and graph.metas[i].dtype.kind == "f"]
+        scores = floats[0]
+    if graph.label(scores) not in MATRIX:
+        return False
+    weights = {row}
+    for user in range(row + 1, len(graph)):
+        first = graph.inputs[user][0] if graph.inputs[user] else -1
+        if first in weights and graph.label(user) in MATRIX:
+            return True
+        if first in weights and graph.label(user) in ("expand", "view", "clone", "dropout"):
+            weights.add(user)
+    return False
 
 
 # ---- choices -------------------------------------------------------------------------------

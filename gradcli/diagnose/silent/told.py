@@ -26,7 +26,10 @@ def zero(name: str) -> Find:
                     f"{one.words}; {_gradient(subject, one)} is {_size(subject, one)}.",
                     row=one.row,
                     key=("silent", one.silences),
-                    spoils=tuple(f"{label}.grad" for label in labels),
+                    spoils=tuple(
+                        f"{label}.grad" if subject.graph.requires_grad[i] else label
+                        for i, label in zip(one.silences, labels, strict=True)
+                    ),
                 )
 
     return find

@@ -68,7 +68,17 @@ def _rebound(subject: Subject) -> Iterator[Rebound]:
             takes = own == name or (own is None and graph.requires_grad[row])
             if takes and parameter not in done and _along(subject, row, parameter):
                 done.add(parameter)
-                yield Rebound(row, parameter, own or name)
+                yield Rebound(_copied(subject, row), parameter, own or name)
+
+
+def _copied(subject: Subject, row: int) -> int:
+    """Return the new tensor that is made of a row's values alone, as by `tensor(…)`; or the row."""
+    inner, graph = subject.span(row), subject.graph
+    for i in range(row + 1, len(graph)):
+        span = subject.span(i)
+        if graph.ops[i] is None and span.start < inner.start and inner.end < span.end:
+            return i
+    return row
 
 
 def _stepped(subject: Subject, row: int) -> list[int]:
