@@ -12,6 +12,7 @@ from gradcli.diagnose.nonfinite.events import Event
 from gradcli.diagnose.nonfinite.measures import exponent, named, operands, unshaped
 from gradcli.diagnose.nonfinite.told import at, number
 from gradcli.diagnose.subject import Subject
+from gradcli.graph import Graph
 from gradcli.syntax.tree import Expression, Name, nodes_of
 
 LOGARITHMS = {"log", "log2", "log10"}
@@ -128,11 +129,24 @@ def _uses(subject: Subject, scale: int) -> set[str]:
         if not theirs or _scale(subject, theirs[-1]) != scale:
             continue
         name = named(graph, row)
-        if name == "div" and len(theirs) == 2:
+        if name == "div" and len(theirs) == 2 and not _depends(graph, theirs[0], scale):
             found.add("div")
         if name in LOGARITHMS:
             found.add("log")
     return found
+
+
+def _depends(graph: Graph, row: int, on: int) -> bool:
+    """Say whether a row is made of another: no deviation is made of its scale."""
+    pending, seen = [row], set[int]()
+    while pending:
+        i = pending.pop()
+        if i == on:
+            return True
+        if i > on and i not in seen:
+            seen.add(i)
+            pending.extend(operands(graph, i))
+    return False
 
 
 def bounded(subject: Subject, sighting: Sighting) -> Iterator[Rewrite]:

@@ -9,7 +9,7 @@ import numpy as np
 from gradcli.diagnose.findings import Find, Group, Kind, Rewrite, Severity, Sighting
 from gradcli.diagnose.nonfinite.kinds import events_of
 from gradcli.diagnose.precision.exact import Exact
-from gradcli.diagnose.precision.gradients import Gradients
+from gradcli.diagnose.precision.gradients import GradientLoss, Gradients
 from gradcli.diagnose.precision.judge import gradients_kept, keeps
 from gradcli.diagnose.precision.losses import How, Loss
 from gradcli.diagnose.precision.remedies import Analysis
@@ -121,8 +121,20 @@ def _gradients(subject: Subject) -> Iterator[Sighting]:
             f"value keeps its digits. That by `{label}` keeps {kept} of {digits_of(dtype)} digits: "
             f"{loss.got:.10g}, exactly {loss.exact:.10g}.",
             row=loss.row, index=loss.element or None, spoils=(label,), moment=(1, loss.row),
-            severity=Severity.ERROR if loss.error > GONE else None,
+            severity=_weight(subject, loss),
         )  # fmt: skip
+
+
+def _weight(subject: Subject, loss: GradientLoss) -> Severity | None:
+    """Return how much a loss matters: nothing where no step along the gradient changes a digit."""
+    value = subject.value(loss.parameter)[loss.element] if loss.element else (
+        subject.value(loss.parameter)
+    )  # fmt: skip
+    change = abs(loss.exact) * max(float(np.abs(value).max(initial=0.0)), 1.0)
+    root = 0.0 if subject.root is None else float(np.abs(subject.value(subject.root)).max())
+    if change < np.finfo(subject.graph.metas[loss.parameter].dtype).eps * root:
+        return Severity.NOTE
+    return Severity.ERROR if loss.error > GONE else None
 
 
 def _of_gradients(subject: Subject, _: Sighting) -> Iterator[Rewrite]:
