@@ -126,13 +126,13 @@ def _gradients(subject: Subject) -> Iterator[Sighting]:
 
 
 def _weight(subject: Subject, loss: GradientLoss) -> Severity | None:
-    """Return how much a loss matters: nothing where no step along the gradient changes a digit."""
+    """Return how much a loss matters: little where the gradient is as good as 0 either way."""
     value = subject.value(loss.parameter)[loss.element] if loss.element else (
         subject.value(loss.parameter)
     )  # fmt: skip
     change = abs(loss.exact) * max(float(np.abs(value).max(initial=0.0)), 1.0)
     root = 0.0 if subject.root is None else float(np.abs(subject.value(subject.root)).max())
-    if change < np.finfo(subject.graph.metas[loss.parameter].dtype).eps * root:
+    if change < float(np.finfo(subject.graph.metas[loss.parameter].dtype).eps) ** 2 * root:
         return Severity.NOTE
     return Severity.ERROR if loss.error > GONE else None
 
