@@ -45,14 +45,18 @@ def diagnose(
     ] = None,
     ignore: Annotated[
         list[str] | None,
-        typer.Option("--ignore", metavar="NAME", help="Leave out a kind of finding."),
+        typer.Option(
+            "--ignore",
+            metavar="NAME",
+            help="Leave out kinds of findings: a name, or several with commas.",
+        ),
     ] = None,
     strict: Annotated[
         Level | None,
         typer.Option(
             "--strict",
             metavar="SEVERITY",
-            help="Exit status 1 where there is an error, a warning or a note.",
+            help="Exit status 1 where a finding is of this severity or worse.",
         ),
     ] = None,
     list_: Annotated[bool, typer.Option("--list", help="List every kind of finding.")] = False,
@@ -76,12 +80,13 @@ def diagnose(
     from gradcli.render import DIAGNOSE
 
     statuses: list[int] = []
+    left_out = [name.strip() for given in ignore or () for name in given.split(",")]
 
     def one(source: Source, folder: Path) -> Diagnosis:
         options = run.options(folder)
         request = o.made_request(options, of, grad_output)
         with Progress("nodes"):
-            found = diagnose_source(source, options, request, ignore or ())
+            found = diagnose_source(source, options, request, left_out)
         limit = -1 if strict is None else Severity(strict.value).rank
         bad = found.worst is not None and found.worst.rank <= limit
         statuses.append(WRONG_INPUT if found.fault else FALSE if bad else OK)

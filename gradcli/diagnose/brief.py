@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from gradcli.diagnose.differences import numbers
 from gradcli.diagnose.findings import Group, Severity
 from gradcli.diagnose.run import sightings
 from gradcli.diagnose.subject import Subject, examined
@@ -20,12 +21,24 @@ from gradcli.verify.report import Report
 GROUPS = (Group.NONFINITE, Group.SILENT)  # which the other commands show the marks of
 TOLD = "unused-parameter"  # which tables and checks say already
 SHOWN = 3  # findings in a line each
+HUGE = 20_000_000  # numbers on a tape
 MORE = "gradcli diagnose says more"
 
 
 def brief(session: Session) -> tuple[Notice, ...]:
-    """Return what is wrong with the gradients of a run: the first findings, none of them a note."""
+    """Return what is wrong with the gradients of a run: the first findings, none of them a note.
+
+    Of a very large run, whose values and gradients take longer to look through than it took, only
+    that there is something to look for.
+    """
+    if numbers(session.graph) > HUGE:
+        return (Notice(_line(session), f"not finite, 0 or missing: {MORE}"),)
     return tuple(_lines(Subject(session, Request())))
+
+
+def _line(session: Session) -> int:
+    assert session.root is not None, "a run without one has nothing to tell"
+    return session.source.line_of(session.graph.notes.spans[session.root])
 
 
 def _lines(subject: Subject) -> Iterator[Notice]:

@@ -168,13 +168,15 @@ class Finding:
 class Diagnosis:
     """All that was found of a file, the first cause first.
 
-    `fault` is the error that ended the run, where one did; `looked` says what was looked at.
+    `fault` is the error that ended the run, where one did; `looked` says what was looked at,
+    `ruined` what is not finite in the end, "" where all of it is.
     """
 
     file: str
     findings: tuple[Finding, ...]
     looked: str
     fault: str | None = None
+    ruined: str = ""
 
     @property
     def worst(self) -> Severity | None:

@@ -14,9 +14,12 @@ from gradcli.diagnose.subject import Subject, examined
 from gradcli.diagnose.table import KINDS, kind
 from gradcli.diagnose.trial import Trials
 from gradcli.errors import Source, Span
+from gradcli.rule.dtypes import Array
 from gradcli.session import Request
 from gradcli.trace import Options
 
+UNTRIED = "this run is too large to try other texts: fewer elements would do"
+NAMED = 3  # values that are not finite, in the first line
 SHOWN = 5  # places of one kind that are shown
 
 
@@ -68,7 +71,7 @@ def diagnosed(subject: Subject, ignore: Collection[str] = ()) -> Diagnosis:
         seen = sightings(subject, (k for k in KINDS if k.name not in ignore))
         findings = tuple(_shown(subject, Trials(subject), seen))
     fault = None if subject.fault is None else str(subject.fault)
-    return Diagnosis(subject.source.name, findings, looked(subject), fault)
+    return Diagnosis(subject.source.name, findings, looked(subject), fault, ruined(subject))
 
 
 class Seen(NamedTuple):
@@ -129,11 +132,35 @@ def _shown(subject: Subject, trials: Trials, found: list[Seen]) -> Iterator[Find
 def _finding(subject: Subject, trials: Trials, seen: Seen, more: int) -> Finding:
     (one, sighting), span, severity = seen, seen.span(subject), seen.severity
     remedy = None if severity is Severity.NOTE else trials.remedy(one, sighting)
+    advice = one.advice if trials.possible else f"{one.advice} ({UNTRIED})"
     return Finding(
         one.name, one.group, severity, one.title, sighting.words, subject.source.line_of(span),
         subject.source.snippet(span), sighting.row, sighting.index, sighting.spoils, remedy,
-        one.advice, more,
+        advice, more,
     )  # fmt: skip
+
+
+def ruined(subject: Subject) -> str:
+    """Return which of the root and the gradients are not finite: "y is nan, x.grad has 1 inf"."""
+    graph, found = subject.graph, list[tuple[str, Array]]()
+    if subject.root is not None:
+        found.append((subject.label(subject.root), subject.value(subject.root)))
+    for i in subject.parameters:
+        if (grad := graph.grad(i)) is not None:
+            found.append((f"{subject.label(i)}.grad", np.asarray(grad)))
+    parts = [part for label, value in found if (part := _ruined(label, value))]
+    more = len(parts) - NAMED
+    return ", ".join(parts[:NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _ruined(label: str, value: Array) -> str:
+    bad = int(value.size - np.count_nonzero(np.isfinite(value)))
+    if not bad:
+        return ""
+    what = "nan" if np.isnan(value).any() else "inf"
+    if value.size == 1:
+        return f"{label} is {'-' * bool(what == 'inf' and value.real.min() < 0)}{what}"
+    return f"{label} is {what}" if bad == value.size else f"{label} has {bad:,} {what}"
 
 
 def looked(subject: Subject) -> str:

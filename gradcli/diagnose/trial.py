@@ -7,22 +7,18 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from functools import cached_property
 from itertools import islice
-from math import prod
 
 import numpy as np
 
+from gradcli.diagnose import differences
 from gradcli.diagnose.findings import Judge, Kind, Line, Remedy, Rewrite, Sighting
 from gradcli.diagnose.nonfinite.elsewhere import no_gradient
 from gradcli.diagnose.subject import Subject, examined
 from gradcli.errors import GradcliError, Source
-from gradcli.execute.replay import Replay
 from gradcli.graph import Node
 from gradcli.rule.dtypes import Array, is_differentiable
 from gradcli.session import Request
 from gradcli.trace import Binding
-from gradcli.verify.check import check
-from gradcli.verify.target import Settings
-from gradcli.verify.verdicts import Verdict
 
 MOST = 12  # rewritings of a place that are tried
 POINTS = 6  # further points at which a rewritten file is compared
@@ -31,8 +27,8 @@ SPREADS = (1e-3, 0.1, 1.0)  # how far points are from the file's own, relative a
 DIGITS = {"float64": 1e-9, "complex128": 1e-9, "float32": 1e-4, "complex64": 1e-4}
 BUDGET = 100_000  # rows that are run for all rewritings of a file
 ELEMENTS = 500  # that take as long as a row
+HUGE = 20_000_000  # numbers on a tape, above which there is neither time nor memory for trials
 LEAST = 16  # runs that there are in any case
-STEP = 1e-6  # of differences along a direction
 FEW_DIGITS = 1e-2  # of narrower dtypes
 
 Bindings = Mapping[str, Binding]
@@ -85,6 +81,7 @@ class Comparison:
 
     def __init__(self, trials: Trials, after: Subject) -> None:
         self.trials, self.before, self.after = trials, trials.subject, after
+        self.extent = ""  # how much was compared with differences, where it was not all
 
     @cached_property
     def outcomes(self) -> tuple[Outcome, Outcome]:
@@ -130,17 +127,15 @@ class Comparison:
         """Say whether the gradients of the rewritten file agree with numeric derivatives."""
         if self.after.root is None and self.after.derived:
             if not self.trials.leaves():
-                return derived_agree(self.after)
+                return differences.derived_agree(self.after)
             runs = [self.trials.run(self.after.source, point) for point, _ in self.trials.points]
-            return bool(runs) and all(x is not None and derived_agree(x) for x in runs)
-        session = self.trials.run(self.after.source, backward=False)
-        if session is None:
+            return bool(runs) and all(x is not None and differences.derived_agree(x) for x in runs)
+        run = self.trials.run(self.after.source, backward=False)
+        if run is None:
             return False
-        try:
-            report = check(session.session, Settings(points=0, allow_nonfinite=True))
-        except GradcliError:
-            return False
-        return report.verdict not in (Verdict.WRONG, Verdict.ERROR)
+        self.extent = differences.extent(run.graph)
+        fine = {name: np.isfinite(grad) for name, grad in self.outcomes[0].grads.items()}
+        return differences.agree(run.session, fine)
 
 
 class Trials:
@@ -149,9 +144,11 @@ class Trials:
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
         self._points: list[tuple[Bindings, Outcome]] | None = None
-        metas = subject.graph.metas
-        rows = len(metas) + sum(prod(meta.shape) for meta in metas) // ELEMENTS
-        self._left = max(LEAST, BUDGET // max(1, rows))
+        self._judged: dict[tuple[Judge, str], str] = {}
+        numbers = differences.numbers(subject.graph)
+        self.possible = numbers <= HUGE
+        rows = len(subject.graph) + numbers // ELEMENTS
+        self._left = max(LEAST, BUDGET // max(1, rows)) if self.possible else 0
         self._draws = min(DRAWS, self._left // 2)
         self._wanted = min(POINTS, max(1, self._left // 8))
 
@@ -160,11 +157,11 @@ class Trials:
         judge: Judge = kind.judge or heals
         for rewrite in islice(kind.rewrites(self.subject, sighting), MOST):
             source = rewritten(self.subject.source, rewrite)
-            if source is None or (after := self.run(source)) is None:
+            if source is None:
                 continue
-            with np.errstate(all="ignore"):
-                checked = judge(Comparison(self, after))
-            if checked and not any(no_gradient(after)):  # in the file's own library
+            if (judge, source.text) not in self._judged:  # several findings may have one remedy
+                self._judged[judge, source.text] = self._checked(judge, source)
+            if checked := self._judged[judge, source.text]:
                 lines = changed(self.subject.source.text, source.text)
                 return Remedy(lines, source.text, rewrite.why, checked)
         return None
@@ -172,6 +169,17 @@ class Trials:
     def affords(self, runs: int) -> bool:
         """Say whether so many runs are left, and as many for what else there is to try."""
         return self._left >= 2 * runs
+
+    def _checked(self, judge: Judge, source: Source) -> str:
+        """Return what was checked of a rewritten file, "" where it is no remedy."""
+        if (after := self.run(source)) is None:
+            return ""
+        comparison = Comparison(self, after)
+        with np.errstate(all="ignore"):
+            checked = judge(comparison)
+        if not checked or any(no_gradient(after)):  # in the file's own library
+            return ""
+        return f"{checked} {comparison.extent}".rstrip()
 
     def run(
         self, source: Source, bindings: Bindings | None = None, *, backward: bool = True
@@ -223,8 +231,9 @@ class Trials:
             return
         generator = np.random.default_rng(0)
         for k in range(self._draws + self._draws // 4):
-            spread = SPREADS[k % len(SPREADS)]
-            scale = 1.0 if k < self._draws else 0.1 ** (1 + k % 4)  # for what is too large here
+            spread, scale = SPREADS[k % len(SPREADS)], 1.0
+            if k >= self._draws:  # for what is too large here, and would be so again far away
+                spread, scale = SPREADS[k % 2], 0.1 ** (1 + k % 4)
             bindings = {
                 name: replace(b, value=_masked(np.asarray(b.value), generator))
                 if masks
@@ -301,25 +310,6 @@ def changed(before: str, after: str) -> tuple[Line, ...]:
         found += [Line(first + a + 1 + k, x, y)
                   for k, (x, y) in enumerate(zip(befores, texts, strict=True))]  # fmt: skip
     return tuple(found)
-
-
-def derived_agree(subject: Subject) -> bool:
-    """Say whether gradients that are on the tape agree with differences, each in one direction."""
-    graph, generator = subject.graph, np.random.default_rng(0)
-    for flow in (one.flow for one in subject.derived):
-        top, seed = flow.start.root, np.asarray(flow.start.cotangent)
-        for leaf in flow.start.inputs:
-            value, grad = subject.value(leaf), flow.cotangents.get(leaf)
-            if grad is None or value.dtype != np.float64:
-                continue
-            size = np.where(value == 0, 1.0, np.abs(value))
-            way = STEP * size * generator.standard_normal(value.shape)
-            replay = Replay(graph, (leaf,), (top,))
-            up, down = (replay.run({leaf: value + s * way})[0] for s in (1, -1))
-            difference, slope = np.sum(seed * (up - down)) / 2, np.sum(grad * way)
-            if not abs(difference - slope) <= 1e-4 * np.abs(grad * way).sum() + 1e-9 * STEP:
-                return False
-    return True
 
 
 # ---- judges --------------------------------------------------------------------------------

@@ -45,6 +45,7 @@ class _Page:
 class _Writer:
     def __init__(self, console: Console, width: int, ascii_only: bool) -> None:
         self.console, self.width, self.ascii_only = console, width, ascii_only
+        self.told = set[str]()  # the remedies that stand above
 
     def finding(self, finding: Finding) -> Iterator[Text]:
         """Yield the lines of one finding."""
@@ -72,6 +73,13 @@ class _Writer:
                                    f"{'s' * (finding.more > 1)}", _INDENT, "dim")  # fmt: skip
 
     def _remedy(self, remedy: Remedy) -> Iterator[Text]:
+        if remedy.text in self.told:
+            lines = ", ".join(str(line.line) for line in remedy.lines)
+            yield from self.labelled(
+                "instead", [f"what stands above for line {lines} mends this too"]
+            )
+            return
+        self.told.add(remedy.text)
         yield from self.labelled("instead", [remedy.why] if remedy.why else [])
         for line in remedy.lines:
             yield from self._line(line)
@@ -82,9 +90,9 @@ class _Writer:
         for sign, text, style in (("-", line.before, "red"), ("+", line.after, "green")):
             for k, part in enumerate([] if text is None else text.splitlines()):
                 margin = f"{' ' * 4}{number if not k else ' ' * len(number)} {sign} "
-                room = self.width - len(margin)
-                shown = shorten(self._safe(part), room, ascii_only=self.ascii_only)
-                yield Text(margin + shown, style, no_wrap=True)
+                for shown in self._wrapped(part, self.width - len(margin)):  # all that is changed
+                    yield Text(margin + shown, style, no_wrap=True)
+                    margin = " " * len(margin)
 
     def labelled(self, label: str, sentences: Sequence[str]) -> Iterator[Text]:
         """Yield a word and what it is about, filled to the width."""

@@ -1,8 +1,9 @@
 """`gradcli diagnose` for other programs and pages: `gradcli.diagnose/1` and Markdown.
 
 Top level of the JSON: `schema`, `file`, `looked` (a sentence: what was looked at), `worst` (a
-severity, null where nothing was found), `fault` (the error that ended the run, or null) and
-`findings`, the first cause of the worst first. Of several files it is a list of these.
+severity, null where nothing was found), `ruined` (what is not finite in the end, "" where all of it
+is), `fault` (the error that ended the run, or null) and `findings`, the first cause of the worst
+first. Of several files it is a list of these.
 
 A finding: `name`, `group`, `severity` (error, warning, note), `title`, `words`, `line` (from 1),
 `source`, `row` (an id of `gradcli.eval/1`, or null), `index` (of an element, or null), `spoils`
@@ -31,6 +32,7 @@ def json(diagnosis: Diagnosis) -> str:
         "file": diagnosis.file,
         "looked": diagnosis.looked,
         "worst": diagnosis.worst,
+        "ruined": diagnosis.ruined,
         "fault": diagnosis.fault,
         "findings": [_record(finding) for finding in diagnosis.findings],
     }

@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from gradcli.diagnose.findings import Diagnosis, Finding, Severity
+from gradcli.diagnose.findings import Diagnosis, Finding, Group, Severity
 from gradcli.render.words import plural
 
 _NAMED = 6  # labels that a list of them has
 
 
 def headline(diagnosis: Diagnosis) -> str:
-    """Return what was found, in one sentence."""
+    """Return what was found, in one sentence: what is not finite, and where that begins, first."""
     if not diagnosis.findings:
         return f"{diagnosis.file}: nothing found ({diagnosis.looked})"
     counts = Counter(finding.severity for finding in diagnosis.findings)
     parts = [plural(counts[s], s.value) for s in Severity if counts[s]]
-    return f"{diagnosis.file}: {', '.join(parts)}"
+    found = f"{diagnosis.file}: {', '.join(parts)}"
+    if not diagnosis.ruined:
+        return found
+    begins = next((f.line for f in diagnosis.findings if f.group is Group.NONFINITE), None)
+    where = "" if begins is None else f"; it begins in line {begins}"
+    return f"{diagnosis.file}: {diagnosis.ruined}{where} ({', '.join(parts)})"
 
 
 def spoiled(labels: Sequence[str]) -> str:

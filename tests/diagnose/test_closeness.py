@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from gradcli.api import options_for
+from gradcli.diagnose.differences import derived_agree
 from gradcli.diagnose.findings import Judge
 from gradcli.diagnose.nonfinite.closeness import beside, nearly
 from gradcli.diagnose.subject import examined
-from gradcli.diagnose.trial import Comparison, Trials, derived_agree
+from gradcli.diagnose.trial import Comparison, Trials
 from gradcli.errors import Source
 from gradcli.session import Request
 
