@@ -15,6 +15,7 @@ from gradcli.diagnose.findings import Judge, Kind, Line, Remedy, Rewrite, Sighti
 from gradcli.diagnose.nonfinite.elsewhere import no_gradient
 from gradcli.diagnose.subject import Subject, examined
 from gradcli.errors import GradcliError, Source
+from gradcli.execute.replay import Replay
 from gradcli.graph import Node
 from gradcli.rule.dtypes import Array, is_differentiable
 from gradcli.session import Request
