@@ -323,10 +323,9 @@ class _Scene:
         found = self.known.said.get((row, operand))
         if found is None:
             return ()
-        lines = (
-            found.local if self.asked.local else "",
-            found.passed if self.asked.combined else "",
-        )
+        arrow = "←" if self.asked.across else "↑"  # against the edge's own
+        passed = f"{arrow} {found.passed}" if self.asked.combined else ""
+        lines = (found.local if self.asked.local else "", passed)
         return tuple(line for line in lines if line)
 
     def _resolved(self, id: int, kept: set[int]) -> list[int]:

@@ -77,5 +77,5 @@ def _texts(card: Card, root: str) -> Iterator[str]:
 def _quoted(text: str) -> str:
     """Return a text of the file in which Mermaid and a browser find nothing but letters."""
     return "".join(
-        c if c.isalnum() or c in " .,:=+-/()[]∂×·…−_|" else f"#{ord(c)};" for c in harmless(text)
+        c if c.isalnum() or c in " .,:=+-/()[]∂×·…−_|↑←" else f"#{ord(c)};" for c in harmless(text)
     )

@@ -100,7 +100,7 @@ def test_dot_has_in_brackets_what_flowed_and_was_not_kept() -> None:
 
 def test_edges_say_in_mermaid_what_flows_back() -> None:
     text = made("w = param(3.0)\ny = w*w\nloss = y*2", "mermaid", combined=True)
-    assert '|"2"| n' in text
+    assert '|"↑ 2"| n' in text
 
 
 REFUSED = [  # options, what is said
