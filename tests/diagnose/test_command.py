@@ -62,6 +62,12 @@ def test_what_was_found_before_an_error_is_shown_and_then_the_error() -> None:
     assert "must match" in found.errors
 
 
+def test_lines_to_write_instead_without_a_reason_have_no_colon_before_nothing() -> None:
+    shown = run("diagnose", "-e", "x = param(1e-10)\ny = log(1 + x)").output.splitlines()
+    assert "  instead" in shown
+    assert "    2 + y = log1p(x)" in shown
+
+
 def test_json_has_the_finding_with_its_place() -> None:
     record = json.loads(run("diagnose", "-e", INFINITE, "--json").output)
     assert record["schema"] == "gradcli.diagnose/1"
