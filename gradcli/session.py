@@ -191,7 +191,7 @@ def named(tracer: Tracer, name: str) -> int:
             raise AutogradFault(
                 f"`{name}` does not require grad: no parameter leads to it",
                 tracer.graph.notes.spans[value.id],
-                "make a leaf that it depends on a parameter: requires_grad=True, or -p NAME=…",
+                "create one of its leaves with requires_grad=True, or with -p NAME=…",
                 tracer.source,
             )
         return value.id

@@ -41,7 +41,8 @@ def seed(node: Node, gradient: Any) -> Any:
     if not node.requires_grad:
         raise AutogradFault(
             "element 0 of tensors does not require grad and does not have a grad_fn",
-            hint="make a leaf that it depends on a parameter: requires_grad=True, or param(...)",
+            hint="nothing that it is made of requires a gradient: create one of its leaves with "
+            "requires_grad=True, or with param(...)",
         )
     if gradient is not None:
         if tuple(gradient.shape) != node.shape:

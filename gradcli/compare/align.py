@@ -211,7 +211,15 @@ class Alignment:
     def _may_be(self, p: int, q: int, apart: bool) -> bool:
         """Say whether operands of a pair stand for each other: those of equal ones must agree."""
         shapes = self.a.graph.metas[p].shape, self.b.graph.metas[q].shape
-        return (shapes[0] == shapes[1] or apart) and (apart or self.agree(p, q))
+        if not apart:
+            return shapes[0] == shapes[1] and self.agree(p, q)
+        return shapes[0] == shapes[1] or self._have_in_common(p, q)
+
+    def _have_in_common(self, p: int, q: int) -> bool:
+        """Say whether rows of other shapes have the operation or an operand in common."""
+        if self.a.graph.label(p) == self.b.graph.label(q):
+            return True
+        return any(self.right.get(i) in self.b.parents[q] for i in self.a.parents[p])
 
 
 def _terms(side: Side, id: int, known: Mapping[int, int]) -> Counter[int]:

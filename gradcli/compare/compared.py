@@ -11,6 +11,7 @@ from gradcli.compare.pair import Pair, Passes
 from gradcli.compare.side import Side
 from gradcli.compare.starts import gradient_starts, value_starts
 from gradcli.compare.values import why_value
+from gradcli.compare.whole import whole
 from gradcli.errors import InputFault
 from gradcli.session import Session
 
@@ -47,6 +48,7 @@ def compared(
         next((d.name for d in dtypes if coarsest and precision(d) == coarsest), ""),
         (_spot(pair.a), _spot(pair.b)),
         notes,
+        whole(pair, rows),
     )
 
 

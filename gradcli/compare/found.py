@@ -139,6 +139,7 @@ class Differences:
     the first of `divergences`, which begin independently of each other. `tolerance` is that of the
     coarsest dtype compared. `roots` are what is differentiated. `same` says whether nothing
     differs beyond the tolerance, `exact` whether nothing does at all. `notes` are sentences.
+    `whole` says how right's root and gradients follow from left's, "" where that is not plain.
     """
 
     left: str
@@ -150,6 +151,7 @@ class Differences:
     dtype: str
     roots: tuple[Spot | None, Spot | None]
     notes: tuple[str, ...] = ()
+    whole: str = ""
 
     @property
     def pairs(self) -> tuple[Row, ...]:

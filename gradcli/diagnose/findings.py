@@ -168,8 +168,9 @@ class Finding:
 class Diagnosis:
     """All that was found of a file, the first cause first.
 
-    `fault` is the error that ended the run, where one did; `looked` says what was looked at,
-    `ruined` what is not finite in the end, "" where all of it is.
+    `fault` is the error that ended the run, where one did, without its hint where a finding says
+    better what to do; `stopped` is its line. `looked` says what was looked at, `ruined` what is
+    not finite in the end, "" where all of it is.
     """
 
     file: str
@@ -177,6 +178,7 @@ class Diagnosis:
     looked: str
     fault: str | None = None
     ruined: str = ""
+    stopped: int | None = None
 
     @property
     def worst(self) -> Severity | None:

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gradcli.diagnose.findings import Diagnosis, Finding, Kind, Severity, Sighting
+from gradcli.diagnose.findings import Diagnosis, Finding, Group, Kind, Severity, Sighting
 from gradcli.diagnose.subject import Subject, examined
 from gradcli.diagnose.table import KINDS, kind
 from gradcli.diagnose.trial import Trials
-from gradcli.errors import Source, Span
+from gradcli.errors import AutogradFault, GradcliError, Source, Span
 from gradcli.rule.dtypes import Array
 from gradcli.session import Request
 from gradcli.trace import Options
@@ -70,8 +70,28 @@ def diagnosed(subject: Subject, ignore: Collection[str] = ()) -> Diagnosis:
         warnings.simplefilter("ignore", RuntimeWarning)
         seen = sightings(subject, (k for k in KINDS if k.name not in ignore))
         findings = tuple(_shown(subject, Trials(subject), seen))
-    fault = None if subject.fault is None else str(subject.fault)
-    return Diagnosis(subject.source.name, findings, looked(subject), fault, ruined(subject))
+    fault = subject.fault
+    return Diagnosis(
+        subject.source.name,
+        findings,
+        looked(subject),
+        None if fault is None else _reported(fault, findings),
+        ruined(subject),
+        None if fault is None or fault.span is None else subject.source.line_of(fault.span),
+    )
+
+
+def _reported(fault: GradcliError, findings: Iterable[Finding]) -> str:
+    """Return the report of the error that ended a run.
+
+    What a backward pass missed may be a finding: that knows the cause, and the error's hint, which
+    does not, may say the opposite.
+    """
+    explained = isinstance(fault, AutogradFault) and any(
+        finding.group is Group.SILENT and finding.severity is Severity.ERROR for finding in findings
+    )
+    hint = None if explained else fault.hint
+    return str(GradcliError(fault.message, fault.span, hint, fault.source, fault.notes))
 
 
 class Seen(NamedTuple):

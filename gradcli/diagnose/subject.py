@@ -12,7 +12,7 @@ import numpy as np
 from gradcli import autodiff
 from gradcli.autodiff.reverse import fit
 from gradcli.autodiff.saved import in_memory, saw_uncounted
-from gradcli.errors import AutogradFault, GradcliError, Source, Span
+from gradcli.errors import AutogradFault, GradcliError, InputFault, Source, Span
 from gradcli.execute import compute
 from gradcli.facts.labels import Labels
 from gradcli.graph import OUTPUT, Graph, Node, Step
@@ -304,12 +304,15 @@ class Subject:
 def examined(source: Source, options: Options, request: Request) -> Subject:
     """Run a file as far as it goes.
 
-    Raises: GradcliError where it cannot be read.
+    Raises: GradcliError where it cannot be read; InputFault where what is asked of it is wrong.
     """
-    tracer = Tracer(parse(source), options)
+    tracer, ran = Tracer(parse(source), options), False
     try:
         tracer.run()
+        ran = True
         return Subject(finished(tracer, request), request)
     except GradcliError as fault:
+        if ran and isinstance(fault, InputFault):
+            raise
         session = Session(source, tracer, Root(None), bool(passes_of(tracer)), passes_of(tracer))
         return Subject(session, request, fault)

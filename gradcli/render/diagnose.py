@@ -80,7 +80,10 @@ class _Writer:
             )
             return
         self.told.add(remedy.text)
-        yield from self.labelled("instead", [remedy.why] if remedy.why else [])
+        if remedy.why:
+            yield from self.labelled("instead", [remedy.why])
+        else:
+            yield Text(" " * _INDENT + "instead", "bold", no_wrap=True)
         for line in remedy.lines:
             yield from self._line(line)
         yield from self.labelled("tried", [remedy.checked])
@@ -97,7 +100,7 @@ class _Writer:
     def labelled(self, label: str, sentences: Sequence[str]) -> Iterator[Text]:
         """Yield a word and what it is about, filled to the width."""
         room = max(self.width - _INDENT - len(label) - 2, 20)
-        lines = [line for s in sentences for line in self._wrapped(s, room)] or [""]
+        lines = [line for s in sentences for line in self._wrapped(s, room)]
         for k, line in enumerate(lines):
             found = Text(" " * _INDENT, no_wrap=True)
             found.append(f"{label}: " if not k else " " * (len(label) + 2), "bold" if not k else "")

@@ -2,8 +2,8 @@
 
 Top level of the JSON: `schema`, `file`, `looked` (a sentence: what was looked at), `worst` (a
 severity, null where nothing was found), `ruined` (what is not finite in the end, "" where all of it
-is), `fault` (the error that ended the run, or null) and `findings`, the first cause of the worst
-first. Of several files it is a list of these.
+is), `fault` (the error that ended the run, or null), `stopped` (its line, or null) and `findings`,
+the first cause of the worst first. Of several files it is a list of these.
 
 A finding: `name`, `group`, `severity` (error, warning, note), `title`, `words`, `line` (from 1),
 `source`, `row` (an id of `gradcli.eval/1`, or null), `index` (of an element, or null), `spoils`
@@ -34,6 +34,7 @@ def json(diagnosis: Diagnosis) -> str:
         "worst": diagnosis.worst,
         "ruined": diagnosis.ruined,
         "fault": diagnosis.fault,
+        "stopped": diagnosis.stopped,
         "findings": [_record(finding) for finding in diagnosis.findings],
     }
     return json_text(record, indent=1) + "\n"

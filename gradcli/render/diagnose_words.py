@@ -13,6 +13,9 @@ _NAMED = 6  # labels that a list of them has
 
 def headline(diagnosis: Diagnosis) -> str:
     """Return what was found, in one sentence: what is not finite, and where that begins, first."""
+    if not diagnosis.findings and diagnosis.fault is not None:
+        where = "" if diagnosis.stopped is None else f" in line {diagnosis.stopped}"
+        return f"{diagnosis.file}: stopped{where}: nothing to say of what ran before"
     if not diagnosis.findings:
         return f"{diagnosis.file}: nothing found ({diagnosis.looked})"
     counts = Counter(finding.severity for finding in diagnosis.findings)

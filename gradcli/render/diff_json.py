@@ -3,7 +3,8 @@
 Top level: `schema`; `left` and `right`, what is compared; `same`: whether nothing differs beyond
 the tolerance, `exact`: whether all numbers are the same bit for bit; `answer`, a sentence; `rtol`,
 `atol` and `dtype`: the tolerance of the coarsest dtype compared; `roots`: what is differentiated,
-left's and right's, each a node or null; `divergence`, null where nothing differs or nothing can be
+left's and right's, each a node or null; `whole`: how right's root and gradients follow from left's,
+a sentence, "" where that is not plain; `divergence`, null where nothing differs or nothing can be
 paired; `others`: the ids, left's and right's, of pairs at which other differences begin; `rows`:
 pairs in the order of the left run, then nodes that one run alone has; `notes`: sentences.
 
@@ -52,6 +53,7 @@ def render(found: Differences, *, everything: bool = False) -> str:
         "atol": found.tolerance[1],
         "dtype": found.dtype,
         "roots": [_spot(spot) for spot in found.roots],
+        "whole": found.whole,
         "divergence": None if found.divergence is None else _divergence(found.divergence),
         "others": [_ids(row) for row in found.others],
         "rows": [_row(row) for row in found.rows],

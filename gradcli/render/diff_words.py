@@ -18,6 +18,10 @@ _FEW = 3  # digits of a distance
 _SHOWN = 8  # remarks, and rows that one run alone has, in a list
 
 
+def _sentence(words: str) -> str:
+    return words[0].upper() + words[1:]
+
+
 def answer(found: Differences) -> str:
     """Return the result in one sentence."""
     if not found.rows:
@@ -28,7 +32,12 @@ def answer(found: Differences) -> str:
             return f"The same bit for bit: {counted}"
         return f"The same within the tolerance: {counted}; {_furthest(found)}"
     if found.divergence is not None:
-        return f"{_from(found.divergence)}: {found.divergence.why}"
+        where = _from(found.divergence)
+        if not found.whole:
+            return f"{where}: {found.divergence.why}"
+        said = found.whole.startswith(found.divergence.why)
+        why = "" if said else f": {found.divergence.why}"
+        return f"{_sentence(found.whole)}; {where[0].lower()}{where[1:]}{why}"
     if found.lost:
         names = _listed([_name(row.spot) for row in found.lost])
         return f"They differ: one run alone has {names}, and a gradient there"

@@ -401,6 +401,55 @@ def test_a_tolerance_decides(tolerance: Tolerance, same: bool) -> None:
     assert compared(left, right, tolerance=tolerance).same is same
 
 
+SQUARES = LINEAR + "loss = mean((w*x + b - y)**2)\n"
+NAMED = "e = w*x + b - y\nmse = mean(e*e)\n"
+WHOLE = {  # left, right, how right follows from left: by hand
+    "a factor beside a new name": (
+        SQUARES, LINEAR + NAMED + "loss = 0.25*mse", "right is 0.25 times left at the root",
+    ),
+    "a loop beside a sum": (
+        SQUARES,
+        LINEAR + "total = 0.0\nfor i in range(2):\n    total = total + (w*x[i] + b - y[i])**2\n"
+        "loss = 3*total/4",
+        "right is 3/2 times left at the root",
+    ),
+    "the other sign": (SQUARES, LINEAR + NAMED + "loss = -mse", "right is minus left at the root"),
+    "a term more": (
+        SQUARES, LINEAR + NAMED + "loss = mse + 0.01*w**2", "right is left plus `0.01*w**2`",
+    ),
+    "two terms more": (
+        SQUARES, LINEAR + NAMED + "loss = mse + 0.01*w**2 - b/9",
+        "right is left plus `0.01*w**2` minus `b/9`",
+    ),
+    "a term in front": (SQUARES, LINEAR + NAMED + "loss = w**2 + mse", "right is left plus `w**2`"),
+    "a term less": (LINEAR + NAMED + "loss = mse + w**2", SQUARES, "left is right plus `w**2`"),
+    "a factor in one gradient alone": (SQUARES, LINEAR + NAMED + "loss = mse*w", ""),
+    "another loss": (SQUARES, LINEAR + "loss = mean(log(1 + (w*x + b - y)**2))", ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("left", "right", "said"), WHOLE.values(), ids=WHOLE)
+def test_the_roots_are_compared_before_what_leads_to_them(left: str, right: str, said: str) -> None:
+    found = differences(left, right)
+    assert found.whole.startswith(said)
+    assert bool(found.whole) == bool(said)
+
+
+@pytest.mark.parametrize(("left", "right"), [case[:2] for case in WHOLE.values()], ids=WHOLE)
+def test_no_pair_has_another_operation_shape_and_operands(left: str, right: str) -> None:
+    one, other = session(left, "left"), session(right, "right")
+    found = compared(one, other)
+    pairs = {row.left.id: row.right.id for row in found.pairs if row.left and row.right}
+    for row in found.pairs:
+        assert row.left is not None
+        assert row.right is not None
+        i, j = row.left.id, row.right.id
+        if row.kind == "root" or one.graph.label(i) == other.graph.label(j):
+            continue
+        operands = {pairs.get(k) for k in one.graph.inputs[i] if k >= 0}
+        assert row.shapes[0] == row.shapes[1] or operands & set(other.graph.inputs[j])
+
+
 @pytest.mark.parametrize("tolerance", [Tolerance(rtol=-1.0), Tolerance(atol=float("nan"))])
 def test_a_tolerance_that_is_none_is_refused(tolerance: Tolerance) -> None:
     side = session(LOSS, "w")

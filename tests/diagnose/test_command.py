@@ -62,6 +62,42 @@ def test_what_was_found_before_an_error_is_shown_and_then_the_error() -> None:
     assert "must match" in found.errors
 
 
+@pytest.mark.parametrize("kind", ["table", "markdown"])
+def test_a_run_that_ended_with_an_error_is_not_headed_as_one_in_which_nothing_is(kind: str) -> None:
+    text = "w = param(2.0)\ny = w*w\nz = zeros(2) + zeros(3)"
+    found = run("diagnose", "-e", text, "--format", kind)
+    assert found.status == 2
+    assert "stopped in line 3: nothing to say of what ran before" in found.output
+    assert "nothing found" not in found.output
+
+
+@pytest.mark.parametrize("asked", ["q", "w.q"])
+def test_of_a_name_that_there_is_not_only_the_error_is_shown(asked: str) -> None:
+    found = run("diagnose", "-e", HEALTHY, "--of", asked)
+    assert (found.status, found.output) == (2, "")
+    assert "has no tensor" in found.errors
+
+
+HINTS = {  # text, whether the error that ends it has its hint
+    "x = param([1., 3.])\ny = x.argmax().float()\ny.backward()": False,
+    "w = param(2.)\np = w*w\nfor i in range(2):\n    loss = (p - 1)**2\n    loss.backward()": False,
+    "w = param([0.0])\ny = sum(log(w))\ny.backward()\nz = zeros(2)\nq = z.backward()": True,
+}
+
+
+@pytest.mark.parametrize("text", HINTS, ids=["indices", "second pass", "another cause"])
+def test_a_finding_that_explains_the_error_stands_for_its_hint(text: str) -> None:
+    found = run("diagnose", "-e", text)
+    assert found.status == 2
+    assert ("hint:" in found.errors) == HINTS[text]
+
+
+def test_lines_to_write_instead_without_a_reason_have_no_colon_before_nothing() -> None:
+    shown = run("diagnose", "-e", "x = param(1e-10)\ny = log(1 + x)").output.splitlines()
+    assert "  instead" in shown
+    assert "    2 + y = log1p(x)" in shown
+
+
 def test_json_has_the_finding_with_its_place() -> None:
     record = json.loads(run("diagnose", "-e", INFINITE, "--json").output)
     assert record["schema"] == "gradcli.diagnose/1"

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from gradcli.api import options_for
-from gradcli.diagnose import KINDS, Diagnosis, Group, diagnose_source
+from gradcli.diagnose import KINDS, Diagnosis, Group, Severity, diagnose_source
 from gradcli.diagnose.precision.reading import reading
 from gradcli.diagnose.precision.rules import identities
 from gradcli.diagnose.precision.series import series
@@ -250,6 +250,30 @@ def test_a_gradient_that_loses_digits_has_them_in_the_formula_that_is_written_in
     grad = subject.graph.grad(subject.parameters[0])
     assert grad is not None
     assert abs(float(grad) * (1 + mp.mpf(3e10)) ** 2 - 1) < 1e-15
+
+
+WEIGHTS = {  # a file and the severity of what it loses: is the result as good as 0 in it?
+    "a loss beside logits": (
+        "x = param([100., 1.])\np = exp(x)/exp(x).sum()\nloss = -log(p[0])\nloss.backward()\n"
+        "print(loss, x.grad)",
+        Severity.NOTE,  # log(1 + exp(-99)) is 1e-43
+    ),
+    "a tail of a distribution": ("x = param(12.)\ny = 1 - erf(x)", Severity.NOTE),  # 1e-64
+    "an input as small as that": ("x = param(1e-43)\ny = log(1 + x)", Severity.ERROR),
+    "all of the file is small": (
+        "a = param(3e-200)\nb = param(4e-200)\ny = sqrt(a**2 + b**2)", Severity.ERROR,
+    ),
+    "large inputs and 1": ("x = param(1e40)\ny = (x + 1) - x", Severity.ERROR),
+    "a difference divided by much": (
+        "x = param(3e10)\ny = (sqrt(x + 1) - sqrt(x))/1e60", Severity.WARNING,
+    ),
+    "a loss that is small": ("x = param(30.)\ny = 1 - tanh(x)", Severity.ERROR),  # 2e-26
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "severity"), WEIGHTS.values(), ids=WEIGHTS)
+def test_a_result_as_good_as_0_is_a_note_at_most(file: str, severity: Severity) -> None:
+    assert diagnosis(file).worst is severity
 
 
 def test_the_words_name_the_numbers_that_cancel_and_what_is_left() -> None:

@@ -29,7 +29,7 @@ def _found(how: How) -> Find:
             yield Sighting(
                 _WORDS[how](subject, loss) + " " + _result(subject, loss), row=loss.row,
                 index=loss.index or None, spoils=(subject.label(loss.target),),
-                severity=Severity.ERROR if loss.error > GONE else None,
+                severity=_weight_of_value(subject, loss),
                 key=_key(subject, loss),
             )  # fmt: skip
 
@@ -39,6 +39,23 @@ def _found(how: How) -> Find:
 def _is_doubtful(loss: Loss) -> bool:
     """Say whether nobody may mind a loss: a logarithm near 0 that is as good as 0, say."""
     return loss.inherent or (loss.how is How.SMALL_TERM and loss.error <= GONE)
+
+
+def _weight_of_value(subject: Subject, loss: Loss) -> Severity | None:
+    """Return how much a loss matters: little where terms cancel to what is as good as 0 either way.
+
+    Not where the file itself has numbers as small, or as large, as that.
+    """
+    eps = float(np.finfo(subject.graph.metas[loss.target].dtype).eps)
+    here = float(np.abs(subject.value(loss.row)[loss.index]))
+    size, graph = max(abs(loss.got), abs(loss.exact), here), subject.graph
+    if size < eps**2 and loss.how in (How.CANCELLATION, How.SMALL_TERM):
+        read = subject.session.tracer.grad_owners  # a `.grad` that the file reads is no input
+        leaves = [i for i in subject.rows if graph.ops[i] is None and i not in read]
+        sizes = [float(np.abs(subject.value(i)).max(initial=0.0)) for i in leaves]
+        if size < eps**2 * min([1.0, *(min(x, 1 / x) for x in sizes if x)]):
+            return Severity.NOTE
+    return Severity.ERROR if loss.error > GONE else None
 
 
 def _is_mended(subject: Subject, loss: Loss) -> bool:
