@@ -182,7 +182,8 @@ class Provenance:
     `origins` say whether a node was written in the file, made to check a claim, or made by
     differentiating. `aliases` are the names that a node has in the end besides its own, `calls` the
     calls of functions in whose bodies nodes were made, `sources` the rows
-    whose values leaves of their own took over, `numbers` those that the file read as numbers.
+    whose values leaves of their own took over, `severed` what results were made of that became
+    parameters, `numbers` those that the file read as numbers.
     `uses` are those of composite operations that say what their arguments are, `loops` the times
     that a loop was run.
     """
@@ -193,6 +194,7 @@ class Provenance:
     aliases: dict[int, list[str]] = field(default_factory=dict)
     calls: dict[int, Frame] = field(default_factory=dict)
     sources: dict[int, int] = field(default_factory=dict)
+    severed: dict[int, tuple[int, ...]] = field(default_factory=dict)
     numbers: list[int] = field(default_factory=list)
     warnings: list[tuple[Span, str]] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
@@ -478,6 +480,7 @@ class Graph:
             raise ArgumentFault(NO_GRADIENT, hint="write the data as floats: `1.0` for `1`")
         if self.ops[id] is not None:
             self.value(id)
+            self.notes.severed[id] = self.inputs[id]
             self.ops[id], self.inputs[id], self.attrs[id] = None, (), NO_ATTRIBUTES
         self.requires_grad[id] = True
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -69,7 +69,7 @@ def diagnosed(subject: Subject, ignore: Collection[str] = ()) -> Diagnosis:
     with np.errstate(all="ignore"), warnings.catch_warnings():  # of means of nothing, and the like
         warnings.simplefilter("ignore", RuntimeWarning)
         seen = sightings(subject, (k for k in KINDS if k.name not in ignore))
-        findings = tuple(_shown(subject, Trials(subject), seen))
+        findings = tuple(_shown(subject, Trials(subject, doubting(seen)), seen))
     fault = subject.fault
     return Diagnosis(
         subject.source.name,
@@ -131,6 +131,25 @@ def sightings(subject: Subject, kinds: Iterable[Kind]) -> list[Seen]:
                 found.append(Seen(one, sighting))
                 taken.add(sighting.key)
     return sorted(found, key=lambda seen: seen.order)
+
+
+def doubting(found: list[Seen]) -> Callable[[Subject], str | None]:
+    """Return what says of a rewritten run whether a limit or epsilon makes its gradient.
+
+    None where it is 0 by a clamp that the rewriting has put there: that is no remedy. Words where
+    an epsilon makes it huge, "" where nothing is to be said. That it is 0 behind a `where`, at a
+    point without a derivative, is what is wanted.
+    """
+    known = {seen.kind.name for seen in found}
+    kinds = [kind(name) for name in ("clamped", "epsilon-gradient") if name not in known]
+
+    def doubt(after: Subject) -> str | None:
+        own = {seen.kind.name for seen in sightings(after, kinds)}
+        if "clamped" in own:
+            return None
+        return "; an epsilon makes the gradient there" if own else ""
+
+    return doubt
 
 
 def _shown(subject: Subject, trials: Trials, found: list[Seen]) -> Iterator[Finding]:

@@ -140,10 +140,13 @@ class Comparison:
 
 
 class Trials:
-    """Rewritings of one file."""
+    """Rewritings of one file; `doubt` has words of one that was judged, None to refuse it."""
 
-    def __init__(self, subject: Subject) -> None:
-        self.subject = subject
+    def __init__(
+        self, subject: Subject, doubt: Callable[[Subject], str | None] = lambda _: ""
+    ) -> None:
+        self.subject, self.doubt = subject, doubt
+        self._doubted = set[str]()  # texts, taken where there is no other
         self._points: list[tuple[Bindings, Outcome]] | None = None
         self._judged: dict[tuple[Judge, str], str] = {}
         numbers = differences.numbers(subject.graph)
@@ -154,8 +157,9 @@ class Trials:
         self._wanted = min(POINTS, max(1, self._left // 8))
 
     def remedy(self, kind: Kind, sighting: Sighting) -> Remedy | None:
-        """Return the first rewriting that is one."""
+        """Return the first rewriting that is one, without a doubt if there is such."""
         judge: Judge = kind.judge or heals
+        doubtful = None
         for rewrite in islice(kind.rewrites(self.subject, sighting), MOST):
             source = rewritten(self.subject.source, rewrite)
             if source is None:
@@ -164,8 +168,11 @@ class Trials:
                 self._judged[judge, source.text] = self._checked(judge, source)
             if checked := self._judged[judge, source.text]:
                 lines = changed(self.subject.source.text, source.text)
-                return Remedy(lines, source.text, rewrite.why, checked)
-        return None
+                remedy = Remedy(lines, source.text, rewrite.why, checked)
+                if source.text not in self._doubted:
+                    return remedy
+                doubtful = doubtful or remedy
+        return doubtful
 
     def affords(self, runs: int) -> bool:
         """Say whether so many runs are left, and as many for what else there is to try."""
@@ -180,7 +187,11 @@ class Trials:
             checked = judge(comparison)
         if not checked or any(no_gradient(after)):  # in the file's own library
             return ""
-        return f"{checked} {comparison.extent}".rstrip()
+        if (doubt := self.doubt(after)) is None:
+            return ""
+        if doubt:
+            self._doubted.add(source.text)
+        return f"{checked} {comparison.extent}".rstrip() + doubt
 
     def run(
         self, source: Source, bindings: Bindings | None = None, *, backward: bool = True

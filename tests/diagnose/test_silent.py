@@ -51,6 +51,11 @@ def test_one_finding_names_all_the_parameters_that_one_operation_silences() -> N
     assert "all 4 elements of `X @ W + b` are below 0" in one.words
 
 
+def test_a_clamp_is_said_to_cut_off_those_elements_that_a_gradient_comes_to_and_no_others() -> None:
+    (one,) = found("v = param([5.0, -5.0, 0.0])\nloss = sum(clamp(v, -1, 1)**2)")
+    assert "both elements of `v` that a gradient comes to, 2 of 3" in one.words
+
+
 @pytest.mark.parametrize("text", CUTS)
 def test_a_cut_matters_where_it_is_the_only_way_and_less_where_others_are_trained(
     text: str,

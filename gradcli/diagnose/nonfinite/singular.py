@@ -47,10 +47,18 @@ def masked_branch(at: Step) -> str:
     found = hider(at)
     if found is None or (event.stage == 0 and found.how == "product"):
         return ""
+    if found.how == "product" and _is_factor(at.subject, found):
+        return ""
     return (
         f"{_hiding(at, found)}, so that 0 arrives there in backward; the derivative of "
         f"`{at.text}` is {number(at.local)}{_given(at)}, and 0 · {number(at.local)} is nan."
     )
+
+
+def _is_factor(subject: Subject, found: Hider) -> bool:
+    """Say whether what multiplies by 0 is a function of a parameter, and not a mask."""
+    other = found.form.operands[1 - found.slot].row
+    return other is not None and subject.graph.requires_grad[other]
 
 
 def _hiding(at: Step, found: Hider) -> str:

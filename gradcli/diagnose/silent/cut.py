@@ -92,7 +92,7 @@ def _cuts(subject: Subject) -> Iterator[Cut]:
     if _is_measured(subject, top):
         return
     silent = without(subject)
-    alive = [i for i in subject.parameters if i not in silent]
+    alive = [i for i in subject.parameters if i not in silent and i != top]
     behind = set() if top is None else values_behind(subject, top)
     # a place of a loop has a row for each turn
     gathered: dict[tuple[str, Span], tuple[int, list[int], set[int]]] = {}
@@ -132,7 +132,7 @@ def values_behind(subject: Subject, top: int) -> set[int]:
     """Return what a row's value depends on, over values that were taken over too."""
     found, pending = {top}, [top]
     while pending:
-        more = [i for i in made_from(subject.graph, pending.pop()) if i not in found]
+        more = [i for i in _made_from(subject, pending.pop()) if i not in found]
         found.update(more)
         pending.extend(more)
     return found
@@ -142,16 +142,28 @@ def _moved(subject: Subject, leaf: int) -> set[int]:
     """Return the rows whose values depend on a parameter's."""
     graph, found = subject.graph, {leaf}
     for row in range(leaf + 1, len(graph)):
-        if any(i in found for i in made_from(graph, row)):
+        if any(i in found for i in _made_from(subject, row)):
             found.add(row)
     return found
+
+
+def _made_from(subject: Subject, row: int) -> list[int]:
+    """Return what a row's value is made of, and that of a result which was made a parameter."""
+    found = made_from(subject.graph, row)
+    return [*found, *severed(subject)] if row == subject.root else found
+
+
+def severed(subject: Subject) -> list[int]:
+    """Return what the root was made of, if it is a parameter by `loss.requires_grad = True`."""
+    root, notes = subject.root, subject.graph.notes
+    return [] if root is None else [i for i in notes.severed.get(root, ()) if i >= 0]
 
 
 def _ends(subject: Subject, leaf: int, between: set[int]) -> list[int]:
     """Return the rows between a parameter and the result at which the ways back end."""
     graph, carrying, found = subject.graph, {leaf}, []
     for row in sorted(between - {leaf}):
-        if any(i in carrying for i in made_from(graph, row)):
+        if any(i in carrying for i in _made_from(subject, row)):
             if graph.requires_grad[row]:
                 carrying.add(row)
             elif not graph.is_tuple(row):

@@ -65,9 +65,7 @@ def stop_of(subject: Subject, flow: Flow, edge: Edge, leaf: int) -> Stop | None:
 
 def _flat(subject: Subject, flow: Flow, edge: Edge) -> Stop | None:
     """Return how an elementwise function is flat where its operand is."""
-    given, arriving = subject.value(edge.operand), np.asarray(flow.cotangents[edge.row])
-    if given.shape == arriving.shape:
-        given = given[arriving != 0]  # the others are stopped elsewhere
+    given, cut = _arrived(subject, flow, edge)
     sides = [_slopes(subject, flow, edge, side) for side in (1, -1)]
     label = edge.op.label
     clips = bool(edge.op.kink) and label not in SMOOTH
@@ -85,7 +83,20 @@ def _flat(subject: Subject, flow: Flow, edge: Edge) -> Stop | None:
         "clamped",
         edge.row,
         f"{call(subject, edge.row)} cuts off {every(given)} of "
-        f"`{subject.label(edge.operand)}` ({spread(given)}): what is cut off has the slope 0",
+        f"`{subject.label(edge.operand)}`{cut} ({spread(given)}): what is cut off has the slope 0",
+    )
+
+
+def _arrived(subject: Subject, flow: Flow, edge: Edge) -> tuple[Array, str]:
+    """Return the elements of an operand to which a gradient is passed back, and where it is not.
+
+    The words follow the operand's name, "" where all elements get one.
+    """
+    given, arriving = subject.value(edge.operand), np.asarray(flow.cotangents[edge.row])
+    if given.shape != arriving.shape or arriving.all():
+        return given, ""
+    return given[arriving != 0], (
+        f" that a gradient comes to, {np.count_nonzero(arriving):,} of {given.size:,}"
     )
 
 
@@ -222,7 +233,8 @@ def _choice(subject: Subject, flow: Flow, edge: Edge) -> Stop | None:
     others = [i for k, i in enumerate(graph.inputs[row]) if k != edge.slot]
     if any(i in flow.inside for i in others):
         return None  # a loser of a comparison: the winner gets the gradient
-    given, label = subject.value(edge.operand), edge.op.label
+    label = edge.op.label
+    given, cut = _arrived(subject, flow, edge)
     if label in ("maximum", "minimum"):
         if _is_margin(subject, flow, edge):
             return None
@@ -232,7 +244,7 @@ def _choice(subject: Subject, flow: Flow, edge: Edge) -> Stop | None:
         if label == "maximum" and not limit.any():
             return "dead-relu", row, dead(subject, row, edge.operand)
         return ("clamped", row, f"{call(subject, row)} is the limit at {every(given)} of "
-                f"`{subject.label(edge.operand)}` ({spread(given)})")  # fmt: skip
+                f"`{subject.label(edge.operand)}`{cut} ({spread(given)})")  # fmt: skip
     mask = graph.inputs[row][1 if label == "masked_fill" else 0]
     return masked(subject, row, mask, edge.operand)
 

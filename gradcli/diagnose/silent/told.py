@@ -8,7 +8,7 @@ import numpy as np
 
 from gradcli.diagnose.findings import Edit, Find, Rewrite, Sighting
 from gradcli.diagnose.silent import edits
-from gradcli.diagnose.silent.cut import NOT_IMPLEMENTED, Cut, cut_off, read_at
+from gradcli.diagnose.silent.cut import NOT_IMPLEMENTED, Cut, cut_off, read_at, severed
 from gradcli.diagnose.silent.judges import listed
 from gradcli.diagnose.silent.result import name_of, result_row
 from gradcli.diagnose.silent.zero import Stopped, stopped
@@ -60,7 +60,7 @@ def cut(name: str) -> Find:
                 result = "The result" if top is None else f"`{name_of(subject, top)}`"
                 yield Sighting(
                     f"{one.words}. {result} depends on {listed(labels)}, and no gradient comes "
-                    "back.",
+                    f"back.{_silenced(result) if severed(subject) else ''}",
                     row=one.row,
                     span=one.span,
                     severity=one.severity,
@@ -70,6 +70,14 @@ def cut(name: str) -> Find:
                 )
 
     return find
+
+
+def _silenced(result: str) -> str:
+    """Say what a result that requires a gradient by itself is good for."""
+    return (
+        f" That {result} is made to require a gradient silences the message of backward(), and "
+        "brings none to what it was computed from."
+    )
 
 
 def underivable(subject: Subject) -> Iterator[Sighting]:
