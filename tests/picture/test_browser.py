@@ -32,6 +32,11 @@ BACKWARD = [
     ("b", "-18"), ("w", "-28"),
 ]  # fmt: skip
 
+LONG = [
+    f"x = param(2.0)  # {'long ' * 400}\ny = x**2\n",
+    f"{'w' * 300} = param(2.0)\ny = {'w' * 300}**2\n",
+]
+
 
 class Opened:
     """A page that was opened: what it has said and asked for, and short ways to look at it."""
@@ -226,6 +231,17 @@ def test_cards_say_to_a_screen_reader_what_they_show(opened: Opened) -> None:
     assert label == "w, parameter, leaf, value 1, gradient -28"
     assert opened.page.get_by_role("button", name="Step back").count() == 1
     assert opened.page.get_by_role("tab", selected=True).count() == 1
+
+
+@pytest.mark.parametrize("opened", LONG, indirect=True, ids=["comment", "name"])
+@pytest.mark.parametrize("width", [1280, 500])
+def test_a_long_line_does_not_push_the_graph_off_the_screen(opened: Opened, width: int) -> None:
+    opened.page.set_viewport_size({"width": width, "height": 800})
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+    box = opened.page.locator(".canvas").bounding_box()
+    assert box is not None
+    assert box["width"] > 100
+    assert box["x"] + box["width"] <= width
 
 
 def test_light_becomes_dark_and_dark_light(opened: Opened, browser: Browser) -> None:
