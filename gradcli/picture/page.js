@@ -147,7 +147,8 @@
     const name = node.label.replace(/:\d.*$/, ""), named = /^[\p{L}\p{N}_]+$/u.test(name);
     const kept = "No leaf: it has flowed and was not kept. "
       + `${named ? `${name}.` : ""}retain_grad() keeps it.`;
-    const why = node.why || (node.gradient && kept);
+    const lost = "It has flowed, and is not in `.grad` any more.";
+    const why = node.why || (node.gradient && (node.leaf === "True" ? lost : kept));
     if (why) list.append(element("dd", why, "why"));
     tell("type", node.type || "a number, float64");
     tell("is_leaf", node.leaf);

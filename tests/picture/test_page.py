@@ -231,6 +231,35 @@ def test_a_gradient_is_a_bar_by_its_logarithm_a_histogram_and_a_heat_map() -> No
                             ("up l8", "14", "14")]  # fmt: skip
 
 
+RESET = (
+    "w = param(8.0)\nfor i in range(20):\n    loss = w**2\n    loss.backward()\n"
+    "    with no_grad():\n        w -= 0.25*w.grad\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"{RESET}    w.grad.zero_()\n", "This flowed in turn 20; `.grad` was reset to 0 since."),
+        (f"{RESET}    w.grad = None\n", "This flowed in turn 20; `.grad` was reset to None since."),
+        ("w = param(8.0)\n(w**2).backward()\nw.grad.zero_()\n",
+         "This flowed; `.grad` was reset to 0 since."),
+    ],
+)  # fmt: skip
+def test_a_gradient_of_a_leaf_that_is_not_in_grad_any_more_is_shown_and_why(
+    text: str, said: str
+) -> None:
+    page = page_of(text)
+    flowed = 16 * 0.5**19 if "range" in text else 16.0  # 2w, and a step of 0.25 halves w
+    row = re.search(r'<th scope="row">w<br><small>(.*?)</small></th><td>(.*?)</td>', page)
+    assert row is not None
+    assert row[1] == said
+    assert float(row[2]) == pytest.approx(flowed, rel=1e-3)
+    nodes = data_of(page)["nodes"]
+    assert isinstance(nodes, dict)
+    assert said in [node.get("why") for node in nodes.values()]
+
+
 def luminance(colour: str) -> float:
     """Return the relative luminance of `#rrggbb` (WCAG 2.2)."""
     parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
