@@ -56,7 +56,7 @@ class _Boxes:
     ) -> Iterator[RenderableType]:
         yield Text(harmless(self.scene.answer, ascii_only=options.ascii_only), "bold")
         yield from _Canvas(self.scene, options.ascii_only).lines()
-        for note in self.scene.notes:
+        for note in self.scene.notes if self.scene.notes != (self.scene.answer,) else ():
             yield Text(harmless(note, ascii_only=options.ascii_only), "dim")
 
 

@@ -31,7 +31,7 @@ from gradcli.picture.loops import spans
 from gradcli.render.numbers import grad_of, value_of
 from gradcli.render.rows import Fold, Wanted, folds, unchained, unfolded
 from gradcli.render.turns import changes
-from gradcli.render.words import answer, one_line
+from gradcli.render.words import answer, nothing, one_line
 from gradcli.trace.mistakes import suggestion
 
 if TYPE_CHECKING:
@@ -350,6 +350,8 @@ class _Scene:
         return sorted(dict.fromkeys(found))
 
     def _notes(self, count: int) -> Iterator[str]:
+        if not self.inspection.nodes:
+            yield nothing(self.inspection)
         for fold in self.folds:
             yield from self._loop(fold)
         for begun in () if self.known.origins is None else self.known.origins.begun:

@@ -260,6 +260,14 @@ def test_a_gradient_of_a_leaf_that_is_not_in_grad_any_more_is_shown_and_why(
     assert said in [node.get("why") for node in nodes.values()]
 
 
+def test_a_page_without_steps_says_whether_there_are_none_or_too_many() -> None:
+    none, many = page_of(""), page_of("x = param(1.0)\nfor i in range(1300):\n    x = x*1.0\n")
+    assert "There is nothing to step through: no nodes: the file computes nothing." in none
+    assert "There are more than 1,200 rows to step through" in many
+    assert "nothing to step" not in many
+    assert "more than" not in none
+
+
 def luminance(colour: str) -> float:
     """Return the relative luminance of `#rrggbb` (WCAG 2.2)."""
     parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]

@@ -158,8 +158,14 @@ def test_the_same_run_is_the_same_picture() -> None:
     assert len({render(gradcli.loads(LINEAR).inspection) for _ in range(3)}) == 1
 
 
-def test_nothing_to_draw_is_a_picture_too() -> None:
-    assert cards(picture("x = 3")) == {}
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("", "no nodes: the file computes nothing"), ("x = 3", "no nodes: the file has no tensor")],
+)
+def test_nothing_to_draw_is_a_picture_too_and_says_so(text: str, said: str) -> None:
+    svg = picture(text)
+    assert cards(svg) == {}
+    assert [t.text for t in svg.iter(f"{SVG}text")] == [said]
 
 
 TRAINED = (
