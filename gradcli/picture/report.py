@@ -59,10 +59,14 @@ class Frames(NamedTuple):
 
 
 class Turns(NamedTuple):
-    """A loop: its line, how many turns it has, and what scalars and cards were in each of them."""
+    """A loop: its line, how many turns it has, and what scalars and cards were in each of them.
+
+    `starts` are the ids from which the nodes of each turn are, and the one that ends the last.
+    """
 
     line: int
     turns: int
+    starts: tuple[int, ...]
     series: tuple[Series, ...]
     frames: Mapping[int, Frames]
 
@@ -195,10 +199,13 @@ def _turns(inspection: Inspection, loop: LoopFacts, fold: Fold | None, shown: Sc
             continue
         numbers = [_scalar(turn, name) for turn in turns]
         if count > 1 and all(x is not None for x in numbers):
-            series.append(Series(one_line(name), tuple(x for x in numbers if x is not None)))
+            # the loop had it before: the card has what a turn starts from, this what it ends with
+            after = last.op == "leaf" and _before(inspection, loop, name) is not None
+            said = f"{one_line(name)} after the update" if after else one_line(name)
+            series.append(Series(said, tuple(x for x in numbers if x is not None)))
     known = tuple(dict.fromkeys(series))[-MOST_SERIES:]
     frames = {} if fold is None else _frames(inspection, turns, fold, shown)
-    return Turns(loop.line, count, known, frames)
+    return Turns(loop.line, count, tuple(loop.turns), known, frames)
 
 
 _Key = tuple[str | None, int, str, str, int]

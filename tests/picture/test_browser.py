@@ -161,6 +161,15 @@ def test_the_turns_of_a_loop_are_scrubbed_through_and_cards_follow(opened: Opene
 # ---- looking at one thing ------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("opened", [LOOP], indirect=True)
+def test_what_does_not_follow_the_slider_of_a_loop_says_of_which_turn_it_is(opened: Opened) -> None:
+    opened.page.locator("[data-turn]").fill("3")
+    assert opened.text("#caption .turn") == "turn 20"
+    opened.card("loss").click()
+    assert "turn 20 of 20 of the loop in line 2" in opened.text("#details")
+    assert "w after the update = 1" in opened.text(".turns output")  # 8 halved three times
+
+
 def test_hovering_over_a_card_says_its_gradient_and_shows_its_line(opened: Opened) -> None:
     opened.card("w").hover()
     assert ".grad -28 2·sum(loss·x) = 2·(-4)·1 + 2·(-5)·2 = -28" in opened.text("#details")

@@ -167,7 +167,8 @@ def test_the_turns_of_a_loop_are_those_that_were_run() -> None:
     series = {s["name"]: s["values"] for s in loop["series"]}
     # by hand: a step of 0.25 along 2w halves w
     assert series["loss"] == [(8.0 / 2**k) ** 2 for k in range(20)]
-    assert series["w"] == [8.0 / 2 ** (k + 1) for k in range(20)]
+    assert series["w after the update"] == [8.0 / 2 ** (k + 1) for k in range(20)]
+    assert len(loop["starts"]) == 21
     values = [frames["value"][0] for frames in loop["cards"].values()]
     assert {"64", "8", "4"} <= set(values)  # the loss, w before the first turn and after it
 
