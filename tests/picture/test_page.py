@@ -269,6 +269,16 @@ def test_a_page_without_steps_says_whether_there_are_none_or_too_many() -> None:
     assert "more than" not in none
 
 
+def test_a_local_factor_of_complex_numbers_is_called_the_conjugate_that_it_is() -> None:
+    page = page_of("z = tensor(3.0+4.0j, requires_grad=True)\nw = z**2\nloss = abs(w)\n")
+    said = dict(re.findall(r"<small>local (.*?)</small> <b>(.*?)</b>", page))
+    # by hand: d(z²)/dz = 2z = 6+8j; d|w|/dw = conj(w)/(2|w|), and w/|w| = (-7+24j)/25
+    assert said["conj(∂w/∂z)"].endswith("6-8j")
+    assert said["2·conj(∂loss/∂w)"].endswith("-0.28+0.96j")
+    assert "local ∂" in page_of(LINEAR)
+    assert "conj" not in page_of(LINEAR)
+
+
 def luminance(colour: str) -> float:
     """Return the relative luminance of `#rrggbb` (WCAG 2.2)."""
     parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
