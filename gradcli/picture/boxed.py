@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -34,6 +35,9 @@ _ASCII_BORDERS = {
     "parameter": "####=#", "data": ".....:", "intermediate": "++++-|", "root": "@@@@=@",
 }  # fmt: skip
 
+_DIGITS = r"\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?"
+_NUMBER = re.compile(rf"(?<![\w.])[-+]?{_DIGITS}(?:[-+]{_DIGITS}j|j)?")  # a complex one is one
+
 
 def render(
     inspection: Inspection, asked: Asked | None = None, session: Session | None = None
@@ -56,7 +60,7 @@ class _Boxes:
     ) -> Iterator[RenderableType]:
         yield Text(harmless(self.scene.answer, ascii_only=options.ascii_only), "bold")
         yield from _Canvas(self.scene, options.ascii_only).lines()
-        for note in self.scene.notes:
+        for note in self.scene.notes if self.scene.notes != (self.scene.answer,) else ():
             yield Text(harmless(note, ascii_only=options.ascii_only), "dim")
 
 
@@ -97,8 +101,7 @@ class _Canvas:
         lines += card.value
         lines += [f"{'grad' if self.ascii_only else '∂'} {line}" for line in card.gradient]
         safe = (harmless(line, ascii_only=self.ascii_only) for line in lines)
-        return [line if cell_len(line) <= WIDTH else chop_cells(line, WIDTH - 1)[0] + (
-            "~" if self.ascii_only else "…") for line in safe]  # fmt: skip
+        return [_cut(line, "~" if self.ascii_only else "…") for line in safe]
 
     def lines(self) -> Iterator[Text]:
         """Yield the rows of the picture."""
@@ -245,6 +248,15 @@ class _Canvas:
 _STYLES: Mapping[str, str] = {
     "parameter": "yellow", "data": "cyan", "intermediate": "", "root": "green",
 }  # fmt: skip
+
+
+def _cut(line: str, end: str) -> str:
+    """Return a line as long as there is room for, no number of which is broken."""
+    if cell_len(line) <= WIDTH:
+        return line
+    at = len(chop_cells(line, WIDTH - 1)[0])
+    broken = (n.start() for n in _NUMBER.finditer(line) if 0 < n.start() < at < n.end())
+    return line[: next(broken, at)] + end
 
 
 def _tracks(turns: Sequence[tuple[int, int, bool]]) -> dict[tuple[int, int, bool], int]:

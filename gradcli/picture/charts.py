@@ -31,10 +31,14 @@ def charts(gradients: Sequence[Gradient]) -> Iterator[str]:
                  _histogram(g), _map(g))  # fmt: skip
         bad = "" if isfinite(g.norm) else ' class="bad"'
         yield (
-            f'<tr data-node="{g.id}"{bad}><th scope="row">{text(g.name)}</th>'
+            f'<tr data-node="{g.id}"{bad}><th scope="row">{text(g.name)}{_note(g)}</th>'
             f"{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
         )
     yield "</tbody></table></div>"
+
+
+def _note(g: Gradient) -> str:
+    return f"<br><small>{text(g.note)}</small>" if g.note else ""
 
 
 def _short(value: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from types import MappingProxyType
@@ -31,7 +31,7 @@ from gradcli.picture.loops import spans
 from gradcli.render.numbers import grad_of, value_of
 from gradcli.render.rows import Fold, Wanted, folds, unchained, unfolded
 from gradcli.render.turns import changes
-from gradcli.render.words import answer, one_line
+from gradcli.render.words import answer, nothing, one_line
 from gradcli.trace.mistakes import suggestion
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class _Scene:
         if self.asked.named:
             found = {i for i in found if self._has_name(i)}
         if self.asked.around is not None:
-            found &= self._near(self._called(self.asked.around))
+            found &= self._near(self._called(self.asked.around, found))
         if len(found) > self.asked.most:
             shown = set(self._nearest(found))
             self.folded, found = found - shown, shown
@@ -170,14 +170,19 @@ class _Scene:
     def _has_name(self, id: int) -> bool:
         return self.nodes[id].name is not None or id == self.inspection.root
 
-    def _called(self, name: str) -> int:
-        for node in reversed(list(self.nodes.values())):
+    def _called(self, name: str, among: Collection[int]) -> int:
+        """Return the last of the nodes that may have cards which is called so."""
+        drawn = [self.nodes[i] for i in sorted(among)]
+        for node in reversed(drawn):
             if name in (node.name, node.label, *node.aliases):
                 return node.id
-        known = list(dict.fromkeys(n.label for n in self.nodes.values()))
-        near = suggestion(name, [*known, *(n.name for n in self.nodes.values() if n.name)])
+        known = list(dict.fromkeys(self._title(n) for n in drawn))
+        near = suggestion(name, [*known, *(n.name for n in drawn if n.name)])
         some = ", ".join(f"`{one_line(label)}`" for label in known[:10])
-        raise InputFault(f"--around {name}: no node is called so", hint=near or f"there are {some}")
+        there = f"there are {some}" if some else "nothing is drawn"
+        is_node = any(name in (n.name, n.label, *n.aliases) for n in self.inspection.nodes)
+        what = "this node is not drawn" if is_node else "no node is called so"
+        raise InputFault(f"--around {name}: {what}", hint=there if is_node else near or there)
 
     @cached_property
     def _users(self) -> Mapping[int, Sequence[int]]:
@@ -345,6 +350,8 @@ class _Scene:
         return sorted(dict.fromkeys(found))
 
     def _notes(self, count: int) -> Iterator[str]:
+        if not self.inspection.nodes:
+            yield nothing(self.inspection)
         for fold in self.folds:
             yield from self._loop(fold)
         for begun in () if self.known.origins is None else self.known.origins.begun:

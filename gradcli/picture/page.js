@@ -127,6 +127,10 @@
     }
     return { ...facts, kind: row.classList[0], ...data.nodes[id] };
   };
+  const turnOf = (id) => { // of a loop, in which a node was made: no slider changes that
+    const loop = data.turns.find(({ starts, count }) => id >= starts[0] && id < starts[count]);
+    return loop && { ...loop, turn: loop.starts.findLastIndex((start) => start <= id) + 1 };
+  };
   const describe = (id) => {
     const node = factsOf(id), card = cards.get(cardOf(id));
     if (!node) {
@@ -147,13 +151,16 @@
     const name = node.label.replace(/:\d.*$/, ""), named = /^[\p{L}\p{N}_]+$/u.test(name);
     const kept = "No leaf: it has flowed and was not kept. "
       + `${named ? `${name}.` : ""}retain_grad() keeps it.`;
-    const why = node.why || (node.gradient && kept);
+    const lost = "It has flowed, and is not in `.grad` any more.";
+    const why = node.why || (node.gradient && (node.leaf === "True" ? lost : kept));
     if (why) list.append(element("dd", why, "why"));
     tell("type", node.type || "a number, float64");
     tell("is_leaf", node.leaf);
     tell("requires_grad", node.requires);
     tell("grad_fn", node.fn);
     tell("made by", node.op === "leaf" ? "the file" : node.op);
+    const made = turnOf(Number(id));
+    if (made) tell("made in", `turn ${made.turn} of ${made.count} of the loop in line ${made.line}`);
     tell("line", node.source ? `${node.line}: ${node.source}` : node.line);
     const head = element("h3", `${node.label} (${node.kind})`);
     details.replaceChildren(head, list);
@@ -356,6 +363,8 @@
     one("#count").textContent = `${now + 1} / ${steps.length}`;
     const shown = element("div", "", step.classList[0]);
     shown.append(...[...step.childNodes].map((x) => x.cloneNode(true)));
+    const made = turnOf(Number(other ?? node));
+    if (made) shown.prepend(element("span", `turn ${made.turn}`, "turn pale"));
     caption.replaceChildren(shown);
     for (const [id, card] of cards) {
       card.classList.toggle("off", forward.has(id) && forward.get(id) > now);

@@ -280,7 +280,9 @@ def _whole(array: Array | None) -> str:
 
 def _turns(turns: Turns) -> dict[str, Any]:
     return {
+        "line": turns.line,
         "count": turns.turns,
+        "starts": turns.starts,
         "series": [
             {"name": s.name, "values": [x if isfinite(x) else str(x) for x in s.values]}
             for s in turns.series

@@ -16,6 +16,7 @@ from gradcli.render.numbers import bracketed, grad_of, lines, value_of
 from gradcli.render.words import (
     differing,
     dtype_and_shape,
+    nothing,
     one_line,
     sides,
     stated,
@@ -43,7 +44,7 @@ def panels(found: Report) -> list[Panel]:
     count = len(found.diagnosis.findings) if found.diagnosis is not None else 0
     problems = Panel("problems", "Problems", count, _problems(found))
     others = [
-        Panel("steps", "Steps", len(found.steps), _steps(found.steps)),
+        Panel("steps", "Steps", len(found.steps), _steps(found)),
         Panel("table", "Table", len(inspection.nodes), _table(inspection)),
         Panel("gradients", "Gradients", len(found.gradients), charts(found.gradients)),
         Panel("claims", "Claims", len(inspection.claims), _claims(inspection)),
@@ -111,14 +112,17 @@ def _prose(sentences: str) -> str:
 # ---- steps ---------------------------------------------------------------------------------
 
 
-def _steps(steps: Iterable[Step]) -> Iterator[str]:
-    if not steps:
-        yield (
-            f'<p class="pale">There is nothing to step through, or more than {MOST:,} rows of it: '
-            "gradcli explain NAME shows the way to one gradient.</p>"
+def _steps(found: Report) -> Iterator[str]:
+    if not found.steps:
+        said = (
+            f"There are more than {MOST:,} rows to step through: gradcli explain NAME shows the "
+            "way to one gradient."
         )
+        if not found.inspection.nodes:
+            said = f"There is nothing to step through: {nothing(found.inspection)}."
+        yield f'<p class="pale">{said}</p>'
     yield '<ol class="steps">'
-    for step in steps:
+    for step in found.steps:
         other = "" if step.other is None else f' data-other="{step.other}"'
         yield (
             f'<li class="{step.kind}" data-node="{step.node}" data-line="{step.line}"{other}>'

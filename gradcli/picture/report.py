@@ -15,6 +15,7 @@ from gradcli.explain.cuts import silence
 from gradcli.inspection import Array, Inspection, LoopFacts, NodeFacts, Summary
 from gradcli.picture.cards import Asked, Scene
 from gradcli.picture.figures import figures
+from gradcli.picture.kept import unkept
 from gradcli.picture.steps import Step, formulas, steps
 from gradcli.render.numbers import grad_of, value_of
 from gradcli.render.rows import Fold, Wanted, between, folds
@@ -40,6 +41,7 @@ class Gradient(NamedTuple):
     low: float
     high: float
     heat: tuple[tuple[float, ...], ...]
+    note: str = ""  # why it is not that in `.grad`
 
 
 class Series(NamedTuple):
@@ -57,10 +59,14 @@ class Frames(NamedTuple):
 
 
 class Turns(NamedTuple):
-    """A loop: its line, how many turns it has, and what scalars and cards were in each of them."""
+    """A loop: its line, how many turns it has, and what scalars and cards were in each of them.
+
+    `starts` are the ids from which the nodes of each turn are, and the one that ends the last.
+    """
 
     line: int
     turns: int
+    starts: tuple[int, ...]
     series: tuple[Series, ...]
     frames: Mapping[int, Frames]
 
@@ -69,8 +75,8 @@ class Turns(NamedTuple):
 class Report:
     """All that a page shows beside the picture.
 
-    `formulas` are of gradients by parameters, `reasons` say of nodes why no gradient flows to them;
-    `diagnosis` is None where the run is too large to look for problems.
+    `formulas` are of gradients by parameters, `reasons` say of nodes why no gradient flows to them,
+    or why it is not kept; `diagnosis` is None where the run is too large to look for problems.
     """
 
     inspection: Inspection
@@ -89,16 +95,17 @@ def report(session: Session, inspection: Inspection, shown: Scene, asked: Asked)
     wanted = Wanted(named=False, full=asked.full, turn=asked.turn)
     folded = {fold.loop.turns[0]: fold for fold in folds(inspection, wanted)}
     small = len(session.graph) <= MOST_LOOKED_AT
+    lost = dict(unkept(session, inspection)) if small else {}
     return Report(
         inspection,
         tuple(_lines(session.source)),
         tuple(steps(session, inspection, worked)),
-        tuple(_gradients(inspection)),
+        tuple(_gradients(inspection, lost)),
         tuple(
             _turns(inspection, loop, folded.get(loop.turns[0]), shown) for loop in inspection.loops
         ),
         worked,
-        dict(_reasons(session, inspection)),
+        {**dict(_reasons(session, inspection)), **lost},
         diagnosed(Subject(session, Request())) if small else None,
     )
 
@@ -124,20 +131,25 @@ def _reasons(session: Session, inspection: Inspection) -> Iterator[tuple[int, st
 # ---- gradients -----------------------------------------------------------------------------
 
 
-def _gradients(inspection: Inspection) -> Iterator[Gradient]:
-    """Yield the gradients by parameters, of those of one name the last."""
+def _gradients(inspection: Inspection, lost: Mapping[int, str]) -> Iterator[Gradient]:
+    """Yield the gradients by parameters, of those of one name the last that is known.
+
+    One that was reset since is shown as it flowed; `lost` says so.
+    """
     last: dict[str, NodeFacts] = {}
     for node in inspection.nodes:
-        if node.kind == "parameter":
-            last[node.name or node.label] = node
+        name = node.name or node.label
+        told = node.id in lost or (node.grad is not None and bool(node.grad.any()))
+        if node.kind == "parameter" and (told or name not in last):
+            last[name] = node
     for name, node in last.items():
-        grad = node.grad if node.grad is not None else node.gradient
+        grad = node.gradient if node.id in lost or node.grad is None else node.grad
         if grad is None or node.value is None or not grad.size:
             continue
         real = grad.real.astype(np.float64)
         counts, low, high = _histogram(real)
         yield Gradient(node.id, one_line(name), _norm(grad), _norm(node.value), counts, low, high,
-                       _heat(real))  # fmt: skip
+                       _heat(real), lost.get(node.id, ""))  # fmt: skip
 
 
 def _norm(array: Array) -> float:
@@ -187,10 +199,13 @@ def _turns(inspection: Inspection, loop: LoopFacts, fold: Fold | None, shown: Sc
             continue
         numbers = [_scalar(turn, name) for turn in turns]
         if count > 1 and all(x is not None for x in numbers):
-            series.append(Series(one_line(name), tuple(x for x in numbers if x is not None)))
+            # the loop had it before: the card has what a turn starts from, this what it ends with
+            after = last.op == "leaf" and _before(inspection, loop, name) is not None
+            said = f"{one_line(name)} after the update" if after else one_line(name)
+            series.append(Series(said, tuple(x for x in numbers if x is not None)))
     known = tuple(dict.fromkeys(series))[-MOST_SERIES:]
     frames = {} if fold is None else _frames(inspection, turns, fold, shown)
-    return Turns(loop.line, count, known, frames)
+    return Turns(loop.line, count, tuple(loop.turns), known, frames)
 
 
 _Key = tuple[str | None, int, str, str, int]

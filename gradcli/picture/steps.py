@@ -180,7 +180,7 @@ class _Backward:
             local = Part("→", f"rule, {g} incoming", row.factor)
         else:
             factor = row.factor.removeprefix("× ").removesuffix(", summed")
-            local = Part("×", f"local ∂{above}/∂{below}", factor)
+            local = Part("×", f"local {_quotient(above, below, node, operand)}", factor)
         parts = (Part("", f"incoming ∂{self.root}/∂{above}", arrives), local, goes)
         return Step(
             "backward", operand.id, step.row, node.line, f"{_said(node)}  →  {called}", parts,
@@ -217,6 +217,18 @@ class _Backward:
         )
         return Step("sum", id, None, node.line, f"{name}.grad += …", parts,
                     self._formula(id, last=True))  # fmt: skip
+
+
+def _quotient(above: str, below: str, node: NodeFacts, operand: NodeFacts) -> str:
+    """Return which derivative a local factor is, as PyTorch has it where there are complex numbers.
+
+    A gradient is the conjugate one; that of a real result by a complex operand has both halves of
+    Wirtinger's calculus, which are conjugates of each other.
+    """
+    quotient = f"∂{above}/∂{below}"
+    if node.dtype.startswith("complex"):
+        return f"conj({quotient})"
+    return f"2·conj({quotient})" if operand.dtype.startswith("complex") else quotient
 
 
 def _terms(step: Passed, arrived: Array | None) -> Iterator[str]:

@@ -82,10 +82,10 @@ class Drawing:
     def size(self) -> Size:
         """The size of the whole."""
         width, height = self.layout.size
-        notes = len(self.scene.notes)
-        return Size(
-            max(width, 160.0) + 2 * MARGIN, height + 2 * MARGIN + LINE * notes + GAP * (notes > 0)
-        )
+        notes = self.scene.notes
+        width = max(width, 160.0, *(sans(note, SMALL) for note in notes))
+        below = LINE * len(notes) + GAP * bool(notes)
+        return Size(width + 2 * MARGIN, height + 2 * MARGIN + below)
 
     # ---- measures ------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from gradcli.inspection import Inspection, Kind, NodeFacts
 from gradcli.render.numbers import Flow, grad_of, lines, value_of
 from gradcli.render.rows import Wanted, folds, unfolded
-from gradcli.render.words import harmless_lines, headline, one_line
+from gradcli.render.words import harmless_lines, headline, nothing, one_line
 
 # Tints of the colour-blind safe palette of Okabe and Ito, with dark text and dark borders: they
 # stand on a light and on a dark page. Shapes say the same for those who see no colours.
@@ -82,6 +82,8 @@ class _Picture:
 
     def forward(self) -> Iterator[str]:
         """Yield every node, and an edge for each operand (`x*x` has two)."""
+        if not self.inspection.nodes:
+            yield f'none [label={quote(nothing(self.inspection))}, shape=plain, style=""];'
         times: dict[int, int] = {}
         nodes = {node.id: node for node in unfolded(self.inspection, self.folds, times)}
         for node in nodes.values():

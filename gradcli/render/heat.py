@@ -30,9 +30,16 @@ class HeatColumn:
     """A column of values as blocks, histograms and, where there is one number, numbers."""
 
     def __init__(
-        self, flows: Sequence[Flow], *, colours: bool, ascii_only: bool, missing: str = ""
+        self,
+        flows: Sequence[Flow],
+        *,
+        colours: bool,
+        ascii_only: bool,
+        missing: str = "",
+        room: int = _WIDEST,
     ) -> None:
         self._colours, self._ascii_only = colours, ascii_only
+        self._room = min(room, _WIDEST)  # characters of values that are written
         self.texts = [self._text(flow, missing) for flow in flows]
         lines = (line for text in self.texts for line in text.plain.splitlines())
         self.width = self.minimum = max(map(cell_len, lines), default=0)
@@ -42,8 +49,8 @@ class HeatColumn:
         if array is None:
             return numbers_text([missing])
         if not array.shape or prod(array.shape) < 2 or array.dtype.kind not in "fiu":
-            plain = None if isinstance(array, Summary) else inline(array, _WIDEST)
-            cell = [plain or summarised(array, _WIDEST)]
+            plain = None if isinstance(array, Summary) else inline(array, self._room)
+            cell = [plain or summarised(array, self._room)]
             return numbers_text(bracketed(cell) if flow.passed else cell)
         if isinstance(array, Summary) or not _is_small(array.shape):
             return self._histogram(array)
@@ -53,10 +60,17 @@ class HeatColumn:
         """Return an element a block, the rows of a matrix below each other, and a scale."""
         top = float(np.abs(array[np.isfinite(array)]).max(initial=0.0))
         found = Text(no_wrap=True)
-        for row in array.reshape(-1, array.shape[-1]).tolist():
+        rows = array.shape[-2] if array.ndim > 2 else 0  # of a slice
+        for k, row in enumerate(array.reshape(-1, array.shape[-1]).tolist()):
+            if rows and k and k % rows == 0:
+                found.append("\n")
             for x in row:
                 found.append_text(self._block(x, top))
             found.append("\n")
+        if not top:
+            finite = np.isfinite(array)
+            others = "all finite ones 0" if finite.any() else "none finite"
+            return found.append("all 0" if finite.all() else others, "dim")
         found.append(f"{number(-top, 3)} ", "dim")
         for step in _STEPS:
             found.append_text(self._block(step * top, top))
@@ -64,7 +78,7 @@ class HeatColumn:
 
     def _block(self, value: float, top: float) -> Text:
         if not np.isfinite(value):
-            return Text("!!", "bold red")
+            return Text("??" if np.isnan(value) else "!!", "bold red")
         part = abs(value) / top if top else 0.0
         if self._colours:
             colour = _ABOVE if value > 0 else _BELOW
@@ -76,7 +90,7 @@ class HeatColumn:
 
     def _histogram(self, array: Shown) -> Text:
         """Return how many elements are where between the least and the largest one."""
-        words = summarised(array, _WIDEST)
+        words = summarised(array, self._room)
         if isinstance(array, Summary):
             return numbers_text([words])
         finite = array[np.isfinite(array)].astype(np.float64)

@@ -96,6 +96,7 @@ _LAYOUTS = (
 )
 
 # the columns that may be shortened, and to what
+_BESIDE_HEAT = 24  # columns for what stands beside values as blocks
 _CAPS = {"node": 14, "op": 12, "expression": 24, "inputs": 16, "grad_fn": 20}
 
 
@@ -165,6 +166,7 @@ class _Report:
         for line in filled(legend(rows.nodes, marks), options.max_width):
             yield Text(line, style="dim")
         for note in [
+            *(["?? is nan, !! is inf or -inf"] if rows.odd else []),
             *self._left_out(shown),
             *notes(self.inspection, rows.nodes, flowed=rows.flowed),
         ]:
@@ -246,6 +248,7 @@ class _Rows:
             return
         values = [Flow(value_of(n, full=full)) for n in nodes]
         grads = [grad_of(n, full=full, pytorch=report.pytorch) for n in nodes]
+        self.odd = False  # whether blocks stand for nan or infinity
         self.flowed = [n for n, (_, passed) in zip(nodes, grads, strict=True) if passed]
         value = NumberColumn(values, digits, full=full)
         grad = NumberColumn(grads, digits, full=full, missing="None")
@@ -266,10 +269,13 @@ class _Rows:
 
         flowed = zip(self.nodes, grads, strict=True)
         self.flowed = [n for n, (shown, passed) in flowed if passed and shown is not None]
-        value = HeatColumn([Flow(x) for x in values], colours=colours, ascii_only=self.ascii_only)
-        grad = HeatColumn(grads, colours=colours, ascii_only=self.ascii_only, missing="None")
+        room, only = (width - _BESIDE_HEAT) // 2, self.ascii_only
+        value = HeatColumn([Flow(x) for x in values], colours=colours, ascii_only=only, room=room)
+        grad = HeatColumn(grads, colours=colours, ascii_only=only, missing="None", room=room)
         self.widths = self._choose(width, value, grad)
         self.numbers = {"value": value.texts, "grad": grad.texts}
+        plain = [text.plain for text in (*value.texts, *grad.texts)]
+        self.odd = any(sign in text for text in plain for sign in ("??", "!!"))
 
     def _choose(self, width: int, value: Column, grad: Column) -> dict[str, int]:
         """Return the columns of the first layout that has room for the numbers, and their widths.
@@ -285,7 +291,7 @@ class _Rows:
             natural = {name: self._width(name) for name in columns if name not in _NUMBERS}
             widths = {name: min(w, _CAPS.get(name, w)) for name, w in natural.items()}
             room = width - sum(widths.values()) - _GAP * (len(columns) - 1)
-            if room >= min(value.width, comfort) + min(grad.width, comfort):
+            if room >= sum(max(c.minimum, min(c.width, comfort)) for c in (value, grad)):
                 break
         widths["value"], widths["grad"] = share(room, value, grad)
         room -= widths["value"] + widths["grad"]

@@ -117,6 +117,11 @@ class TurnsRoot(NamedTuple):
     turn: str
 
 
+def nothing(inspection: Inspection) -> str:
+    """Return what is said instead of a graph without nodes."""
+    return f"no nodes: the file {'has no tensor' if inspection.values else 'computes nothing'}"
+
+
 def answer(
     inspection: Inspection, precision: int | None = None, shown: TurnsRoot | None = None
 ) -> str:
@@ -140,7 +145,7 @@ def answer(
         parts = [_gradients(inspection)]
     if inspection.claims:
         parts.append(claims_headline(inspection))
-    return " · ".join(parts) or "no nodes"
+    return " · ".join(parts) or nothing(inspection)
 
 
 def _gradients(inspection: Inspection) -> str:

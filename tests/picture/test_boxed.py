@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from rich.cells import cell_len
 
+from gradcli.picture.boxed import _cut
 from tests.cli.runner import run
 
 CHAIN = "w = param(2.0); a = w*3; loss = a**2"
@@ -52,3 +55,28 @@ def test_many_nodes_are_folded() -> None:
     text += "\nloss = " + " + ".join(f"h{i}" for i in range(60))
     shown = run("graph", "-e", text, "--ascii", columns=2000).output
     assert "more" in shown
+
+
+def test_no_number_is_cut_in_a_box() -> None:
+    program = "x = param([1.23456, -2.34567e-05, 0.98765, 3.25, 7.125]); y = sum(x*1.5)"
+    whole = run("graph", "-e", program, "--format", "json").output
+    shown = run("graph", "-e", program, "--ascii").output
+    cut = [part for part in re.findall(r"[\w.+-]*…", shown) if part[:1].isdigit()]
+    assert "…" in shown
+    assert cut == []
+    for part in re.findall(r"(?<![\w.])-?\d+\.\d+(?:e-\d+)?", shown):
+        assert part in whole
+
+
+@pytest.mark.parametrize(
+    ("line", "cut"),
+    [
+        ("[ 1.234  2.345  3.456  4.567 ]", "[ 1.234  2.345  3.456  …"),
+        ("[ 1.2345  2.3456  1+3.4567j ]", "[ 1.2345  2.3456  …"),
+        ("[ 1.2345  2.3456  -3.4567e-10 ]", "[ 1.2345  2.3456  …"),
+        ("= sum(hidden_of_layer_1234 * x)", "= sum(hidden_of_layer_123…"),
+        ("x" * 26, "x" * 26),
+    ],
+)
+def test_a_line_ends_before_a_number_that_it_has_no_room_for(line: str, cut: str) -> None:
+    assert _cut(line, "…") == cut

@@ -32,6 +32,11 @@ BACKWARD = [
     ("b", "-18"), ("w", "-28"),
 ]  # fmt: skip
 
+LONG = [
+    f"x = param(2.0)  # {'long ' * 400}\ny = x**2\n",
+    f"{'w' * 300} = param(2.0)\ny = {'w' * 300}**2\n",
+]
+
 
 class Opened:
     """A page that was opened: what it has said and asked for, and short ways to look at it."""
@@ -156,6 +161,15 @@ def test_the_turns_of_a_loop_are_scrubbed_through_and_cards_follow(opened: Opene
 # ---- looking at one thing ------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("opened", [LOOP], indirect=True)
+def test_what_does_not_follow_the_slider_of_a_loop_says_of_which_turn_it_is(opened: Opened) -> None:
+    opened.page.locator("[data-turn]").fill("3")
+    assert opened.text("#caption .turn") == "turn 20"
+    opened.card("loss").click()
+    assert "turn 20 of 20 of the loop in line 2" in opened.text("#details")
+    assert "w after the update = 1" in opened.text(".turns output")  # 8 halved three times
+
+
 def test_hovering_over_a_card_says_its_gradient_and_shows_its_line(opened: Opened) -> None:
     opened.card("w").hover()
     assert ".grad -28 2·sum(loss·x) = 2·(-4)·1 + 2·(-5)·2 = -28" in opened.text("#details")
@@ -226,6 +240,17 @@ def test_cards_say_to_a_screen_reader_what_they_show(opened: Opened) -> None:
     assert label == "w, parameter, leaf, value 1, gradient -28"
     assert opened.page.get_by_role("button", name="Step back").count() == 1
     assert opened.page.get_by_role("tab", selected=True).count() == 1
+
+
+@pytest.mark.parametrize("opened", LONG, indirect=True, ids=["comment", "name"])
+@pytest.mark.parametrize("width", [1280, 500])
+def test_a_long_line_does_not_push_the_graph_off_the_screen(opened: Opened, width: int) -> None:
+    opened.page.set_viewport_size({"width": width, "height": 800})
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+    box = opened.page.locator(".canvas").bounding_box()
+    assert box is not None
+    assert box["width"] > 100
+    assert box["x"] + box["width"] <= width
 
 
 def test_light_becomes_dark_and_dark_light(opened: Opened, browser: Browser) -> None:

@@ -167,7 +167,8 @@ def test_the_turns_of_a_loop_are_those_that_were_run() -> None:
     series = {s["name"]: s["values"] for s in loop["series"]}
     # by hand: a step of 0.25 along 2w halves w
     assert series["loss"] == [(8.0 / 2**k) ** 2 for k in range(20)]
-    assert series["w"] == [8.0 / 2 ** (k + 1) for k in range(20)]
+    assert series["w after the update"] == [8.0 / 2 ** (k + 1) for k in range(20)]
+    assert len(loop["starts"]) == 21
     values = [frames["value"][0] for frames in loop["cards"].values()]
     assert {"64", "8", "4"} <= set(values)  # the loss, w before the first turn and after it
 
@@ -229,6 +230,53 @@ def test_a_gradient_is_a_bar_by_its_logarithm_a_histogram_and_a_heat_map() -> No
     # 2a = [[2, -4], [6, 8]] in eighths of 8, each at its place of 14 pixels
     assert sorted(heat) == [("down l4", "14", "0"), ("up l2", "0", "0"), ("up l6", "0", "14"),
                             ("up l8", "14", "14")]  # fmt: skip
+
+
+RESET = (
+    "w = param(8.0)\nfor i in range(20):\n    loss = w**2\n    loss.backward()\n"
+    "    with no_grad():\n        w -= 0.25*w.grad\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"{RESET}    w.grad.zero_()\n", "This flowed in turn 20; `.grad` was reset to 0 since."),
+        (f"{RESET}    w.grad = None\n", "This flowed in turn 20; `.grad` was reset to None since."),
+        ("w = param(8.0)\n(w**2).backward()\nw.grad.zero_()\n",
+         "This flowed; `.grad` was reset to 0 since."),
+    ],
+)  # fmt: skip
+def test_a_gradient_of_a_leaf_that_is_not_in_grad_any_more_is_shown_and_why(
+    text: str, said: str
+) -> None:
+    page = page_of(text)
+    flowed = 16 * 0.5**19 if "range" in text else 16.0  # 2w, and a step of 0.25 halves w
+    row = re.search(r'<th scope="row">w<br><small>(.*?)</small></th><td>(.*?)</td>', page)
+    assert row is not None
+    assert row[1] == said
+    assert float(row[2]) == pytest.approx(flowed, rel=1e-3)
+    nodes = data_of(page)["nodes"]
+    assert isinstance(nodes, dict)
+    assert said in [node.get("why") for node in nodes.values()]
+
+
+def test_a_page_without_steps_says_whether_there_are_none_or_too_many() -> None:
+    none, many = page_of(""), page_of("x = param(1.0)\nfor i in range(1300):\n    x = x*1.0\n")
+    assert "There is nothing to step through: no nodes: the file computes nothing." in none
+    assert "There are more than 1,200 rows to step through" in many
+    assert "nothing to step" not in many
+    assert "more than" not in none
+
+
+def test_a_local_factor_of_complex_numbers_is_called_the_conjugate_that_it_is() -> None:
+    page = page_of("z = tensor(3.0+4.0j, requires_grad=True)\nw = z**2\nloss = abs(w)\n")
+    said = dict(re.findall(r"<small>local (.*?)</small> <b>(.*?)</b>", page))
+    # by hand: d(z²)/dz = 2z = 6+8j; d|w|/dw = conj(w)/(2|w|), and w/|w| = (-7+24j)/25
+    assert said["conj(∂w/∂z)"].endswith("6-8j")
+    assert said["2·conj(∂loss/∂w)"].endswith("-0.28+0.96j")
+    assert "local ∂" in page_of(LINEAR)
+    assert "conj" not in page_of(LINEAR)
 
 
 def luminance(colour: str) -> float:

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 
 import gradcli
+from gradcli.errors import InputFault
 from gradcli.picture.cards import Asked
 from gradcli.picture.edges import SMALL
 from gradcli.picture.measure import monospace, sans
@@ -157,5 +158,38 @@ def test_the_same_run_is_the_same_picture() -> None:
     assert len({render(gradcli.loads(LINEAR).inspection) for _ in range(3)}) == 1
 
 
-def test_nothing_to_draw_is_a_picture_too() -> None:
-    assert cards(picture("x = 3")) == {}
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("", "no nodes: the file computes nothing"), ("x = 3", "no nodes: the file has no tensor")],
+)
+def test_nothing_to_draw_is_a_picture_too_and_says_so(text: str, said: str) -> None:
+    svg = picture(text)
+    assert cards(svg) == {}
+    assert [t.text for t in svg.iter(f"{SVG}text")] == [said]
+
+
+TRAINED = (
+    "x = tensor([1., 2.])\nw = param(1.0)\nfor i in range(50):\n    loss = mean((w*x - 3)**2)\n"
+    "    loss.backward()\n    with no_grad():\n        w -= 0.1*w.grad\n    w.grad.zero_()\n"
+)
+
+
+def test_what_is_around_a_name_in_a_loop_is_around_its_card_in_that_turn() -> None:
+    found = cards(picture(TRAINED, around="w", hops=1))
+    assert {"w", "w*x"} <= found.keys()
+    assert words(found["w*x"], "gradient")
+
+
+def test_what_has_no_card_is_not_drawn_around_and_what_has_is_named() -> None:
+    with pytest.raises(InputFault, match="--around w:2: this node is not drawn") as fault:
+        picture(TRAINED, around="w:2")
+    assert "`w`" in str(fault.value.hint)
+    assert "`loss`" in str(fault.value.hint)
+
+
+@pytest.mark.parametrize("name", ["w", "loss"])
+def test_notes_below_a_narrow_picture_are_inside(name: str) -> None:
+    svg = picture(TRAINED, around=name, hops=0)
+    notes = ["".join(t.itertext()) for t in svg.iter(f"{SVG}text") if t.get("class") == "note"]
+    assert max(sans(note, SMALL) for note in notes) > 160
+    assert float(svg.attrib["width"]) >= max(sans(note, SMALL) for note in notes)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+import gradcli
 from gradcli.inspection import Inspection
 from gradcli.render import GRAPH
 from gradcli.render.dot import quote
@@ -113,3 +114,9 @@ def test_graphviz_shows_every_text_as_it_is(options: dict[str, bool]) -> None:
     }
     for i, text in enumerate(NASTY):
         assert " ".join(f"{i}:{text}".split()) in texts
+
+
+@pytest.mark.parametrize(("text", "said"), [("", "computes nothing"), ("x = 3", "has no tensor")])
+def test_a_file_without_nodes_is_a_picture_that_says_so(text: str, said: str) -> None:
+    drawn = "".join(dot(gradcli.loads(text).inspection))
+    assert f'none [label="no nodes: the file {said}"' in drawn

@@ -19,7 +19,7 @@ def text(array: list[object], *, colours: bool = False, ascii_only: bool = False
 SHADES = [  # elements, their signs and shades
     ([1.0, -1.0, 0.0, 0.5], "+█-█  +▒"),
     ([4.0, 1.0, 2.0, -3.0], "+█+░+▒-▓"),
-    ([np.nan, 2.0, -np.inf], "!!+█!!"),
+    ([np.nan, 2.0, -np.inf], "??+█!!"),
     ([0.0, 0.0], "    "),
 ]
 
@@ -31,6 +31,27 @@ def test_without_colours_a_sign_and_a_shade_say_it(array: list[object], line: st
 
 def test_the_last_line_is_the_scale() -> None:
     assert text([2.5, -1.0]).plain.splitlines()[-1] == "-2.5 -█-▒  +▒+█ 2.5"
+
+
+def test_what_is_all_0_has_no_scale() -> None:
+    assert text([0.0, -0.0]).plain.splitlines()[-1] == "all 0"
+    assert text([0.0, np.nan]).plain.splitlines() == ["  ??", "all finite ones 0"]
+    assert text([np.inf, np.nan]).plain.splitlines() == ["!!??", "none finite"]
+
+
+def test_slices_of_more_dimensions_are_apart() -> None:
+    lines = text([[[1.0], [1.0]], [[1.0], [1.0]]]).plain.splitlines()
+    assert lines[:5] == ["+█", "+█", "", "+█", "+█"]
+
+
+def test_the_scale_is_whole_in_80_columns_and_the_signs_are_explained() -> None:
+    program = "w = tensor([[1e-12], [2.5e8], [-3.0]], requires_grad=True); y = w*1.9e13; s = sum(y)"
+    shown = run("eval", "-e", program, "--heat").output
+    assert "+█ 2.5e+08" in shown
+    assert "+█ 4.75e+21" in shown
+    assert "??" not in shown
+    odd = run("eval", "-e", "x = tensor([nan, inf, 1.0])", "--heat").output
+    assert "?? is nan, !! is inf or -inf" in odd
 
 
 def test_in_ascii_nothing_else_is_used() -> None:
