@@ -47,16 +47,9 @@ def read(line: str, variables: Mapping[str, Any]) -> Cell:
             str | None, typer.Option("--as", metavar="NAME", help="Call the run so afterwards.")
         ] = None,
         of: o.Of = None,
-        grad_output: Annotated[
-            str | None,
-            typer.Option("--grad-output", metavar="VALUE", help="Cotangent of a root."),
-        ] = None,
-        backward: Annotated[
-            bool, typer.Option("--backward/--no-backward", help="Whether to run backward.")
-        ] = True,
-        retain_grad: Annotated[
-            bool, typer.Option("--retain-grad", help="Keep the gradients of intermediate nodes.")
-        ] = False,
+        grad_output: o.GradOutput = None,
+        backward: o.Backward = True,
+        retain_grad: o.RetainGrad = False,
     ) -> Any:  # typer reads it, where the type is not known
         """Run the cell below, and show its graph and its nodes.
 

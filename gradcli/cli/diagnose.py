@@ -39,10 +39,7 @@ def diagnose(
     run: o.Running,
     files: o.Files = None,
     of: o.Of = None,
-    grad_output: Annotated[
-        str | None,
-        typer.Option("--grad-output", metavar="VALUE", help="Cotangent of a root with elements."),
-    ] = None,
+    grad_output: o.GradOutput = None,
     ignore: Annotated[
         list[str] | None,
         typer.Option(

@@ -33,16 +33,9 @@ def evaluate(
     run: o.Running,
     files: o.Files = None,
     of: o.Of = None,
-    grad_output: Annotated[
-        str | None,
-        typer.Option("--grad-output", metavar="VALUE", help="Cotangent of a root with elements."),
-    ] = None,
-    backward: Annotated[
-        bool, typer.Option("--backward/--no-backward", help="Whether to run backward.")
-    ] = True,
-    retain_grad: Annotated[
-        bool, typer.Option("--retain-grad", help="Keep the gradients of intermediate nodes.")
-    ] = False,
+    grad_output: o.GradOutput = None,
+    backward: o.Backward = True,
+    retain_grad: o.RetainGrad = False,
     format: Annotated[
         Format | None, typer.Option("--format", help="How to write (default: table).")
     ] = None,

@@ -28,10 +28,7 @@ def explain(
     file: o.File = None,
     by: o.Nodes = None,
     of: o.Of = None,
-    grad_output: Annotated[
-        str | None,
-        typer.Option("--grad-output", metavar="VALUE", help="Cotangent of a root with elements."),
-    ] = None,
+    grad_output: o.GradOutput = None,
     element: Annotated[
         str | None,
         typer.Option("--element", metavar="NAME[I,J]", help="Follow one element: 'w[0,2]'."),

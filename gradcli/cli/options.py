@@ -54,6 +54,16 @@ Data = Annotated[
     Path | None,
     typer.Option("--data", metavar="FILE", help="Bind inputs from .npz, .npy, .json, .csv, …"),
 ]
+GradOutput = Annotated[
+    str | None,
+    typer.Option("--grad-output", metavar="VALUE", help="Cotangent of a root with elements."),
+]
+Backward = Annotated[
+    bool, typer.Option("--backward/--no-backward", help="Whether to run backward.")
+]
+RetainGrad = Annotated[
+    bool, typer.Option("--retain-grad", help="Keep the gradients of intermediate nodes.")
+]
 Of = Annotated[
     str | None,
     typer.Option(

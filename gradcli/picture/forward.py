@@ -31,16 +31,13 @@ from gradcli.picture.loops import spans
 from gradcli.render.numbers import grad_of, value_of
 from gradcli.render.rows import Fold, Wanted, folds, unchained, unfolded
 from gradcli.render.turns import changes
-from gradcli.render.words import answer, nothing, one_line
+from gradcli.render.words import answer, nothing, one_line, operand_labels
 from gradcli.trace.mistakes import suggestion
 
 if TYPE_CHECKING:
     from gradcli.picture.origins import Origins
     from gradcli.picture.through import Through
 
-# operations whose operands may change places: their edges need no numbers
-SYMMETRIC = frozenset({"add", "mul", "maximum", "minimum", "eq", "ne", "logaddexp", "dot"})
-_SAY_NOTHING = frozenset({"input", "other", "mat", "vec", "tensor", "grad"})
 MANY = 60  # cards, from which on calls of functions are closed
 CALLS = -2  # ids of calls that are one card each are below
 
@@ -297,7 +294,7 @@ class _Scene:
         sizes = self._weights()
         for id in sorted([*chosen, *self.closed]):
             node, card = self.nodes[id], self.closed.get(id, id)
-            labels = _places(node) if card == id else ()
+            labels = operand_labels(node) if card == id else ()
             seen = set[tuple[int, str]]()
             for place, operand in enumerate(node.inputs):
                 label = labels[place] if labels else ""
@@ -370,23 +367,3 @@ class _Scene:
 def _what(array: Array | None) -> str:
     assert array is not None, "what is not there is finite"
     return "nan" if np.isnan(array).any() else "inf"
-
-
-def _places(node: NodeFacts) -> Sequence[str]:
-    """Return what operands are called where their order matters, or which each is.
-
-    One without a telling name needs none beside others that have one.
-    """
-    if len(set(node.inputs)) < 2 or node.op in SYMMETRIC:
-        return ()
-    names = [*node.operands, *("" for _ in node.inputs)][: len(node.inputs)]
-    names = ["" if name.rstrip("0123456789") in _SAY_NOTHING else name for name in names]
-    if names.count("") == 1:
-        return names
-    return [name or ordinal(place + 1) for place, name in enumerate(names)]
-
-
-def ordinal(number: int) -> str:
-    """Return "1st", "2nd", "11th"."""
-    ends = {1: "st", 2: "nd", 3: "rd"}
-    return f"{number}{'th' if number % 100 in (11, 12, 13) else ends.get(number % 10, 'th')}"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from gradcli.inspection import Inspection, Kind, NodeFacts
 from gradcli.render.numbers import Flow, grad_of, lines, value_of
 from gradcli.render.rows import Wanted, folds, unfolded
-from gradcli.render.words import harmless_lines, headline, nothing, one_line
+from gradcli.render.words import harmless_lines, headline, nothing, one_line, operand_labels
 
 # Tints of the colour-blind safe palette of Okabe and Ito, with dark text and dark borders: they
 # stand on a light and on a dark page. Shapes say the same for those who see no colours.
@@ -21,10 +21,6 @@ _STYLES: Mapping[Kind, str] = {
 _ROUNDED = 'shape=box, style="filled,rounded"'
 _ACCUMULATE = f'{_ROUNDED}, fillcolor="#f3f3f3", color="#b87400"'
 
-# operations whose operands may change places: their edges need no numbers
-_SYMMETRIC = frozenset({"add", "mul", "maximum", "minimum", "eq", "ne", "logaddexp", "dot"})
-_SAY_NOTHING = frozenset({"input", "other", "mat", "vec", "tensor", "grad"})
-_ORDINALS = ("1st", "2nd", "3rd")
 
 _WIDTH = 32
 _LONG = 40
@@ -90,9 +86,10 @@ class _Picture:
             again = f" × {times[node.id]:,}" if node.id in times else ""
             yield self._node(node, self._title(node) + again)
         for node in nodes.values():
-            ordered = len(set(node.inputs)) > 1 and node.op not in _SYMMETRIC
+            labels = operand_labels(node)
             for place, operand in enumerate(node.inputs):
-                label = f" [label={quote(' ' + _place(node, place))}]" if ordered else ""
+                said = labels[place] if labels else ""
+                label = f" [label={quote(' ' + said)}]" if said else ""
                 for source in self._shown(operand, nodes):
                     yield f"n{source} -> n{node.id}{label};"
 
@@ -159,11 +156,3 @@ def _short(text: str) -> str:
 
 def _shape(node: NodeFacts) -> str:
     return f"\n{node.shape}" if node.shape else ""
-
-
-def _place(node: NodeFacts, place: int) -> str:
-    """Return what an operand is called, or which it is where its name says nothing."""
-    name = node.operands[place] if place < len(node.operands) else ""
-    if name and name.rstrip("0123456789") not in _SAY_NOTHING:
-        return name
-    return _ORDINALS[place] if place < len(_ORDINALS) else f"{place + 1}th"

@@ -35,6 +35,10 @@ OTHERS = " (--of NODE takes another)"  # after the reason for a root that was no
 # so many of the parameters that a note is about are named in it
 _NAMED = 5
 
+# operations whose operands may change places: their edges need no numbers
+_SYMMETRIC = frozenset({"add", "mul", "maximum", "minimum", "eq", "ne", "logaddexp", "dot"})
+_SAY_NOTHING = frozenset({"input", "other", "mat", "vec", "tensor", "grad"})
+
 _ROOT = 40  # characters of the root's value in the first line
 _FEW = 8  # a claim's sides are shown in full up to so many elements
 _NOT_ASCII = re.compile(r"[^\n -~]+")
@@ -316,3 +320,23 @@ def differing(claim: Claim, note: str, worst: Sequence[Place] = ()) -> Iterator[
             yield f"{text}{values}" if index else text
     if claim.message:
         yield claim.message
+
+
+def operand_labels(node: NodeFacts) -> Sequence[str]:
+    """Return what operands are called where their order matters, or which each is.
+
+    One without a telling name needs none beside others that have one.
+    """
+    if len(set(node.inputs)) < 2 or node.op in _SYMMETRIC:
+        return ()
+    names = [*node.operands, *("" for _ in node.inputs)][: len(node.inputs)]
+    names = ["" if name.rstrip("0123456789") in _SAY_NOTHING else name for name in names]
+    if names.count("") == 1:
+        return names
+    return [name or ordinal(place + 1) for place, name in enumerate(names)]
+
+
+def ordinal(number: int) -> str:
+    """Return "1st", "2nd", "11th"."""
+    ends = {1: "st", 2: "nd", 3: "rd"}
+    return f"{number}{'th' if number % 100 in (11, 12, 13) else ends.get(number % 10, 'th')}"
