@@ -203,10 +203,11 @@ class Translation:
             raise UntranslatedError(f"`{called}` draws random numbers")
         if not self._is_own(f):
             for keyword in x.keywords:
-                new = {"axis": "dim", "keepdims": "keepdim"}.get(keyword.name)
+                name = keyword.name or ""
+                new = {"axis": "dim", "keepdims": "keepdim"}.get(name)
                 if new:
                     start = keyword.span.start
-                    self.edits[start, start + len(keyword.name)] = new
+                    self.edits[start, start + len(name)] = new
         if not isinstance(f, tree.Name) or f.id in self.bound:
             return False
         if f.id in ("param", *OF_FUNCTIONS) and not x.arguments:

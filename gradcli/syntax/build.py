@@ -10,9 +10,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from gradcli.errors import Span
+from gradcli.errors import Span, SyntaxFault
 from gradcli.syntax import tree
-from gradcli.syntax.checks import check_arguments, check_parameters, check_target, check_targets
+from gradcli.syntax.checks import (
+    check_arguments,
+    check_handlers,
+    check_pattern,
+    check_target,
+    check_targets,
+    parameters_of,
+)
 from gradcli.syntax.lexer import Token
 from gradcli.syntax.literals import decode, number, split_string
 from gradcli.syntax.tree import Expression, Statement
@@ -109,6 +116,25 @@ class Build:
     def return_(self, keyword: Token, value: Expression | None = None) -> tree.Return:
         return tree.Return(value, _span(keyword, value or keyword))
 
+    def raise_(
+        self,
+        keyword: Token,
+        value: Expression | None = None,
+        _from: Token | None = None,
+        cause: Expression | None = None,
+    ) -> tree.Raise:
+        return tree.Raise(value, cause, _span(keyword, cause or value or keyword))
+
+    def outer(self, keyword: Token, *parts: Parts) -> tree.Outer:
+        return tree.Outer(keyword.value, _nodes(parts), _span(keyword, parts[-1]))
+
+    def yield_(self, keyword: Token, *parts: Parts) -> tree.Yield:
+        value = parts[-1] if parts else None
+        return tree.Yield(value, len(parts) == 2, _span(keyword, value or keyword))
+
+    def magic(self, token: Token) -> tree.Magic:
+        return tree.Magic(token.value, token.span)
+
     def delete(self, keyword: Token, targets: Expression) -> tree.Delete:
         check_targets(targets, "delete")
         several = targets.items if type(targets) is tree.TupleDisplay else (targets,)
@@ -136,6 +162,8 @@ class Build:
     def from_import(self, *parts: Parts) -> list[tree.Import]:
         span = _span(parts[0], parts[-1])
         module, *names = _nodes(parts)
+        if not names:
+            return [tree.Import(module.id, "*", "*", span)]
         return [tree.Import(module.id, name.module, name.name, span) for name in names]
 
     # ---- compound statements ---------------------------------------------------------------
@@ -145,35 +173,63 @@ class Build:
 
     def definition(self, *parts: Parts) -> tree.Def:
         decorators = [part for part in parts if type(part) is tree.Decorator]
-        keyword, name, _open, *middle, _close, colon, body = parts[len(decorators) :]
-        parameters = middle[0] if middle else ()
+        keyword, name, _open, *middle, colon, body = parts[len(decorators) :]
+        parameters = middle[0] if type(middle[0]) is not Token else ()
         return tree.Def(
             tuple(d.value for d in decorators),
             name.id,
             parameters,
+            middle[-1] if type(middle[-1]) is not Token else None,
+            body,
+            _span(keyword, colon),
+            _span(parts[0], body[-1]),
+        )
+
+    def class_(self, *parts: Parts) -> tree.Class:
+        decorators = [part for part in parts if type(part) is tree.Decorator]
+        keyword, name, *middle, colon, body = parts[len(decorators) :]
+        given = _nodes(middle)
+        check_arguments(given)
+        return tree.Class(
+            tuple(d.value for d in decorators),
+            name.id,
+            tuple(part for part in given if type(part) is not tree.Keyword),
+            tuple(part for part in given if type(part) is tree.Keyword),
             body,
             _span(keyword, colon),
             _span(parts[0], body[-1]),
         )
 
     def parameters(self, *parts: Parts) -> tuple[tree.Parameter, ...]:
-        found: tuple[tree.Parameter, ...] = _nodes(parts)
-        check_parameters(found)
-        return found
+        return parameters_of(_nodes(parts))
 
     def parameter(self, name: tree.Name, *parts: Parts) -> tree.Parameter:
         given = {sign.value: part for sign, part in zip(parts[::2], parts[1::2], strict=True)}
         span = _span(name, parts[-1] if parts else name)
         return tree.Parameter(name.id, given.get(":"), given.get("="), span)
 
+    def gathering(self, stars: Token, name: tree.Name, *parts: Parts) -> tree.Parameter:
+        annotation = parts[-1] if parts else None
+        span = _span(stars, annotation or name)
+        return tree.Parameter(name.id, annotation, None, span, stars.value)
+
+    def divider(self, sign: Token) -> tree.Parameter:
+        return tree.Parameter("", None, None, sign.span, sign.value)
+
     bare_parameters = parameters
     bare_parameter = parameter
 
     def for_(self, keyword: Token, *parts: Parts) -> tree.For:
-        target, _in, iterable, colon, body = parts
+        target, _in, iterable, colon, body, *rest = parts
         check_targets(target)
-        header = _span(keyword, colon)
-        return tree.For(target, iterable, body, header, _span(keyword, body[-1]))
+        header, last = _span(keyword, colon), parts[-1]
+        otherwise = last if rest else ()
+        return tree.For(target, iterable, body, otherwise, header, _span(keyword, last[-1]))
+
+    def while_(self, keyword: Token, *parts: Parts) -> tree.While:
+        test, colon, body, *rest = parts
+        header, last = _span(keyword, colon), parts[-1]
+        return tree.While(test, body, last if rest else (), header, _span(keyword, last[-1]))
 
     def if_(self, *parts: Parts) -> tree.If:
         """Make an `If` of each `if` and `elif`, from the last to the first."""
@@ -192,16 +248,59 @@ class Build:
         header = _span(keyword, parts[-2])
         return tree.With(tuple(contexts), body, header, _span(keyword, body[-1]))
 
+    def context(self, value: Expression, *parts: Parts) -> tree.Context:
+        target = parts[-1] if parts else None
+        if target is not None:
+            check_targets(target)
+        return tree.Context(value, target, _span(value, target or value))
+
+    def try_(self, keyword: Token, colon: Token, body: Parts, *parts: Parts) -> tree.Try:
+        handlers = tuple(part for part in parts if type(part) is tree.Handler)
+        rest = parts[len(handlers) :]  # `else`, a colon, a block; `finally`, a colon, a block
+        blocks = {rest[at].type: rest[at + 2] for at in range(0, len(rest), 3)}
+        check_handlers(handlers)
+        last = rest[-1][-1] if rest else handlers[-1]
+        header, span = _span(keyword, colon), _span(keyword, last)
+        return tree.Try(
+            body, handlers, blocks.get("ELSE", ()), blocks.get("FINALLY", ()), header, span
+        )
+
+    def handler(self, keyword: Token, *parts: Parts) -> tree.Handler:
+        kind, *name = parts[:-2:2] or (None,)
+        body = parts[-1]
+        return tree.Handler(kind, name[0] if name else None, body, _span(keyword, body[-1]))
+
+    def match(self, keyword: Token, subject: Expression, colon: Token, *parts: Parts) -> tree.Match:
+        cases = _nodes(parts)
+        header = _span(keyword, colon)
+        return tree.Match(subject, cases, header, _span(keyword, cases[-1]))
+
+    def case(self, keyword: Token, pattern: Expression, *parts: Parts) -> tree.Case:
+        given = {sign.type: part for sign, part in zip(parts[::2], parts[1::2], strict=True)}
+        check_pattern(pattern)
+        body = given["COLON"]
+        span = _span(keyword, body[-1])
+        return tree.Case(pattern, given.get("AS"), given.get("IF"), body, span)
+
     # ---- expressions -----------------------------------------------------------------------
 
     def starred(self, star: Token, value: Expression) -> tree.Starred:
         return tree.Starred(value, _span(star, value))
 
-    def bare_tuple(self, *parts: Parts) -> tree.TupleDisplay:
+    def bracketed(self, *parts: Parts) -> tree.TupleDisplay:
         return tree.TupleDisplay(_nodes(parts), _span(parts[0], parts[-1]))
 
-    tuple = bare_tuple
-    indices = bare_tuple
+    tuple = bracketed
+    indices = bracketed
+
+    def bare_tuple(self, *parts: Parts) -> tree.TupleDisplay:
+        for part in parts:
+            if type(part) is tree.NamedExpression:
+                raise SyntaxFault("`:=` needs round brackets here", part.span)
+        return tree.TupleDisplay(_nodes(parts), _span(parts[0], parts[-1]))
+
+    def walrus(self, target: tree.Name, _sign: Token, value: Expression) -> tree.NamedExpression:
+        return tree.NamedExpression(target, value, _span(target, value))
 
     def list(self, *parts: Parts) -> tree.ListDisplay:
         return tree.ListDisplay(_nodes(parts), _span(parts[0], parts[-1]))
@@ -260,9 +359,14 @@ class Build:
     def keyword(self, name: tree.Name, _equal: Token, value: Expression) -> tree.Keyword:
         return tree.Keyword(name.id, value, _span(name, value))
 
+    def keywords(self, stars: Token, value: Expression) -> tree.Keyword:
+        return tree.Keyword(None, value, _span(stars, value))
+
     def subscript(
         self, value: Expression, _open: Token, index: Expression, close: Token
     ) -> tree.Subscript:
+        if type(index) is tree.Starred:
+            index = tree.TupleDisplay((index,), index.span)
         return tree.Subscript(value, index, _span(value, close))
 
     def slice(self, *parts: Parts) -> tree.Slice:

@@ -21,7 +21,11 @@ _INDENT = "    "
 _WIDEST = 80  # a margin within brackets; beyond it, lines no longer show what they are in
 _LINE_END = re.compile(r"\r\n?|\n")
 _COMMENT = re.compile(r"#[^\r\n]*")
-_HEADS = frozenset({"IF", "ELIF", "ELSE", "FOR", "WITH", "DEF"})
+_HEADS = frozenset(
+    {"IF", "ELIF", "ELSE", "FOR", "WHILE", "WITH", "DEF", "CLASS", "TRY", "EXCEPT", "FINALLY",
+     "MATCH", "CASE"}
+)  # fmt: skip
+_FOLLOWING = frozenset({"ELIF", "ELSE", "EXCEPT", "FINALLY"})  # the heads of what goes on
 
 
 def formatted(source: Source) -> str:
@@ -122,7 +126,7 @@ class _Rows:
         self._add_between([*self._comments(lines, statement)], statement)
         if first.type == "$END":
             return
-        if first.type == "DEF":
+        if first.type in ("DEF", "CLASS"):
             self._definitions.append(statement.level)
         self._add_code(statement)
         self._previous = statement
@@ -153,13 +157,13 @@ class _Rows:
         for at, item in enumerate(found):
             if kind == "$END" and not item.code:
                 return
-            blanks = int(item.blank and (bool(item.code) or kind not in ("ELIF", "ELSE")))
+            blanks = int(item.blank and (bool(item.code) or kind not in _FOLLOWING))
             apart = 1 if item.level else 2
             if self._definitions and item.level <= self._definitions[-1]:
                 blanks = apart
                 while self._definitions and item.level <= self._definitions[-1]:
                     self._definitions.pop()
-            if (kind == "DEF" or statement.tokens[0].value == "@") and at == heading:
+            if (kind in ("DEF", "CLASS") or statement.tokens[0].value == "@") and at == heading:
                 blanks = apart
             if decorated or not self.found or (at == 0 and statement.level > self._previous.level):
                 blanks = 0

@@ -10,6 +10,15 @@ from gradcli.errors import Span, SyntaxFault
 from gradcli.syntax.tables import Tables
 from gradcli.syntax.words import stray_character
 
+# Words and signs that mean something at the start of a line alone. A `match` is one where a line
+# that begins with `case` follows; `%` and `!` begin a line for IPython or the shell.
+_MATCH = re.compile(
+    r"(?![ \t]*[=.,:\])])[^\r\n]*:[ \t]*(?:#[^\r\n]*)?"
+    r"(?:(?:\r\n?|\n)[ \t\f]*(?:#[^\r\n]*)?)+case\b(?![ \t]*[=.,:])"
+)
+_CASE = re.compile(r"(?![ \t]*[=.,:])[^\r\n]*:")
+_MAGIC = re.compile(r"(?:%{1,2}[A-Za-z_]|!|\?)[^\r\n]*")
+
 OPENING = frozenset({"LPAR", "LSQB", "LBRACE"})
 CLOSING = frozenset({"RPAR", "RSQB", "RBRACE"})
 
@@ -51,9 +60,11 @@ class Lexer:
         depth = 0
         levels = [""]
         line_end: Token | None = None
+        matches = False
         last = begin
         stop = len(text) if end is None else end
-        for match in self._next(text, begin, stop):
+        found = self._next(text, begin, stop)
+        while (match := next(found, None)) is not None:
             kind: str = match.lastgroup  # type: ignore[assignment]  # one group always matches
             value: str = match[kind]
             token_end = match.end()
@@ -63,11 +74,22 @@ class Lexer:
                 continue
             if kind == "END":
                 break
-            if line_end is not None:
-                if last > begin:
-                    yield line_end
-                yield from _change_level(line_end, levels)
-                line_end = None
+            if line_end is not None or last == begin:
+                if line_end is not None:
+                    if last > begin:
+                        yield line_end
+                    yield from _change_level(line_end, levels)
+                    line_end = None
+                start = token_end - len(value)
+                if value in ("%", "!", "?") and end is None and (line := _MAGIC.match(text, start)):
+                    last = line.end()
+                    yield Token("MAGIC", line[0], start, last)
+                    found = self._next(text, last, stop)
+                    continue
+                if value == "match" and _MATCH.match(text, token_end):
+                    kind, matches = "MATCH", True
+                elif value == "case" and matches and _CASE.match(text, token_end):
+                    kind = "CASE"
             if kind == "NAME" or kind == "LITERAL":
                 kind = literals.get(value, kind)
                 if kind in OPENING:

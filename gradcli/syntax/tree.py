@@ -168,13 +168,34 @@ class Conditional(NamedTuple):
     span: Span
 
 
+class NamedExpression(NamedTuple):
+    """`target := value`."""
+
+    target: Name
+    value: Expression
+    span: Span
+
+
+class Yield(NamedTuple):
+    """`yield value`, or `yield from value`."""
+
+    value: Expression | None
+    is_from: bool
+    span: Span
+
+
 class Parameter(NamedTuple):
-    """A parameter of a `def` or `lambda`; `annotation` and `default` may be missing."""
+    """A parameter of a `def` or `lambda`; `annotation` and `default` may be missing.
+
+    `kind` says how it is given: "" by place or by name, "positional" by place only, "keyword" by
+    name only; "*" and "**" take the arguments that no other parameter takes.
+    """
 
     name: str
     annotation: Expression | None
     default: Expression | None
     span: Span
+    kind: str = ""
 
 
 class Lambda(NamedTuple):
@@ -212,9 +233,9 @@ class Slice(NamedTuple):
 
 
 class Keyword(NamedTuple):
-    """`name=value` in a call."""
+    """`name=value` in a call; `**value` where there is no name."""
 
-    name: str
+    name: str | None
     value: Expression
     span: Span
 
@@ -283,7 +304,7 @@ class Import(NamedTuple):
     """`import module as name`: `imported` is None; `from module import imported as name`.
 
     One statement for each name imported, each with the span of the whole; `name` is what the file
-    calls it: `a.b` for `import a.b`, which binds `a`.
+    calls it: `a.b` for `import a.b`, which binds `a`. Both are "*" where all names are imported.
     """
 
     module: str
@@ -300,11 +321,24 @@ class Decorator(NamedTuple):
 
 
 class Def(NamedTuple):
-    """`def name(parameters): body`; `header` is the span from `def` to the colon."""
+    """`def name(parameters) -> returns: body`; `header` is the span from `def` to the colon."""
 
     decorators: tuple[Expression, ...]
     name: str
     parameters: tuple[Parameter, ...]
+    returns: Expression | None
+    body: tuple[Statement, ...]
+    header: Span
+    span: Span
+
+
+class Class(NamedTuple):
+    """`class name(bases, keyword=value): body`."""
+
+    decorators: tuple[Expression, ...]
+    name: str
+    bases: tuple[Expression, ...]
+    keywords: tuple[Keyword, ...]
     body: tuple[Statement, ...]
     header: Span
     span: Span
@@ -318,11 +352,22 @@ class Return(NamedTuple):
 
 
 class For(NamedTuple):
-    """`for target in iterable: body`."""
+    """`for target in iterable: body`; `otherwise` is run where no `break` ends it."""
 
     target: Expression
     iterable: Expression
     body: tuple[Statement, ...]
+    otherwise: tuple[Statement, ...]
+    header: Span
+    span: Span
+
+
+class While(NamedTuple):
+    """`while test: body`; `otherwise` is run where no `break` ends it."""
+
+    test: Expression
+    body: tuple[Statement, ...]
+    otherwise: tuple[Statement, ...]
     header: Span
     span: Span
 
@@ -337,12 +382,85 @@ class If(NamedTuple):
     span: Span
 
 
-class With(NamedTuple):
-    """`with context: body`."""
+class Context(NamedTuple):
+    """`value as target` of a `with`."""
 
-    contexts: tuple[Expression, ...]
+    value: Expression
+    target: Expression | None
+    span: Span
+
+
+class With(NamedTuple):
+    """`with contexts: body`."""
+
+    contexts: tuple[Context, ...]
     body: tuple[Statement, ...]
     header: Span
+    span: Span
+
+
+class Handler(NamedTuple):
+    """`except kind as name: body`; `kind` may be missing, and the `name`."""
+
+    kind: Expression | None
+    name: Name | None
+    body: tuple[Statement, ...]
+    span: Span
+
+
+class Try(NamedTuple):
+    """`try: body` with its handlers; `otherwise` is run where nothing is raised, `final` ever."""
+
+    body: tuple[Statement, ...]
+    handlers: tuple[Handler, ...]
+    otherwise: tuple[Statement, ...]
+    final: tuple[Statement, ...]
+    header: Span
+    span: Span
+
+
+class Case(NamedTuple):
+    """`case pattern as name if guard: body`.
+
+    A pattern is written as an expression is: a name binds, a call names a class, `|` is a choice.
+    """
+
+    pattern: Expression
+    name: Name | None
+    guard: Expression | None
+    body: tuple[Statement, ...]
+    span: Span
+
+
+class Match(NamedTuple):
+    """`match subject:` with its cases."""
+
+    subject: Expression
+    cases: tuple[Case, ...]
+    header: Span
+    span: Span
+
+
+class Raise(NamedTuple):
+    """`raise value from cause`."""
+
+    value: Expression | None
+    cause: Expression | None
+    span: Span
+
+
+class Outer(NamedTuple):
+    """`global a, b` or `nonlocal a, b`."""
+
+    keyword: str
+    names: tuple[Name, ...]
+    span: Span
+
+
+class Magic(NamedTuple):
+    """A line for the shell or for IPython, which is passed over."""
+
+    text: str
     span: Span
 
 

@@ -8,15 +8,6 @@ from gradcli.errors import Span, SyntaxFault
 
 # Python's keywords that the language does without: why, and what to write.
 RESERVED = {
-    "while": ("a file is a formula", "unroll with `for i in range(n)`"),
-    "class": ("a file is a formula", "write functions with `def`"),
-    "try": ("an error ends the run", "state what must hold with `assert`"),
-    "except": ("an error ends the run", "state what must hold with `assert`"),
-    "finally": ("an error ends the run", "state what must hold with `assert`"),
-    "raise": ("an error ends the run", "state what must hold with `assert`"),
-    "global": ("a function returns what it makes", "give it an argument and use its result"),
-    "nonlocal": ("a function returns what it makes", "give it an argument and use its result"),
-    "yield": ("a function returns what it makes", "return a list, or a tuple"),
     "async": ("a file runs from top to bottom", "leave it out"),
     "await": ("a file runs from top to bottom", "leave it out"),
 }

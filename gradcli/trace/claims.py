@@ -11,7 +11,7 @@ from gradcli.graph import Node
 from gradcli.syntax import tree
 from gradcli.trace import operators
 from gradcli.trace.builtins import close_arguments
-from gradcli.trace.code import truth
+from gradcli.trace.code import keywords_of, truth
 from gradcli.trace.values import Function, is_numeric_list, to_array
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _closeness(
     """Return what evaluates a call as `allclose` or `equal`, where it turns out to be one."""
     function_of = tracer.code(test.function)
     given = [tracer.code(a) for a in test.arguments]
-    words = [(k.name, tracer.code(k.value)) for k in test.keywords]
+    words = keywords_of(tracer, test.keywords)
     source, *texts = (tracer.source.snippet(e.span) for e in (s.test, *test.arguments[:2]))
 
     def run() -> ClaimRecord:
@@ -104,7 +104,7 @@ def _closeness(
         if not (isinstance(function, Function) and function.name in ("allclose", "equal")):
             return otherwise()
         args = tuple([value() for value in given])
-        keywords = {word: value() for word, value in words}
+        keywords = words()
         tracer.graph.span = test.span
         found = function.run(tracer, args, keywords)
         if len(args) < 2:

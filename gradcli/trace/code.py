@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from gradcli.errors import ArgumentFault, Span
 from gradcli.syntax import tree
+from gradcli.trace.sentences import class_name
 from gradcli.trace.values import check_size
 
 if TYPE_CHECKING:
@@ -65,6 +67,39 @@ def several(tracer: Tracer, items: tuple[tree.Expression, ...]) -> Callable[[], 
         return found
 
     return values
+
+
+def keywords_of(tracer: Tracer, keywords: tuple[tree.Keyword, ...]) -> Callable[[], dict[str, Any]]:
+    """Return what gives the values of a call's arguments that have names."""
+    codes = [(k.name, tracer.code(k.value), k.span) for k in keywords]
+    if all(name is not None for name, _, _ in codes):
+        plain: list[Any] = [(name, code) for name, code, _ in codes]
+        return lambda: {name: code() for name, code in plain}
+
+    def values() -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, code, span in codes:
+            value = code()
+            given = {name: value} if name is not None else spread(value, span)
+            for word, one in given.items():
+                if word in found:
+                    raise ArgumentFault(f"got multiple values for keyword argument '{word}'", span)
+                found[word] = one
+        return found
+
+    return values
+
+
+def spread(value: Any, span: Span) -> dict[str, Any]:
+    """Return the arguments that `**value` stands for.
+
+    Raises: ArgumentFault, with Python's sentence, where it is no dictionary of names.
+    """
+    if not isinstance(value, dict):
+        raise ArgumentFault(f"argument after ** must be a mapping, not {class_name(value)}", span)
+    if not all(isinstance(word, str) for word in value):
+        raise ArgumentFault("keywords must be strings", span)
+    return value
 
 
 def defaults(tracer: Tracer, parameters: tuple[tree.Parameter, ...]) -> Code:

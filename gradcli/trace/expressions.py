@@ -17,7 +17,7 @@ from gradcli.rule.nesting import check_arguments
 from gradcli.syntax import tree
 from gradcli.trace import operators
 from gradcli.trace.builtins import member, names
-from gradcli.trace.code import Code, defaults, several, truth
+from gradcli.trace.code import Code, defaults, keywords_of, several, truth
 from gradcli.trace.containers import get_item
 from gradcli.trace.displays import DISPLAYS
 from gradcli.trace.indexing import subscript
@@ -136,12 +136,12 @@ def _none() -> None:
 def _call(tracer: Tracer, e: tree.Call) -> Code:
     callee, graph, span = tracer.code(e.function), tracer.graph, e.span
     arguments = several(tracer, e.arguments)
-    words = [(k.name, tracer.code(k.value)) for k in e.keywords]
+    words = keywords_of(tracer, e.keywords)
 
     def call() -> Any:
         function = callee()
         args = arguments()
-        keywords = {word: value() for word, value in words}
+        keywords = words()
         graph.span = span
         if not isinstance(function, CALLABLE):
             raise _uncallable(function, e)
@@ -174,7 +174,7 @@ def _operands(
         found.append((e.function.value, tracer.scope.get(e.function.value.id)))
     if not any(isinstance(a, tree.Starred) for a in e.arguments):
         found += zip(e.arguments, args, strict=True)
-    found += [(k.value, keywords[k.name]) for k in e.keywords]
+    found += [(k.value, keywords[k.name]) for k in e.keywords if k.name is not None]
     items: list[tuple[tree.Expression, Any]] = []
     for expression, value in found:
         items.append((expression, value))

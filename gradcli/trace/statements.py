@@ -260,7 +260,7 @@ def _if(tracer: Tracer, s: tree.If) -> Code:
 def _with(tracer: Tracer, s: tree.With) -> Code:
     body = tracer.block(s.body)
     for context in reversed(s.contexts):
-        body = within(tracer, context, body)
+        body = within(tracer, context.value, body)
     return body
 
 

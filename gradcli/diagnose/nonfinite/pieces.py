@@ -65,7 +65,9 @@ def piece_of(subject: Subject, node: Any) -> Piece | None:
         return Piece(node.operator, (node.operand,), {}, node.span)
     if not isinstance(node, Call) or any(isinstance(x, Starred) for x in node.arguments):
         return None
-    keywords = {k.name: k.value for k in node.keywords}
+    keywords = {k.name: k.value for k in node.keywords if k.name is not None}
+    if len(keywords) < len(node.keywords):
+        return None
     called = node.function
     if isinstance(called, Attribute):
         receiver = () if _is_module(subject, called.value) else (called.value,)

@@ -103,7 +103,7 @@ def filled(subject: Subject, template: str, texts: Mapping[str, str]) -> str | N
             if own is None:
                 return None
             edits.append((node.function.span, own))
-        elif isinstance(node, tree.Keyword):
+        elif isinstance(node, tree.Keyword) and node.name is not None:
             edits.append((Span(node.span.start, node.span.start + len(node.name)),
                           dimension(subject) if node.name == "dim" else node.name))  # fmt: skip
         elif isinstance(node, tree.Name) and node.id in texts:

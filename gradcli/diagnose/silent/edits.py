@@ -121,7 +121,7 @@ def recorded(subject: Subject, span: Span) -> Iterator[Edit]:
     around = [n for n in nodes_of(subject.statements) if isinstance(n, With | Def)
               and n.span.start <= span.start and span.end <= n.span.end]  # fmt: skip
     for node in sorted(around, key=lambda n: n.span.end - n.span.start):
-        silencers = node.contexts if isinstance(node, With) else node.decorators
+        silencers = [c.value for c in node.contexts] if isinstance(node, With) else node.decorators
         if not any(SILENCERS.search(subject.written(x.span)) for x in silencers):
             continue
         if isinstance(node, With):
