@@ -15,10 +15,10 @@ from gradcli.rule.dtypes import SYNONYMS as DTYPE_SYNONYMS
 from gradcli.rule.meta import broadcast
 from gradcli.rule.signature import Signature
 from gradcli.tensor_text import PROFILES
-from gradcli.trace import dropout, in_place, running, transforms
+from gradcli.trace import dropout, in_place, prelude, running, transforms
 from gradcli.trace.calls import Args, Keywords, only, row_function
 from gradcli.trace.classes import OBJECT
-from gradcli.trace.creation import CREATION, parameter
+from gradcli.trace.creation import CREATION, module_parameter, parameter
 from gradcli.trace.gradmode import MODES
 from gradcli.trace.numpy_forms import ABSENT, numpy_function
 from gradcli.trace.python import PYTHON, is_nonzero
@@ -96,7 +96,7 @@ def _load(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
         found = tracer.read(name)
     except GradcliError as error:
         error.hint = error.hint or "files are looked for beside the expression file"
-        raise error.at(tracer.source, tracer.graph.span) from None
+        raise error.at(tracer.source, tracer.graph.place) from None
     return found if isinstance(found, dict) else tracer.graph.leaf(found)
 
 
@@ -193,7 +193,7 @@ OTHERS: dict[str, Any] = {
     **dropout.FUNCTIONS,
     **{name: running.tracked(name, _row(name, name)) for name in running.TRACKED},
     "unfold": _row("nn.functional.unfold", "unfold"),  # x.unfold is another one
-    "param": parameter, "nn.Parameter": parameter, "Parameter": parameter,
+    "param": parameter, "nn.Parameter": module_parameter, "Parameter": module_parameter,
     "allclose": _allclose, "equal": _equal, "array_equal": _equal, "result_type": _result_type,
     "manual_seed": _manual_seed, "set_default_dtype": _set_default_dtype, "load": _load,
     **{name: _of_tensor(name, fact) for name, fact in FACTS.items()},
@@ -214,7 +214,7 @@ MODULES = {
     "np.linalg": "linalg", "numpy.linalg": "linalg", "numpy.fft": "fft",
     "numpy.random": "random", "jax.numpy.linalg": "linalg", "jax.numpy.fft": "fft",
     "jnp.linalg": "linalg", "jnp.fft": "fft", "fft": "fft", "torch.fft": "fft", "np.fft": "fft",
-    "torch.autograd": "autograd", "autograd": "hips", "autograd.numpy": "np",
+    "torch.optim": "optim", "optim": "optim", "torch.autograd": "autograd", "autograd": "hips", "autograd.numpy": "np",
     "autograd.numpy.linalg": "linalg", "autograd.numpy.fft": "fft", "autograd.scipy": "scipy",
     "autograd.numpy.random": "random", "autograd.scipy.special": "scipy",
     "torch.autograd.functional": "", "torch.func": "func",
@@ -252,6 +252,8 @@ def member(module: Namespace, name: str) -> Any:
         if name in functional.SIGNATURES:
             return functional.function(name)
     prefix = MODULES.get(module.path, module.path)
+    if (deferred := prelude.find(prefix, name)) is not None:
+        return deferred
     if _is_numpys(module.path):
         if name == "set_printoptions":  # of arrays, which are printed as tensors here
             return Function(name, _nothing)

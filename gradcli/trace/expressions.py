@@ -23,6 +23,7 @@ from gradcli.trace.displays import DISPLAYS
 from gradcli.trace.indexing import subscript
 from gradcli.trace.inputs import assigned_names
 from gradcli.trace.mistakes import suggestion, uncallable
+from gradcli.trace.prelude import defined
 from gradcli.trace.storage import Tensor
 from gradcli.trace.text import formatted
 from gradcli.trace.values import (
@@ -92,7 +93,7 @@ def _attribute(tracer: Tracer, e: tree.Attribute) -> Code:
         if not isinstance(value, Namespace):
             return operators.member_of(tracer, value, e)
         if value is not module:
-            module, found = value, _member(value, e)
+            module, found = value, defined(tracer, _member(value, e))
         return found
 
     return read

@@ -44,6 +44,7 @@ from gradcli.trace.inputs import free_names
 from gradcli.trace.lists import Lists
 from gradcli.trace.mistakes import UNFORESEEN, outside, unbound, unforeseen
 from gradcli.trace.passes import Passes
+from gradcli.trace.prelude import Definitions, defined
 from gradcli.trace.sentences import class_name
 from gradcli.trace.statements import STATEMENTS
 from gradcli.trace.storage import Tensor
@@ -119,6 +120,7 @@ class Tracer:
         self.lists = Lists(self.graph)
         self.places: dict[str, Span] = {}  # of the file's names: where they were bound last
         self.stated: dict[Span, Any] = {}  # values of expressions that stand on their own
+        self.preludes: dict[str, Definitions] = {}  # what is defined so far of each file of it
         self.loops = 0  # how many are being run, one in the other
         self.depth = 0  # of calls within calls
         self._built_in: dict[str, Any] = {}  # what was found under names
@@ -161,22 +163,22 @@ class Tracer:
                 warnings.simplefilter("ignore", RuntimeWarning)
                 yield
         except GradcliError as error:
-            raise error.at(self.source, self.graph.span) from None
+            raise error.at(self.source, self.graph.place) from None
         except (Return, Jump) as jump:
-            raise outside(jump).at(self.source, self.graph.span) from None
+            raise outside(jump).at(self.source, self.graph.place) from None
         except RecursionError:
             raise LimitFault(
-                "the expression is nested too deeply", self.graph.span, source=self.source
+                "the expression is nested too deeply", self.graph.place, source=self.source
             ) from None
         except MemoryError:
             raise LimitFault(
-                "out of memory", self.graph.span, "make it smaller: --max-memory says when to stop",
+                "out of memory", self.graph.place, "make it smaller: --max-memory says when to stop",
                 self.source,
             ) from None  # fmt: skip
         except UNFORESEEN as error:
             if os.environ.get("GRADCLI_TRACEBACK"):
                 raise
-            raise unforeseen(self.source, self.graph.span) from error
+            raise unforeseen(self.source, self.graph.place) from error
         finally:
             sys.setrecursionlimit(limit)
 
@@ -274,7 +276,7 @@ class Tracer:
         """Return what stands for a name that the file does not bind, None where nothing does."""
         found = self._built_in.get(name)
         if found is None:
-            found = self._built_in[name] = lookup(name)
+            found = self._built_in[name] = defined(self, lookup(name))
         return found
 
     # ---- what the functions of a file ask for ----------------------------------------------

@@ -8,6 +8,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import (
+    NOWHERE,
     ArgumentFault,
     DtypeFault,
     GradcliError,
@@ -238,11 +239,11 @@ def named(
         shapes = [
             f"`{tracer.source.snippet(e.span)}` has shape {list(value.shape)}"
             for e, value in operands
-            if isinstance(value, Node)
+            if isinstance(value, Node) and e.span is not NOWHERE
         ]
         error.hint = "; ".join([*([", ".join(shapes)] if shapes else []),
                                 *([error.hint] if error.hint else [])])  # fmt: skip
-    return error.at(tracer.source, tracer.graph.span)
+    return error.at(tracer.source, tracer.graph.place)
 
 
 def member_of(tracer: Tracer, value: Any, e: tree.Attribute) -> Any:

@@ -259,7 +259,7 @@ def _sequence(kind: Any) -> Any:
         found = items_of(tracer, args[0]) if args else []
         with python_errors():
             result = {hashable(x) for x in found} if kind is set else kind(found)
-        return made(tracer, result, tracer.graph.span)
+        return made(tracer, result, tracer.graph.place)
 
     return run
 

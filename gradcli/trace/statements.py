@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from gradcli.errors import ArgumentFault, InputFault, ShapeFault, SyntaxFault
+from gradcli.errors import NOWHERE, ArgumentFault, InputFault, ShapeFault, SyntaxFault
 from gradcli.graph import Loop, Node
 from gradcli.rule.rule import number
 from gradcli.syntax import tree
@@ -189,7 +189,9 @@ def _def(tracer: Tracer, s: tree.Def) -> Code:
     def define() -> None:
         scope = tracer.scope
         seen = scope.cell if isinstance(scope, classes.ClassScope) else scope
-        function: Any = UserFunction(s.name, s.parameters, body, seen, True, given())
+        function: Any = UserFunction(
+            s.name, s.parameters, body, seen, True, given(), s.span is NOWHERE
+        )
         for decorator_of, span in decorators:
             decorator = decorator_of()
             tracer.graph.span = span
