@@ -15,7 +15,7 @@ from gradcli.rule.dtypes import SYNONYMS as DTYPE_SYNONYMS
 from gradcli.rule.meta import broadcast
 from gradcli.rule.signature import Signature
 from gradcli.tensor_text import PROFILES
-from gradcli.trace import dropout, in_place, prelude, running, transforms
+from gradcli.trace import dropout, in_place, prelude, running, skipped, transforms
 from gradcli.trace.calls import Args, Keywords, only, row_function
 from gradcli.trace.classes import OBJECT
 from gradcli.trace.creation import CREATION, module_parameter, parameter
@@ -197,6 +197,7 @@ OTHERS: dict[str, Any] = {
     "allclose": _allclose, "equal": _equal, "array_equal": _equal, "result_type": _result_type,
     "manual_seed": _manual_seed, "set_default_dtype": _set_default_dtype, "load": _load,
     **{name: _of_tensor(name, fact) for name, fact in FACTS.items()},
+    "device": lambda tracer, args, keywords: skipped.Device(),
     "is_tensor": _is_tensor, "promote_types": _promote_types,
     "broadcast_shapes": _broadcast_shapes,
     "get_default_dtype": lambda tracer, args, keywords: tracer.graph.default_dtype,
@@ -214,7 +215,8 @@ MODULES = {
     "np.linalg": "linalg", "numpy.linalg": "linalg", "numpy.fft": "fft",
     "numpy.random": "random", "jax.numpy.linalg": "linalg", "jax.numpy.fft": "fft",
     "jnp.linalg": "linalg", "jnp.fft": "fft", "fft": "fft", "torch.fft": "fft", "np.fft": "fft",
-    "torch.optim": "optim", "optim": "optim", "torch.autograd": "autograd", "autograd": "hips", "autograd.numpy": "np",
+    "torch.optim": "optim", "optim": "optim", "torch.autograd": "autograd", "autograd": "hips",
+    "autograd.numpy": "np",
     "autograd.numpy.linalg": "linalg", "autograd.numpy.fft": "fft", "autograd.scipy": "scipy",
     "autograd.numpy.random": "random", "autograd.scipy.special": "scipy",
     "torch.autograd.functional": "", "torch.func": "func",
@@ -238,6 +240,8 @@ def in_place_row(name: str) -> Function | None:
 def member(module: Namespace, name: str) -> Any:
     """Return what a module has under a name, None where it has nothing."""
     path = f"{module.path}.{name}" if module.path else name
+    if path in skipped.TORCHS:
+        return skipped.Skipped(path)
     if path in MODULES:
         return Namespace(path)
     if module.path == "math":

@@ -15,7 +15,7 @@ from gradcli.errors import ArgumentFault, NameFault, ShapeFault, Span
 from gradcli.graph import Node
 from gradcli.rule.nesting import check_arguments
 from gradcli.syntax import tree
-from gradcli.trace import classes, operators
+from gradcli.trace import classes, operators, skipped
 from gradcli.trace.builtins import member, names
 from gradcli.trace.code import Code, defaults, keywords_of, several, truth
 from gradcli.trace.containers import get_item
@@ -24,6 +24,7 @@ from gradcli.trace.indexing import subscript
 from gradcli.trace.inputs import assigned_names
 from gradcli.trace.mistakes import suggestion, uncallable
 from gradcli.trace.prelude import defined
+from gradcli.trace.skipped import Skipped
 from gradcli.trace.storage import Tensor
 from gradcli.trace.text import formatted
 from gradcli.trace.values import (
@@ -37,7 +38,7 @@ from gradcli.trace.values import (
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
 
-CALLABLE = (Function, UserFunction, np.dtype, *classes.CALLABLE)
+CALLABLE = (Function, UserFunction, np.dtype, *classes.CALLABLE, Skipped)
 LISTS = (list, tuple)
 
 
@@ -82,6 +83,8 @@ def _attribute(tracer: Tracer, e: tree.Attribute) -> Code:
                 return tracer.attribute(name)(tracer, value)
             except NameFault as error:
                 raise error.at(None, e.name_span) from None
+        if isinstance(value, Skipped):
+            return skipped.member(value, name)
         if isinstance(value, classes.WITH_ATTRIBUTES):
             found_here = classes.get_attribute(tracer, value, name)
             if found_here is classes.MISSING:
@@ -118,6 +121,8 @@ def _subscript(tracer: Tracer, e: tree.Subscript) -> Code:
         check_arguments((key,))
         if isinstance(value, Node):
             return subscript(value, indices(tracer, key, e.index))
+        if isinstance(value, Skipped):
+            return value
         if isinstance(value, classes.Instance):
             return classes.needed(tracer, value, "__getitem__", "is not subscriptable")(key)
         return get_item(value, key, span)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import NameFault
 from gradcli.syntax import tree
+from gradcli.trace import skipped
 from gradcli.trace.builtins import MODULES, lookup, member, names
 from gradcli.trace.mistakes import INSTEAD, suggestion
 from gradcli.trace.prelude import defined
@@ -24,6 +25,14 @@ def import_names(tracer: Tracer, s: tree.Import) -> None:
     """
     root = s.module.partition(".")[0]
     if root in IGNORED:
+        return
+    if root in skipped.MODULES or s.module in skipped.TORCHS:
+        if s.imported is not None:
+            tracer.scope[s.name] = skipped.Skipped(f"{s.module}.{s.imported}")
+        elif s.name == s.module:  # `import a.b` binds `a`
+            tracer.scope[root] = skipped.Skipped(root)
+        else:
+            tracer.scope[s.name] = skipped.Skipped(s.module)
         return
     tracer.uses(root)
     if s.module not in MODULES:

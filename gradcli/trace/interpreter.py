@@ -30,7 +30,7 @@ from gradcli.rule.dtypes import FLOAT64, Array, DType
 from gradcli.rule.meta import Meta
 from gradcli.syntax import tree
 from gradcli.tensor_text import DEFAULT
-from gradcli.trace import classes, containers, operators
+from gradcli.trace import classes, containers, operators, skipped
 from gradcli.trace.attributes import attribute
 from gradcli.trace.bindings import Bindings
 from gradcli.trace.builtins import lookup
@@ -46,6 +46,7 @@ from gradcli.trace.mistakes import UNFORESEEN, outside, unbound, unforeseen
 from gradcli.trace.passes import Passes
 from gradcli.trace.prelude import Definitions, defined
 from gradcli.trace.sentences import class_name
+from gradcli.trace.skipped import Bar, Skipped
 from gradcli.trace.statements import STATEMENTS
 from gradcli.trace.storage import Tensor
 from gradcli.trace.text import formatted_value, text
@@ -121,6 +122,7 @@ class Tracer:
         self.places: dict[str, Span] = {}  # of the file's names: where they were bound last
         self.stated: dict[Span, Any] = {}  # values of expressions that stand on their own
         self.preludes: dict[str, Definitions] = {}  # what is defined so far of each file of it
+        self.skipped: dict[int, tuple[Span, str]] = {}  # what was passed over, by line
         self.loops = 0  # how many are being run, one in the other
         self.depth = 0  # of calls within calls
         self._built_in: dict[str, Any] = {}  # what was found under names
@@ -143,6 +145,9 @@ class Tracer:
 
     def settle(self) -> None:
         """Let every name show what its tensor is in the end, also where it is not read again."""
+        if self.skipped:
+            self.graph.span = self.skipped[min(self.skipped)][0]
+            self.notice(skipped.notice(self.skipped))
         for name, value in self.scope.items():
             if not (isinstance(value, Tensor) and value.is_readable):
                 continue
@@ -172,8 +177,8 @@ class Tracer:
             ) from None
         except MemoryError:
             raise LimitFault(
-                "out of memory", self.graph.place, "make it smaller: --max-memory says when to stop",
-                self.source,
+                "out of memory", self.graph.place,
+                "make it smaller: --max-memory says when to stop", self.source,
             ) from None  # fmt: skip
         except UNFORESEEN as error:
             if os.environ.get("GRADCLI_TRACEBACK"):
@@ -300,6 +305,8 @@ class Tracer:
     def _call(self, function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         if isinstance(function, UserFunction):
             return call_user(self, function, args, keywords)
+        if isinstance(function, Skipped):
+            return skipped.call(self, function, args)
         if isinstance(function, classes.CALLABLE):
             return classes.call(self, function, args, keywords)
         if isinstance(function, np.dtype):
@@ -318,6 +325,8 @@ class Tracer:
             from gradcli.ops.shape.joining import unbind
 
             return containers.guarded(unbind(value, dim=0), self.graph.spend)
+        if isinstance(value, Skipped):
+            return self.iterate(value.items if isinstance(value, Bar) else ())
         if isinstance(value, classes.Instance):
             return containers.guarded(classes.iterate(self, value), self.graph.spend)
         if isinstance(value, containers.CONTAINERS) or hasattr(value, "__next__"):
@@ -347,7 +356,9 @@ class Tracer:
                     hint="use .all() or .any()",
                 )
             return bool(value.value)
-        return classes.truth(self, value) if isinstance(value, classes.Instance) else bool(value)
+        if isinstance(value, classes.Instance):
+            return classes.truth(self, value)
+        return bool(value) and not isinstance(value, Skipped)
 
     def notice(self, message: str) -> None:
         """Warn about the line that is being run."""

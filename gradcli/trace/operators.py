@@ -25,6 +25,7 @@ from gradcli.trace.budgets import kept
 from gradcli.trace.classes import Instance
 from gradcli.trace.mistakes import no_attribute
 from gradcli.trace.sentences import class_name, python_errors, sentence
+from gradcli.trace.skipped import Skipped
 from gradcli.trace.storage import Tensor
 from gradcli.trace.strings import percent
 from gradcli.trace.values import (
@@ -73,6 +74,8 @@ def binary(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
 
     Raises: ArgumentFault, ShapeFault or DtypeFault where the operands do not fit it.
     """
+    if isinstance(left, Skipped) or isinstance(right, Skipped):
+        return left if isinstance(left, Skipped) else right
     if isinstance(left, Instance) or isinstance(right, Instance):
         made = classes.binary(tracer, operator, left, right)
         if made is not NotImplemented:

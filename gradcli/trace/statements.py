@@ -20,6 +20,7 @@ from gradcli.trace.imports import import_names
 from gradcli.trace.in_place import change
 from gradcli.trace.inputs import calls
 from gradcli.trace.sentences import python_errors
+from gradcli.trace.skipped import magic
 from gradcli.trace.storage import Tensor
 from gradcli.trace.targets import Bind, binding, deletion
 from gradcli.trace.values import Jump, Return, UserFunction, is_numeric_list, to_array
@@ -328,4 +329,5 @@ STATEMENTS: dict[type, Callable[[Tracer, Any], Code]] = {
     tree.With: _with,
     tree.Delete: _delete,
     tree.Flow: _flow,
+    tree.Magic: magic,
 }
