@@ -22,7 +22,7 @@ from gradcli.trace.creation import CREATION
 from gradcli.trace.dropout import bernoulli
 from gradcli.trace.indexing import set_item
 from gradcli.trace.numpy_forms import FORMS, PRESET, numpy_function
-from gradcli.trace.python import is_nonzero, item
+from gradcli.trace.conversions import is_nonzero, item
 from gradcli.trace.storage import Tensor
 from gradcli.trace.values import Function, GradFn, Size
 

@@ -140,6 +140,7 @@ class Tensor(Node):
     counted = 0
     made = ""
     tracked = False
+    is_parameter = False  # made by nn.Parameter
 
     @property
     def id(self) -> int:
