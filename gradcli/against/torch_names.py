@@ -31,11 +31,18 @@ from gradcli.against.torch_lists import numbers_type
 from gradcli.against.torch_numpy import TRANSFORMS, member_of, method_of
 from gradcli.session import Session
 from gradcli.trace.builtins import CONSTANTS, member, names
-from gradcli.trace.python import PYTHON
 from gradcli.trace.values import Namespace
 
 Names = dict[str, Any]
 
+# what Python's own functions do with numbers, texts and lists, and with nothing behind them: none
+# that reads attributes
+PLAIN = (
+    "abs", "all", "any", "ascii", "bin", "bool", "callable", "chr", "complex", "dict", "divmod",
+    "enumerate", "filter", "float", "frozenset", "hex", "int", "isinstance", "iter", "len", "list",
+    "map", "max", "min", "next", "oct", "ord", "pow", "print", "range", "repr", "reversed", "round",
+    "set", "slice", "sorted", "str", "sum", "tuple", "zip",
+)  # fmt: skip
 OF_TENSORS = ("sum", "max", "min", "abs", "pow", "round")
 # a function of the same name in torch is the kernel, which takes all its arguments
 BARE = ("torch.nn.functional", "torch", "torch.special", "torch.linalg", "torch.fft")
@@ -140,7 +147,7 @@ def _python() -> Names:
 
     PyTorch's C code imports by the `__import__` of the code that called it.
     """
-    plain = {n: getattr(builtins, n) for n in (*PYTHON, "abs", "pow", "any", "all")}
+    plain = {name: getattr(builtins, name) for name in PLAIN}
     plain["print"] = lambda *_, **__: None  # it could write to a file, and nobody reads it here
     return {"__builtins__": plain | {"__import__": __import__}, "__name__": "__main__"}
 

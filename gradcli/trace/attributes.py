@@ -18,11 +18,11 @@ from gradcli.rule.meta import dim_index
 from gradcli.rule.signature import GUESSED, Signature
 from gradcli.trace import in_place
 from gradcli.trace.calls import row_function
+from gradcli.trace.conversions import is_nonzero, item
 from gradcli.trace.creation import CREATION
 from gradcli.trace.dropout import bernoulli
 from gradcli.trace.indexing import set_item
 from gradcli.trace.numpy_forms import FORMS, PRESET, numpy_function
-from gradcli.trace.python import is_nonzero, item
 from gradcli.trace.skipped import Device
 from gradcli.trace.storage import Tensor
 from gradcli.trace.values import Function, GradFn, Size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from sys import getsizeof
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SMALL = 128  # bytes of a value that is not counted: the steps that make such are
-COUNTED: tuple[type[Any], ...] = (str, list, tuple, dict, set)
+COUNTED: tuple[type[Any], ...] = (str, list, tuple, dict, set, frozenset, deque)
 
 
 def kept(tracer: Tracer, value: T) -> T:

@@ -15,13 +15,15 @@ from gradcli.rule.dtypes import SYNONYMS as DTYPE_SYNONYMS
 from gradcli.rule.meta import broadcast
 from gradcli.rule.signature import Signature
 from gradcli.tensor_text import PROFILES
-from gradcli.trace import dropout, in_place, prelude, running, skipped, transforms
+from gradcli.trace import dropout, in_place, prelude, running, skipped, standard, transforms
 from gradcli.trace.calls import Args, Keywords, only, row_function
-from gradcli.trace.classes import OBJECT
-from gradcli.trace.creation import CREATION, module_parameter, parameter
+from gradcli.trace.classes import OBJECT, UserClass
+from gradcli.trace.conversions import is_nonzero
+from gradcli.trace.creation import CREATION, parameter
 from gradcli.trace.gradmode import MODES
+from gradcli.trace.kinds import TORCH
 from gradcli.trace.numpy_forms import ABSENT, numpy_function
-from gradcli.trace.python import PYTHON, is_nonzero
+from gradcli.trace.python import PYTHON
 from gradcli.trace.values import Function, Namespace, Size, described
 
 if TYPE_CHECKING:
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
 
 CONSTANTS: dict[str, Any] = {"pi": float(np.pi), "e": float(np.e), "inf": float("inf"),
                              "nan": float("nan")}  # fmt: skip
+
+PYTHONS_OWN: dict[str, Any] = {
+    "NotImplemented": NotImplemented, "Ellipsis": ..., "__name__": "__main__", "object": OBJECT,
+}  # fmt: skip
 
 # ---- PyTorch's functions that are no operations --------------------------------------------
 
@@ -193,7 +199,7 @@ OTHERS: dict[str, Any] = {
     **dropout.FUNCTIONS,
     **{name: running.tracked(name, _row(name, name)) for name in running.TRACKED},
     "unfold": _row("nn.functional.unfold", "unfold"),  # x.unfold is another one
-    "param": parameter, "nn.Parameter": module_parameter, "Parameter": module_parameter,
+    "param": parameter, "nn.Parameter": TORCH["nn.Parameter"], "Parameter": TORCH["nn.Parameter"],
     "allclose": _allclose, "equal": _equal, "array_equal": _equal, "result_type": _result_type,
     "manual_seed": _manual_seed, "set_default_dtype": _set_default_dtype, "load": _load,
     **{name: _of_tensor(name, fact) for name, fact in FACTS.items()},
@@ -242,8 +248,14 @@ def member(module: Namespace, name: str) -> Any:
     path = f"{module.path}.{name}" if module.path else name
     if path in skipped.TORCHS:
         return skipped.Skipped(path)
-    if path in MODULES:
+    if path in MODULES or path in standard.FILES:
         return Namespace(path)
+    if module.path not in MODULES and standard.is_standard(module.path):
+        return standard.member(module.path, name)
+    if module.path == "torch" and path in TORCH:
+        return TORCH[path]
+    if name == "ndarray" and _is_numpys(module.path):
+        return TORCH["np.ndarray"]
     if module.path == "math":
         from gradcli.trace import mathematics
 
@@ -291,11 +303,13 @@ def lookup(name: str, *, bare: bool = True) -> Any:
     if bare and name == "object":
         return OBJECT
     if bare and name in PYTHON:
-        return Function(name, PYTHON[name])
+        return _function(name, PYTHON[name])
+    if bare and name in PYTHONS_OWN:
+        return PYTHONS_OWN[name]
     if bare and name == "autograd":
         return Namespace("torch.autograd")  # imported by that name, it is HIPS autograd
     if name in OTHERS:
-        return Function(name, OTHERS[name])
+        return _function(name, OTHERS[name])
     if name in in_place.FUNCTIONS and (found := in_place_row(name)) is not None:
         return found
     if name in ROWS:
@@ -305,6 +319,11 @@ def lookup(name: str, *, bare: bool = True) -> Any:
     if name in DTYPE_NAMES and not (bare and name in ("int", "float", "bool")):
         return DTYPES[DTYPE_NAMES[name]]
     return Namespace(name) if name in MODULES and bare else None
+
+
+def _function(name: str, run: Any) -> Any:
+    """Return what a table has under a name: a type as it is, all else as a function."""
+    return run if isinstance(run, Function | UserClass) else Function(name, run)
 
 
 def names() -> set[str]:

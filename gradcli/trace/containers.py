@@ -8,6 +8,7 @@ here, as Python's own code cannot: items may be tensors.
 from __future__ import annotations
 
 import operator
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from sys import getsizeof
@@ -22,14 +23,16 @@ from gradcli.trace.budgets import COUNTED, changed, kept
 from gradcli.trace.classes import Instance, needed, special
 from gradcli.trace.sentences import PYTHONS, class_name, fault, python_errors
 from gradcli.trace.strings import Method, Run, named
+from gradcli.trace.types import Form, Type, parameterised
 from gradcli.trace.values import MAX_ITEMS, TOO_DEEP, Function, Results, check_size
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
 
-SEQUENCES: tuple[type[Any], ...] = (list, tuple, range, str, Results)
+SEQUENCES: tuple[type[Any], ...] = (list, tuple, range, str, Results, deque)
 VIEWS: tuple[type[Any], ...] = (type({}.keys()), type({}.values()), type({}.items()))
-CONTAINERS: tuple[type[Any], ...] = (*SEQUENCES, dict, set, *VIEWS)
+CONTAINERS: tuple[type[Any], ...] = (*SEQUENCES, dict, set, frozenset, *VIEWS)
+HASHED = (tuple, frozenset)  # what is hashed with all that is in it
 
 _OF_LENGTHS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
@@ -40,7 +43,7 @@ def key(value: Any) -> Any:
     Raises: TypeError, as Python does, where it cannot be hashed.
     """
     depth, level = 0, [value]
-    while level := [x for item in level if isinstance(item, tuple) for x in item]:
+    while level := [x for item in level if isinstance(item, HASHED) for x in item]:
         depth += 1
         if depth > MAX_NESTING:
             raise ArgumentFault(TOO_DEEP)
@@ -76,7 +79,7 @@ def is_same(tracer: Tracer, a: Any, b: Any, budget: _Budget | None = None, depth
     """
     if a is b:
         return True
-    if not isinstance(a, list | tuple | dict | Results):
+    if not isinstance(a, list | tuple | dict | Results | deque):
         return tracer.truth(tracer.compare("==", a, b))
     return _equal(tracer, a, b, budget or _Budget(tracer), depth)
 
@@ -85,9 +88,14 @@ def _equal(tracer: Tracer, a: Any, b: Any, budget: _Budget, depth: int) -> bool:
     budget.spend(depth)
     same = partial(is_same, tracer, budget=budget, depth=depth + 1)
     if isinstance(a, dict) and isinstance(b, dict):
+        if isinstance(a, OrderedDict) and isinstance(b, OrderedDict) and [*a] != [*b]:
+            return False
         return len(a) == len(b) and all(k in b and same(v, b[k]) for k, v in a.items())
     if isinstance(a, dict) or isinstance(b, dict):
         return False
+    if isinstance(a, deque) or isinstance(b, deque):
+        alike = isinstance(a, deque) and isinstance(b, deque) and len(a) == len(b)
+        return alike and all(map(same, tuple(a), tuple(b)))
     if isinstance(a, list) != isinstance(b, list) or not isinstance(b, list | tuple | Results):
         return isinstance(b, Node) and tracer.truth(tracer.compare("==", a, b))
     return len(a) == len(b) and all(map(same, tuple(a), tuple(b)))
@@ -98,7 +106,7 @@ def compare(tracer: Tracer, sign: str, left: Any, right: Any) -> bool | None:
 
     Raises: ArgumentFault, with Python's sentence, where they have no order.
     """
-    if not isinstance(left, list | tuple | dict | Results):
+    if not isinstance(left, list | tuple | dict | Results | deque):
         return None
     if sign in ("==", "!="):
         return _equal(tracer, left, right, _Budget(tracer), 0) == (sign == "==")
@@ -128,7 +136,7 @@ def contains(tracer: Tracer, item: Any, container: Any) -> bool:
     if method is not None:
         return tracer.truth(method(item))
     with python_errors():
-        if isinstance(container, dict | set | type({}.keys())):
+        if isinstance(container, dict | set | frozenset | type({}.keys())):
             return key(item) in container
         if isinstance(container, str | range) and not isinstance(item, Node):
             return item in container
@@ -183,6 +191,9 @@ def get_item(value: Any, at: Any, span: Span | None = None) -> Any:
 
     Raises: ArgumentFault, with Python's sentence, where there is no such item.
     """
+    if isinstance(value, Type | Form):
+        with python_errors(span):
+            return parameterised(value, at)
     if isinstance(value, dict):
         hint = None
         if len(value) and all(isinstance(k, str) for k in value):
@@ -207,7 +218,7 @@ def set_item(tracer: Tracer, owner: Any, at: Any, value: Any) -> None:
         needed(tracer, owner, "__setitem__", "does not support item assignment")(at, value)
         return
     with python_errors():
-        if isinstance(owner, list):
+        if isinstance(owner, list | deque):
             if isinstance(at, slice):
                 extended = at.step not in (None, 1)
                 value = items_of(
@@ -263,14 +274,22 @@ def augmented(tracer: Tracer, operator: str, left: Any, right: Any) -> bool:
         changed(tracer, left, before)
         tracer.lists.changed(left)
         return True
-    if isinstance(left, set) and isinstance(right, set) and operator in ("|", "&", "-", "^"):
+    if (
+        isinstance(left, set)
+        and isinstance(right, set | frozenset)
+        and operator in ("|", "&", "-", "^")
+    ):
         names = {"|": "update", "&": "intersection_update", "-": "difference_update",
                  "^": "symmetric_difference_update"}  # fmt: skip
         before = getsizeof(left)
         getattr(left, names[operator])(right)
         changed(tracer, left, before)
         return True
-    if isinstance(left, dict) and operator == "|":
+    if isinstance(left, deque) and operator == "+":
+        left.extend(items_of(tracer, right))
+        check_size(len(left))
+        return True
+    if isinstance(left, dict) and operator == "|" and not isinstance(left, Counter):
         before = getsizeof(left)
         update(tracer, left, right)
         changed(tracer, left, before, right)
@@ -303,7 +322,7 @@ def _extend(tracer: Tracer, xs: list[Any], items: Any) -> None:
     tracer.lists.changed(xs)
 
 
-def _index(tracer: Tracer, xs: Any, item: Any, start: int = 0, stop: int | None = None) -> int:
+def index(tracer: Tracer, xs: Any, item: Any, start: int = 0, stop: int | None = None) -> int:
     first, last, _ = slice(start, stop).indices(len(xs))
     tracer.graph.spend(len(xs))
     for i in range(first, last):
@@ -314,7 +333,7 @@ def _index(tracer: Tracer, xs: Any, item: Any, start: int = 0, stop: int | None 
     raise ValueError("tuple.index(x): x not in tuple")
 
 
-def _count(tracer: Tracer, xs: Any, item: Any) -> int:
+def count(tracer: Tracer, xs: Any, item: Any) -> int:
     tracer.graph.spend(len(xs))
     return sum(is_same(tracer, x, item) for x in list(xs))
 
@@ -385,8 +404,8 @@ QUICK = (*GIVING, "append", "add", "discard", "items", "keys", "values", "popite
 WORK = 1000  # items or characters that a method of Python's goes through in the time of a step
 CHANGES = ("append", "clear", "insert", "pop", "remove", "reverse", "sort")
 _FOUND = {
-    **named(lambda name: _index, "index(value: any, start: int = 0, stop: int = None)"),
-    **named(lambda name: _count, "count(value: any)"),
+    **named(lambda name: index, "index(value: any, start: int = 0, stop: int = None)"),
+    **named(lambda name: count, "count(value: any)"),
 }
 
 METHODS: dict[type, dict[str, Method]] = {
@@ -417,6 +436,13 @@ METHODS: dict[type, dict[str, Method]] = {
             "update", "union", "intersection", "difference", "intersection_update",
             "difference_update")},
     },
+    frozenset: {
+        **named(_own, "copy()"),
+        **named(_with_items, "issubset(other: any); issuperset(other: any); "
+                "isdisjoint(other: any); symmetric_difference(other: any)"),
+        **{name: Method(None, _with_items(name)) for name in (
+            "union", "intersection", "difference")},
+    },
     str: strings.METHODS,
     int: named(strings.own, "bit_length(); bit_count(); conjugate()"),
     float: named(strings.own, "is_integer(); conjugate()"),
@@ -440,7 +466,7 @@ def method(value: Any, name: str) -> Function | None:
             result = method.run(tracer, value, *args, **keywords)
         if kind is list and name in CHANGES:
             tracer.lists.changed(value)
-        if kind in (list, dict, set):
+        if isinstance(value, list | dict | set | deque):
             changed(tracer, value, before, *args)
         return result if name in GIVING else kept(tracer, result)
 

@@ -16,7 +16,7 @@ from gradcli.graph import Node
 from gradcli.rule.nesting import check_arguments
 from gradcli.syntax import tree
 from gradcli.trace import classes, operators, skipped
-from gradcli.trace.builtins import member, names
+from gradcli.trace.builtins import MODULES, member, names
 from gradcli.trace.code import Code, defaults, keywords_of, several, truth
 from gradcli.trace.containers import get_item
 from gradcli.trace.displays import DISPLAYS
@@ -25,6 +25,7 @@ from gradcli.trace.inputs import assigned_names
 from gradcli.trace.mistakes import suggestion, uncallable
 from gradcli.trace.prelude import defined
 from gradcli.trace.skipped import Skipped
+from gradcli.trace.standard import instead, is_standard
 from gradcli.trace.storage import Tensor
 from gradcli.trace.text import formatted
 from gradcli.trace.values import (
@@ -106,9 +107,9 @@ def _member(module: Namespace, e: tree.Attribute) -> Any:
     found = member(module, e.name)
     if found is None:
         known = [n.rpartition(".")[2] for n in names()]
-        raise NameFault(
-            f"`{module.path}` has no `{e.name}` here", e.name_span, suggestion(e.name, known)
-        )
+        absent = module.path not in MODULES and is_standard(module.path)
+        hint = instead(module.path) if absent else suggestion(e.name, known)
+        raise NameFault(f"`{module.path}` has no `{e.name}` here", e.name_span, hint)
     return found
 
 

@@ -6,7 +6,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
@@ -40,6 +40,7 @@ from gradcli.trace.code import Code
 from gradcli.trace.derivatives import checked
 from gradcli.trace.expressions import EXPRESSIONS
 from gradcli.trace.functions import call_user
+from gradcli.trace.imports import all_of, starred
 from gradcli.trace.inputs import free_names
 from gradcli.trace.lists import Lists
 from gradcli.trace.mistakes import UNFORESEEN, outside, unbound, unforeseen
@@ -51,6 +52,7 @@ from gradcli.trace.statements import STATEMENTS
 from gradcli.trace.storage import Tensor
 from gradcli.trace.text import formatted_value, text
 from gradcli.trace.values import (
+    Exit,
     Function,
     Jump,
     Return,
@@ -125,7 +127,9 @@ class Tracer:
         self.skipped: dict[int, tuple[Span, str]] = {}  # what was passed over, by line
         self.loops = 0  # how many are being run, one in the other
         self.depth = 0  # of calls within calls
-        self._built_in: dict[str, Any] = {}  # what was found under names
+        self.iterating = 0  # iterators behind iterators that are asked for an item
+        self.identities: dict[int, tuple[int, Any]] = {}  # what id() has given, and of what
+        self._built_in: dict[str, Any] = {"__file__": self.source.name}  # found under names
         self._bindings: dict[Row, Bindings] = {}
         self._attributes: dict[str, Callable[[Tracer, Tensor], Any]] = {}  # of tensors, likewise
 
@@ -138,9 +142,10 @@ class Tracer:
         """
         with self.placed():
             self.bind_inputs()
-            for statement in self.program.statements:  # each is run once, and forgotten
-                self.graph.span = statement.span
-                self._statement(statement)()
+            with suppress(Exit):
+                for statement in self.program.statements:  # each is run once, and forgotten
+                    self.graph.span = statement.span
+                    self._statement(statement)()
             self.settle()
 
     def settle(self) -> None:
@@ -189,11 +194,13 @@ class Tracer:
 
     def bind_inputs(self) -> None:
         """Make leaves of the names that the file reads but never assigns."""
-        inputs = free_names(self.program)
+        inputs, modules = free_names(self.program), starred(self.program)
         missing = {
             name: span
             for name, span in inputs.items()
-            if name not in self.options.bindings and lookup(name) is None
+            if name not in self.options.bindings
+            and self.built_in(name) is None
+            and all(all_of(module, name) is None for module in modules)
         }
         if missing:
             raise unbound(self.program, missing)

@@ -43,11 +43,8 @@ WHAT_TO_CHECK = "check their shapes, dtypes and ranges"
 INSTEAD = {
     "open": 'load("data.npz") reads a data file',
     "input": "bind values on the command line: -s NAME=…, -p NAME=…, --data FILE",
-    "map": "write a list comprehension: [f(x) for x in xs]",
-    "filter": "write a list comprehension: [x for x in xs if …]",
-    "type": "`x.dtype` and `x.shape` say what a tensor is",
-    "isinstance": "`x.dtype` and `x.shape` say what a tensor is",
-    "complex": "write 1 + 2j",
+    "bytes": "write a string",
+    "bytearray": "write a list of integers",
     "cuda": "leave it out: tensors are on the CPU",
     "optim": "write the update by hand: with no_grad(): w -= 0.1 * w.grad",
     "Linear": "write F.linear(x, weight, bias), with parameters that the file makes",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator as python
+from collections import deque
 from collections.abc import Callable
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -28,11 +29,13 @@ from gradcli.trace.sentences import class_name, python_errors, sentence
 from gradcli.trace.skipped import Skipped
 from gradcli.trace.storage import Tensor
 from gradcli.trace.strings import percent
+from gradcli.trace.types import Callee, Type
 from gradcli.trace.values import (
     MAX_BITS,
     Function,
     GradFn,
     Results,
+    UserFunction,
     check_bits,
     check_size,
     described,
@@ -42,7 +45,9 @@ if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
 
 # values that are Python's own, of which Python says what is wrong
-PLAIN: tuple[type[Any], ...] = (int, float, complex, type(None), *containers.CONTAINERS)
+PLAIN: tuple[type[Any], ...] = (
+    int, float, complex, type(None), type(...), slice, *containers.CONTAINERS
+)  # fmt: skip
 
 BINARY = {
     "+": python.add, "-": python.sub, "*": python.mul, "/": python.truediv,
@@ -249,12 +254,39 @@ def named(
     return error.at(tracer.source, tracer.graph.place)
 
 
+# attributes of Python's own values that are values too
+FACTS: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
+    (int, ("real", "imag", "numerator", "denominator")),
+    (float, ("real", "imag")),
+    (complex, ("real", "imag")),
+    (range, ("start", "stop", "step")),
+    (slice, ("start", "stop", "step")),
+    (deque, ("maxlen",)),
+)
+TYPE_FACTS: dict[str, Callable[[Type], Any]] = {
+    "__name__": lambda kind: kind.name,
+    "__qualname__": lambda kind: kind.name,
+    "__module__": lambda kind: kind.module,
+    "__bases__": lambda kind: kind.bases,
+}
+
+
 def member_of(tracer: Tracer, value: Any, e: tree.Attribute) -> Any:
     """Return an attribute of a value that is no tensor.
 
     Raises: NameFault where it has none of that name.
     """
     name = e.name
+    if isinstance(value, Callee) and name in value.members:
+        return value.members[name]
+    if isinstance(value, Type) and name in TYPE_FACTS:
+        return TYPE_FACTS[name](value)
+    if isinstance(value, tuple) and hasattr(value, "fields"):
+        from gradcli.trace.standard import collections as named_tuples
+
+        found = named_tuples.member_of(value, name)
+        if found is not None:
+            return found
     if isinstance(value, Results) and name in value.names:
         return value.items[value.names.index(name)]
     if (method := containers.method(value, name)) is not None:
@@ -262,13 +294,18 @@ def member_of(tracer: Tracer, value: Any, e: tree.Attribute) -> Any:
     if isinstance(value, GradFn) and name == "name":
         space = "torch::autograd::" if value.name == "CopySlices" else ""
         return Function(name, lambda tr, args, keywords: space + value.name)
-    if hasattr(value, "name") and name in ("__name__", "__class__"):
+    if isinstance(value, GradFn) and name in ("__class__", "__name__"):
         return value if name == "__class__" else value.name
+    if name in ("__name__", "__qualname__") and isinstance(value, Function | UserFunction):
+        return value.name if value.name != "lambda" else "<lambda>"
+    if name == "__doc__" and isinstance(value, Function | UserFunction):
+        return None
     if isinstance(value, tuple) and name == "numel":
         total = prod(value)
         return Function(name, lambda tr, args, keywords: total)
-    if number(value) and name in ("real", "imag"):
-        return getattr(value, name)
+    for kind, facts in FACTS:
+        if isinstance(value, kind) and name in facts:
+            return getattr(value, name)
     hint = no_attribute(value, name)
     if isinstance(value, PLAIN) and not isinstance(value, Results):
         raise NameFault(

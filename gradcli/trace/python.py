@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from math import gcd, isfinite, prod
+from math import gcd, isfinite
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from gradcli.errors import ArgumentFault, LimitFault
+from gradcli.errors import ArgumentFault
 from gradcli.graph import Node
 from gradcli.ops import FUNCTIONS as ROWS
-from gradcli.rule.nesting import MAX_NESTING
 from gradcli.rule.rule import number
-from gradcli.rule.signature import Signature, brief
-from gradcli.trace.budgets import kept, made
-from gradcli.trace.calls import Args, Keywords, any_node, first_of, only, row_function
-from gradcli.trace.classes import FUNCTIONS, Instance, needed
-from gradcli.trace.containers import CONTAINERS, items_of, sort, update
-from gradcli.trace.containers import key as hashable
+from gradcli.rule.signature import Signature
+from gradcli.trace import classes, iterators, kinds, objects
+from gradcli.trace.budgets import kept
+from gradcli.trace.calls import Args, Keywords, any_node, only, row_function
+from gradcli.trace.classes import Instance, needed
+from gradcli.trace.containers import CONTAINERS, items_of, sort
+from gradcli.trace.conversions import MOST_DIGITS
 from gradcli.trace.sentences import class_name, fault, python_errors
-from gradcli.trace.values import Results, check_bits, described, is_numeric_list
+from gradcli.trace.strings import ascii_of
+from gradcli.trace.values import Function, described, is_numeric_list
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -118,169 +117,6 @@ def _len(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     raise ArgumentFault(f"object of type '{class_name(x)}' has no len()")
 
 
-def _range(tracer: Tracer, args: Args, keywords: Keywords) -> range:
-    hint = "the signature is `range(stop)` or `range(start, stop, step=1)`"
-    for x in args:
-        if not isinstance(x, int) and not (isinstance(x, Node) and x.is_index):
-            raise ArgumentFault(f"range() takes integers, not {described(x)}", hint=hint)
-    if not 1 <= len(args) <= 3 or keywords:
-        raise ArgumentFault(f"range() takes one to three integers ({len(args)} given)", hint=hint)
-    if len(args) == 3 and not args[2].__index__():
-        raise ArgumentFault("the step of range() must not be zero")
-    found = range(*(x.__index__() for x in args))
-    steps = abs(found.stop - found.start) // abs(found.step)
-    if steps > tracer.graph.limits.steps:
-        raise LimitFault(
-            f"range() of {steps:,} steps: more than the limit of {tracer.graph.limits.steps:,}",
-            hint="allow more with --max-steps",
-        )
-    return found
-
-
-def _cast(kind: Any) -> Any:
-    def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
-        if not args and not keywords:
-            return kind()
-        if kind is int and (len(args) == 2 or "base" in keywords):
-            x, *base = INT.bind(args, keywords).values()
-        else:
-            x, base = only(args, keywords, kind.__name__), []
-        if isinstance(x, Node):
-            if x.requires_grad and kind is float:
-                tracer.notice(
-                    "Converting a tensor with requires_grad=True to a scalar may lead to "
-                    "unexpected behavior.\nConsider using tensor.detach() first."
-                )
-            x = item(tracer, x)
-        if kind is bool:
-            return tracer.truth(x)
-        found = _converted(kind, x, *base)
-        if kind is int:
-            check_bits(found.bit_length(), "the integer")
-        return found
-
-    return run
-
-
-INT = Signature("int(x: any, base: int = 10)")
-MOST_DIGITS = 4300  # of an integer that Python reads from a text, or writes as one
-
-
-def _converted(kind: Any, x: Any, base: int | None = None) -> Any:
-    """Return a number or a text as `int` or `float`.
-
-    Raises: ArgumentFault, with Python's sentence, for a text that is none; LimitFault for one that
-    is too long.
-    """
-    if not isinstance(x, str if base is not None else str | int | float):
-        raise ArgumentFault(
-            f"{kind.__name__}() takes a {'text with a base' if base else 'number or a text'}, "
-            f"not {described(x)}"
-        )
-    if base is not None and base != 0 and not 2 <= base <= 36:
-        raise ArgumentFault(f"int() takes a base of 0, or from 2 to 36, not {base}")
-    if kind is int and isinstance(x, float) and not isfinite(x):
-        raise ArgumentFault(f"int({x}): it is no integer")
-    if isinstance(x, str) and len(x) > MOST_DIGITS:
-        raise LimitFault(f"{kind.__name__}() of a text of more than {MOST_DIGITS:,} characters")
-    try:
-        return kind(x) if base is None else kind(x, base)
-    except ValueError as error:
-        raise fault(error) from None
-    except OverflowError:
-        raise ArgumentFault(f"{kind.__name__}({brief(x)}) is too large for a number") from None
-
-
-def item(tracer: Tracer, x: Node) -> Any:
-    """Return the only element of a tensor as a Python number."""
-    count = prod(x.shape)
-    if count != 1:
-        raise ArgumentFault(f"a Tensor with {count} elements cannot be converted to Scalar")
-    x.graph.notes.numbers.append(x.id)
-    return x.value.item()
-
-
-def is_nonzero(tracer: Tracer, x: Node) -> bool:
-    """Say whether the only element of a tensor differs from zero."""
-    if (count := prod(x.shape)) != 1:
-        many = "more than one value" if count else "no values"
-        raise ArgumentFault(f"Boolean value of Tensor with {many} is ambiguous")
-    return bool(x.value)
-
-
-ZIP = Signature("zip(strict: bool = False)")
-ENUMERATE = Signature("enumerate(items: any, start: int = 0)")
-
-
-class Zip(zip):  # type: ignore[type-arg]
-    """A `zip` that knows how many iterators it goes through one behind the other."""
-
-    depth: int
-
-
-class Enumerate(enumerate):  # type: ignore[type-arg]
-    """An `enumerate` that knows how many iterators it goes through one behind the other."""
-
-    depth: int
-
-
-def _behind(iterator: Any, args: Args) -> Any:
-    """Return an iterator over others: each takes its place on the C stack when they are used.
-
-    Raises: LimitFault where they are too many.
-    """
-    iterator.depth = 1 + max((getattr(x, "depth", 0) for x in args), default=0)
-    if iterator.depth > MAX_NESTING:
-        raise LimitFault(f"zip() and enumerate() more than {MAX_NESTING} deep")
-    return iterator
-
-
-def _zip(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
-    strict = ZIP.bind((), keywords)["strict"]
-    return _behind(Zip(*(tracer.iterate(x) for x in args), strict=strict), args)
-
-
-def _enumerate(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
-    if not keywords:
-        first_of(args, "enumerate", "enumerate(items, start=0)")
-    start: Any = keywords.get("start", args[1] if len(args) > 1 else 0)
-    if not isinstance(start, int):
-        raise ArgumentFault(f"enumerate() starts at an integer, not at {described(start)}")
-    items, start = ENUMERATE.bind(args, keywords).values()
-    return _behind(Enumerate(tracer.iterate(items), start), (items,))
-
-
-def _sequence(kind: Any) -> Any:
-    def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
-        if len(args) > 1:
-            raise ArgumentFault(f"{kind.__name__}() takes one argument ({len(args)} given)")
-        if keywords:
-            raise ArgumentFault(f"{kind.__name__}() takes no keyword arguments")
-        found = items_of(tracer, args[0]) if args else []
-        with python_errors():
-            result = {hashable(x) for x in found} if kind is set else kind(found)
-        return made(tracer, result, tracer.graph.place)
-
-    return run
-
-
-def _dict(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
-    if len(args) > 1:
-        raise ArgumentFault(f"dict() takes one argument ({len(args)} given)")
-    found: dict[Any, Any] = {}
-    with python_errors():
-        update(tracer, found, *args, **keywords)
-    return found
-
-
-def _reversed(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
-    x = only(args, keywords, "reversed")
-    if isinstance(x, np.dtype):  # Python would say the name of its class
-        raise ArgumentFault(f"'{class_name(x)}' object is not reversible")
-    with python_errors():
-        return reversed(items_of(tracer, x) if isinstance(x, Node | Results) else x)
-
-
 def _on_numbers(text: str, function: Any) -> Any:
     """Make a function that is Python's on numbers, and the operation of its name on tensors."""
     signature = Signature(text)
@@ -323,28 +159,102 @@ def _power(tracer: Tracer, base: Any, exponent: Any, mod: Any) -> Any:
 
 def _print(tracer: Tracer, args: Args, keywords: Keywords) -> None:
     for word, value in keywords.items():
-        if word not in ("sep", "end", "flush"):
+        if word not in ("sep", "end", "flush", "file"):
             raise ArgumentFault(
                 f"print() got an unexpected keyword argument '{word}'",
                 hint="the signature is `print(…, sep=' ', end='\\n')`",
             )
-        if word != "flush" and not isinstance(value, str | None):
+        if word in ("sep", "end") and not isinstance(value, str | None):
             raise ArgumentFault(f"{word} must be None or a string, not {described(value)}")
     separator, end = keywords.get("sep"), keywords.get("end")
     text = (" " if separator is None else separator).join(tracer.text(x) for x in args)
+    if keywords.get("file") is not None and _to(keywords["file"]) == "sys.stderr":
+        tracer.notice(text)
+        return
     tracer.write(text + ("\n" if end is None else end))
 
 
+def _to(stream: Any) -> str:
+    """Return which stream `print(file=…)` means.
+
+    Raises: ArgumentFault where it is none.
+    """
+    name = getattr(stream, "name", None) if isinstance(stream, Function) else None
+    if name not in ("sys.stdout", "sys.stderr"):
+        raise ArgumentFault(
+            f"print() writes to no file: {described(stream)}",
+            hint="file=sys.stderr and file=sys.stdout are all",
+        )
+    return name
+
+
+def _divmod(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+    if keywords:
+        raise fault(TypeError("divmod() takes no keyword arguments"))
+    if len(args) != 2:
+        raise fault(TypeError(f"divmod expected 2 arguments, got {len(args)}"))
+    return tracer.binary("//", *args), tracer.binary("%", *args)
+
+
+def _ord(tracer: Tracer, x: Any) -> int:
+    if not isinstance(x, str):
+        raise fault(TypeError(f"ord() expected string of length 1, but {class_name(x)} found"))
+    with python_errors():
+        return ord(x)
+
+
+def _chr(tracer: Tracer, x: Any) -> str:
+    with python_errors():
+        return chr(_index(x))
+
+
+def _index(x: Any) -> int:
+    if isinstance(x, Node) and x.is_index:
+        return int(x.__index__())
+    if not isinstance(x, int):
+        raise TypeError(f"'{class_name(x)}' object cannot be interpreted as an integer")
+    return x
+
+
+def _in_base(name: str) -> Any:
+    written = {"bin": bin, "oct": oct, "hex": hex}[name]
+
+    def run(tracer: Tracer, x: Any) -> str:
+        with python_errors():
+            return written(_index(x))
+
+    return run
+
+
+def _format(tracer: Tracer, args: Args, keywords: Keywords) -> str:
+    if keywords:
+        raise fault(TypeError("format() takes no keyword arguments"))
+    if not 1 <= len(args) <= 2:
+        raise fault(TypeError(f"format expected 1 to 2 arguments, got {len(args)}"))
+    value, form = args[0], args[1] if len(args) == 2 else ""
+    if not isinstance(form, str):
+        raise fault(TypeError(f"format() argument 2 must be str, not {class_name(form)}"))
+    with python_errors():
+        return kept(tracer, tracer.formatted(value, form))
+
+
+def _ascii(tracer: Tracer, x: Any) -> str:
+    return ascii_of(tracer.text(x, quoted=True))
+
+
+def _one(name: str, function: Any) -> Any:
+    """Make a function of one argument, which has no name."""
+    return lambda tracer, args, keywords: function(tracer, only(args, keywords, name))
+
+
 PYTHON: dict[str, Any] = {
-    **FUNCTIONS,
+    **classes.FUNCTIONS, **kinds.PYTHON, **kinds.FUNCTIONS, **iterators.FUNCTIONS, **objects.FUNCTIONS,
     "sum": _sum, "max": _extremum("max", ">"), "min": _extremum("min", "<"), "len": _len,
     "any": _quantified("any", True), "all": _quantified("all", False), "sorted": _sorted,
-    "set": _sequence(set), "dict": _dict,
     "repr": lambda tracer, args, keywords: tracer.text(only(args, keywords, "repr"), quoted=True),
-    "range": _range, "float": _cast(float), "int": _cast(int), "bool": _cast(bool),
-    "str": lambda tracer, args, keywords: tracer.text(only(args, keywords, "str")) if args else "",
-    "zip": _zip, "enumerate": _enumerate, "list": _sequence(list), "tuple": _sequence(tuple),
-    "reversed": _reversed, "print": _print,
+    "print": _print, "divmod": _divmod, "format": _format,
+    "ord": _one("ord", _ord), "chr": _one("chr", _chr), "ascii": _one("ascii", _ascii),
+    **{name: _one(name, _in_base(name)) for name in ("bin", "oct", "hex")},
     "round": _on_numbers("round(number: plain, ndigits: whole = None)", _round),
     "abs": _on_numbers("abs(x: any)", _abs),
     "pow": _on_numbers("pow(base: any, exp: any, mod: any = None)", _power),

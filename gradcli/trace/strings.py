@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _string  # type: ignore[import-not-found]  # splits a field, as str.format does
 import re
 import string
 from collections.abc import Callable, Mapping, Sequence
@@ -49,25 +50,23 @@ class _Formatter(string.Formatter):
         return args[key] if isinstance(key, int) else kwargs[key]
 
     def get_field(self, field: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        name, *items = re.split(r"[\[.]", field)
-        if "." in field or any(not item.endswith("]") for item in items):
-            raise ArgumentFault(
-                f"the field `{{{field}}}` of a format is more than a name and items",
-                hint="give format() the value itself: '{}'.format(x.shape)",
-            )
-        key: Any = int(name) if name.isdigit() else name
-        value = self.get_value(key, args, kwargs)
-        for item in items:
-            if not isinstance(value, list | tuple | dict | str | Results):
-                raise TypeError(f"'{class_name(value)}' object is not subscriptable")
-            at: Any = int(item[:-1]) if item[:-1].isdigit() else item[:-1]
-            value = value[at]
-        return value, key
+        """Return what `{0.shape[1]}` stands for, read as the file itself would read it."""
+        from gradcli.trace import objects
+
+        first, rest = _string.formatter_field_name_split(field)
+        value = self.get_value(first, args, kwargs)
+        for is_attribute, name in rest:
+            read = objects.read if is_attribute else objects.item
+            value = read(self.tracer, value, name)
+        return value, first
 
     def convert_field(self, value: Any, conversion: str | None) -> Any:
         if conversion is None:
             return value
-        return self.tracer.text(value, quoted=conversion != "s")
+        if conversion not in ("s", "r", "a"):
+            raise ValueError(f"Unknown conversion specifier {conversion!s}")
+        found = self.tracer.text(value, quoted=conversion != "s")
+        return ascii_of(found) if conversion == "a" else found
 
     def format_field(self, value: Any, form: str) -> str:
         found = self.tracer.formatted(value, form)
@@ -76,8 +75,21 @@ class _Formatter(string.Formatter):
         return found
 
 
+def ascii_of(text: str) -> str:
+    """Return a text with escapes for what is not ASCII, as `ascii` and `!a` write it."""
+    return text.encode("ascii", "backslashreplace").decode("ascii")
+
+
 def _format(tracer: Tracer, text: str, /, *args: Any, **keywords: Any) -> str:
     found = _Formatter(tracer).vformat(text, args, keywords)
+    check_size(len(found), "characters")
+    return found
+
+
+def _format_map(tracer: Tracer, text: str, values: Any) -> str:
+    if not isinstance(values, dict):
+        raise TypeError("format_map() takes a dictionary here")
+    found = _Formatter(tracer).vformat(text, (), values)
     check_size(len(found), "characters")
     return found
 
@@ -212,6 +224,26 @@ def _replace(tracer: Tracer, text: str, old: str, new: str, *count: int) -> str:
     return text.replace(old, new, *count)
 
 
+def _expand_tabs(tracer: Tracer, text: str, size: int = 8) -> str:
+    check_size(len(text) + text.count("\t") * max(size, 0), "characters")
+    return text.expandtabs(size)
+
+
+def _translate(tracer: Tracer, text: str, table: Any) -> str:
+    if not isinstance(table, dict):
+        raise TypeError("translate() takes the dictionary that str.maketrans() gives")
+    for x in table.values():
+        if not isinstance(x, str | int | None):
+            raise TypeError("character mapping must return integer, None or str")
+    longest = max((len(x) for x in table.values() if isinstance(x, str)), default=1)
+    check_size(len(text) * longest, "characters")
+    return text.translate(table)
+
+
+def _encode(tracer: Tracer, text: str, *encoding: str) -> Any:
+    raise TypeError("bytes are not part of the language: a text stays a text")
+
+
 _PLACES = "(sub: str, start: int = None, end: int = None)"
 _ENDS = "(prefix: str|strs, start: int = None, end: int = None)"
 
@@ -229,5 +261,9 @@ METHODS: dict[str, Method] = {
             "ljust(width: int, fillchar: str = ' '); rjust(width: int, fillchar: str = ' ')"),
     **named(lambda name: _join, "join(iterable: any)"),
     **named(lambda name: _replace, "replace(old: str, new: str, count: int = -1)"),
+    **named(lambda name: _expand_tabs, "expandtabs(tabsize: int = 8)", "too"),
+    **named(lambda name: _translate, "translate(table: any)"),
+    **named(lambda name: _encode, "encode(encoding: str = 'utf-8', errors: str = 'strict')", "too"),
+    **named(lambda name: _format_map, "format_map(mapping: any)"),
     "format": Method(None, _format, "too"),
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, OrderedDict, deque
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from gradcli.trace.code import Code
 from gradcli.trace.containers import VIEWS
 from gradcli.trace.sentences import class_name, sentence
 from gradcli.trace.skipped import Device
-from gradcli.trace.strings import check_width
+from gradcli.trace.strings import ascii_of, check_width
 from gradcli.trace.values import TOO_DEEP, Results, check_size
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class _Text:
 
         Raises: ArgumentFault where it is nested too deeply, LimitFault where it is too long.
         """
-        if isinstance(value, (list, tuple, dict, set, *VIEWS, Results)):
+        if isinstance(value, (list, tuple, dict, set, frozenset, deque, *VIEWS, Results)):
             return self._container(value)
         found = self._single(value)
         self.length += len(found)
@@ -93,11 +94,14 @@ class _Text:
             )
         if len(self.active) > MAX_NESTING:
             raise ArgumentFault(TOO_DEEP)
-        if not value and not isinstance(value, (*VIEWS, Results)):
+        if not value and type(value) in (list, tuple, dict, set, frozenset):
             return repr(value)
         self.active.append(id(value))
-        if isinstance(value, dict):
-            parts = [f"{self.of(k)}: {self.of(v)}" for k, v in value.items()]
+        if isinstance(value, OrderedDict):
+            parts = [f"({self.of(k)}, {self.of(v)})" for k, v in value.items()]
+        elif isinstance(value, dict):
+            items = value.most_common() if isinstance(value, Counter) else value.items()
+            parts = [f"{self.of(k)}: {self.of(v)}" for k, v in items]
         else:
             parts = [self.of(x) for x in value]
         self.active.pop()
@@ -106,16 +110,45 @@ class _Text:
             named = [f"{n}={p}" for n, p in zip(value.names, parts, strict=True)]
             fields = ",\n".join(named)
             return f"torch.return_types.{value.kind}(\n{fields})"
-        inside = ", ".join(parts)
+        return _enclosed(value, parts)
+
+
+def _enclosed(value: Any, parts: list[str]) -> str:
+    """Return a container as Python writes it, of the texts of its items."""
+    inside = ", ".join(parts)
+    name = class_name(value)
+    if isinstance(value, dict):
+        return _dictionary(value, inside, name)
+    if isinstance(value, list | deque):
         if isinstance(value, list):
             return f"[{inside}]"
-        if isinstance(value, dict | set):
-            return f"{{{inside}}}"
-        if isinstance(value, VIEWS):
-            return f"{type(value).__name__}([{inside}])"
-        if type(value) not in (tuple, Results):
-            return repr(value)
-        return f"({inside},)" if len(value) == 1 else f"({inside})"
+        most = "" if value.maxlen is None else f", maxlen={value.maxlen}"
+        return f"deque([{inside}]{most})"
+    if isinstance(value, set):
+        return f"{{{inside}}}"
+    if isinstance(value, frozenset):
+        return f"frozenset({{{inside}}})"
+    if isinstance(value, VIEWS):
+        return f"{name}([{inside}])"
+    fields = getattr(value, "fields", None)  # of a named tuple
+    if fields is not None:
+        named = ", ".join(f"{k}={x}" for k, x in zip(fields, parts, strict=True))
+        return f"{name}({named})"
+    if type(value) not in (tuple, Results):
+        return repr(value)
+    return f"({inside},)" if len(value) == 1 else f"({inside})"
+
+
+def _dictionary(value: dict[Any, Any], inside: str, name: str) -> str:
+    if name == "Default":
+        factory = getattr(value, "factory", None)
+        return f"defaultdict({factory!r}, {{{inside}}})"
+    if name == "OrderedDict":
+        pairs = f"[{inside}]" if value else ""
+        return f"OrderedDict({pairs})"
+    if name == "Counter":
+        return f"Counter({{{inside}}})" if value else "Counter()"
+    return f"{{{inside}}}"
 
 
 def formatted(tracer: Tracer, e: tree.FormattedString) -> Code:
@@ -140,6 +173,7 @@ def _field(tracer: Tracer, field: tree.Field) -> Code:
         value = evaluate()
         if field.conversion or (field.label and not field.format):
             value = text(tracer, value, quoted=field.conversion != "s")
+            value = ascii_of(value) if field.conversion == "a" else value
         try:
             return field.label + formatted_value(tracer, value, field.format)
         except (TypeError, ValueError) as error:

@@ -96,6 +96,10 @@ class Return(Exception):
         self.value = value
 
 
+class Exit(Exception):
+    """`sys.exit()`: the file ends here, and all is well."""
+
+
 class Jump(Exception):
     """`break` or `continue` on its way to its loop."""
 
