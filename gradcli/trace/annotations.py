@@ -10,6 +10,7 @@ from gradcli.graph import Node
 from gradcli.rule.dtypes import DTYPES
 from gradcli.syntax import tree
 from gradcli.trace.builtins import DTYPE_NAMES
+from gradcli.trace.classes import ClassScope
 from gradcli.trace.code import Code
 from gradcli.trace.targets import binding
 from gradcli.trace.values import as_node, described, is_numeric_list
@@ -32,6 +33,8 @@ def annotated(tracer: Tracer, s: tree.Annotated) -> Code:
 
     def assign() -> None:
         value = evaluate()
+        if isinstance(tracer.scope, ClassScope):
+            _note(tracer.scope, s.target)
         if tensor and is_numeric_list(value):
             value = as_node(tracer.graph, value)  # what is stated to be a tensor is one
         bind(value)
@@ -43,12 +46,20 @@ def annotated(tracer: Tracer, s: tree.Annotated) -> Code:
 
 def _declared(tracer: Tracer, s: tree.Annotated) -> Code:
     def check() -> None:
-        if isinstance(s.target, tree.Name) and s.target.id in tracer.scope:
+        if isinstance(tracer.scope, ClassScope):
+            _note(tracer.scope, s.target)
+        elif isinstance(s.target, tree.Name) and s.target.id in tracer.scope:
             value = tracer.scope[s.target.id]
             if isinstance(value, Node):
                 _check(tracer, s.annotation, value)
 
     return check
+
+
+def _note(scope: ClassScope, target: tree.Expression) -> None:
+    """Keep what a class's body annotates: it may be the fields of a dataclass."""
+    if isinstance(target, tree.Name):
+        scope.annotated.append(target.id)
 
 
 def _is_pythons(annotation: tree.Expression) -> bool:

@@ -17,6 +17,7 @@ from gradcli.rule.signature import Signature
 from gradcli.tensor_text import PROFILES
 from gradcli.trace import dropout, in_place, running, transforms
 from gradcli.trace.calls import Args, Keywords, only, row_function
+from gradcli.trace.classes import OBJECT
 from gradcli.trace.creation import CREATION, parameter
 from gradcli.trace.gradmode import MODES
 from gradcli.trace.numpy_forms import ABSENT, numpy_function
@@ -281,6 +282,8 @@ def lookup(name: str, *, bare: bool = True) -> Any:
 
     A bare name may be Python's own; behind a prefix it is the library's.
     """
+    if bare and name == "object":
+        return OBJECT
     if bare and name in PYTHON:
         return Function(name, PYTHON[name])
     if bare and name == "autograd":

@@ -19,6 +19,7 @@ from gradcli.rule.nesting import MAX_NESTING
 from gradcli.rule.signature import Signature
 from gradcli.trace import strings
 from gradcli.trace.budgets import COUNTED, changed, kept
+from gradcli.trace.classes import Instance, needed, special
 from gradcli.trace.sentences import PYTHONS, class_name, fault, python_errors
 from gradcli.trace.strings import Method, Run, named
 from gradcli.trace.values import MAX_ITEMS, TOO_DEEP, Function, Results, check_size
@@ -123,12 +124,17 @@ def contains(tracer: Tracer, item: Any, container: Any) -> bool:
 
     Raises: ArgumentFault, with Python's sentence, where that has no meaning.
     """
+    method = special(tracer, container, "__contains__")
+    if method is not None:
+        return tracer.truth(method(item))
     with python_errors():
         if isinstance(container, dict | set | type({}.keys())):
             return key(item) in container
         if isinstance(container, str | range) and not isinstance(item, Node):
             return item in container
-        if not isinstance(container, (Node, *CONTAINERS)) and not hasattr(container, "__next__"):
+        if not isinstance(container, (Node, Instance, *CONTAINERS)) and not hasattr(
+            container, "__next__"
+        ):
             raise TypeError(f"argument of type '{class_name(container)}' is not iterable")
     return any(is_same(tracer, item, other) for other in tracer.iterate(container))
 
@@ -197,6 +203,9 @@ def set_item(tracer: Tracer, owner: Any, at: Any, value: Any) -> None:
 
     Raises: ArgumentFault, with Python's sentence, where there is no such place.
     """
+    if isinstance(owner, Instance):
+        needed(tracer, owner, "__setitem__", "does not support item assignment")(at, value)
+        return
     with python_errors():
         if isinstance(owner, list):
             if isinstance(at, slice):
@@ -226,6 +235,9 @@ def delete_item(tracer: Tracer, owner: Any, at: Any) -> None:
 
     Raises: ArgumentFault, with Python's sentence, where there is no such item.
     """
+    if isinstance(owner, Instance):
+        needed(tracer, owner, "__delitem__", "does not support item deletion")(at)
+        return
     with python_errors():
         if isinstance(owner, dict):
             del owner[key(at)]
@@ -268,7 +280,11 @@ def augmented(tracer: Tracer, operator: str, left: Any, right: Any) -> bool:
 
 def items_of(tracer: Tracer, value: Any, otherwise: str | None = None) -> list[Any]:
     """Return the items of a value that can be gone through, in a list of their own."""
-    if otherwise and not isinstance(value, (Node, *CONTAINERS)) and not hasattr(value, "__next__"):
+    if (
+        otherwise
+        and not isinstance(value, (Node, Instance, *CONTAINERS))
+        and not hasattr(value, "__next__")
+    ):
         raise TypeError(otherwise)
     found: list[Any] = []
     for item in tracer.iterate(value):

@@ -15,7 +15,7 @@ from gradcli.errors import ArgumentFault, NameFault, ShapeFault, Span
 from gradcli.graph import Node
 from gradcli.rule.nesting import check_arguments
 from gradcli.syntax import tree
-from gradcli.trace import operators
+from gradcli.trace import classes, operators
 from gradcli.trace.builtins import member, names
 from gradcli.trace.code import Code, defaults, keywords_of, several, truth
 from gradcli.trace.containers import get_item
@@ -36,7 +36,7 @@ from gradcli.trace.values import (
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
 
-CALLABLE = (Function, UserFunction, np.dtype)
+CALLABLE = (Function, UserFunction, np.dtype, *classes.CALLABLE)
 LISTS = (list, tuple)
 
 
@@ -81,6 +81,14 @@ def _attribute(tracer: Tracer, e: tree.Attribute) -> Code:
                 return tracer.attribute(name)(tracer, value)
             except NameFault as error:
                 raise error.at(None, e.name_span) from None
+        if isinstance(value, classes.WITH_ATTRIBUTES):
+            found_here = classes.get_attribute(tracer, value, name)
+            if found_here is classes.MISSING:
+                raise NameFault(
+                    classes.no_attribute(value, name), e.name_span,
+                    suggestion(name, classes.names_of(value)),
+                )  # fmt: skip
+            return found_here
         if not isinstance(value, Namespace):
             return operators.member_of(tracer, value, e)
         if value is not module:
@@ -109,6 +117,8 @@ def _subscript(tracer: Tracer, e: tree.Subscript) -> Code:
         check_arguments((key,))
         if isinstance(value, Node):
             return subscript(value, indices(tracer, key, e.index))
+        if isinstance(value, classes.Instance):
+            return classes.needed(tracer, value, "__getitem__", "is not subscriptable")(key)
         return get_item(value, key, span)
 
     return read
@@ -272,7 +282,13 @@ def _conditional(tracer: Tracer, e: tree.Conditional) -> Code:
 
 def _lambda(tracer: Tracer, e: tree.Lambda) -> Code:
     body, given = tracer.code(e.body), defaults(tracer, e.parameters)
-    return lambda: UserFunction("lambda", e.parameters, body, tracer.scope, False, given())
+
+    def make() -> UserFunction:
+        scope = tracer.scope
+        seen = scope.cell if isinstance(scope, classes.ClassScope) else scope
+        return UserFunction("lambda", e.parameters, body, seen, False, given())
+
+    return make
 
 
 def _constant(tracer: Tracer, e: tree.Constant) -> Code:

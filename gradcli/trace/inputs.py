@@ -20,7 +20,7 @@ def assigned_names(program: tree.Program) -> set[str]:
             found |= _targets(item.target) if item.value is not None else set()
         elif isinstance(item, tree.Augmented | tree.For | tree.Clause):
             found |= _targets(item.target)
-        elif isinstance(item, tree.Def | tree.Import | tree.Parameter):
+        elif isinstance(item, tree.Def | tree.Class | tree.Import | tree.Parameter):
             found.add(item.name)
     return found
 

@@ -30,7 +30,7 @@ from gradcli.rule.dtypes import FLOAT64, Array, DType
 from gradcli.rule.meta import Meta
 from gradcli.syntax import tree
 from gradcli.tensor_text import DEFAULT
-from gradcli.trace import containers, operators
+from gradcli.trace import classes, containers, operators
 from gradcli.trace.attributes import attribute
 from gradcli.trace.bindings import Bindings
 from gradcli.trace.builtins import lookup
@@ -298,6 +298,8 @@ class Tracer:
     def _call(self, function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         if isinstance(function, UserFunction):
             return call_user(self, function, args, keywords)
+        if isinstance(function, classes.CALLABLE):
+            return classes.call(self, function, args, keywords)
         if isinstance(function, np.dtype):
             return as_node(
                 self.graph, to_array(only(args, keywords, function.name), dtype=function)
@@ -314,6 +316,8 @@ class Tracer:
             from gradcli.ops.shape.joining import unbind
 
             return containers.guarded(unbind(value, dim=0), self.graph.spend)
+        if isinstance(value, classes.Instance):
+            return containers.guarded(classes.iterate(self, value), self.graph.spend)
         if isinstance(value, containers.CONTAINERS) or hasattr(value, "__next__"):
             return containers.guarded(value, self.graph.spend)
         hint = f"range({value}) counts" if type(value) is int and value >= 0 else None
@@ -341,7 +345,7 @@ class Tracer:
                     hint="use .all() or .any()",
                 )
             return bool(value.value)
-        return bool(value)
+        return classes.truth(self, value) if isinstance(value, classes.Instance) else bool(value)
 
     def notice(self, message: str) -> None:
         """Warn about the line that is being run."""

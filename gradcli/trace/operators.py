@@ -19,8 +19,9 @@ from gradcli.graph import Node
 from gradcli.rule.dtypes import SCALAR_NAMES, is_differentiable
 from gradcli.rule.rule import number
 from gradcli.syntax import tree
-from gradcli.trace import containers
+from gradcli.trace import classes, containers
 from gradcli.trace.budgets import kept
+from gradcli.trace.classes import Instance
 from gradcli.trace.mistakes import no_attribute
 from gradcli.trace.sentences import class_name, python_errors, sentence
 from gradcli.trace.storage import Tensor
@@ -71,6 +72,11 @@ def binary(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
 
     Raises: ArgumentFault, ShapeFault or DtypeFault where the operands do not fit it.
     """
+    if isinstance(left, Instance) or isinstance(right, Instance):
+        made = classes.binary(tracer, operator, left, right)
+        if made is not NotImplemented:
+            return made
+        raise _uncombined(operator, left, right)
     if operator == "%" and isinstance(left, str):
         with python_errors():
             return kept(tracer, percent(tracer, left, right))
@@ -162,6 +168,9 @@ def unary(tracer: Tracer, operator: str, value: Any) -> Any:
     """Apply `-`, `+`, `~` or `not`."""
     if operator == "not":
         return not tracer.truth(value)
+    if isinstance(value, Instance):
+        method = {"-": "__neg__", "+": "__pos__", "~": "__invert__"}[operator]
+        return classes.needed(tracer, value, method, f"has no `{operator}`: no {method}")()
     if isinstance(value, Node):
         if operator == "~" and value.dtype.kind == "b":
             from gradcli.ops.pointwise.elementwise import logical_not
@@ -186,6 +195,11 @@ def compare(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
         return (left is right) == (operator == "is")
     if operator in ("in", "not in"):
         return containers.contains(tracer, left, right) == (operator == "in")
+    if isinstance(left, Instance) or isinstance(right, Instance):
+        made = classes.compare(tracer, operator, left, right)
+        if made is not NotImplemented:
+            return made
+        raise ArgumentFault(f"`{operator}` cannot compare {described(left)} and {described(right)}")
     if isinstance(left, Node) or isinstance(right, Node):
         if left is None or right is None:
             return operator == "!="

@@ -15,6 +15,7 @@ from gradcli.rule.rule import number
 from gradcli.rule.signature import Signature, brief
 from gradcli.trace.budgets import kept, made
 from gradcli.trace.calls import Args, Keywords, any_node, first_of, only, row_function
+from gradcli.trace.classes import FUNCTIONS, Instance, needed
 from gradcli.trace.containers import CONTAINERS, items_of, sort, update
 from gradcli.trace.containers import key as hashable
 from gradcli.trace.sentences import class_name, fault, python_errors
@@ -110,6 +111,8 @@ def _len(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
         if not x.shape:
             raise ArgumentFault("len() of a 0-d tensor")
         return x.shape[0]
+    if isinstance(x, Instance):
+        return needed(tracer, x, "__len__", "has no len()")()
     if isinstance(x, CONTAINERS):
         return len(x)
     raise ArgumentFault(f"object of type '{class_name(x)}' has no len()")
@@ -333,6 +336,7 @@ def _print(tracer: Tracer, args: Args, keywords: Keywords) -> None:
 
 
 PYTHON: dict[str, Any] = {
+    **FUNCTIONS,
     "sum": _sum, "max": _extremum("max", ">"), "min": _extremum("min", "<"), "len": _len,
     "any": _quantified("any", True), "all": _quantified("all", False), "sorted": _sorted,
     "set": _sequence(set), "dict": _dict,

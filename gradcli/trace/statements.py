@@ -6,14 +6,14 @@ from array import array
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from gradcli.errors import ArgumentFault, InputFault, ShapeFault
+from gradcli.errors import ArgumentFault, InputFault, ShapeFault, SyntaxFault
 from gradcli.graph import Loop, Node
 from gradcli.rule.rule import number
 from gradcli.syntax import tree
-from gradcli.trace import operators
+from gradcli.trace import classes, operators
 from gradcli.trace.annotations import annotated
 from gradcli.trace.claims import claim
-from gradcli.trace.code import Code, defaults, items, truth
+from gradcli.trace.code import Code, defaults, items, several, truth
 from gradcli.trace.containers import CONTAINERS, augmented
 from gradcli.trace.gradmode import GradMode, decorated, within
 from gradcli.trace.imports import import_names
@@ -127,6 +127,11 @@ def _changed(tracer: Tracer, s: tree.Augmented) -> Code:
     def run() -> None:
         left, right = target(), operand()
         graph.span = span
+        if isinstance(left, classes.Instance):
+            found = classes.augmented(tracer, operator, left, right)
+            if found is not NotImplemented:
+                bind(found)
+                return
         if isinstance(left, list | dict | set):
             with python_errors():
                 changed = augmented(tracer, operator, left, right)
@@ -182,7 +187,9 @@ def _def(tracer: Tracer, s: tree.Def) -> Code:
     decorators = [(tracer.code(e), e.span) for e in reversed(s.decorators)]
 
     def define() -> None:
-        function: Any = UserFunction(s.name, s.parameters, body, tracer.scope, True, given())
+        scope = tracer.scope
+        seen = scope.cell if isinstance(scope, classes.ClassScope) else scope
+        function: Any = UserFunction(s.name, s.parameters, body, seen, True, given())
         for decorator_of, span in decorators:
             decorator = decorator_of()
             tracer.graph.span = span
@@ -191,6 +198,31 @@ def _def(tracer: Tracer, s: tree.Def) -> Code:
             else:
                 function = tracer.call(decorator, (function,), {})
         tracer.scope[s.name] = function
+
+    return define
+
+
+def _class(tracer: Tracer, s: tree.Class) -> Code:
+    bases, body = several(tracer, s.bases), tracer.block(s.body)
+    decorators = [(tracer.code(e), e.span) for e in reversed(s.decorators)]
+    if s.keywords:
+        raise SyntaxFault("a class takes no keywords here", s.keywords[0].span)
+
+    def define() -> None:
+        found = tuple(bases())
+        outer = tracer.scope
+        tracer.scope = scope = classes.ClassScope(outer)
+        try:
+            body()
+        finally:
+            tracer.scope = outer
+        tracer.graph.span = s.header
+        made: Any = classes.built(s.name, found, scope)
+        for decorator_of, span in decorators:
+            decorator = decorator_of()
+            tracer.graph.span = span
+            made = tracer.call(decorator, (made,), {})
+        outer[s.name] = made
 
     return define
 
@@ -287,6 +319,7 @@ STATEMENTS: dict[type, Callable[[Tracer, Any], Code]] = {
     tree.Assert: _assert,
     tree.Import: lambda tracer, s: lambda: import_names(tracer, s),
     tree.Def: _def,
+    tree.Class: _class,
     tree.Return: _return,
     tree.For: _for,
     tree.If: _if,

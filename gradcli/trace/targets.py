@@ -10,7 +10,7 @@ from gradcli.graph import Node
 from gradcli.rule.meta import shown
 from gradcli.rule.nesting import check_arguments
 from gradcli.syntax import tree
-from gradcli.trace import containers
+from gradcli.trace import classes, containers
 from gradcli.trace.attributes import set_requires_grad
 from gradcli.trace.code import Code
 from gradcli.trace.indexing import set_item
@@ -60,6 +60,8 @@ def _name(tracer: Tracer, target: tree.Name) -> Bind:
             made.append(id)
         elif isinstance(value, list):
             tracer.lists.bind(name, value, once=tracer.runs_once)
+        elif isinstance(value, classes.Instance) and value.path is None:
+            classes.call_by_path(tracer, name, value)
 
     return bind
 
@@ -91,7 +93,10 @@ def _member(tracer: Tracer, target: tree.Attribute) -> Bind:
 
     def bind(value: Any) -> None:
         owner = owner_of()
-        if not isinstance(owner, Tensor):
+        tracer.graph.span = target.span
+        if isinstance(owner, classes.Instance | classes.UserClass):
+            classes.set_attribute(tracer, owner, name, value)
+        elif not isinstance(owner, Tensor):
             refuse(value)
         elif name == "grad" and value is None:
             tracer.graph.set_grad(owner.id, None)
@@ -129,7 +134,7 @@ def _item(tracer: Tracer, target: tree.Subscript) -> Bind:
         check_arguments((key,))
         if isinstance(owner, Tensor):
             set_item(tracer, owner, key, value)
-        elif isinstance(owner, PLAIN):
+        elif isinstance(owner, (classes.Instance, *PLAIN)):
             containers.set_item(tracer, owner, key, value)
         else:
             refuse(value)
@@ -162,10 +167,8 @@ def deletion(tracer: Tracer, target: tree.Expression) -> Code:
     if isinstance(target, tree.Subscript):
         return _deleted_item(tracer, target)
 
-    def refuse() -> None:
-        raise SyntaxFault("an attribute cannot be deleted", target.span)
-
-    return refuse
+    assert isinstance(target, tree.Attribute), "nothing else is read as what can be deleted"
+    return _deleted_attribute(tracer, target)
 
 
 def _deleted_name(tracer: Tracer, target: tree.Name) -> Code:
@@ -173,6 +176,19 @@ def _deleted_name(tracer: Tracer, target: tree.Name) -> Code:
         if not dict.__contains__(tracer.scope, target.id):
             raise NameFault(f"name '{target.id}' is not defined", target.span)
         del tracer.scope[target.id]
+
+    return delete
+
+
+def _deleted_attribute(tracer: Tracer, target: tree.Attribute) -> Code:
+    owner_of = tracer.code(target.value)
+
+    def delete() -> None:
+        owner = owner_of()
+        tracer.graph.span = target.span
+        if not isinstance(owner, classes.Instance | classes.UserClass):
+            raise ArgumentFault(f"`{target.name}` cannot be deleted", target.span)
+        classes.delete_attribute(tracer, owner, target.name)
 
     return delete
 

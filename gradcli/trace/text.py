@@ -11,7 +11,9 @@ from gradcli.graph import Node
 from gradcli.rule.nesting import MAX_NESTING
 from gradcli.syntax import tree
 from gradcli.tensor_text import format_tensor, number_text, shown_count, tensor_text
+from gradcli.trace import classes
 from gradcli.trace.budgets import kept
+from gradcli.trace.classes import Instance
 from gradcli.trace.code import Code
 from gradcli.trace.containers import VIEWS
 from gradcli.trace.sentences import class_name, sentence
@@ -33,14 +35,15 @@ def text(tracer: Tracer, value: Any, *, quoted: bool = False, limit: int = MAX_L
     """
     if isinstance(value, str) and not quoted:
         return value
-    return kept(tracer, _Text(tracer, limit).of(value))
+    return kept(tracer, _Text(tracer, limit, quoted).of(value))
 
 
 class _Text:
     """Writes values, and those in them, as Python's `repr` does: what holds itself is `[...]`."""
 
-    def __init__(self, tracer: Tracer, limit: int) -> None:
+    def __init__(self, tracer: Tracer, limit: int, quoted: bool) -> None:
         self.tracer = tracer
+        self.quoted = quoted
         self.limit = limit
         self.active: list[int] = []  # ids of the containers that are being written
         self.length = 0
@@ -72,6 +75,8 @@ class _Text:
             )
         if isinstance(value, np.dtype):
             return f"torch.{value.name}"
+        if isinstance(value, Instance):
+            return classes.text(self.tracer, value, quoted=self.quoted or bool(self.active))
         return repr(value)
 
     def _container(self, value: Any) -> str:

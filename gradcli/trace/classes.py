@@ -1,0 +1,629 @@
+"""Classes of a file and their objects: how attributes are found, what Python's methods mean.
+
+Nothing of Python's own objects is behind them. An attribute is looked up in the object's own
+dictionary and in what the bodies of its classes have bound, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gradcli.errors import ArgumentFault, NameFault
+from gradcli.graph import Node
+from gradcli.trace.values import Function, Scope, UserFunction, check_size
+
+if TYPE_CHECKING:
+    from gradcli.trace.interpreter import Tracer
+
+Args = tuple[Any, ...]
+Keywords = dict[str, Any]
+MISSING = object()
+
+
+class UserClass:
+    """A class: what its body has bound, and its bases in the order in which Python looks.
+
+    `namespace` has functions and values of a file; a class that is built in has `Native` methods.
+    `annotations` are the names that the body annotates, in order.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        bases: tuple[UserClass, ...],
+        namespace: dict[str, Any],
+        annotations: tuple[str, ...] = (),
+    ) -> None:
+        self.name = name
+        self.bases = bases
+        self.namespace = namespace
+        self.annotations = annotations
+        self.order: tuple[UserClass, ...] = (self, *_linearised(name, bases))
+
+    def find(self, name: str, after: UserClass | None = None) -> Any:
+        """Return what the first class that has a name has under it, or `MISSING`.
+
+        `after` is the class behind which to begin, as `super()` does.
+        """
+        order = self.order if after is None else self.order[self.order.index(after) + 1 :]
+        for cls in order:
+            if name in cls.namespace:
+                return cls.namespace[name]
+        return MISSING
+
+    def is_a(self, other: UserClass) -> bool:
+        """Say whether this is another class, or derived from it."""
+        return other in self.order
+
+    def __repr__(self) -> str:
+        return f"<class '__main__.{self.name}'>"
+
+
+def _linearised(name: str, bases: tuple[UserClass, ...]) -> list[UserClass]:
+    """Return the bases of a class, theirs among them, in Python's order (C3).
+
+    Raises: ArgumentFault, with Python's sentence, where there is none.
+    """
+    if len(set(bases)) < len(bases):
+        twice = next(b for i, b in enumerate(bases) if b in bases[:i])
+        raise ArgumentFault(f"duplicate base class {twice.name}")
+    lists = [list(base.order) for base in bases] + [list(bases)]
+    found: list[UserClass] = []
+    while lists := [one for one in lists if one]:
+        for first in (one[0] for one in lists):
+            if not any(first in one[1:] for one in lists):
+                break
+        else:
+            names = ", ".join(base.name for base in bases)
+            raise ArgumentFault(
+                "Cannot create a consistent method resolution order (MRO) for bases " + names
+            )
+        found.append(first)
+        lists = [one[1:] if one[0] is first else one for one in lists]
+    return found
+
+
+class Instance:
+    """An object of a class: its own attributes, and how Python's containers see it.
+
+    `path` is what the file calls it: `net.fc1`, once that is known.
+    """
+
+    __slots__ = ("attributes", "cls", "path", "tracer")
+
+    def __init__(self, tracer: Tracer, cls: UserClass) -> None:
+        self.tracer = tracer
+        self.cls = cls
+        self.attributes: dict[str, Any] = {}
+        self.path: str | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or bool(self.tracer.truth(self.tracer.compare("==", self, other)))
+
+    def __hash__(self) -> int:
+        found = special(self.tracer, self, "__hash__")
+        if found is None:
+            if self.cls.find("__eq__") is not MISSING:
+                raise TypeError(f"unhashable type: '{self.cls.name}'")
+            return id(self) >> 4
+        return hash(found())
+
+    def __repr__(self) -> str:
+        return f"<__main__.{self.cls.name} object>"
+
+
+@dataclass(frozen=True, eq=False)
+class Native:
+    """A method that is built in: it is called with the run, the object, and the arguments."""
+
+    name: str
+    run: Callable[[Tracer, Any, Args, Keywords], Any]
+
+
+@dataclass(frozen=True, eq=False)
+class BoundMethod:
+    """A function together with the object, or the class, that it is called with."""
+
+    function: Any
+    owner: Any
+
+    @property
+    def name(self) -> str:
+        """The name of the function."""
+        return str(getattr(self.function, "name", "method"))
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, BoundMethod)
+            and self.function is other.function
+            and self.owner is other.owner
+        )
+
+    def __hash__(self) -> int:
+        return hash((id(self.function), id(self.owner)))
+
+
+@dataclass(frozen=True, eq=False)
+class StaticMethod:
+    """`staticmethod(function)`: it is called without the object."""
+
+    function: Any
+
+
+@dataclass(frozen=True, eq=False)
+class ClassMethod:
+    """`classmethod(function)`: it is called with the class."""
+
+    function: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Property:
+    """`property(getter, setter, deleter)`: an attribute that is computed."""
+
+    getter: Any = None
+    setter: Any = None
+    deleter: Any = None
+
+
+@dataclass(frozen=True, eq=False)
+class Super:
+    """`super()`: the attributes that the classes behind one have for an object or a class."""
+
+    after: UserClass
+    owner: Any
+
+
+class ClassScope(Scope):
+    """The names of a class's body; methods do not see them, but the class as `__class__`."""
+
+    def __init__(self, outer: dict[str, Any]) -> None:
+        super().__init__(outer, {})
+        self.cell = Scope(outer, {})
+        self.annotated: list[str] = []
+
+
+# ---- attributes ----------------------------------------------------------------------------
+
+
+def get_attribute(tracer: Tracer, owner: Any, name: str) -> Any:
+    """Return an attribute of an object, a class or a `super()`; `MISSING` where there is none."""
+    if isinstance(owner, Instance):
+        return _of_instance(tracer, owner, name)
+    if isinstance(owner, Super):
+        return _of_super(tracer, owner, name)
+    if isinstance(owner, BoundMethod):
+        own = {"__self__": owner.owner, "__func__": owner.function, "__name__": owner.name}
+        return own.get(name, MISSING)
+    if isinstance(owner, Property):
+        return _decorator_of(owner, name)
+    assert isinstance(owner, UserClass), "nothing else has such attributes"
+    found = owner.find(name)
+    if found is not MISSING:
+        return _bound(found, None, owner)
+    return _FACTS[name](owner) if name in _FACTS else MISSING
+
+
+_FACTS: dict[str, Callable[[UserClass], Any]] = {
+    "__name__": lambda cls: cls.name,
+    "__qualname__": lambda cls: cls.name,
+    "__module__": lambda cls: "__main__",
+    "__doc__": lambda cls: None,
+    "__bases__": lambda cls: cls.bases,
+    "__mro__": lambda cls: cls.order,
+    "__annotations__": lambda cls: dict.fromkeys(cls.annotations),
+    "mro": lambda cls: Function("mro", lambda tracer, args, keywords: list(cls.order)),
+}
+
+
+def _of_instance(tracer: Tracer, owner: Instance, name: str) -> Any:
+    found = owner.cls.find(name)
+    if isinstance(found, Property):
+        return _bound(found, owner, owner.cls, tracer)
+    if name in owner.attributes:
+        return owner.attributes[name]
+    if found is not MISSING:
+        return _bound(found, owner, owner.cls)
+    if name == "__class__":
+        return owner.cls
+    if name == "__dict__":
+        return owner.attributes
+    if name in ("__doc__", "__module__"):
+        return _FACTS[name](owner.cls)
+    fallback = owner.cls.find("__getattr__")
+    if fallback is not MISSING:
+        return tracer.call(_bound(fallback, owner, owner.cls), (name,), {})
+    return MISSING
+
+
+def _of_super(tracer: Tracer, owner: Super, name: str) -> Any:
+    on_class = isinstance(owner.owner, UserClass)
+    cls = owner.owner if on_class else owner.owner.cls
+    found = cls.find(name, owner.after)
+    if found is MISSING:
+        return MISSING
+    return _bound(found, None if on_class else owner.owner, cls, tracer)
+
+
+def _bound(found: Any, owner: Instance | None, cls: UserClass, tracer: Any = None) -> Any:
+    """Return what a name of a class means for an object of it, or for the class itself."""
+    if isinstance(found, StaticMethod):
+        return found.function
+    if isinstance(found, ClassMethod):
+        return BoundMethod(found.function, cls)
+    if owner is None:
+        return found
+    if isinstance(found, Property):
+        if found.getter is None:
+            raise NameFault("unreadable attribute")
+        return tracer.call(found.getter, (owner,), {})
+    if isinstance(found, UserFunction | Native):
+        return BoundMethod(found, owner)
+    return found
+
+
+def _decorator_of(owner: Property, name: str) -> Any:
+    """Return `setter` and the like of a property: decorators that complete it."""
+    if name not in ("getter", "setter", "deleter"):
+        return {"fget": owner.getter, "fset": owner.setter, "fdel": owner.deleter}.get(
+            name, MISSING
+        )
+    parts = {"getter": owner.getter, "setter": owner.setter, "deleter": owner.deleter}
+    return Function(name, lambda tracer, args, keywords: Property(**parts | {name: args[0]}))
+
+
+def set_attribute(tracer: Tracer, owner: Any, name: str, value: Any) -> None:
+    """Carry out `owner.name = value` of an object or a class.
+
+    Raises: NameFault, with Python's sentence, where a property cannot be set.
+    """
+    if isinstance(owner, UserClass):
+        owner.namespace[name] = value
+        return
+    found = owner.cls.find(name)
+    if isinstance(found, Property):
+        if found.setter is None:
+            raise NameFault(f"property '{name}' of '{owner.cls.name}' object has no setter")
+        tracer.call(found.setter, (owner, value), {})
+        return
+    own = owner.cls.find("__setattr__")
+    if own is not OBJECT.namespace["__setattr__"]:
+        tracer.call(_bound(own, owner, owner.cls), (name, value), {})
+        return
+    keep(tracer, owner, name, value)
+
+
+def keep(tracer: Tracer, owner: Instance, name: str, value: Any) -> None:
+    """Let an object have an attribute of its own."""
+    if name not in owner.attributes:
+        check_size(len(owner.attributes) + 1)
+        tracer.graph.charge(100, "an attribute")
+    owner.attributes[name] = value
+    if isinstance(value, Node):
+        tracer.made.append(value.id)
+    if owner.path is not None:
+        call_by_path(tracer, f"{owner.path}.{name}", value)
+
+
+def delete_attribute(tracer: Tracer, owner: Any, name: str) -> None:
+    """Carry out `del owner.name`.
+
+    Raises: NameFault, with Python's sentence, where there is no such attribute.
+    """
+    found = owner.cls.find(name) if isinstance(owner, Instance) else None
+    if isinstance(found, Property) and found.deleter is not None:
+        tracer.call(found.deleter, (owner,), {})
+        return
+    names = owner.namespace if isinstance(owner, UserClass) else owner.attributes
+    if name not in names:
+        raise NameFault(no_attribute(owner, name))
+    del names[name]
+
+
+def no_attribute(owner: Any, name: str) -> str:
+    """Return Python's sentence for an attribute that there is not."""
+    if isinstance(owner, UserClass):
+        return f"type object '{owner.name}' has no attribute '{name}'"
+    kind = owner.cls.name if isinstance(owner, Instance) else type(owner).__name__.lower()
+    return f"'{kind}' object has no attribute '{name}'"
+
+
+def names_of(owner: Any) -> list[str]:
+    """Return the names of the attributes that an object or a class has, without the special."""
+    order = owner.cls.order if isinstance(owner, Instance) else owner.order
+    found = dict(owner.attributes) if isinstance(owner, Instance) else {}
+    for cls in order:
+        found |= cls.namespace
+    return [name for name in found if not name.startswith("__")]
+
+
+def call_by_path(tracer: Tracer, path: str, value: Any) -> None:
+    """Let objects, and the tensors that they hold, be called by how the file reaches them.
+
+    The first path that something is reached by stays: each object is gone through once.
+    """
+    pending = [(path, value)]
+    while pending:
+        path, value = pending.pop()
+        if isinstance(value, Node):
+            tracer.graph.notes.names.setdefault(value.id, path)
+        elif isinstance(value, Instance):
+            if value.path is None:
+                value.path = path
+                tracer.graph.spend(len(value.attributes) // 100)
+                pending += [(f"{path}.{k}", x) for k, x in reversed(value.attributes.items())]
+        elif isinstance(value, dict) and len(value) <= MOST_PARTS:
+            pending += [(f"{path}.{k}", x) for k, x in value.items() if _has_path(k, x)]
+        elif isinstance(value, list | tuple) and len(value) <= MOST_PARTS:
+            pending += [(f"{path}.{i}", x) for i, x in enumerate(value) if _has_path("", x)]
+
+
+MOST_PARTS = 1000  # of a list whose items are called by their place
+
+
+def _has_path(key: Any, value: Any) -> bool:
+    return isinstance(key, str) and isinstance(value, Instance | Node)
+
+
+WITH_ATTRIBUTES = (Instance, UserClass, Super, BoundMethod, Property)
+CALLABLE = (Instance, UserClass, BoundMethod, Native)
+
+# ---- calls and special methods -------------------------------------------------------------
+
+
+def make(tracer: Tracer, cls: UserClass, args: Args, keywords: Keywords) -> Any:
+    """Return a new object of a class, after its `__init__` has run.
+
+    Raises: ArgumentFault, with Python's sentence, where that does not take the arguments.
+    """
+    own = cls.find("__new__")
+    if own is not MISSING:
+        return tracer.call(own if not isinstance(own, StaticMethod) else own.function,
+                           (cls, *args), keywords)  # fmt: skip
+    tracer.graph.charge(200, "an object")
+    made = Instance(tracer, cls)
+    start = cls.find("__init__")
+    if start is OBJECT.namespace["__init__"] and (args or keywords):
+        raise ArgumentFault(f"{cls.name}() takes no arguments")
+    if tracer.call(BoundMethod(start, made), args, keywords) is not None:
+        raise ArgumentFault("__init__() should return None")
+    return made
+
+
+def call(tracer: Tracer, function: Any, args: Args, keywords: Keywords) -> Any:
+    """Call a class, an object, or a method together with its object."""
+    if isinstance(function, BoundMethod):
+        inner, owner = function.function, function.owner
+        if isinstance(inner, Native):
+            return inner.run(tracer, owner, args, keywords)
+        return tracer.call(inner, (owner, *args), keywords)
+    if isinstance(function, UserClass):
+        return make(tracer, function, args, keywords)
+    if isinstance(function, Native):
+        if not args:
+            raise ArgumentFault(f"{function.name}() needs an object as its first argument")
+        return function.run(tracer, args[0], args[1:], keywords)
+    method = function.cls.find("__call__")
+    if method is MISSING:
+        raise ArgumentFault(f"'{function.cls.name}' object is not callable")
+    return tracer.call(_bound(method, function, function.cls), args, keywords)
+
+
+def special(tracer: Tracer, owner: Any, name: str) -> Callable[..., Any] | None:
+    """Return a special method of an object as a function of Python, None where it has none."""
+    if not isinstance(owner, Instance):
+        return None
+    found = owner.cls.find(name)
+    if found is MISSING or found is None:
+        return None
+    method = _bound(found, owner, owner.cls)
+    return lambda *args: tracer.call(method, args, {})
+
+
+def needed(tracer: Tracer, owner: Instance, name: str, otherwise: str) -> Callable[..., Any]:
+    """Return a special method of an object.
+
+    Raises: ArgumentFault, with Python's sentence, where it has none.
+    """
+    found = special(tracer, owner, name)
+    if found is None:
+        raise ArgumentFault(f"'{owner.cls.name}' object {otherwise}")
+    return found
+
+
+REFLECTED = {"+": "add", "-": "sub", "*": "mul", "/": "truediv", "//": "floordiv", "%": "mod",
+             "**": "pow", "@": "matmul", "&": "and", "|": "or", "^": "xor", "<<": "lshift",
+             ">>": "rshift"}  # fmt: skip
+COMPARED = {"<": ("__lt__", "__gt__"), "<=": ("__le__", "__ge__"), ">": ("__gt__", "__lt__"),
+            ">=": ("__ge__", "__le__"), "==": ("__eq__", "__eq__"),
+            "!=": ("__ne__", "__ne__")}  # fmt: skip
+
+
+def binary(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
+    """Apply an operator by the methods that either side has for it, else `NotImplemented`."""
+    name = REFLECTED[operator]
+    tries = [(left, f"__{name}__", right), (right, f"__r{name}__", left)]
+    if (
+        isinstance(left, Instance)
+        and isinstance(right, Instance)
+        and right.cls is not left.cls
+        and right.cls.is_a(left.cls)
+    ):
+        tries.reverse()
+    for owner, method, other in tries:
+        found = special(tracer, owner, method)
+        if found is not None and (result := found(other)) is not NotImplemented:
+            return result
+    return NotImplemented
+
+
+def augmented(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
+    """Apply `left += right` and the like by the method of `left`, else `NotImplemented`."""
+    found = special(tracer, left, f"__i{REFLECTED[operator]}__")
+    return NotImplemented if found is None else found(right)
+
+
+def compare(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
+    """Apply a comparison by the methods that either side has for it, else `NotImplemented`."""
+    own, other = COMPARED[operator]
+    for owner, method, against in ((left, own, right), (right, other, left)):
+        found = special(tracer, owner, method)
+        if found is not None and (result := found(against)) is not NotImplemented:
+            return result
+    if operator == "==":
+        return left is right
+    if operator == "!=":
+        return not tracer.truth(compare(tracer, "==", left, right))
+    return NotImplemented
+
+
+def truth(tracer: Tracer, value: Instance) -> bool:
+    """Say whether an object counts as true."""
+    found = special(tracer, value, "__bool__")
+    if found is not None:
+        result = found()
+        if not isinstance(result, bool):
+            raise ArgumentFault(f"__bool__ should return bool, returned {type(result).__name__}")
+        return result
+    size = special(tracer, value, "__len__")
+    return True if size is None else tracer.truth(size())
+
+
+def iterate(tracer: Tracer, value: Instance) -> Iterator[Any]:
+    """Yield the items of an object that has `__iter__`, `__next__` or `__getitem__`.
+
+    Raises: ArgumentFault, with Python's sentence, where it has none of them.
+    """
+    start = special(tracer, value, "__iter__")
+    if start is None:
+        item = needed(tracer, value, "__getitem__", "is not iterable")
+        return _indexed(tracer, item)
+    found = start()
+    if not isinstance(found, Instance):
+        return iter(tracer.iterate(found))
+    return _stepped(tracer, needed(tracer, found, "__next__", "is not an iterator"))
+
+
+def _is(error: ArgumentFault, name: str) -> bool:
+    return getattr(error, "python", "") == name
+
+
+def _indexed(tracer: Tracer, item: Callable[..., Any]) -> Iterator[Any]:
+    at = 0
+    while True:
+        try:
+            found = item(at)
+        except ArgumentFault as error:
+            if _is(error, "IndexError"):
+                return
+            raise
+        yield found
+        at += 1
+
+
+def _stepped(tracer: Tracer, step: Callable[..., Any]) -> Iterator[Any]:
+    while True:
+        try:
+            found = step()
+        except ArgumentFault as error:
+            if _is(error, "StopIteration"):
+                return
+            raise
+        yield found
+
+
+def text(tracer: Tracer, value: Instance, *, quoted: bool) -> str:
+    """Return an object as `str` shows it, or as `repr` does where `quoted`."""
+    for name in ("__repr__",) if quoted else ("__str__", "__repr__"):
+        found = special(tracer, value, name)
+        if found is not None and value.cls.find(name) is not OBJECT.namespace.get(name):
+            shown = found()
+            if not isinstance(shown, str):
+                raise ArgumentFault(f"{name} returned non-string (type {type(shown).__name__})")
+            return shown
+    return repr(value)
+
+
+# ---- what every class has ------------------------------------------------------------------
+
+
+def _nothing(tracer: Tracer, owner: Any, args: Args, keywords: Keywords) -> None:
+    """`object.__init__`: it takes nothing, and does nothing."""
+    if args or keywords:
+        raise ArgumentFault(
+            "object.__init__() takes exactly one argument (the instance to initialize)"
+        )
+
+
+def _kept(tracer: Tracer, owner: Any, args: Args, keywords: Keywords) -> None:
+    name, value = args
+    keep(tracer, owner, name, value)
+
+
+def _fetched(tracer: Tracer, owner: Any, args: Args, keywords: Keywords) -> Any:
+    (name,) = args
+    found = owner.attributes.get(name, MISSING)
+    if found is MISSING:
+        found = owner.cls.find(name)
+        found = found if found is MISSING else _bound(found, owner, owner.cls, tracer)
+    if found is MISSING:
+        raise NameFault(no_attribute(owner, name))
+    return found
+
+
+OBJECT = UserClass(
+    "object",
+    (),
+    {
+        "__init__": Native("__init__", _nothing),
+        "__setattr__": Native("__setattr__", _kept),
+        "__getattribute__": Native("__getattribute__", _fetched),
+        "__repr__": Native("__repr__", lambda tracer, owner, args, keywords: repr(owner)),
+    },
+)
+
+
+def built(name: str, bases: tuple[Any, ...], scope: ClassScope) -> UserClass:
+    """Return the class that a body has made.
+
+    Raises: ArgumentFault where a base is no class, or they have no common order.
+    """
+    for base in bases:
+        if not isinstance(base, UserClass):
+            kind = getattr(base, "name", type(base).__name__)
+            raise ArgumentFault(
+                f"`{kind}` cannot be the base of a class here",
+                hint="classes of the file, nn.Module, autograd.Function and exceptions can",
+            )
+    found = bases or (OBJECT,)
+    cls = UserClass(name, found, dict(scope), tuple(scope.annotated))
+    scope.cell["__class__"] = cls
+    return cls
+
+
+def parent(tracer: Tracer, args: Args, keywords: Keywords) -> Super:
+    """`super()`: of the method that is being called; `super(cls, self)` says both.
+
+    Raises: ArgumentFault outside of a method.
+    """
+    if keywords or len(args) not in (0, 2):
+        raise ArgumentFault("super() takes no arguments, or a class and an object of it")
+    if args:
+        return Super(*args)
+    scope: Any = tracer.scope
+    while isinstance(scope, Scope):
+        outer = scope.outer
+        if isinstance(outer, Scope) and dict.__contains__(outer, "__class__") and len(scope):
+            return Super(outer["__class__"], next(iter(scope.values())))
+        scope = outer
+    raise ArgumentFault("super(): no arguments", hint="it is called in a method of a class")
+
+
+FUNCTIONS: dict[str, Callable[[Tracer, Args, Keywords], Any]] = {
+    "super": parent,
+    "staticmethod": lambda tracer, args, keywords: StaticMethod(*args),
+    "classmethod": lambda tracer, args, keywords: ClassMethod(*args),
+    "property": lambda tracer, args, keywords: Property(*args),
+}
