@@ -7,7 +7,8 @@ their children, so the order of the tape is a topological order and nothing need
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
@@ -85,6 +86,22 @@ def copied(x: Any) -> Any:
         if isinstance(value, list | dict | set | bytearray):
             setattr(result, name, value.copy())
     return result
+
+
+def _kept(x: Any) -> Any:
+    """Return what it takes to take a list, a table or a set back to what it is now."""
+    if isinstance(x, list | bytearray):
+        return len(x)
+    return x.copy() if isinstance(x, dict | set) else None
+
+
+def _restore(x: Any, kept: Any) -> None:
+    """Take a list, a table or a set back: a list has only grown."""
+    if isinstance(x, list | bytearray):
+        del x[kept:]
+    elif isinstance(x, dict | set):
+        x.clear()
+        x.update(kept)
 
 
 class Version:
@@ -269,6 +286,21 @@ class Graph:
         result: Graph = copied(self)
         result.autograd, result.notes = copied(self.autograd), copied(self.notes)
         return result
+
+    @contextmanager
+    def scratch(self) -> Iterator[None]:
+        """Let what is appended meanwhile be gone afterwards; steps stay counted."""
+        columns = [(x, dict(vars(x))) for x in (self, self.autograd, self.notes)]
+        kept = [{k: _kept(v) for k, v in held.items()} for _, held in columns]
+        steps = self.steps
+        try:
+            yield
+        finally:
+            for (owner, held), before in zip(columns, kept, strict=True):
+                for name, value in held.items():
+                    setattr(owner, name, value)
+                    _restore(value, before[name])
+            self.steps = max(self.steps, steps)
 
     def leaf(self, value: Array, requires_grad: bool = False) -> Node:
         """Append a tensor that no operation made.

@@ -15,7 +15,7 @@ from gradcli.rule.dtypes import SYNONYMS as DTYPE_SYNONYMS
 from gradcli.rule.meta import broadcast
 from gradcli.rule.signature import Signature
 from gradcli.tensor_text import PROFILES
-from gradcli.trace import dropout, in_place, prelude, running, skipped, standard, transforms
+from gradcli.trace import custom, dropout, in_place, prelude, running, skipped, standard, transforms
 from gradcli.trace.calls import Args, Keywords, only, row_function
 from gradcli.trace.classes import OBJECT, UserClass
 from gradcli.trace.conversions import is_nonzero
@@ -222,6 +222,7 @@ MODULES = {
     "numpy.random": "random", "jax.numpy.linalg": "linalg", "jax.numpy.fft": "fft",
     "jnp.linalg": "linalg", "jnp.fft": "fft", "fft": "fft", "torch.fft": "fft", "np.fft": "fft",
     "torch.optim": "optim", "optim": "optim", "torch.autograd": "autograd", "autograd": "hips",
+    "torch.autograd.function": "autograd",
     "autograd.numpy": "np",
     "autograd.numpy.linalg": "linalg", "autograd.numpy.fft": "fft", "autograd.scipy": "scipy",
     "autograd.numpy.random": "random", "autograd.scipy.special": "scipy",
@@ -248,6 +249,8 @@ def member(module: Namespace, name: str) -> Any:
     path = f"{module.path}.{name}" if module.path else name
     if path in skipped.TORCHS:
         return skipped.Skipped(path)
+    if path in custom.MEMBERS:
+        return custom.MEMBERS[path]
     if path in MODULES or path in standard.FILES:
         return Namespace(path)
     if module.path not in MODULES and standard.is_standard(module.path):
