@@ -167,8 +167,9 @@ class Use(NamedTuple):
 class Frame(NamedTuple):
     """A call of a function of the file: its place, what was called, and the call that it is in.
 
-    `number` tells calls apart that stand in one place, as those of a loop do. A block of the file
-    that stands for a module of a model is one too: its `module` is the class, its name the path.
+    `number` tells calls apart that stand in one place, as those of a loop do. Of a module of a
+    model, `module` is the class, and the name the path. It is called too, or is a block of the
+    file's own lines, as in a record.
     """
 
     span: Span
@@ -176,12 +177,13 @@ class Frame(NamedTuple):
     number: int
     outer: Frame | None
     module: str = ""
+    is_block: bool = False
 
     @property
     def outermost(self) -> Frame | None:
-        """The call that the file's own lines make: the lines of a module's block are its own."""
+        """The call that the file's own lines make: the lines of a block are its own."""
         further = None if self.outer is None else self.outer.outermost
-        return further or (None if self.module else self)
+        return further or (None if self.is_block else self)
 
 
 class Loop(NamedTuple):
@@ -493,9 +495,13 @@ class Graph:
         return np.array(found) if type(found) is float else found
 
     def entered(self, name: str, module: str = "") -> Frame:
-        """Return a call that is made at the place of what is being evaluated, or a module's."""
+        """Return a call that is made at the place of what is being evaluated, or a module's.
+
+        The prelude calls modules; what a file writes about one is a block.
+        """
         self.frames += 1
-        return Frame(self.place, name, self.frames, self.call, module)
+        is_block = bool(module) and self.span is not NOWHERE
+        return Frame(self.place, name, self.frames, self.call, module, is_block)
 
     @property
     def place(self) -> Span:
