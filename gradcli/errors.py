@@ -51,6 +51,9 @@ class Span(NamedTuple):
         return Span(self.start, other.end)
 
 
+NOWHERE = Span(0, 0)  # the place of what is in no file of a user
+
+
 @dataclass(frozen=True)
 class Source:
     """The text of an expression file and the name it is known by in messages."""
@@ -108,7 +111,7 @@ class GradcliError(Exception):
 
     def at(self, source: Source | None, span: Span | None) -> GradcliError:
         """Complete the place of an error raised where the place was not known; return it."""
-        if self.span is None:
+        if self.span is None or self.span is NOWHERE:
             self.span = span
         if self.source is None:
             self.source = source

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from gradcli.errors import ArgumentFault, LimitFault, ShapeFault, Span
+from gradcli.errors import NOWHERE, ArgumentFault, LimitFault, ShapeFault, Span
 from gradcli.ops.python import OPERATORS
 from gradcli.rule.calls import Call, Calls, remembered
 from gradcli.rule.costs import size
@@ -24,7 +24,6 @@ from gradcli.rule.operators import Operators
 from gradcli.rule.rows import primitive
 from gradcli.rule.rule import Derivative, Primitive, Row, number
 
-NOWHERE = Span(0, 0)
 SMALL = 1 << 20  # bytes that an operation may take beside its results in any case
 MOST_DIMENSIONS = 64  # of an array of numpy
 STEP = 20_000  # elements that numpy works on in about the time that a turn of a loop takes
@@ -248,6 +247,7 @@ class Graph:
         self.call: Frame | None = None
         self.frames = 0  # calls so far
         self.span = NOWHERE  # the expression that is being evaluated
+        self.home = NOWHERE  # where the file has called what is being evaluated of the prelude
         self.origin: Origin = "file"
         self.grad_enabled = True
         self.inference = False  # whether inference_mode is on
@@ -453,7 +453,12 @@ class Graph:
     def entered(self, name: str) -> Frame:
         """Return a call that is made at the place of what is being evaluated."""
         self.frames += 1
-        return Frame(self.span, name, self.frames, self.call)
+        return Frame(self.place, name, self.frames, self.call)
+
+    @property
+    def place(self) -> Span:
+        """The place in the file that is being evaluated; of the prelude's code, its call."""
+        return self.home if self.span is NOWHERE else self.span
 
     @property
     def values(self) -> Values:
@@ -605,7 +610,8 @@ class Graph:
         self.metas.append(meta)
         self.requires_grad.append(requires_grad)
         self.stored.append(value)
-        notes.spans.append(self.span)
+        span = self.span
+        notes.spans.append(self.home if span is NOWHERE else span)
         notes.origins.append(self.origin)
         if self.call is not None:
             notes.calls[row] = self.call
@@ -618,7 +624,7 @@ class Graph:
 
     def warn(self, message: str) -> None:
         """Keep a warning about the expression that is being evaluated."""
-        self.notes.warnings.append((self.span, message))
+        self.notes.warnings.append((self.place, message))
 
     def settings(self, origin: Origin, grad_enabled: bool) -> Settings:
         """Append nodes of an origin, and set whether gradients are recorded, as PyTorch does.

@@ -18,11 +18,12 @@ from gradcli.rule.meta import dim_index
 from gradcli.rule.signature import GUESSED, Signature
 from gradcli.trace import in_place
 from gradcli.trace.calls import row_function
+from gradcli.trace.conversions import is_nonzero, item
 from gradcli.trace.creation import CREATION
 from gradcli.trace.dropout import bernoulli
 from gradcli.trace.indexing import set_item
 from gradcli.trace.numpy_forms import FORMS, PRESET, numpy_function
-from gradcli.trace.conversions import is_nonzero, item
+from gradcli.trace.skipped import Device
 from gradcli.trace.storage import Tensor
 from gradcli.trace.values import Function, GradFn, Size
 
@@ -114,7 +115,8 @@ ATTRIBUTES: dict[str, Callable[[Tracer, Tensor], Any]] = {
     "data": lambda tracer, x: detach(x).uncount(),
     "itemsize": lambda tracer, x: x.dtype.itemsize,
     "nbytes": lambda tracer, x: x.dtype.itemsize * prod(x.shape),
-    "device": lambda tracer, x: "cpu",
+    "device": lambda tracer, x: Device(),
+    "is_cuda": lambda tracer, x: False,
 }
 
 # ---- methods -------------------------------------------------------------------------------
@@ -193,7 +195,7 @@ def _to(
     tracer: Tracer, x: Node, device: Any, dtype: Any, non_blocking: Any, copy: Any, other: Any
 ) -> Any:
     """`x.to(dtype)`, `x.to(other)`, `x.to(device, dtype)`: there is one device, the CPU."""
-    given = dtype if isinstance(device, str | None) else device
+    given = dtype if isinstance(device, str | Device | None) else device
     given = other.dtype if isinstance(other, Node) else given
     if given is None or isinstance(given, bool):
         return x
@@ -257,6 +259,7 @@ _BOUND: dict[str, Callable[..., Any]] = {
     "tolist()": _tolist,
     "numpy()": _numpy,
     "cpu()": lambda tracer, x: x,
+    "cuda(device: any = None, non_blocking: any = False)": lambda tracer, x, **_: x,
     "size(dim: int = None)": _size,
     "dim()": lambda tracer, x: len(x.shape),
     "ndimension()": lambda tracer, x: len(x.shape),

@@ -15,15 +15,14 @@ from gradcli.rule.dtypes import SYNONYMS as DTYPE_SYNONYMS
 from gradcli.rule.meta import broadcast
 from gradcli.rule.signature import Signature
 from gradcli.tensor_text import PROFILES
-from gradcli.trace import dropout, in_place, running, standard, transforms
+from gradcli.trace import dropout, in_place, prelude, running, skipped, standard, transforms
 from gradcli.trace.calls import Args, Keywords, only, row_function
-from gradcli.trace.classes import OBJECT
+from gradcli.trace.classes import OBJECT, UserClass
+from gradcli.trace.conversions import is_nonzero
 from gradcli.trace.creation import CREATION, parameter
 from gradcli.trace.gradmode import MODES
 from gradcli.trace.kinds import TORCH
 from gradcli.trace.numpy_forms import ABSENT, numpy_function
-from gradcli.trace.classes import OBJECT, UserClass
-from gradcli.trace.conversions import is_nonzero
 from gradcli.trace.python import PYTHON
 from gradcli.trace.values import Function, Namespace, Size, described
 
@@ -103,7 +102,7 @@ def _load(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
         found = tracer.read(name)
     except GradcliError as error:
         error.hint = error.hint or "files are looked for beside the expression file"
-        raise error.at(tracer.source, tracer.graph.span) from None
+        raise error.at(tracer.source, tracer.graph.place) from None
     return found if isinstance(found, dict) else tracer.graph.leaf(found)
 
 
@@ -204,6 +203,7 @@ OTHERS: dict[str, Any] = {
     "allclose": _allclose, "equal": _equal, "array_equal": _equal, "result_type": _result_type,
     "manual_seed": _manual_seed, "set_default_dtype": _set_default_dtype, "load": _load,
     **{name: _of_tensor(name, fact) for name, fact in FACTS.items()},
+    "device": lambda tracer, args, keywords: skipped.Device(),
     "is_tensor": _is_tensor, "promote_types": _promote_types,
     "broadcast_shapes": _broadcast_shapes,
     "get_default_dtype": lambda tracer, args, keywords: tracer.graph.default_dtype,
@@ -221,7 +221,8 @@ MODULES = {
     "np.linalg": "linalg", "numpy.linalg": "linalg", "numpy.fft": "fft",
     "numpy.random": "random", "jax.numpy.linalg": "linalg", "jax.numpy.fft": "fft",
     "jnp.linalg": "linalg", "jnp.fft": "fft", "fft": "fft", "torch.fft": "fft", "np.fft": "fft",
-    "torch.autograd": "autograd", "autograd": "hips", "autograd.numpy": "np",
+    "torch.optim": "optim", "optim": "optim", "torch.autograd": "autograd", "autograd": "hips",
+    "autograd.numpy": "np",
     "autograd.numpy.linalg": "linalg", "autograd.numpy.fft": "fft", "autograd.scipy": "scipy",
     "autograd.numpy.random": "random", "autograd.scipy.special": "scipy",
     "torch.autograd.functional": "", "torch.func": "func",
@@ -245,6 +246,8 @@ def in_place_row(name: str) -> Function | None:
 def member(module: Namespace, name: str) -> Any:
     """Return what a module has under a name, None where it has nothing."""
     path = f"{module.path}.{name}" if module.path else name
+    if path in skipped.TORCHS:
+        return skipped.Skipped(path)
     if path in MODULES or path in standard.FILES:
         return Namespace(path)
     if module.path not in MODULES and standard.is_standard(module.path):
@@ -265,6 +268,8 @@ def member(module: Namespace, name: str) -> Any:
         if name in functional.SIGNATURES:
             return functional.function(name)
     prefix = MODULES.get(module.path, module.path)
+    if (deferred := prelude.find(prefix, name)) is not None:
+        return deferred
     if _is_numpys(module.path):
         if name == "set_printoptions":  # of arrays, which are printed as tensors here
             return Function(name, _nothing)
@@ -295,8 +300,6 @@ def lookup(name: str, *, bare: bool = True) -> Any:
 
     A bare name may be Python's own; behind a prefix it is the library's.
     """
-    if bare and name == "object":
-        return OBJECT
     if bare and name in PYTHON:
         return _function(name, PYTHON[name])
     if bare and name in PYTHONS_OWN:

@@ -76,7 +76,7 @@ def _note(row: Composite, tracer: Tracer, args: Args, keywords: Keywords) -> Non
     for slot, name in enumerate(row.signature.tensors):
         node = given.get(name)
         if isinstance(node, Node):
-            tracer.graph.notes.uses.append(Use(row, slot, node.id, tracer.graph.span))
+            tracer.graph.notes.uses.append(Use(row, slot, node.id, tracer.graph.place))
 
 
 def _with_tensors(

@@ -274,7 +274,11 @@ def augmented(tracer: Tracer, operator: str, left: Any, right: Any) -> bool:
         changed(tracer, left, before)
         tracer.lists.changed(left)
         return True
-    if isinstance(left, set) and isinstance(right, set | frozenset) and operator in ("|", "&", "-", "^"):
+    if (
+        isinstance(left, set)
+        and isinstance(right, set | frozenset)
+        and operator in ("|", "&", "-", "^")
+    ):
         names = {"|": "update", "&": "intersection_update", "-": "difference_update",
                  "^": "symmetric_difference_update"}  # fmt: skip
         before = getsizeof(left)
@@ -319,6 +323,7 @@ def _extend(tracer: Tracer, xs: list[Any], items: Any) -> None:
 
 
 def index(tracer: Tracer, xs: Any, item: Any, start: int = 0, stop: int | None = None) -> int:
+    """Return where an item is, as `list.index` does."""
     first, last, _ = slice(start, stop).indices(len(xs))
     tracer.graph.spend(len(xs))
     for i in range(first, last):
@@ -330,6 +335,7 @@ def index(tracer: Tracer, xs: Any, item: Any, start: int = 0, stop: int | None =
 
 
 def count(tracer: Tracer, xs: Any, item: Any) -> int:
+    """Return how many items are equal to one, as `list.count` does."""
     tracer.graph.spend(len(xs))
     return sum(is_same(tracer, x, item) for x in list(xs))
 

@@ -119,7 +119,7 @@ def sequence(kind: Any) -> Any:
         with python_errors():
             keyed = kind in (set, frozenset)
             result = kind(hashable(x) for x in found) if keyed else kind(found)
-        return made(tracer, result, tracer.graph.span)
+        return made(tracer, result, tracer.graph.place)
 
     return run
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from gradcli.errors import ArgumentFault, DtypeFault
 from gradcli.graph import Node
+from gradcli.ops.shape.shapes import detach
 from gradcli.rule.dtypes import (
     INT64,
     Array,
@@ -19,6 +20,7 @@ from gradcli.rule.dtypes import (
     to_complex,
 )
 from gradcli.rule.signature import Signature
+from gradcli.trace.storage import Tensor
 from gradcli.trace.values import to_array
 
 if TYPE_CHECKING:
@@ -311,6 +313,24 @@ CREATION: dict[str, Any] = {
     "randint": _made("randint(low: int, high: any = None, size: any = None)", _randint),
     "randperm": _made("randperm(n: int)", _randperm),
 }
+
+
+PARAMETER = Signature("Parameter(data: any = None, requires_grad: bool = True)")
+
+
+def module_parameter(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> Tensor:
+    """`nn.Parameter(data)`: a leaf in the memory of a tensor, which modules count among theirs."""
+    data, requires_grad = PARAMETER.bind(args, keywords).values()
+    if isinstance(data, Tensor):
+        found = detach(data)
+        if requires_grad:
+            tracer.set_requires_grad(found, True)
+    else:
+        given = (0,) if data is None else data
+        made = CREATION["empty" if data is None else "param"]
+        found = made(tracer, (given,), {"requires_grad": requires_grad})
+    found.is_parameter = True
+    return found  # type: ignore[no-any-return]
 
 
 def parameter(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> Node:

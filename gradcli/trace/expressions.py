@@ -15,7 +15,7 @@ from gradcli.errors import ArgumentFault, NameFault, ShapeFault, Span
 from gradcli.graph import Node
 from gradcli.rule.nesting import check_arguments
 from gradcli.syntax import tree
-from gradcli.trace import classes, operators
+from gradcli.trace import classes, operators, skipped
 from gradcli.trace.builtins import MODULES, member, names
 from gradcli.trace.code import Code, defaults, keywords_of, several, truth
 from gradcli.trace.containers import get_item
@@ -23,6 +23,8 @@ from gradcli.trace.displays import DISPLAYS
 from gradcli.trace.indexing import subscript
 from gradcli.trace.inputs import assigned_names
 from gradcli.trace.mistakes import suggestion, uncallable
+from gradcli.trace.prelude import defined
+from gradcli.trace.skipped import Skipped
 from gradcli.trace.standard import instead, is_standard
 from gradcli.trace.storage import Tensor
 from gradcli.trace.text import formatted
@@ -37,7 +39,7 @@ from gradcli.trace.values import (
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
 
-CALLABLE = (Function, UserFunction, np.dtype, *classes.CALLABLE)
+CALLABLE = (Function, UserFunction, np.dtype, *classes.CALLABLE, Skipped)
 LISTS = (list, tuple)
 
 
@@ -82,6 +84,8 @@ def _attribute(tracer: Tracer, e: tree.Attribute) -> Code:
                 return tracer.attribute(name)(tracer, value)
             except NameFault as error:
                 raise error.at(None, e.name_span) from None
+        if isinstance(value, Skipped):
+            return skipped.member(value, name)
         if isinstance(value, classes.WITH_ATTRIBUTES):
             found_here = classes.get_attribute(tracer, value, name)
             if found_here is classes.MISSING:
@@ -93,7 +97,7 @@ def _attribute(tracer: Tracer, e: tree.Attribute) -> Code:
         if not isinstance(value, Namespace):
             return operators.member_of(tracer, value, e)
         if value is not module:
-            module, found = value, _member(value, e)
+            module, found = value, defined(tracer, _member(value, e))
         return found
 
     return read
@@ -118,6 +122,8 @@ def _subscript(tracer: Tracer, e: tree.Subscript) -> Code:
         check_arguments((key,))
         if isinstance(value, Node):
             return subscript(value, indices(tracer, key, e.index))
+        if isinstance(value, Skipped):
+            return value
         if isinstance(value, classes.Instance):
             return classes.needed(tracer, value, "__getitem__", "is not subscriptable")(key)
         return get_item(value, key, span)

@@ -27,8 +27,11 @@ def call_user(
     values = _arguments(tracer, function, args, keywords)
     before, tracer.scope = tracer.scope, Scope(function.scope, values)
     tracer.active.append(function.body)
-    graph, call = tracer.graph, tracer.graph.call
-    graph.call = graph.entered(function.name)
+    graph, call, home = tracer.graph, tracer.graph.call, tracer.graph.home
+    if function.is_prelude:
+        graph.home = graph.place
+    else:
+        graph.call = graph.entered(function.name)
     try:
         return function.body()
     except Return as result:
@@ -36,7 +39,7 @@ def call_user(
     except Jump as jump:
         raise outside(jump) from None
     finally:
-        tracer.scope, graph.call = before, call
+        tracer.scope, graph.call, graph.home = before, call, home
         tracer.active.pop()
 
 

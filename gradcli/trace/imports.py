@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 from gradcli.errors import NameFault
 from gradcli.syntax import tree
 from gradcli.syntax.tree import nodes_of
+from gradcli.trace import skipped
 from gradcli.trace.builtins import MODULES, lookup, member, names
 from gradcli.trace.mistakes import INSTEAD, suggestion
+from gradcli.trace.prelude import defined
 from gradcli.trace.standard import instead, is_standard
 from gradcli.trace.values import Namespace
 
@@ -29,6 +31,14 @@ def import_names(tracer: Tracer, s: tree.Import) -> None:
     root = s.module.partition(".")[0]
     if root == "__future__":
         return
+    if root in skipped.MODULES or s.module in skipped.TORCHS:
+        if s.imported is not None:
+            tracer.scope[s.name] = skipped.Skipped(f"{s.module}.{s.imported}")
+        elif s.name == s.module:  # `import a.b` binds `a`
+            tracer.scope[root] = skipped.Skipped(root)
+        else:
+            tracer.scope[s.name] = skipped.Skipped(s.module)
+        return
     tracer.uses(root)
     if s.module not in MODULES and not is_here(s.module):
         last = s.module.rpartition(".")[2]
@@ -43,7 +53,7 @@ def import_names(tracer: Tracer, s: tree.Import) -> None:
     elif s.imported == "*":
         _bind_all(tracer, s.module)
     else:
-        tracer.scope[s.name] = _imported(s)
+        tracer.scope[s.name] = defined(tracer, _imported(s))
 
 
 def is_here(module: str) -> bool:
@@ -70,7 +80,7 @@ def _bind_all(tracer: Tracer, module: str) -> None:
     for name in sorted(read):
         found = all_of(module, name)
         if found is not None:
-            tracer.scope[name] = found
+            tracer.scope[name] = defined(tracer, found)
 
 
 def _imported(s: tree.Import) -> Any:

@@ -30,7 +30,7 @@ from gradcli.rule.dtypes import FLOAT64, Array, DType
 from gradcli.rule.meta import Meta
 from gradcli.syntax import tree
 from gradcli.tensor_text import DEFAULT
-from gradcli.trace import classes, containers, operators
+from gradcli.trace import classes, containers, operators, skipped
 from gradcli.trace.attributes import attribute
 from gradcli.trace.bindings import Bindings
 from gradcli.trace.builtins import lookup
@@ -45,7 +45,9 @@ from gradcli.trace.inputs import free_names
 from gradcli.trace.lists import Lists
 from gradcli.trace.mistakes import UNFORESEEN, outside, unbound, unforeseen
 from gradcli.trace.passes import Passes
+from gradcli.trace.prelude import Definitions, defined
 from gradcli.trace.sentences import class_name
+from gradcli.trace.skipped import Bar, Skipped
 from gradcli.trace.statements import STATEMENTS
 from gradcli.trace.storage import Tensor
 from gradcli.trace.text import formatted_value, text
@@ -121,6 +123,8 @@ class Tracer:
         self.lists = Lists(self.graph)
         self.places: dict[str, Span] = {}  # of the file's names: where they were bound last
         self.stated: dict[Span, Any] = {}  # values of expressions that stand on their own
+        self.preludes: dict[str, Definitions] = {}  # what is defined so far of each file of it
+        self.skipped: dict[int, tuple[Span, str]] = {}  # what was passed over, by line
         self.loops = 0  # how many are being run, one in the other
         self.depth = 0  # of calls within calls
         self.iterating = 0  # iterators behind iterators that are asked for an item
@@ -146,6 +150,9 @@ class Tracer:
 
     def settle(self) -> None:
         """Let every name show what its tensor is in the end, also where it is not read again."""
+        if self.skipped:
+            self.graph.span = self.skipped[min(self.skipped)][0]
+            self.notice(skipped.notice(self.skipped))
         for name, value in self.scope.items():
             if not (isinstance(value, Tensor) and value.is_readable):
                 continue
@@ -166,22 +173,22 @@ class Tracer:
                 warnings.simplefilter("ignore", RuntimeWarning)
                 yield
         except GradcliError as error:
-            raise error.at(self.source, self.graph.span) from None
+            raise error.at(self.source, self.graph.place) from None
         except (Return, Jump) as jump:
-            raise outside(jump).at(self.source, self.graph.span) from None
+            raise outside(jump).at(self.source, self.graph.place) from None
         except RecursionError:
             raise LimitFault(
-                "the expression is nested too deeply", self.graph.span, source=self.source
+                "the expression is nested too deeply", self.graph.place, source=self.source
             ) from None
         except MemoryError:
             raise LimitFault(
-                "out of memory", self.graph.span, "make it smaller: --max-memory says when to stop",
-                self.source,
+                "out of memory", self.graph.place,
+                "make it smaller: --max-memory says when to stop", self.source,
             ) from None  # fmt: skip
         except UNFORESEEN as error:
             if os.environ.get("GRADCLI_TRACEBACK"):
                 raise
-            raise unforeseen(self.source, self.graph.span) from error
+            raise unforeseen(self.source, self.graph.place) from error
         finally:
             sys.setrecursionlimit(limit)
 
@@ -281,7 +288,7 @@ class Tracer:
         """Return what stands for a name that the file does not bind, None where nothing does."""
         found = self._built_in.get(name)
         if found is None:
-            found = self._built_in[name] = lookup(name)
+            found = self._built_in[name] = defined(self, lookup(name))
         return found
 
     # ---- what the functions of a file ask for ----------------------------------------------
@@ -305,6 +312,8 @@ class Tracer:
     def _call(self, function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         if isinstance(function, UserFunction):
             return call_user(self, function, args, keywords)
+        if isinstance(function, Skipped):
+            return skipped.call(self, function, args)
         if isinstance(function, classes.CALLABLE):
             return classes.call(self, function, args, keywords)
         if isinstance(function, np.dtype):
@@ -323,6 +332,8 @@ class Tracer:
             from gradcli.ops.shape.joining import unbind
 
             return containers.guarded(unbind(value, dim=0), self.graph.spend)
+        if isinstance(value, Skipped):
+            return self.iterate(value.items if isinstance(value, Bar) else ())
         if isinstance(value, classes.Instance):
             return containers.guarded(classes.iterate(self, value), self.graph.spend)
         if isinstance(value, containers.CONTAINERS) or hasattr(value, "__next__"):
@@ -352,7 +363,9 @@ class Tracer:
                     hint="use .all() or .any()",
                 )
             return bool(value.value)
-        return classes.truth(self, value) if isinstance(value, classes.Instance) else bool(value)
+        if isinstance(value, classes.Instance):
+            return classes.truth(self, value)
+        return bool(value) and not isinstance(value, Skipped)
 
     def notice(self, message: str) -> None:
         """Warn about the line that is being run."""

@@ -13,7 +13,7 @@ from gradcli.rule.nesting import MAX_NESTING
 from gradcli.trace import classes, containers, conversions, iterators
 from gradcli.trace.calls import Args, Keywords, only
 from gradcli.trace.classes import OBJECT, Instance, UserClass
-from gradcli.trace.creation import CREATION, parameter
+from gradcli.trace.creation import CREATION, module_parameter
 from gradcli.trace.gradmode import GradMode
 from gradcli.trace.iterators import Lazy
 from gradcli.trace.sentences import fault, python_errors
@@ -54,12 +54,6 @@ def _tensor(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     if not args and not keywords:
         args = ([],)
     return CREATION["tensor"](tracer, args, {"dtype": np.dtype("float32")} | keywords)
-
-
-def _parameter(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
-    found = parameter(tracer, args, keywords)
-    found.is_parameter = True  # type: ignore[attr-defined]  # tensors of a file have it
-    return found
 
 
 def _unbound(kind: type[Any]) -> dict[str, Any]:
@@ -172,7 +166,7 @@ TORCH: dict[str, Type] = {
     "torch.Size": made_from("Size", conversions.size_of, Size, bases=(TUPLE,), module="torch"),
     "torch.dtype": made_from("dtype", _no_call("torch.dtype"), np.dtype, module="torch"),
     "nn.Parameter": Type(
-        "Parameter", _parameter, bases=(TENSOR,), module="torch.nn.parameter",
+        "Parameter", module_parameter, bases=(TENSOR,), module="torch.nn.parameter",
         test=lambda tracer, x: isinstance(x, Node) and getattr(x, "is_parameter", False),
     ),
     "np.ndarray": Type(
@@ -199,9 +193,11 @@ HIDDEN = (  # types without a name of their own
 NUMBERS = {"Number": (int, float, complex), "Complex": (int, float, complex), "Real": (int, float),
            "Rational": (int,), "Integral": (int,)}  # fmt: skip
 ABSTRACT = (
-    "Callable Collection Container Generator Hashable ItemsView Iterable Iterator KeysView Mapping "
-    "MutableMapping MutableSequence MutableSet Reversible Sequence Set Sized ValuesView"
-).split()
+    "Callable", "Collection", "Container", "Generator", "Hashable", "ItemsView", "Iterable",
+    "Iterator", "KeysView", "Mapping", "MutableMapping", "MutableSequence", "MutableSet",
+    "Reversible", "Sequence", "Set", "Sized", "ValuesView",
+)  # fmt: skip
+
 
 def abstract(name: str, module: str = "collections.abc") -> Type:
     """Return an abstract class of `collections.abc`."""

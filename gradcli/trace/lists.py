@@ -69,7 +69,7 @@ class Lists:
             row = None
             if once and leaf is None and _begins_with_a_number(value):
                 row = self.graph.reserve()
-            known = _Bound(value, name, row, self.graph.span, self.graph.call)
+            known = _Bound(value, name, row, self.graph.place, self.graph.call)
             self._by_list[id(value)] = known
         known.names += 1
         before = self._bound.get(name)
@@ -83,7 +83,7 @@ class Lists:
         """Take note that a list was changed, by the expression that is being evaluated."""
         self._total += 1
         count = self._changes[id(value)][0] if id(value) in self._changes else 0
-        self._changes[id(value)] = (count + 1, self.graph.span)
+        self._changes[id(value)] = (count + 1, self.graph.place)
 
     def node(self, value: list[Any], span: Span | None = None) -> Node:
         """Return the leaf that a list stands for; `span` is where the list is written.

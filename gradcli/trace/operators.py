@@ -9,6 +9,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import (
+    NOWHERE,
     ArgumentFault,
     DtypeFault,
     GradcliError,
@@ -25,6 +26,7 @@ from gradcli.trace.budgets import kept
 from gradcli.trace.classes import Instance
 from gradcli.trace.mistakes import no_attribute
 from gradcli.trace.sentences import class_name, python_errors, sentence
+from gradcli.trace.skipped import Skipped
 from gradcli.trace.storage import Tensor
 from gradcli.trace.strings import percent
 from gradcli.trace.types import Callee, Type
@@ -77,6 +79,8 @@ def binary(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
 
     Raises: ArgumentFault, ShapeFault or DtypeFault where the operands do not fit it.
     """
+    if isinstance(left, Skipped) or isinstance(right, Skipped):
+        return left if isinstance(left, Skipped) else right
     if isinstance(left, Instance) or isinstance(right, Instance):
         made = classes.binary(tracer, operator, left, right)
         if made is not NotImplemented:
@@ -243,11 +247,11 @@ def named(
         shapes = [
             f"`{tracer.source.snippet(e.span)}` has shape {list(value.shape)}"
             for e, value in operands
-            if isinstance(value, Node)
+            if isinstance(value, Node) and e.span is not NOWHERE
         ]
         error.hint = "; ".join([*([", ".join(shapes)] if shapes else []),
                                 *([error.hint] if error.hint else [])])  # fmt: skip
-    return error.at(tracer.source, tracer.graph.span)
+    return error.at(tracer.source, tracer.graph.place)
 
 
 # attributes of Python's own values that are values too

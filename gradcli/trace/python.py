@@ -198,9 +198,7 @@ def _divmod(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
 
 def _ord(tracer: Tracer, x: Any) -> int:
     if not isinstance(x, str):
-        raise fault(
-            TypeError(f"ord() expected string of length 1, but {class_name(x)} found")
-        )
+        raise fault(TypeError(f"ord() expected string of length 1, but {class_name(x)} found"))
     with python_errors():
         return ord(x)
 
@@ -250,7 +248,8 @@ def _one(name: str, function: Any) -> Any:
 
 
 PYTHON: dict[str, Any] = {
-    **classes.FUNCTIONS, **kinds.PYTHON, **kinds.FUNCTIONS, **iterators.FUNCTIONS, **objects.FUNCTIONS,
+    **classes.FUNCTIONS, **kinds.PYTHON, **kinds.FUNCTIONS, **iterators.FUNCTIONS,
+    **objects.FUNCTIONS,
     "sum": _sum, "max": _extremum("max", ">"), "min": _extremum("min", "<"), "len": _len,
     "any": _quantified("any", True), "all": _quantified("all", False), "sorted": _sorted,
     "repr": lambda tracer, args, keywords: tracer.text(only(args, keywords, "repr"), quoted=True),

@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from gradcli.errors import ArgumentFault, InputFault, ShapeFault, SyntaxFault
+from gradcli.errors import NOWHERE, ArgumentFault, InputFault, ShapeFault, SyntaxFault
 from gradcli.graph import Loop, Node
 from gradcli.rule.rule import number
 from gradcli.syntax import tree
@@ -20,6 +20,7 @@ from gradcli.trace.imports import import_names
 from gradcli.trace.in_place import change
 from gradcli.trace.inputs import calls
 from gradcli.trace.sentences import python_errors
+from gradcli.trace.skipped import magic
 from gradcli.trace.storage import Tensor
 from gradcli.trace.targets import Bind, binding, deletion
 from gradcli.trace.values import Jump, Return, UserFunction, is_numeric_list, to_array
@@ -189,7 +190,9 @@ def _def(tracer: Tracer, s: tree.Def) -> Code:
     def define() -> None:
         scope = tracer.scope
         seen = scope.cell if isinstance(scope, classes.ClassScope) else scope
-        function: Any = UserFunction(s.name, s.parameters, body, seen, True, given())
+        function: Any = UserFunction(
+            s.name, s.parameters, body, seen, True, given(), s.span is NOWHERE
+        )
         for decorator_of, span in decorators:
             decorator = decorator_of()
             tracer.graph.span = span
@@ -326,4 +329,5 @@ STATEMENTS: dict[type, Callable[[Tracer, Any], Code]] = {
     tree.With: _with,
     tree.Delete: _delete,
     tree.Flow: _flow,
+    tree.Magic: magic,
 }

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.errors import ArgumentFault, AutogradFault, DtypeFault, ShapeFault
-from gradcli.graph import NOWHERE, Change, Graph, Node, Version, short_name
+from gradcli.errors import NOWHERE, ArgumentFault, AutogradFault, DtypeFault, ShapeFault
+from gradcli.graph import Change, Graph, Node, Version, short_name
 from gradcli.ops.shape.aliases import (
     Step,
     Steps,
@@ -100,7 +100,7 @@ class Storage:
         """Move to a row that has a history of its own; `replaced`: in other memory."""
         graph, old = self.graph, self.row
         _, count = graph.autograd.versions[old]
-        span = graph.span if replaced else self.memory.span
+        span = graph.place if replaced else self.memory.span
         graph.autograd.changes[old] = Change(span, row, replaced)
         if self.version.count == count:
             graph.autograd.uncounted.add(old)
@@ -140,7 +140,7 @@ class Tensor(Node):
     counted = 0
     made = ""
     tracked = False
-    is_parameter = False  # made by nn.Parameter
+    is_parameter = False  # made by nn.Parameter: a module counts it among its parameters
 
     @property
     def id(self) -> int:
@@ -390,8 +390,8 @@ class Tensor(Node):
         if base.requires_grad and graph.grad_enabled and not new.requires_grad:
             row = copy_in_place(base, new).id  # an operation without a derivative
         storage.memory.clock += 1
-        storage.memory.span = graph.span
-        storage.version.advance(graph.span)
+        storage.memory.span = graph.place
+        storage.version.advance(graph.place)
         if graph.requires_grad[row]:
             storage.hold(row)
         else:
@@ -413,7 +413,7 @@ class Tensor(Node):
     def touch(self) -> Tensor:
         """Count a change that leaves all elements as they are: `x[0] += 1` writes it back again."""
         graph, storage = self.graph, self.held()
-        storage.version.advance(graph.span)
+        storage.version.advance(graph.place)
         graph.autograd.versions[storage.row] = storage.version, storage.version.count
         return self
 

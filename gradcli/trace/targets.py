@@ -16,6 +16,7 @@ from gradcli.trace.code import Code
 from gradcli.trace.indexing import set_item
 from gradcli.trace.operators import PLAIN
 from gradcli.trace.sentences import class_name
+from gradcli.trace.skipped import Skipped
 from gradcli.trace.storage import Tensor
 
 if TYPE_CHECKING:
@@ -70,6 +71,10 @@ def _unpacked(tracer: Tracer, target: tree.TupleDisplay | tree.ListDisplay, name
     span, binds = target.span, [binding(tracer, item, named=named) for item in target.items]
 
     def bind(value: Any) -> None:
+        if type(value) is Skipped:  # `fig, ax = plt.subplots()`
+            for each in binds:
+                each(value)
+            return
         if isinstance(value, PLAIN) and not isinstance(value, containers.CONTAINERS):
             raise ArgumentFault(f"cannot unpack non-iterable {class_name(value)} object", span)
         values = list(tracer.iterate(value))
@@ -94,6 +99,8 @@ def _member(tracer: Tracer, target: tree.Attribute) -> Bind:
     def bind(value: Any) -> None:
         owner = owner_of()
         tracer.graph.span = target.span
+        if isinstance(owner, Skipped):
+            return
         if isinstance(owner, classes.Instance | classes.UserClass):
             classes.set_attribute(tracer, owner, name, value)
         elif not isinstance(owner, Tensor):
@@ -132,6 +139,8 @@ def _item(tracer: Tracer, target: tree.Subscript) -> Bind:
         owner, key = owner_of(), key_of()
         graph.span = span
         check_arguments((key,))
+        if isinstance(owner, Skipped):
+            return
         if isinstance(owner, Tensor):
             set_item(tracer, owner, key, value)
         elif isinstance(owner, (classes.Instance, *PLAIN)):

@@ -18,6 +18,7 @@ from gradcli.trace.classes import Instance
 from gradcli.trace.code import Code
 from gradcli.trace.containers import VIEWS
 from gradcli.trace.sentences import class_name, sentence
+from gradcli.trace.skipped import Device
 from gradcli.trace.strings import ascii_of, check_width
 from gradcli.trace.values import TOO_DEEP, Results, check_size
 
@@ -76,6 +77,8 @@ class _Text:
             )
         if isinstance(value, np.dtype):
             return f"torch.{value.name}"
+        if isinstance(value, Device) and not (self.quoted or self.active):
+            return str(value)
         if isinstance(value, Instance):
             return classes.text(self.tracer, value, quoted=self.quoted or bool(self.active))
         return repr(value)

@@ -109,6 +109,7 @@ class UserFunction:
     """A `def` or `lambda` of the file, with the names that were known where it stands.
 
     `defaults` are the values of its parameters' defaults, which are evaluated with the definition.
+    One of the prelude is no call that a user sees: what it makes stands where the file called it.
     """
 
     name: str
@@ -117,6 +118,7 @@ class UserFunction:
     scope: dict[str, Any]
     is_def: bool
     defaults: dict[str, Any]
+    is_prelude: bool = False
 
     def __repr__(self) -> str:
         return f"<function {self.name if self.is_def else '<lambda>'}>"

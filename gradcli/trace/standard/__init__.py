@@ -16,8 +16,8 @@ FILES = {
     "collections.abc": "abstract", "abc": "abstract", "numbers": "abstract", "typing": "typing",
     "copy": "copying", "operator": "operator", "time": "system", "sys": "system", "os": "system",
     "warnings": "system", "json": "texts", "pprint": "texts", "textwrap": "texts",
-    "string": "texts", "statistics": "statistics", "dataclasses": "dataclasses", "enum": "enumeration",
-    "types": "abstract",
+    "string": "texts", "statistics": "statistics", "types": "abstract",
+    "dataclasses": "dataclasses", "enum": "enumeration",
 }  # fmt: skip
 ELSEWHERE = ("math", "random", "builtins", "__future__")  # modules that are built in otherwise
 # what to write instead of a module of the standard library that is not here
@@ -25,15 +25,15 @@ INSTEAD = {
     "datetime": "a run has no clock: leave it out",
     "fractions": "write floats, or integers and `//`",
     "decimal": "write floats, or integers and `//`",
-    "os": "a file reads data by load(\"name.npy\"), and nothing else of the machine",
-    "pathlib": "a file reads data by load(\"name.npy\"), and nothing else of the machine",
-    "pickle": "load(\"data.npz\") reads data; a pickle is a program",
+    "os": 'a file reads data by load("name.npy"), and nothing else of the machine',
+    "pathlib": 'a file reads data by load("name.npy"), and nothing else of the machine',
+    "pickle": 'load("data.npz") reads data; a pickle is a program',
     "re": "write the methods of strings: split, replace, find",
     "argparse": "bind values on the command line: -s NAME=…, -p NAME=…",
     "subprocess": "a file starts no other program",
     "multiprocessing": "a file is run by one process",
     "threading": "a file is run by one thread",
-    "csv": "load(\"t.csv\")[\"column\"] reads a table",
+    "csv": 'load("t.csv")["column"] reads a table',
     "inspect": "print(x) shows a value",
     "gc": "leave it out: memory is freed by itself",
 }

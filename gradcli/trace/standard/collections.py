@@ -270,15 +270,11 @@ def _fields(
     """
     if len(args) > len(fields):
         takes = f"{len(fields) + 1} positional argument{'s' * bool(fields)}"
-        raise fault(
-            TypeError(f"{name}.__new__() takes {takes} but {len(args) + 1} were given")
-        )
+        raise fault(TypeError(f"{name}.__new__() takes {takes} but {len(args) + 1} were given"))
     found = dict(zip(fields, args, strict=False))
     for word, value in keywords.items():
         if word not in fields:
-            raise fault(
-                TypeError(f"{name}.__new__() got an unexpected keyword argument '{word}'")
-            )
+            raise fault(TypeError(f"{name}.__new__() got an unexpected keyword argument '{word}'"))
         if word in found:
             raise fault(TypeError(f"{name}.__new__() got multiple values for argument '{word}'"))
         found[word] = value
@@ -298,7 +294,7 @@ def _fields(
 
 
 def member_of(value: Named, name: str) -> Any:
-    """Return an item of a named tuple by its name, or one of its methods; None where it has none."""
+    """Return an attribute of a named tuple: an item, or a method; None where it has none."""
     if name in value.fields:
         return value[value.fields.index(name)]
     if name == "_fields":
@@ -327,7 +323,9 @@ NAMED = Signature(
 
 def _named_tuple(tracer: Tracer, args: Args, keywords: Keywords) -> Type:
     name, fields, rename, defaults, _ = NAMED.bound(args, keywords).values()
-    words = fields.replace(",", " ").split() if isinstance(fields, str) else items_of(tracer, fields)
+    words = (
+        fields.replace(",", " ").split() if isinstance(fields, str) else items_of(tracer, fields)
+    )
     if not isinstance(name, str) or not all(isinstance(word, str) for word in words):
         raise fault(TypeError("Type names and field names must be strings"))
     check_size(len(words))

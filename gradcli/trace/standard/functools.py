@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.rule.signature import Signature
 from gradcli.trace import containers
-from gradcli.trace.budgets import changed
 from gradcli.trace.calls import Args, Keywords, only
 from gradcli.trace.classes import MISSING, BoundMethod, Native, Property, UserClass
 from gradcli.trace.kinds import CALLABLE, Type, type_of
@@ -164,7 +163,7 @@ def _lru_cache(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
 
 
 def _cached_property(tracer: Tracer, args: Args, keywords: Keywords) -> Property:
-    """A property whose value is kept under the function's name in the object itself."""
+    """Make a property whose value is kept under the function's name in the object itself."""
     function = only(args, keywords, "cached_property")
     name = getattr(function, "name", "value")
 
@@ -207,7 +206,7 @@ def _total_ordering(tracer: Tracer, args: Args, keywords: Keywords) -> UserClass
     cls = only(args, keywords, "total_ordering")
     if not isinstance(cls, UserClass):
         raise fault(TypeError("total_ordering() decorates a class"))
-    root = next((name for name in reversed(sorted(_FROM)) if name in cls.namespace), None)
+    root = next((name for name in sorted(_FROM, reverse=True) if name in cls.namespace), None)
     if root is None:
         raise fault(ValueError("must define at least one ordering operation: < > <= >="))
     for name, (negated, joint) in _FROM[root].items():

@@ -1,0 +1,68 @@
+"""The prelude in a run: its definitions are run where the file first uses them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gradcli import prelude
+
+if TYPE_CHECKING:
+    from gradcli.trace.interpreter import Tracer
+
+
+@dataclass(frozen=True)
+class Deferred:
+    """A name of the prelude, which a run has yet to define for itself."""
+
+    file: str
+    name: str
+
+
+def find(prefix: str, name: str) -> Deferred | None:
+    """Return what the prelude has under a name behind a prefix, None where it has nothing."""
+    file = prelude.FILES.get(prefix)
+    if file is None or name.startswith("_") or name not in prelude.pieces(file):
+        return None
+    return Deferred(file, name)
+
+
+def names(prefix: str) -> list[str]:
+    """Return the names that the prelude has behind a prefix."""
+    return [name for name in prelude.pieces(prelude.FILES[prefix]) if not name.startswith("_")]
+
+
+class Definitions(dict[str, Any]):
+    """The names of a file of the prelude: each is defined when it is first looked up."""
+
+    def __init__(self, tracer: Tracer, file: str) -> None:
+        super().__init__()
+        self.tracer = tracer
+        self.file = file
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or name in prelude.pieces(self.file)
+
+    def __missing__(self, name: str) -> Any:
+        if name not in prelude.pieces(self.file):
+            raise KeyError(name)
+        tracer = self.tracer
+        before, span = tracer.scope, tracer.graph.span
+        home = tracer.graph.home
+        tracer.graph.home, tracer.scope = tracer.graph.place, self
+        try:
+            for statement in prelude.statements(self.file, name):
+                tracer.block((statement,))()
+        finally:
+            tracer.scope, tracer.graph.span, tracer.graph.home = before, span, home
+        return self[name]
+
+
+def defined(tracer: Tracer, found: Any) -> Any:
+    """Return what a name of the prelude stands for in a run; anything else as it is."""
+    if not isinstance(found, Deferred):
+        return found
+    definitions = tracer.preludes.get(found.file)
+    if definitions is None:
+        definitions = tracer.preludes[found.file] = Definitions(tracer, found.file)
+    return definitions[found.name]
