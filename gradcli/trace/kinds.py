@@ -141,7 +141,7 @@ def _type(tracer: Tracer, args: Args, keywords: Keywords) -> Type:
 INT = made_from("int", conversions.cast(int), int)
 TUPLE = made_from("tuple", conversions.sequence(tuple), tuple, Results)
 TENSOR = Type("Tensor", _tensor, (Node,), module="torch")
-TYPE = made_from("type", _type, Type)
+TYPE = made_from("type", _type, Type, UserClass)
 NONE = made_from("NoneType", lambda tracer, args, keywords: None, type(None))
 FUNCTION = made_from("function", _no_call("function"), UserFunction)
 
