@@ -16,6 +16,7 @@ _MARK = re.compile(
     r"""'''.*?'''|"{3}.*?"{3}|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[=!<>]=|[()\[\]{}:!=]""",
     re.DOTALL,
 )
+_PLAIN = re.compile(r"[^{}]+")
 _CONVERSION = re.compile(r"!([A-Za-z]*)")
 _BLANKS = re.compile(r"\s*")
 
@@ -47,11 +48,17 @@ def _parts(text: str, offset: int, at: int, raw: bool, parse: ParseValue) -> Ite
         yield field
 
 
-def _field(text: str, offset: int, opening: int, parse: ParseValue) -> tuple[Field, int]:
-    """Return the field that begins with the brace at `opening`, and where it ends."""
+def _field(
+    text: str, offset: int, opening: int, parse: ParseValue, *, inner: bool = False
+) -> tuple[Field, int]:
+    """Return the field that begins with the brace at `opening`, and where it ends.
+
+    An `inner` one stands in the format of another.
+    """
     mark, at = _end_of_expression(text, offset, opening)
     end = at
-    label = conversion = form = ""
+    label = conversion = ""
+    form: str | FormattedString = ""
     if mark == "=":
         at += 1 + len(_BLANKS.match(text, at + 1)[0])  # type: ignore[index]
         label = text[opening + 1 : at]
@@ -62,12 +69,7 @@ def _field(text: str, offset: int, opening: int, parse: ParseValue) -> tuple[Fie
             span = Span(offset + at - len(conversion) - 1, offset + at)
             raise SyntaxFault("a conversion is `!s`, `!r` or `!a`", span)
     if text[at : at + 1] == ":":
-        closing = text.find("}", at)
-        form = text[at + 1 : closing if closing >= 0 else len(text)]
-        if "{" in form:
-            brace = offset + at + 1 + form.index("{")
-            raise SyntaxFault("a format cannot have fields of its own", Span(brace, brace + 1))
-        at += 1 + len(form)
+        form, at = _format(text, offset, at + 1, parse, inner)
     if text[at : at + 1] != "}":
         raise _unclosed(offset + opening)
     if not text[opening + 1 : end].strip():
@@ -76,6 +78,28 @@ def _field(text: str, offset: int, opening: int, parse: ParseValue) -> tuple[Fie
     value = parse(offset + opening + 1, offset + end)
     span = Span(offset + opening, offset + at + 1)
     return Field(value, conversion, form, label, span), at + 1
+
+
+def _format(
+    text: str, offset: int, begin: int, parse: ParseValue, inner: bool
+) -> tuple[str | FormattedString, int]:
+    """Return the format that begins behind a colon, and where it ends; it may have fields."""
+    parts: list[str | Field] = []
+    at = begin
+    while at < len(text) and text[at] != "}":
+        if text[at] == "{":
+            if inner:
+                span = Span(offset + at, offset + at + 1)
+                raise SyntaxFault("f-string: expressions nested too deeply", span)
+            field, at = _field(text, offset, at, parse, inner=True)
+            parts.append(field)
+        else:
+            end = _PLAIN.match(text, at).end()  # type: ignore[union-attr]  # it is never empty
+            parts.append(text[at:end])
+            at = end
+    if all(isinstance(part, str) for part in parts):
+        return text[begin:at], at
+    return FormattedString(tuple(parts), Span(offset + begin, offset + at)), at
 
 
 def _end_of_expression(text: str, offset: int, opening: int) -> tuple[str, int]:

@@ -45,11 +45,14 @@ class Name(NamedTuple):
 
 
 class Field(NamedTuple):
-    """`{value!conversion:format}` in an f-string; `label` is the text up to and with a `=`."""
+    """`{value!conversion:format}` in an f-string; `label` is the text up to and with a `=`.
+
+    A format that has fields of its own is like an f-string.
+    """
 
     value: Expression
     conversion: str
-    format: str
+    format: str | Expression
     label: str
     span: Span
 

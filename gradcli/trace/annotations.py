@@ -18,7 +18,10 @@ from gradcli.trace.values import as_node, described, is_numeric_list
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
 
-PYTHONS = ("list", "List", "Sequence", "Any", "object")
+PYTHONS = (
+    "list", "List", "Sequence", "Any", "object", "Optional", "Union", "Iterable", "Collection",
+    "Final", "ClassVar", "MutableSequence",
+)  # fmt: skip
 
 
 def annotated(tracer: Tracer, s: tree.Annotated) -> Code:
@@ -65,7 +68,8 @@ def _note(scope: ClassScope, target: tree.Expression) -> None:
 def _is_pythons(annotation: tree.Expression) -> bool:
     """Say whether an annotation is of Python's own kinds: `list`, `list[float]`."""
     kind = annotation.value if isinstance(annotation, tree.Subscript) else annotation
-    return isinstance(kind, tree.Name) and kind.id in PYTHONS
+    name = kind.name if isinstance(kind, tree.Attribute) else getattr(kind, "id", "")
+    return name in PYTHONS
 
 
 def _check(tracer: Tracer, annotation: tree.Expression, x: Node) -> None:

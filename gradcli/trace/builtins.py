@@ -306,8 +306,6 @@ def lookup(name: str, *, bare: bool = True) -> Any:
 
     A bare name may be Python's own; behind a prefix it is the library's.
     """
-    if bare and name == "object":
-        return OBJECT
     if bare and name in PYTHON:
         return _function(name, PYTHON[name])
     if bare and name in PYTHONS_OWN:

@@ -323,6 +323,7 @@ def _extend(tracer: Tracer, xs: list[Any], items: Any) -> None:
 
 
 def index(tracer: Tracer, xs: Any, item: Any, start: int = 0, stop: int | None = None) -> int:
+    """Return where an item is, as `list.index` does."""
     first, last, _ = slice(start, stop).indices(len(xs))
     tracer.graph.spend(len(xs))
     for i in range(first, last):
@@ -334,6 +335,7 @@ def index(tracer: Tracer, xs: Any, item: Any, start: int = 0, stop: int | None =
 
 
 def count(tracer: Tracer, xs: Any, item: Any) -> int:
+    """Return how many items are equal to one, as `list.count` does."""
     tracer.graph.spend(len(xs))
     return sum(is_same(tracer, x, item) for x in list(xs))
 

@@ -141,7 +141,7 @@ def _type(tracer: Tracer, args: Args, keywords: Keywords) -> Type:
 INT = made_from("int", conversions.cast(int), int)
 TUPLE = made_from("tuple", conversions.sequence(tuple), tuple, Results)
 TENSOR = Type("Tensor", _tensor, (Node,), module="torch")
-TYPE = made_from("type", _type, Type)
+TYPE = made_from("type", _type, Type, UserClass)
 NONE = made_from("NoneType", lambda tracer, args, keywords: None, type(None))
 FUNCTION = made_from("function", _no_call("function"), UserFunction)
 
@@ -192,26 +192,11 @@ HIDDEN = (  # types without a name of their own
 
 NUMBERS = {"Number": (int, float, complex), "Complex": (int, float, complex), "Real": (int, float),
            "Rational": (int,), "Integral": (int,)}  # fmt: skip
-ABSTRACT = [
-    "Callable",
-    "Collection",
-    "Container",
-    "Generator",
-    "Hashable",
-    "ItemsView",
-    "Iterable",
-    "Iterator",
-    "KeysView",
-    "Mapping",
-    "MutableMapping",
-    "MutableSequence",
-    "MutableSet",
-    "Reversible",
-    "Sequence",
-    "Set",
-    "Sized",
-    "ValuesView",
-]
+ABSTRACT = (
+    "Callable", "Collection", "Container", "Generator", "Hashable", "ItemsView", "Iterable",
+    "Iterator", "KeysView", "Mapping", "MutableMapping", "MutableSequence", "MutableSet",
+    "Reversible", "Sequence", "Set", "Sized", "ValuesView",
+)  # fmt: skip
 
 
 def abstract(name: str, module: str = "collections.abc") -> Type:

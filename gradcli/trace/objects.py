@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from gradcli.errors import NameFault
 from gradcli.graph import Node
-from gradcli.rule.dtypes import DType
 from gradcli.syntax import tree
 from gradcli.trace import classes, containers
 from gradcli.trace.calls import Args, Keywords, only
@@ -139,7 +140,7 @@ def _hash(tracer: Tracer, args: Args, keywords: Keywords) -> int:
         found = hash(containers.key(value))
     if isinstance(value, int | float | complex):
         return found
-    return _id(tracer, (value,), {}) if isinstance(value, Node | DType) else found
+    return _id(tracer, (value,), {}) if isinstance(value, Node | np.dtype) else found
 
 
 FUNCTIONS: dict[str, Any] = {

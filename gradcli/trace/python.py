@@ -248,7 +248,8 @@ def _one(name: str, function: Any) -> Any:
 
 
 PYTHON: dict[str, Any] = {
-    **classes.FUNCTIONS, **kinds.PYTHON, **kinds.FUNCTIONS, **iterators.FUNCTIONS, **objects.FUNCTIONS,
+    **classes.FUNCTIONS, **kinds.PYTHON, **kinds.FUNCTIONS, **iterators.FUNCTIONS,
+    **objects.FUNCTIONS,
     "sum": _sum, "max": _extremum("max", ">"), "min": _extremum("min", "<"), "len": _len,
     "any": _quantified("any", True), "all": _quantified("all", False), "sorted": _sorted,
     "repr": lambda tracer, args, keywords: tracer.text(only(args, keywords, "repr"), quoted=True),

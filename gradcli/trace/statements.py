@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -133,7 +134,7 @@ def _changed(tracer: Tracer, s: tree.Augmented) -> Code:
             if found is not NotImplemented:
                 bind(found)
                 return
-        if isinstance(left, list | dict | set):
+        if isinstance(left, list | dict | set | deque):
             with python_errors():
                 changed = augmented(tracer, operator, left, right)
             if changed:

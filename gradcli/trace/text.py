@@ -167,7 +167,8 @@ def formatted(tracer: Tracer, e: tree.FormattedString) -> Code:
 
 
 def _field(tracer: Tracer, field: tree.Field) -> Code:
-    evaluate = tracer.code(field.value)
+    evaluate, form = tracer.code(field.value), field.format
+    form_of = (lambda: form) if isinstance(form, str) else tracer.code(form)
 
     def write() -> str:
         value = evaluate()
@@ -175,7 +176,7 @@ def _field(tracer: Tracer, field: tree.Field) -> Code:
             value = text(tracer, value, quoted=field.conversion != "s")
             value = ascii_of(value) if field.conversion == "a" else value
         try:
-            return field.label + formatted_value(tracer, value, field.format)
+            return field.label + formatted_value(tracer, value, form_of())
         except (TypeError, ValueError) as error:
             raise ArgumentFault(sentence(error), field.span, FORMATS) from None
         except GradcliError as error:

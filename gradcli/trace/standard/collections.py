@@ -294,7 +294,7 @@ def _fields(
 
 
 def member_of(value: Named, name: str) -> Any:
-    """Return an item of a named tuple by its name, or one of its methods; None where it has none."""
+    """Return an attribute of a named tuple: an item, or a method; None where it has none."""
     if name in value.fields:
         return value[value.fields.index(name)]
     if name == "_fields":

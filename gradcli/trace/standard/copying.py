@@ -48,7 +48,7 @@ def _copy(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
 
 
 def _as_leaf(tracer: Tracer, found: Any, like: Any) -> Any:
-    """Let a new tensor require a gradient, and be a parameter, where the one that it copies does."""
+    """Let a copy require a gradient, and be a parameter, where the tensor does."""
     if like.requires_grad:
         set_requires_grad(tracer, found, True, "floating point and complex dtype")
     found.is_parameter = like.is_parameter

@@ -102,6 +102,8 @@ class Cached(Callee):
 
 def _key(tracer: Tracer, args: Args, keywords: Keywords, typed: bool) -> Any:
     kinds = tuple(type_of(x) for x in (*args, *keywords.values())) if typed else ()
+    if len(args) == 1 and not keywords and not typed and type(args[0]) in (int, str):
+        return args[0]  # so 1 and 1.0 are kept apart, as in Python
     with python_errors():
         return containers.key((args, *keywords.items(), *kinds) if keywords or kinds else args)
 
@@ -163,7 +165,7 @@ def _lru_cache(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
 
 
 def _cached_property(tracer: Tracer, args: Args, keywords: Keywords) -> Property:
-    """A property whose value is kept under the function's name in the object itself."""
+    """Make a property whose value is kept under the function's name in the object itself."""
     function = only(args, keywords, "cached_property")
     name = getattr(function, "name", "value")
 
@@ -206,7 +208,7 @@ def _total_ordering(tracer: Tracer, args: Args, keywords: Keywords) -> UserClass
     cls = only(args, keywords, "total_ordering")
     if not isinstance(cls, UserClass):
         raise fault(TypeError("total_ordering() decorates a class"))
-    root = next((name for name in reversed(sorted(_FROM)) if name in cls.namespace), None)
+    root = next((name for name in sorted(_FROM, reverse=True) if name in cls.namespace), None)
     if root is None:
         raise fault(ValueError("must define at least one ordering operation: < > <= >="))
     for name, (negated, joint) in _FROM[root].items():

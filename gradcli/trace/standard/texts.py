@@ -122,7 +122,10 @@ def _indent(tracer: Tracer, args: Args, keywords: Keywords) -> str:
     return kept(tracer, textwrap.indent(text, prefix))
 
 
-CONSTANTS = ["ascii_letters", "ascii_lowercase", "ascii_uppercase", "digits", "hexdigits", "octdigits", "punctuation", "printable", "whitespace"]  # fmt: skip
+CONSTANTS = (
+    "ascii_letters", "ascii_lowercase", "ascii_uppercase", "digits", "hexdigits", "octdigits",
+    "punctuation", "printable", "whitespace",
+)  # fmt: skip
 
 MODULES: dict[str, dict[str, Any]] = {
     "json": {"dumps": Function("dumps", _dumps), "loads": Function("loads", _loads)},

@@ -15,44 +15,20 @@ from gradcli.trace.values import Function
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
 
-FORMS = [
-    "Any",
-    "Optional",
-    "Union",
-    "Literal",
-    "Final",
-    "ClassVar",
-    "NoReturn",
-    "Never",
-    "Annotated",
-    "TypeAlias",
-    "Self",
-    "Concatenate",
-    "TypeGuard",
-    "LiteralString",
-    "Required",
+FORMS = (
+    "Any", "Optional", "Union", "Literal", "Final", "ClassVar", "NoReturn", "Never",
+    "Annotated", "TypeAlias", "Self", "Concatenate", "TypeGuard", "LiteralString", "Required",
     "NotRequired",
-]
+)  # fmt: skip
 OF_TYPES = {"List": "list", "Dict": "dict", "Tuple": "tuple", "Set": "set",
             "FrozenSet": "frozenset", "Type": "type"}  # fmt: skip
 OF_COLLECTIONS = {"Deque": "deque", "DefaultDict": "defaultdict", "OrderedDict": "OrderedDict",
                   "Counter": "Counter"}  # fmt: skip
-ABSTRACT = [
-    "Callable",
-    "Collection",
-    "Container",
-    "Generator",
-    "Hashable",
-    "Iterable",
-    "Iterator",
-    "Mapping",
-    "MutableMapping",
-    "MutableSequence",
-    "MutableSet",
-    "Reversible",
-    "Sequence",
+ABSTRACT = (
+    "Callable", "Collection", "Container", "Generator", "Hashable", "Iterable", "Iterator",
+    "Mapping", "MutableMapping", "MutableSequence", "MutableSet", "Reversible", "Sequence",
     "Sized",
-]
+)  # fmt: skip
 
 
 def _generic(name: str, kind: Type) -> Type:
