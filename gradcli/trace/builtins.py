@@ -19,6 +19,7 @@ from gradcli.trace import dropout, in_place, running, transforms
 from gradcli.trace.calls import Args, Keywords, only, row_function
 from gradcli.trace.classes import OBJECT
 from gradcli.trace.creation import CREATION, parameter
+from gradcli.trace.exceptions import EXCEPTIONS
 from gradcli.trace.gradmode import MODES
 from gradcli.trace.numpy_forms import ABSENT, numpy_function
 from gradcli.trace.python import PYTHON, is_nonzero
@@ -284,6 +285,10 @@ def lookup(name: str, *, bare: bool = True) -> Any:
     """
     if bare and name == "object":
         return OBJECT
+    if bare and name in EXCEPTIONS and name[0] != "_":
+        return EXCEPTIONS[name]
+    if name == "linalg.LinAlgError":
+        return EXCEPTIONS["_LinAlgError"]
     if bare and name in PYTHON:
         return Function(name, PYTHON[name])
     if bare and name == "autograd":
@@ -303,4 +308,4 @@ def lookup(name: str, *, bare: bool = True) -> Any:
 
 def names() -> set[str]:
     """Return every name that `lookup` knows, for suggestions."""
-    return {*PYTHON, *OTHERS, *ROWS, *CONSTANTS, *DTYPE_NAMES, *MODULES}
+    return {*PYTHON, *EXCEPTIONS, *OTHERS, *ROWS, *CONSTANTS, *DTYPE_NAMES, *MODULES}
