@@ -31,6 +31,7 @@ from gradcli.trace.calls import Args, Keywords, only, row_function
 from gradcli.trace.classes import OBJECT, UserClass
 from gradcli.trace.conversions import is_nonzero
 from gradcli.trace.creation import CREATION, parameter
+from gradcli.trace.exceptions import EXCEPTIONS
 from gradcli.trace.gradmode import MODES
 from gradcli.trace.kinds import TORCH
 from gradcli.trace.numpy_forms import ABSENT, numpy_function
@@ -222,7 +223,8 @@ MODULES = {
     "numpy.random": "random", "jax.numpy.linalg": "linalg", "jax.numpy.fft": "fft",
     "jnp.linalg": "linalg", "jnp.fft": "fft", "fft": "fft", "torch.fft": "fft", "np.fft": "fft",
     "torch.optim": "optim", "optim": "optim", "torch.optim.lr_scheduler": "optim.lr_scheduler",
-    "optim.lr_scheduler": "optim.lr_scheduler", "torch.nn.utils": "nn.utils",
+    "optim.lr_scheduler": "optim.lr_scheduler",
+    "torch.nn.utils": "nn.utils",
     "nn.utils": "nn.utils", "torch.nn.utils.rnn": "nn.utils.rnn", "torch.utils": "utils",
     "nn.utils.rnn": "nn.utils.rnn", "torch.utils.data": "utils.data", "torch.autograd": "autograd", "autograd": "hips",
     "torch.autograd.function": "autograd",
@@ -306,6 +308,10 @@ def lookup(name: str, *, bare: bool = True) -> Any:
 
     A bare name may be Python's own; behind a prefix it is the library's.
     """
+    if bare and name in EXCEPTIONS and name[0] != "_":
+        return EXCEPTIONS[name]
+    if name == "linalg.LinAlgError":
+        return EXCEPTIONS["_LinAlgError"]
     if bare and name in PYTHON:
         return _function(name, PYTHON[name])
     if bare and name in PYTHONS_OWN:
@@ -332,4 +338,4 @@ def _function(name: str, run: Any) -> Any:
 
 def names() -> set[str]:
     """Return every name that `lookup` knows, for suggestions."""
-    return {*PYTHON, *OTHERS, *ROWS, *CONSTANTS, *DTYPE_NAMES, *MODULES}
+    return {*PYTHON, *EXCEPTIONS, *OTHERS, *ROWS, *CONSTANTS, *DTYPE_NAMES, *MODULES}
