@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gradcli.errors import ArgumentFault
+from gradcli.errors import ArgumentFault, GradcliError
 from gradcli.trace.faults import outside
 from gradcli.trace.mistakes import nearest
 from gradcli.trace.suspended import Generator
@@ -46,6 +46,10 @@ def call_user(
         return result.value
     except Jump as jump:
         raise outside(jump) from None
+    except GradcliError as error:
+        if function.is_prelude:  # what is wrong is wrong where the file has called it
+            error.at(None, graph.place)
+        raise
     finally:
         tracer.scope, graph.call, graph.home = before, call, home
         tracer.active.pop()
