@@ -45,7 +45,8 @@ MODULES = frozenset((
     "autograd.numpy", "autograd.numpy.linalg", "autograd.scipy", "autograd.scipy.special",
 ))  # fmt: skip
 FIELD = re.compile(r"\{[^{}]*__")  # of a format, that reaches into a value
-REFUSED = frozenset({"load", "save", "open", "exec", "eval", "compile", "getattr"})
+REFUSED = frozenset({"load", "save", "open", "exec", "eval", "compile", "getattr", "default_rng",
+                     "RandomState", "Generator", "Random"})  # fmt: skip
 ASSIGNED = frozenset({"grad", "data", "requires_grad"})  # attributes that a file may set
 CONTEXTS = ("no_grad", "enable_grad", "inference_mode")
 # of what is no tensor: lists, texts, tables, sizes, numbers, and a tensor's grad_fn
