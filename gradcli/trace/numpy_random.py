@@ -25,10 +25,11 @@ from gradcli.trace.values import Function, described
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
 
-_SIZE = "size: sizes = None"
+_SIZE = "size: axes = None"
 # distributions that both kinds of generators have, as NumPy's arguments
 _COMMON = f"""
-    normal(loc: any = 0.0, scale: any = 1.0, {_SIZE}); uniform(low: any = 0.0, high: any = 1.0, {_SIZE});
+    normal(loc: any = 0.0, scale: any = 1.0, {_SIZE});
+    uniform(low: any = 0.0, high: any = 1.0, {_SIZE});
     exponential(scale: any = 1.0, {_SIZE}); standard_cauchy({_SIZE});
     binomial(n: any, p: any, {_SIZE}); poisson(lam: any = 1.0, {_SIZE}); geometric(p: any, {_SIZE});
     beta(a: any, b: any, {_SIZE}); gamma(shape: any, scale: any = 1.0, {_SIZE});
@@ -39,10 +40,11 @@ _COMMON = f"""
     triangular(left: any, mode: any, right: any, {_SIZE});
     multivariate_normal(mean: any, cov: any, {_SIZE}); dirichlet(alpha: any, {_SIZE});
     multinomial(n: any, pvals: any, {_SIZE})
-"""  # noqa: E501
+"""
 _LEGACY = f"""
-    rand({_SIZE}); randn({_SIZE}); random_sample({_SIZE}); random({_SIZE}); ranf({_SIZE});
-    sample({_SIZE}); standard_normal({_SIZE}); standard_exponential({_SIZE});
+    rand(size: sizes = None); randn(size: sizes = None); random_sample({_SIZE});
+    random({_SIZE}); ranf({_SIZE}); sample({_SIZE}); standard_normal({_SIZE});
+    standard_exponential({_SIZE});
     randint(low: any, high: any = None, {_SIZE}, dtype: dtype = None)
 """
 _NEW = f"""
@@ -57,6 +59,7 @@ _PER_DRAW = {"multivariate_normal": "mean", "dirichlet": "alpha", "multinomial":
 
 def _distribution(name: str, called: str) -> Callable[..., Any]:
     def draw(tracer: Tracer, made: Any, size: Any, dtype: Any = None, **given: Any) -> Any:
+        size = (size,) if isinstance(size, int) else size
         given = {k: argument(tracer, v) if k != "endpoint" else v for k, v in given.items()}
         each = np.shape(given[_PER_DRAW[name]]) if name in _PER_DRAW else ()
         of_arguments = () if each else np.broadcast_shapes(*map(np.shape, given.values()))
@@ -73,7 +76,7 @@ def _distribution(name: str, called: str) -> Callable[..., Any]:
 def _choice(tracer: Tracer, made: Any, a: Any, size: Any, replace: bool, p: Any) -> Any:
     counted = isinstance(a, int) or (isinstance(a, Node) and not a.shape)
     n = (a.value.item() if isinstance(a, Node) else a) if counted else length(tracer, a)
-    tracer.afford(size or ())
+    tracer.afford((size,) if isinstance(size, int) else size or ())
     if not replace or p is not None:
         tracer.afford((max(n, 0),))
     drawn = made.choice(n, size=size, replace=replace, p=argument(tracer, p))
