@@ -17,10 +17,15 @@ from gradcli.rule.signature import Signature
 from gradcli.tensor_text import PROFILES
 from gradcli.trace import (
     custom,
+    draws,
     dropout,
     files,
     in_place,
+    init,
+    numpy_random,
     prelude,
+    python_random,
+    random_tensors,
     replay,
     running,
     skipped,
@@ -87,13 +92,6 @@ TYPES = Signature("result_type(tensor1: any, tensor2: any)")
 
 def _result_type(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     return promote(tuple(TYPES.bind(args, keywords).values()), tracer.graph.default_dtype)
-
-
-def _manual_seed(tracer: Tracer, args: Args, keywords: Keywords) -> None:
-    seed = only(args, keywords, "manual_seed")
-    if not isinstance(seed, int):
-        raise ArgumentFault(f"a seed is an integer, not {described(seed)}")
-    tracer.generator.manual_seed(seed)
 
 
 def _set_default_dtype(tracer: Tracer, args: Args, keywords: Keywords) -> None:
@@ -197,19 +195,20 @@ OTHERS: dict[str, Any] = {
     **transforms.FUNCTIONS,
     **MODES,
     **dropout.FUNCTIONS,
+    **draws.FUNCTIONS,
+    **random_tensors.FUNCTIONS,
+    **init.FUNCTIONS,
     **{name: running.tracked(name, _row(name, name)) for name in running.TRACKED},
     "unfold": _row("nn.functional.unfold", "unfold"),  # x.unfold is another one
     "param": parameter, "nn.Parameter": TORCH["nn.Parameter"], "Parameter": TORCH["nn.Parameter"],
     "allclose": _allclose, "equal": _equal, "array_equal": _equal, "result_type": _result_type,
-    "manual_seed": _manual_seed, "set_default_dtype": _set_default_dtype,
-    **files.FUNCTIONS, **replay.FUNCTIONS,
+    "set_default_dtype": _set_default_dtype, **files.FUNCTIONS, **replay.FUNCTIONS,
     **{name: _of_tensor(name, fact) for name, fact in FACTS.items()},
     "device": lambda tracer, args, keywords: skipped.Device(),
     "is_tensor": _is_tensor, "promote_types": _promote_types,
     "broadcast_shapes": _broadcast_shapes,
     "get_default_dtype": lambda tracer, args, keywords: tracer.graph.default_dtype,
     "autograd.backward": _backward, "set_printoptions": _set_printoptions,
-    "random.seed": _manual_seed,
     "lax.stop_gradient": _row("detach", "stop_gradient"),
 }  # fmt: skip
 
@@ -232,7 +231,8 @@ MODULES = {
     "autograd.numpy.linalg": "linalg", "autograd.numpy.fft": "fft", "autograd.scipy": "scipy",
     "autograd.numpy.random": "random", "autograd.scipy.special": "scipy",
     "torch.autograd.functional": "", "torch.func": "func",
-    "func": "func", "np.random": "random", "torch.random": "random",
+    "func": "func", "np.random": "random", "torch.random": "random", "random": "random",
+    "torch.nn.init": "init", "nn.init": "init",
 }  # fmt: skip
 
 DTYPE_NAMES = {**{name: name for name in DTYPES}, **DTYPE_SYNONYMS}
@@ -275,9 +275,13 @@ def member(module: Namespace, name: str) -> Any:
 
         if name in functional.SIGNATURES:
             return functional.function(name)
+    if module.path == "random":
+        return python_random.member(name)
     prefix = MODULES.get(module.path, module.path)
     if (deferred := prelude.find(prefix, name)) is not None:
         return deferred
+    if prefix == "random" and _is_numpys(module.path):
+        return numpy_random.member(name)
     if _is_numpys(module.path):
         if name == "set_printoptions":  # of arrays, which are printed as tensors here
             return Function(name, _nothing)

@@ -26,6 +26,7 @@ from gradcli.execute import new_graph
 from gradcli.graph import Limits, Node
 from gradcli.ops import Row
 from gradcli.random import Generator
+from gradcli.random.mersenne import Mersenne
 from gradcli.recording import Record
 from gradcli.rule.dtypes import FLOAT64, Array, DType
 from gradcli.rule.meta import Meta
@@ -53,6 +54,7 @@ from gradcli.trace.passes import Passes
 from gradcli.trace.prelude import Definitions, defined
 from gradcli.trace.sentences import class_name
 from gradcli.trace.skipped import Bar, Skipped
+from gradcli.trace.sources import Source
 from gradcli.trace.statements import STATEMENTS
 from gradcli.trace.storage import Tensor
 from gradcli.trace.text import formatted_value, text
@@ -112,7 +114,9 @@ class Tracer:
         self.source = program.source
         self.options = options
         self.graph = new_graph(options.default_dtype, options.limits, Tensor)
-        self.generator = Generator(options.seed)
+        self.generator = Generator(options.seed)  # of tensors; PyTorch's once it is imported
+        self.sources: dict[str, Source] = {}  # generators of NumPy's and Python's modules
+        self.drawn = 0  # calls of methods of generators
         self.print_options = DEFAULT
         self.scope: dict[str, Any] = {}
         self.globals = self.scope
@@ -304,6 +308,8 @@ class Tracer:
         """Take note that a library is imported: what attributes of tensors mean may change."""
         self.libraries.add(library)
         self._attributes.clear()
+        if library == "torch" and not isinstance(self.generator, Mersenne):
+            self.generator = Mersenne(self.options.seed)
 
     def attribute(self, name: str) -> Callable[[Tracer, Tensor], Any]:
         """Return what gives an attribute of tensors.
