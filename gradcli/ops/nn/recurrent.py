@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
-from gradcli.errors import ArgumentFault, ShapeFault
+from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
 from gradcli.ops.linalg.linalg import matmul
 from gradcli.ops.linalg.products import linear
 from gradcli.ops.pointwise.elementwise import relu, sigmoid, tanh
@@ -84,29 +84,51 @@ def _simple_step(function: Body) -> Cell:
     return step
 
 
-def _check_cell(x: Any, h: Any, weights: Weights, label: str) -> None:
-    for what, given, weight in (("input", x, weights.w_ih), ("hidden", h, weights.w_hh)):
-        if len(given.shape) != 2 or len(weight.shape) != 2:
-            raise ShapeFault(
-                f"a recurrent cell takes matrices: {what}{label} has {len(given.shape)} dimensions "
-                f"and its weight {len(weight.shape)}",
-                hint="of a single sample, x.unsqueeze(0)",
-            )
-        if given.shape[1] != weight.shape[1]:
-            raise ShapeFault(
-                f"{what} has inconsistent {what}_size{label}: got {given.shape[1]} expected "
-                f"{weight.shape[1]}"
-            )
-    if x.shape[0] != h.shape[0]:
+def _check_cell(x: Any, states: State, weights: Weights, gates: int) -> None:
+    """Refuse what does not fit together, nearly in PyTorch's words."""
+    w_ih, w_hh = weights[:2]
+    if any(len(a.shape) != 2 for a in (x, *states, w_ih, w_hh)):
         raise ShapeFault(
-            f"Input batch size {x.shape[0]} doesn't match hidden{label} batch size {h.shape[0]}"
+            "a recurrent cell takes matrices: input, states and weights have "
+            f"{[len(a.shape) for a in (x, *states, w_ih, w_hh)]} dimensions",
+            hint="of a single sample, x.unsqueeze(0)",
+        )
+    if x.shape[1] != w_ih.shape[1]:
+        raise ShapeFault(
+            f"input has inconsistent input_size: got {x.shape[1]} expected {w_ih.shape[1]}"
+        )
+    size = w_hh.shape[1]
+    for k, h in enumerate(states):
+        if x.shape[0] != h.shape[0]:
+            raise ShapeFault(
+                f"Input batch size {x.shape[0]} doesn't match hidden{k} batch size {h.shape[0]}"
+            )
+        if h.shape[1] != size:
+            raise ShapeFault(
+                f"hidden{k} has inconsistent hidden_size: got {h.shape[1]}, expected {size}"
+            )
+    for name, w in (("weight_ih", w_ih), ("weight_hh", w_hh)):
+        if w.shape[0] != gates * size:
+            raise ShapeFault(
+                f"{name} first dim must be {gates} * hidden_size = {gates * size}, but got "
+                f"{w.shape[0]}"
+            )
+
+
+def _check_dtypes(name: str, *tensors: Any) -> None:
+    found = {x.dtype.name: x for x in tensors if x is not None}
+    if len(found) > 1:
+        raise DtypeFault(
+            f"{name}(): input, states and parameters must have one dtype, not "
+            + " and ".join(sorted(found)),
+            hint="convert them: x.to(dtype)",
         )
 
 
-def _one_step(step: Cell) -> Body:
+def _one_step(step: Cell, gates: int) -> Body:
     def cell(x: Any, h: Any, *parameters: Any) -> Any:
         weights = Weights(*parameters)
-        _check_cell(x, h, weights, "")
+        _check_cell(x, (h,), weights, gates)
         return step(_of_input(x, weights), (h,), weights)[0]
 
     return cell
@@ -116,8 +138,8 @@ def _lstm_cell(x: Any, hx: State, *parameters: Any) -> State:
     if len(hx) != 2:
         raise ArgumentFault("lstm_cell expects two hidden states")
     weights = Weights(*parameters)
-    for k, h in enumerate(hx):
-        _check_cell(x, h, weights, str(k))
+    _check_dtypes("lstm_cell", x, *hx)
+    _check_cell(x, hx, weights, 4)
     return _lstm_step(_of_input(x, weights), hx, weights)
 
 
@@ -167,9 +189,11 @@ def _layers(
     """Run layers one upon another; return what the last one gives, and all last states."""
     if len(x.shape) != 3 or not x.shape[not batch_first and 0]:
         raise ShapeFault(
-            f"{name}() takes a batch of sequences: three dimensions, not {list(x.shape)}",
+            f"{name}() takes a batch of sequences that are not empty, three dimensions, not "
+            f"{list(x.shape)}",
             hint="of a single sequence, x.unsqueeze(1), or x.unsqueeze(0) with batch_first",
         )
+    _check_dtypes(name, x, *(h for state in states for h in state), *(w for c in cells for w in c))
     ways = 1 + bidirectional
     if dropout and train and len(cells) > ways:
         raise ArgumentFault(
@@ -299,8 +323,9 @@ _ONE = "True, 1, 0.0, False, False, False"
 _FOUR, _THREE = "cat([A, A, 2*A, A])", "cat([A, 2*A, A])"
 
 
-def _cell(name: str, step: Cell, weights: str, refuses: str, doc: str) -> Composite:
-    return composite(f"{name}(input, hx, {_CELL})", _one_step(step), doc=doc,
+def _cell(name: str, step: Cell, gates: int, refuses: str, doc: str) -> Composite:
+    weights = {1: "A", 3: _THREE}[gates]
+    return composite(f"{name}(input, hx, {_CELL})", _one_step(step, gates), doc=doc,
         refuses=f"input hx w_ih w_hh: {refuses}", alike="input hx w_ih w_hh b_ih b_hh",
         examples=f"{name}(M, 2*M, {weights}, {weights})")
 
@@ -316,11 +341,11 @@ lstm_cell = composite(f"lstm_cell(input, hx: tensors, {_CELL})", _lstm_cell,
     refuses="input w_ih w_hh: bool integer", alike="input w_ih w_hh b_ih b_hh",
     doc="A step of an LSTM: the next hidden state and cell state",
     examples=f"lstm_cell(M, (M, 2*M), {_FOUR}, {_FOUR})[0]")
-gru_cell = _cell("gru_cell", _gru_step, _THREE, "bool integer",
+gru_cell = _cell("gru_cell", _gru_step, 3, "bool integer",
     "A step of a GRU: the next hidden state")
-rnn_tanh_cell = _cell("rnn_tanh_cell", _tanh_step, "A", "bool",
+rnn_tanh_cell = _cell("rnn_tanh_cell", _tanh_step, 1, "bool",
     "tanh(W_hh h + b_hh + W_ih x + b_ih)")
-rnn_relu_cell = _cell("rnn_relu_cell", _relu_step, "A", "bool complex",
+rnn_relu_cell = _cell("rnn_relu_cell", _relu_step, 1, "bool complex",
     "relu(W_hh h + b_hh + W_ih x + b_ih)")
 lstm = composite(f"lstm(input, hx: tensors, {_LAYERS})", _lstm,
     refuses="bool integer", doc="Layers of LSTM cells along sequences: all that the last one "
