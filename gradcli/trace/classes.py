@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gradcli.errors import ArgumentFault, GradcliError, NameFault
+from gradcli.errors import NOWHERE, ArgumentFault, GradcliError, NameFault
 from gradcli.graph import Node
 from gradcli.trace.faults import is_a
 from gradcli.trace.values import Function, Scope, UserFunction, check_size
@@ -304,7 +304,7 @@ def keep(tracer: Tracer, owner: Instance, name: str, value: Any) -> None:
         check_size(len(owner.attributes) + 1)
         tracer.graph.charge(100, "an attribute")
     owner.attributes[name] = value
-    if isinstance(value, Node):
+    if isinstance(value, Node) and tracer.graph.span is not NOWHERE:
         tracer.made.append(value.id)
     if owner.path is not None:
         call_by_path(tracer, f"{owner.path}.{name}", value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from gradcli.errors import ArgumentFault, NameFault, ShapeFault, Span, SyntaxFault
+from gradcli.errors import NOWHERE, ArgumentFault, NameFault, ShapeFault, Span, SyntaxFault
 from gradcli.graph import Node
 from gradcli.rule.meta import shown
 from gradcli.rule.nesting import check_arguments
@@ -74,6 +74,8 @@ def _plain_name(tracer: Tracer, name: str) -> Bind:
 
 
 def _name(tracer: Tracer, target: tree.Name) -> Bind:
+    if target.span is NOWHERE:  # of the prelude: nobody knows its names
+        return _plain_name(tracer, target.id)
     if target.id in tracer.names.outer:
         return named(tracer, target, scope_for(tracer, target.id))
     return named(tracer, target, None)
