@@ -20,8 +20,6 @@ from gradcli.trace import (
     dropout,
     in_place,
     init,
-    numpy_random,
-    python_random,
     random_tensors,
     running,
     transforms,
@@ -257,9 +255,13 @@ def member(module: Namespace, name: str) -> Any:
         if name in functional.SIGNATURES:
             return functional.function(name)
     if module.path == "random":
+        from gradcli.trace import python_random
+
         return python_random.member(name)
     prefix = MODULES.get(module.path, module.path)
     if prefix == "random" and _is_numpys(module.path):
+        from gradcli.trace import numpy_random
+
         return numpy_random.member(name)
     if _is_numpys(module.path):
         if name == "set_printoptions":  # of arrays, which are printed as tensors here
