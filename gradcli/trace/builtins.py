@@ -22,9 +22,7 @@ from gradcli.trace import (
     files,
     in_place,
     init,
-    numpy_random,
     prelude,
-    python_random,
     random_tensors,
     replay,
     running,
@@ -276,11 +274,15 @@ def member(module: Namespace, name: str) -> Any:
         if name in functional.SIGNATURES:
             return functional.function(name)
     if module.path == "random":
+        from gradcli.trace import python_random
+
         return python_random.member(name)
     prefix = MODULES.get(module.path, module.path)
     if (deferred := prelude.find(prefix, name)) is not None:
         return deferred
     if prefix == "random" and _is_numpys(module.path):
+        from gradcli.trace import numpy_random
+
         return numpy_random.member(name)
     if _is_numpys(module.path):
         if name == "set_printoptions":  # of arrays, which are printed as tensors here

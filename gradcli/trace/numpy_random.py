@@ -121,7 +121,10 @@ def _seed_of(tracer: Tracer, seed: Any) -> Any:
         return tracer.options.seed % 2**32
     if isinstance(seed, bool) or not isinstance(seed, int | list | tuple | Node):
         raise ArgumentFault(f"a seed is an integer or a list of them, not {described(seed)}")
-    return argument(tracer, seed)
+    found = argument(tracer, seed)
+    if isinstance(found, np.ndarray) and found.dtype.kind not in "iu":
+        raise ArgumentFault(f"a seed is made of integers, not of {found.dtype.name}")
+    return found
 
 
 def _table(*texts: str, legacy: bool) -> dict[str, Method]:

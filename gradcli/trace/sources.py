@@ -91,13 +91,14 @@ def of_the_run(
 def argument(tracer: Tracer, value: Any) -> Any:
     """Return what a file gives a method of NumPy's: a number, or the values of a tensor or list.
 
-    Raises: ArgumentFault for anything else.
+    Raises: ArgumentFault for anything else, complex numbers among it.
     """
-    if value is None or number(value):
+    if value is None or (number(value) and not isinstance(value, complex)):
         return value
     if isinstance(value, Node | list | tuple):
         values: Array = tracer.tensor(list(value) if isinstance(value, tuple) else value).value
-        return values
+        if values.dtype.kind in "biuf":
+            return values
     raise ArgumentFault(f"expected a number or an array, not {described(value)}")
 
 

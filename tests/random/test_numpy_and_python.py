@@ -81,6 +81,7 @@ REFUSED = (
     "np.random.default_rng(1).bit_generator", "np.random.RandomState(1).__reduce__",
     "np.random.RandomState(1).get_state()", "np.random.default_rng(1).spawn(2)",
     "np.random.choice(10**13, 2, replace=False)", "np.random.shuffle(3)", "np.random.normal('a')",
+    "np.random.seed(np.array([1.5]))", "np.random.normal(1j)",
     "np.random.binomial(-1, 0.5)", "random.choice([])", "random.sample([1], 2)",
     "random.randint(5, 1)", "random.seed([1])", "random.getrandbits(10**9)",
     "random.choices([1], k=10**9)", "random._inst", "random.SystemRandom()", "random.shuffle(3)",
