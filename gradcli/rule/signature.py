@@ -53,6 +53,15 @@ SYNONYMS = {
 }
 
 
+# What PyTorch's functions still hand on, though it says nothing: a word, its value, and a parameter
+# of the functions that know it. With another value it would change the reduction: it is refused.
+PAST = {
+    "size_average": (None, "reduction"),
+    "reduce": (None, "reduction"),
+    "_stacklevel": (3, "dtype"),
+}
+
+
 class Parameter(NamedTuple):
     """A parameter: its name, its kind, and its default, `REQUIRED` where it has none."""
 
@@ -123,6 +132,8 @@ class Signature:
         """
         given = self._positional(arguments)
         for word, value in keywords.items():
+            if self._is_past(word, value):
+                continue
             name = self.word(word) or self._unknown(word)
             if name in given:
                 raise self._fault(f"got multiple values for argument '{name}'")
@@ -166,6 +177,14 @@ class Signature:
         """Return the parameter that a keyword means, None where there is none."""
         names = [p.name for p in self.parameters]
         return next((name for name in (word, *SYNONYMS.get(word, ())) if name in names), None)
+
+    def _is_past(self, word: str, value: Any) -> bool:
+        """Say whether a keyword is one of PyTorch's past, with the value that says nothing."""
+        if word not in PAST or self.word(word) is not None:
+            return False
+        silent, beside = PAST[word]
+        alike = type(value) is type(silent) and value == silent
+        return alike and any(p.name == beside for p in self.parameters)
 
     def _unknown(self, word: str) -> NoReturn:
         names = [p.name for p in self.parameters]

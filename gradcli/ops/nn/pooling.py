@@ -61,7 +61,7 @@ def _check_sizes(a: Any, rank: int, name: str) -> None:
     )
 
 
-def _each(name: str, field: str, value: Any, rank: int) -> Shape:
+def each(name: str, field: str, value: Any, rank: int) -> Shape:
     """Return one integer for each dimension; a single one stands for all."""
     values = (value,) if isinstance(value, int) else tuple(value)
     if len(values) not in (1, rank):
@@ -132,9 +132,9 @@ def _max_pool(rank: int) -> Composite:
         return_indices: bool,
     ) -> Any:  # fmt: skip
         _check_rank(a, rank, name)
-        kernel = _each(name, "kernel_size", kernel_size, rank)
-        step = _each(name, "stride", stride, rank) if stride else kernel
-        pad, wide = _each(name, "padding", padding, rank), _each(name, "dilation", dilation, rank)
+        kernel = each(name, "kernel_size", kernel_size, rank)
+        step = each(name, "stride", stride, rank) if stride else kernel
+        pad, wide = each(name, "padding", padding, rank), each(name, "dilation", dilation, rank)
         _check_windows(a, kernel, step, pad, wide, ceil_mode)
         found = _on_two(rank, lambda x: max_pool(
             x, kernel_size=_in_two(rank, kernel, 1), stride=_in_two(rank, step, 1),
@@ -161,9 +161,9 @@ def _avg_pool(rank: int) -> Composite:
         count_include_pad: bool = True, divisor_override: int | None = None,
     ) -> Any:  # fmt: skip
         _check_rank(a, rank, name)
-        kernel = _each(name, "kernel_size", kernel_size, rank)
-        step = _each(name, "stride", stride, rank) if stride else kernel
-        pad = _each(name, "padding", padding, rank)
+        kernel = each(name, "kernel_size", kernel_size, rank)
+        step = each(name, "stride", stride, rank) if stride else kernel
+        pad = each(name, "padding", padding, rank)
         if divisor_override == 0:
             raise ArgumentFault("divisor must be not zero")
         _check_windows(a, kernel, step, pad, (1,) * rank, ceil_mode)
@@ -242,7 +242,7 @@ def _lp_pool(rank: int) -> Composite:
     name = f"lp_pool{rank}d"
 
     def expand(a: Any, norm_type: float, kernel_size: Any, stride: Any, ceil_mode: bool) -> Any:
-        kernel = _each(name, "kernel_size", kernel_size, rank)
+        kernel = each(name, "kernel_size", kernel_size, rank)
         if norm_type == 0:
             raise ArgumentFault(f"{name}(): norm_type 0 divides by zero")
         if abs(norm_type) == float("inf"):
