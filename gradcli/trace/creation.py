@@ -18,6 +18,7 @@ from gradcli.rule.dtypes import (
     promote_types,
     to_complex,
 )
+from gradcli.rule.rule import number
 from gradcli.rule.signature import Signature
 from gradcli.trace.values import to_array
 
@@ -41,6 +42,8 @@ def _made(text: str, make: Maker) -> Any:
                 raise ArgumentFault("zeros: Dimension size must be non-negative.")
             tracer.afford(bound["size"], dtype or tracer.graph.default_dtype)
         leaf = tracer.graph.leaf(make(tracer, dtype, **bound), requires)
+        if dtype is None and number(bound.get("data", bound.get("fill_value"))):
+            tracer.graph.notes.weak.add(leaf.id)
         if isinstance(bound.get("data"), Node):
             tracer.graph.notes.sources[leaf.id] = bound["data"].id
         return leaf

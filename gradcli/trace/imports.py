@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from gradcli.errors import NameFault
 from gradcli.syntax import tree
 from gradcli.trace.builtins import MODULES, lookup, member, names
+from gradcli.trace.libraries import owned
 from gradcli.trace.mistakes import INSTEAD, suggestion
 from gradcli.trace.values import Namespace
 
@@ -36,7 +37,7 @@ def import_names(tracer: Tracer, s: tree.Import) -> None:
         path = s.module if s.name != root or "." not in s.module else root
         tracer.scope[s.name] = Namespace(path)
         return
-    tracer.scope[s.name] = _imported(s)
+    tracer.scope[s.name] = owned(tracer, Namespace(s.module), _imported(s))
 
 
 def _imported(s: tree.Import) -> Any:

@@ -11,9 +11,11 @@ from gradcli.graph import Node
 from gradcli.rule.nesting import MAX_NESTING
 from gradcli.syntax import tree
 from gradcli.tensor_text import format_tensor, number_text, shown_count, tensor_text
+from gradcli.trace.array_text import array_format, array_text, dtype_text
 from gradcli.trace.budgets import kept
 from gradcli.trace.code import Code
 from gradcli.trace.containers import VIEWS
+from gradcli.trace.libraries import has_arrays, library_of
 from gradcli.trace.sentences import class_name, sentence
 from gradcli.trace.strings import check_width
 from gradcli.trace.values import TOO_DEEP, Results, check_size
@@ -33,15 +35,16 @@ def text(tracer: Tracer, value: Any, *, quoted: bool = False, limit: int = MAX_L
     """
     if isinstance(value, str) and not quoted:
         return value
-    return kept(tracer, _Text(tracer, limit).of(value))
+    return kept(tracer, _Text(tracer, limit, quoted).of(value))
 
 
 class _Text:
     """Writes values, and those in them, as Python's `repr` does: what holds itself is `[...]`."""
 
-    def __init__(self, tracer: Tracer, limit: int) -> None:
+    def __init__(self, tracer: Tracer, limit: int, quoted: bool) -> None:
         self.tracer = tracer
         self.limit = limit
+        self.quoted = quoted
         self.active: list[int] = []  # ids of the containers that are being written
         self.length = 0
 
@@ -59,10 +62,14 @@ class _Text:
         return found
 
     def _single(self, value: Any) -> str:
+        quoted = self.quoted or bool(self.active)  # what is in a container is
         if isinstance(value, Node):
             graph, options = value.graph, self.tracer.print_options
             if (count := shown_count(value.shape, options)) > self.limit:
                 raise LimitFault(f"a text of {count:,} elements")
+            library = library_of(self.tracer, value)
+            if has_arrays(library):
+                return array_text(self.tracer, value, library, quoted=quoted)
             return tensor_text(
                 value.value,
                 requires_grad=value.requires_grad,
@@ -71,7 +78,7 @@ class _Text:
                 options=options,
             )
         if isinstance(value, np.dtype):
-            return f"torch.{value.name}"
+            return dtype_text(value, self.tracer.library, quoted=quoted)
         return repr(value)
 
     def _container(self, value: Any) -> str:
@@ -149,6 +156,9 @@ def formatted_value(tracer: Tracer, value: Any, form: str) -> str:
     """
     check_width(form)
     if isinstance(value, Node):
+        library = library_of(tracer, value)
+        if has_arrays(library):
+            return array_format(tracer, value, library, form)
         return format_tensor(value.value, form) if form or not value.shape else text(tracer, value)
     if isinstance(value, int | float | complex):
         return number_text(value, form)
