@@ -16,7 +16,7 @@ from gradcli.errors import GradcliError, InputFault, Source
 from gradcli.facts import inspect
 from gradcli.graph import Limits
 from gradcli.inspection import Inspection
-from gradcli.rule.dtypes import DTYPES, FLOAT64, INT64, Array
+from gradcli.rule.dtypes import COMPLEX128, DTYPES, FLOAT32, FLOAT64, INT64, Array
 from gradcli.session import Request, Session, leaves, run
 from gradcli.source import read_source
 from gradcli.syntax import parse_expression
@@ -43,12 +43,12 @@ def value_of(name: str, text: str, options: Options) -> Any:
     tracer = Tracer(Program(source, ()), options)
     tracer.graph.span = expression.span
     with tracer.placed():
-        return to_array(tracer.evaluate(expression), options.default_dtype)
+        return to_array(tracer.evaluate(expression), tracer.default_dtype)
 
 
 def options_for(
     *,
-    dtype: str = "float64",
+    dtype: str | None = None,
     seed: int = 0,
     set: Mapping[str, Any] | None = None,
     param: Mapping[str, Any] | None = None,
@@ -68,13 +68,14 @@ def options_for(
 
     Raises: InputFault where a dtype is unknown or a data file cannot be read.
     """
-    if dtype not in DTYPES or DTYPES[dtype].kind != "f":
+    if dtype is not None and (dtype not in DTYPES or DTYPES[dtype].kind != "f"):
         raise InputFault(
             f"{dtype} is not a floating point dtype", hint="float64, float32 or float16"
         )
     memory = half_of_memory() if max_memory is None else max_memory
     limits = Limits(max_nodes, memory, max_steps)
-    plain = Options(default_dtype=DTYPES[dtype], seed=seed, limits=limits)
+    stated = None if dtype is None else DTYPES[dtype]
+    plain = Options(default_dtype=stated, seed=seed, limits=limits)
     return Options(
         default_dtype=plain.default_dtype,
         seed=seed,
@@ -97,21 +98,37 @@ def _bindings(
     """Return what names are bound to: --param over --set over --data."""
     found: dict[str, Binding] = {}
     if data is not None:
-        from gradcli.data import LIMIT, read_bindings
+        from gradcli.data import LIMIT, TEXTS, read_bindings
 
+        undecided = plain.default_dtype is None and data.suffix.lower() in TEXTS
         for name, array in read_bindings(data, limit=min(LIMIT, plain.limits.memory)).items():
-            found[spelled(name)] = Binding(array, optional=True)
+            found[spelled(name)] = Binding(array, optional=True, undecided=undecided)
     for values, parameter in ((set, False), (param, True)):
         for name, value in values.items():
+            undecided = False
             if isinstance(value, str):
-                value = value_of(called.format("param" if parameter else "set", name), value, plain)
-            found[spelled(name)] = Binding(_array(f"`{name}`", value, plain), parameter)
+                words = called.format("param" if parameter else "set", name)
+                value, undecided = _read_text(words, value, plain)
+            elif plain.default_dtype is None:
+                value = _plain(value)
+                undecided = not isinstance(value, np.ndarray)
+            array = _array(f"`{name}`", value, plain)
+            found[spelled(name)] = Binding(array, parameter, undecided=undecided)
     return found
+
+
+def _read_text(name: str, text: str, plain: Options) -> tuple[Any, bool]:
+    """Return the array of a text, and whether its dtype is for the file's library to say."""
+    value = value_of(name, text, plain)
+    if plain.default_dtype is not None or value.dtype not in (FLOAT64, COMPLEX128):
+        return value, False
+    narrow = value_of(name, text, replace(plain, default_dtype=FLOAT32))
+    return value, bool(narrow.dtype != value.dtype)
 
 
 def _array(what: str, value: Any, options: Options) -> Any:
     try:
-        return to_array(_plain(value), options.default_dtype)
+        return to_array(_plain(value), options.default_dtype or FLOAT64)
     except GradcliError as error:
         if not isinstance(error, InputFault) and error.source is not None:
             raise
@@ -219,7 +236,7 @@ class RunOptions(TypedDict, total=False):
     and `max_steps` are limits.
     """
 
-    dtype: str
+    dtype: str | None
     seed: int
     set: Mapping[str, Any] | None
     param: Mapping[str, Any] | None
@@ -319,7 +336,7 @@ def diff(
 
 # what an option must be
 _KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
-    "dtype": ((str,), "the name of a dtype"),
+    "dtype": ((str, NoneType), "the name of a dtype, or None"),
     "seed": ((int, np.integer), "an integer"),
     "set": ((Mapping, NoneType), "a mapping of names to values"),
     "param": ((Mapping, NoneType), "a mapping of names to values"),

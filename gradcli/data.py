@@ -29,6 +29,7 @@ DEPTH = 500  # of what is nested in a file, and of the calls of its reader
 Contents = Array | dict[str, Array]
 
 _GROWTH = {".json": 16, ".toml": 16, ".csv": 16}  # a text becomes as many times larger when read
+TEXTS = frozenset(_GROWTH)  # kinds whose numbers state no dtype
 _PICKLES = {".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"}
 _POINT = "written with a decimal point it is a float"
 _KINDS = {  # of a NumPy dtype that has no place here

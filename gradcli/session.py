@@ -12,6 +12,7 @@ from gradcli.graph import Graph, Node
 from gradcli.inspection import Array
 from gradcli.roots import Root, chosen
 from gradcli.roots.sums import name_of
+from gradcli.rule.dtypes import DType
 from gradcli.rule.meta import Shape
 from gradcli.rule.rule import number
 from gradcli.syntax import parse
@@ -105,6 +106,9 @@ def finished(tracer: Tracer, request: Request) -> Session:
     graph, passes = tracer.graph, passes_of(tracer)
     ran = bool(passes)
     if root is not None and request.backward and (not ran or request.of):
+        cotangent = request.grad_output
+        if cotangent is not None and options.default_dtype is None:
+            cotangent = _as_the_root(cotangent, graph.metas[root].dtype)
         if request.of:  # what is shown is of this node alone, whatever the file's passes have left
             graph.forget_grads()
         graph.span = graph.notes.spans[root]
@@ -112,9 +116,14 @@ def finished(tracer: Tracer, request: Request) -> Session:
         if options.retain_all:
             tracer.retain_all(Node(graph, root))
         with tracer.placed():
-            autodiff.backward(graph, root, request.grad_output)
-        ran, passes = True, (Start(root, request.grad_output, len(graph)),)
+            autodiff.backward(graph, root, cotangent)
+        ran, passes = True, (Start(root, cotangent, len(graph)),)
     return Session(tracer.source, tracer, choice, ran, passes)
+
+
+def _as_the_root(cotangent: Array, dtype: DType) -> Array:
+    """Return a cotangent of floats in the root's dtype: it was read before the file was."""
+    return cotangent.astype(dtype) if cotangent.dtype.kind == dtype.kind else cotangent
 
 
 def passes_of(tracer: Tracer) -> tuple[Start, ...]:

@@ -76,7 +76,7 @@ def _executed(session: Session, torch: Any) -> dict[str, Any]:
     methods = OWN_METHODS | METHODS if of_arrays else OWN_METHODS
     tree = fitted(admitted(session.source), methods, {*options.bindings, *options.wrt})
     scope = names_for(session, torch)
-    default = getattr(torch, options.default_dtype.name)
+    default = getattr(torch, session.tracer.default_dtype.name)
     for name in options.bindings:
         scope[name] = bound(session, torch, name)
     before = torch.get_default_dtype()

@@ -275,7 +275,7 @@ def _method(torch: Any, own: dict[str, Names], x: Any, name: str) -> Any:
 def bound(session: Session, torch: Any, name: str, *, moves: bool = False) -> Any:
     """Return the tensor that a name is bound to from outside; `moves`: it requires a gradient."""
     options = session.tracer.options
-    default = getattr(torch, options.default_dtype.name)
+    default = getattr(torch, session.tracer.default_dtype.name)
     made = torch.tensor(np.asarray(options.bindings[name].value))
     if made.is_floating_point():
         made = made.to(default)

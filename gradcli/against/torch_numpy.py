@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.ops import FUNCTIONS
+from gradcli.rule.dtypes import DTYPES
 
 Names = dict[str, Any]
 
@@ -305,7 +306,8 @@ def _of_tensors(torch: Any, name: str, plain: Any, *, arrays: bool) -> Callable[
         of_numbers = not _has_tensor(torch, (*args, *keywords.values()))
         if plain is not None and of_numbers:
             made = plain(*args, **_types(keywords))
-            return made if arrays else _tensors(torch, made)
+            sized = "dtype" in keywords or name in DTYPES
+            return made if arrays else _tensors(torch, made, sized)
         args = tuple(dtype_of(torch, x) for x in args)
         keywords = {word: dtype_of(torch, x) for word, x in keywords.items()}
         if stated is not None:
@@ -344,11 +346,18 @@ def _types(keywords: Names) -> Names:
     }
 
 
-def _tensors(torch: Any, made: Any) -> Any:
-    """Return arrays as tensors, those of a tuple or list too."""
+def _tensors(torch: Any, made: Any, sized: bool) -> Any:
+    """Return arrays as tensors, those of a tuple or list too.
+
+    Doubles that are not `sized`, by a dtype that is stated, are of the default one.
+    """
     if isinstance(made, tuple | list):
-        return type(made)(_tensors(torch, x) for x in made)
-    return torch.as_tensor(made) if isinstance(made, np.ndarray | np.generic) else made
+        return type(made)(_tensors(torch, x, sized) for x in made)
+    if not isinstance(made, np.ndarray | np.generic):
+        return made
+    tensor = torch.as_tensor(made)
+    narrow = tensor.dtype == torch.float64 and not sized
+    return tensor.to(torch.get_default_dtype()) if narrow else tensor
 
 
 def _has_tensor(torch: Any, values: Any) -> bool:

@@ -69,7 +69,9 @@ def read(line: str, variables: Mapping[str, Any]) -> Cell:
     return found
 
 
-def _used(given: list[str], variables: Mapping[str, Any], dtype: str) -> Mapping[str, Binding]:
+def _used(
+    given: list[str], variables: Mapping[str, Any], dtype: str | None
+) -> Mapping[str, Binding]:
     """Return what names are bound to by variables: arrays and numbers of any library.
 
     Raises: InputFault where there is none of a name, or it holds anything else.

@@ -90,7 +90,14 @@ Wrt = Annotated[
         autocompletion=nodes,
     ),
 ]
-Dtype = Annotated[str, typer.Option("--dtype", metavar="DTYPE", help="Dtype of floating literals.")]
+Dtype = Annotated[
+    str | None,
+    typer.Option(
+        "--dtype",
+        metavar="DTYPE",
+        help="Dtype of floating literals (default: as the library that the file imports has it).",
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of random tensors.")]
 Precision = Annotated[
     int | None, typer.Option("--precision", min=1, max=17, help="Significant digits.")
@@ -130,7 +137,7 @@ class Running(NamedTuple):
     param: Param = None
     data: Data = None
     wrt: Wrt = None
-    dtype: Dtype = "float64"
+    dtype: Dtype = None
     seed: Seed = 0
     allow_path: AllowPath = None
     max_nodes: MaxNodes = 1_000_000

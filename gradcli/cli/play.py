@@ -86,7 +86,7 @@ def read_line(run: o.Running, line: str, folder: Path) -> tuple[Options, Request
         set: o.Set = None,
         of: o.Of = None,
         wrt: o.Wrt = None,
-        dtype: o.Dtype = "float64",
+        dtype: o.Dtype = None,
         seed: o.Seed = 0,
     ) -> Any:  # typer reads it, where these types are not known
         here = run._replace(param=param, set=set, wrt=wrt, dtype=dtype, seed=seed)
@@ -103,7 +103,7 @@ def _line(run: o.Running, of: str | None) -> str:
     for option, values in (("-p", run.param), ("-s", run.set), ("--wrt", run.wrt)):
         for value in values or ():
             words += [option, value]
-    words += [] if run.dtype == plain.dtype else ["--dtype", run.dtype]
+    words += [] if run.dtype is None else ["--dtype", run.dtype]
     words += [] if run.seed == plain.seed else ["--seed", str(run.seed)]
     words += [] if of is None else ["--of", of]
     return shlex.join(words)

@@ -18,6 +18,7 @@ from gradcli.verify.check import check
 from gradcli.verify.probe import Probe
 from gradcli.verify.target import Settings, target_of
 from gradcli.verify.verdicts import Verdict
+from gradcli.verify.wide import double
 
 LARGE = 50_000  # numbers on a tape, above which differences are taken along directions alone
 WORK = 1 << 23  # numbers computed for a parameter, element by element
@@ -97,11 +98,12 @@ def _agree_along(session: Session, fine: Fine) -> bool:
 
 def derived_agree(subject: Subject) -> bool:
     """Say whether gradients that are on the tape agree with differences, each in one direction."""
-    graph, generator = subject.graph, np.random.default_rng(0)
-    for flow in (one.flow for one in subject.derived):
+    graph, generator = double(subject.graph), np.random.default_rng(0)
+    for one in subject.derived:
+        flow = one.flow
         top, seed = flow.start.root, np.asarray(flow.start.cotangent)
-        for leaf in flow.start.inputs:
-            value, grad = subject.value(leaf), flow.cotangents.get(leaf)
+        for leaf, row in zip(flow.start.inputs, one.step.found, strict=True):
+            value, grad = graph.value(leaf), None if row is None else graph.value(row)
             if grad is None or value.dtype != np.float64:
                 continue
             size = np.where(value == 0, 1.0, np.abs(value))

@@ -260,8 +260,8 @@ the more general dtype, and a tensor without dimensions does not widen one that 
     print((x * tensor([1.0, 1.0], dtype=float64)).dtype)
     print((x * tensor(1.0, dtype=float64)).dtype)
 
-PyTorch's default is float32; gradcli's is float64, since a gradient is to be checked
-(`--dtype float32` changes it). A gradient has the dtype of its tensor.
+Floats are float32 in a file that imports PyTorch or JAX, as they have it, and float64 in others;
+`--dtype` and `set_default_dtype` say otherwise. A gradient has the dtype of its tensor.
 
     w = tensor(0.1, dtype=float32, requires_grad=True)
     loss = w.double() * 3

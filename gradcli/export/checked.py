@@ -31,7 +31,10 @@ def run(session: Session, text: str, data: Mapping[str, Array]) -> Tracer:
     with TemporaryDirectory() as folder:
         if data:
             np.savez(Path(folder) / "data.npz", **dict(data))  # type: ignore[arg-type]
-        options = Options(given.default_dtype, limits=given.limits, folder=Path(folder))
+        # a script that sets the default begins as the file did, another has what that ends with
+        sets = "set_default_dtype" in text
+        default = session.tracer.default_dtype if sets else session.graph.default_dtype
+        options = Options(default, limits=given.limits, folder=Path(folder))
         tracer = Tracer(parse(Source("script", text)), options)
         tracer.run()
     return tracer

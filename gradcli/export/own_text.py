@@ -61,7 +61,7 @@ def own_text(session: Session, target: Target) -> Script | None:
         session.root is not None or session.tracer.options.bindings or session.tracer.passes.made
     ):  # fmt: skip
         return None
-    default = session.tracer.options.default_dtype.name
+    default = session.tracer.default_dtype.name
     wide = target == "numpy" or any(m.dtype.name in WIDE_DTYPES for m in session.graph.metas)
     if wide and default != "float64":  # the library's own floats are double
         return None

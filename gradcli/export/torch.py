@@ -48,7 +48,7 @@ def _translated(session: Session) -> Script:
     libraries = session.tracer.libraries
     if libraries - {"torch", "math", "numpy"} or libraries == {"numpy"}:
         raise UntranslatedError("the file has the words of another library")
-    arrays = Arrays(LIBRARIES["torch"], session.tracer.options.default_dtype.name)
+    arrays = Arrays(LIBRARIES["torch"], session.tracer.default_dtype.name)
     made = Translation(session, arrays)
     end = []
     if session.root is not None and session.ran_backward and not session.tracer.passes.made:
@@ -111,7 +111,7 @@ def _written(
     session: Session, body: list[str], given: list[str], data: dict[str, Array],
     values: dict[str, Array], grads: dict[str, Array | None],
 ) -> Script:  # fmt: skip
-    default = session.tracer.options.default_dtype.name
+    default = session.tracer.default_dtype.name
     setup = [] if default == "float32" else [f"torch.set_default_dtype(torch.{default})", ""]
     own = [x for x in given if "numpy as np" not in x] + ["import numpy as np"] if data else given
     head = [*(["from pathlib import Path", ""] if data else []), *sorted(own, key=_order), ""]

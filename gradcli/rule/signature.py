@@ -346,8 +346,8 @@ PYTHON_TYPES = {"bool": "bool", "int": "int64", "float": "float64", "complex": "
 
 
 def _dtype(value: Any) -> np.dtype[Any]:
-    if isinstance(value, np.dtype):
-        return value
+    if isinstance(value, np.dtype):  # a file's may know whose it is, which no tensor's does
+        return DTYPES[value.name] if value.metadata else value
     if isinstance(value, NESTED):
         raise TypeError
     # Python's types, under the names by which a file has them

@@ -22,6 +22,7 @@ from gradcli.trace.conversions import is_nonzero, item
 from gradcli.trace.creation import CREATION
 from gradcli.trace.dropout import bernoulli
 from gradcli.trace.indexing import set_item
+from gradcli.trace.libraries import NUMPY, claim, library_of, named_dtype
 from gradcli.trace.numpy_forms import FORMS, PRESET, numpy_function
 from gradcli.trace.skipped import Device
 from gradcli.trace.storage import Tensor
@@ -165,7 +166,14 @@ def _numpy(tracer: Tracer, x: Tensor) -> Any:
         raise AutogradFault(
             "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
         )
-    return detach(x).uncount()  # autograd does not see what is written to an array
+    array = detach(x).uncount()  # autograd does not see what is written to an array
+    shared = x.storage, array.storage
+    before = library_of(tracer, x)
+    claim(tracer, array, NUMPY)
+    for storage, library in zip(shared, (before, NUMPY), strict=True):
+        if storage is not None:
+            storage.library = library
+    return array
 
 
 def _tolist(tracer: Tracer, x: Node) -> Any:
@@ -302,16 +310,13 @@ def _row(name: str) -> Function:
     return row_function(ROWS[name], name)
 
 
-def numpys(tracer: Tracer) -> bool:
-    """Say whether the methods of tensors are those of NumPy's arrays, by what a file imports."""
-    return "torch" not in tracer.libraries and not tracer.libraries.isdisjoint(ARRAYS)
-
-
 ARRAYS = {"numpy", "jax", "autograd"}  # libraries whose tensors are arrays, or like them
 
 # what NumPy has under a name that is something else in PyTorch
 ARRAY_ATTRIBUTES: dict[str, Callable[[Tracer, Node], Any]] = {
     "size": lambda tracer, x: prod(x.shape),
+    "shape": lambda tracer, x: x.shape,
+    "dtype": lambda tracer, x: named_dtype(tracer, x.dtype, library_of(tracer, x), "dtype"),
     "imag": lambda tracer, x: FORMS["imag"][1](x),
     "transpose": lambda tracer, x: Function("transpose", lambda tr, axes, keywords: ROWS[
         "np.transpose"].call((x, axes) if len(axes) > 1 else (x, *axes), keywords)),
@@ -333,12 +338,11 @@ def _changed(tracer: Tracer, x: Tensor, name: str, args: Any, keywords: Any) -> 
     in_place.change(tracer, x, lambda: function.run(tracer, (x, *args), keywords))
 
 
-def attribute(tracer: Tracer, name: str) -> Callable[[Tracer, Tensor], Any]:
-    """Return what gives an attribute of tensors, or a method of one as a function.
+def attribute(tracer: Tracer, name: str, arrays: bool) -> Callable[[Tracer, Tensor], Any]:
+    """Return what gives an attribute of tensors, or of arrays, or a method of one as a function.
 
     Raises: NameFault where they have neither.
     """
-    arrays = numpys(tracer)
     if name in ARRAY_ATTRIBUTES and arrays:
         return ARRAY_ATTRIBUTES[name]
     if name in ATTRIBUTES:

@@ -30,6 +30,7 @@ from gradcli.trace import (
     standard,
     transforms,
 )
+from gradcli.trace.array_text import set_options
 from gradcli.trace.calls import Args, Keywords, only, row_function
 from gradcli.trace.classes import OBJECT, UserClass
 from gradcli.trace.conversions import is_nonzero
@@ -102,6 +103,45 @@ def _set_default_dtype(tracer: Tracer, args: Args, keywords: Keywords) -> None:
     tracer.graph.default_dtype = dtype
 
 
+def _set_default_tensor_type(tracer: Tracer, args: Args, keywords: Keywords) -> None:
+    kind = only(args, keywords, "set_default_tensor_type")
+    name = str(getattr(kind, "name", kind)).removeprefix("torch.")
+    if name not in TENSOR_TYPES:
+        raise ArgumentFault(
+            f"{described(kind)} is no floating-point tensor type",
+            hint=f"`torch.set_default_dtype(torch.float64)`, or {', '.join(TENSOR_TYPES)}",
+        )
+    tracer.graph.default_dtype = DTYPES[TENSOR_TYPES[name]]
+
+
+TENSOR_TYPES = {"FloatTensor": "float32", "DoubleTensor": "float64", "HalfTensor": "float16"}
+
+
+def _typed(dtype: str) -> Any:
+    """`torch.DoubleTensor([1, 2])`: a tensor of numbers, in the dtype that it is named after."""
+
+    def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+        data = only(args, keywords, "tensor")
+        if isinstance(data, int):
+            raise ArgumentFault(
+                f"a tensor of {data} numbers that nobody has set is not made here",
+                hint=f"empty({data}), or a list of numbers",
+            )
+        return CREATION["tensor"](tracer, (data,), {"dtype": DTYPES[dtype]})
+
+    return run
+
+
+def _configure(tracer: Tracer, args: Args, keywords: Keywords) -> None:
+    """`jax.config.update(name, value)`: of JAX's settings `jax_enable_x64` means something here."""
+    name, value = CONFIGURE.bind(args, keywords).values()
+    if name == "jax_enable_x64":
+        tracer.graph.default_dtype = DTYPES["float64" if tracer.truth(value) else "float32"]
+
+
+CONFIGURE = Signature("update(name: str, val: any)")
+
+
 def _backward(tracer: Tracer, args: Args, keywords: Keywords) -> None:
     first, cotangents, *rest = BACKWARD.bind(args, keywords).values()
     tensors = first if isinstance(first, tuple | list) else (first,)
@@ -135,10 +175,6 @@ def _set_printoptions(tracer: Tracer, args: Args, keywords: Keywords) -> None:
     if any(not 0 <= v < 1000 for k, v in changed.items() if k in ("precision", "edgeitems")):
         raise ArgumentFault("precision and edgeitems are numbers from 0 to 999")
     tracer.print_options = before._replace(sci_mode=None)._replace(**changed)
-
-
-def _nothing(tracer: Tracer, args: Args, keywords: Keywords) -> None:
-    """`np.set_printoptions`, …: what changes nothing here."""
 
 
 def _of_tensor(name: str, function: Any) -> Any:
@@ -201,6 +237,8 @@ OTHERS: dict[str, Any] = {
     "param": parameter, "nn.Parameter": TORCH["nn.Parameter"], "Parameter": TORCH["nn.Parameter"],
     "allclose": _allclose, "equal": _equal, "array_equal": _equal, "result_type": _result_type,
     "set_default_dtype": _set_default_dtype, **files.FUNCTIONS, **replay.FUNCTIONS,
+    "set_default_tensor_type": _set_default_tensor_type, "config.update": _configure,
+    **{name: _typed(dtype) for name, dtype in TENSOR_TYPES.items()},
     **{name: _of_tensor(name, fact) for name, fact in FACTS.items()},
     "device": lambda tracer, args, keywords: skipped.Device(),
     "is_tensor": _is_tensor, "promote_types": _promote_types,
@@ -214,7 +252,7 @@ MODULES = {
     "torch": "", "numpy": "np", "np": "np", "jax": "jax", "jax.numpy": "np", "jnp": "np",
     "math": "math", "F": "", "nn": "nn", "torch.nn": "nn", "torch.nn.functional": "",
     "nn.functional": "", "jax.nn": "jax.nn", "scipy": "scipy", "scipy.special": "scipy",
-    "jax.lax": "lax", "jax.scipy": "scipy", "jax.scipy.special": "scipy",
+    "jax.config": "config", "jax.lax": "lax", "jax.scipy": "scipy", "jax.scipy.special": "scipy",
     "special": "", "torch.special": "", "linalg": "linalg", "torch.linalg": "linalg",
     "np.linalg": "linalg", "numpy.linalg": "linalg", "numpy.fft": "fft",
     "numpy.random": "random", "jax.numpy.linalg": "linalg", "jax.numpy.fft": "fft",
@@ -285,8 +323,8 @@ def member(module: Namespace, name: str) -> Any:
 
         return numpy_random.member(name)
     if _is_numpys(module.path):
-        if name == "set_printoptions":  # of arrays, which are printed as tensors here
-            return Function(name, _nothing)
+        if name == "set_printoptions":
+            return Function(name, set_options)
         found = numpy_function(f"{prefix}.{name}" if prefix != "np" else name)
         if found is not None or name in ABSENT:
             return found

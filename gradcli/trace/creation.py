@@ -19,6 +19,7 @@ from gradcli.rule.dtypes import (
     promote_types,
     to_complex,
 )
+from gradcli.rule.rule import number
 from gradcli.rule.signature import Signature
 from gradcli.trace.storage import Tensor
 from gradcli.trace.values import to_array
@@ -47,6 +48,8 @@ def made(text: str, make: Maker, more: str = "") -> Any:
         array = make(tracer, dtype, **bound)
         leaf = tracer.graph.leaf(array, requires) if title is None else _titled(
             tracer, title, array, requires)  # fmt: skip
+        if dtype is None and number(bound.get("data", bound.get("fill_value"))):
+            tracer.graph.notes.weak.add(leaf.id)
         if isinstance(bound.get("data"), Node):
             tracer.graph.notes.sources[leaf.id] = bound["data"].id
         return leaf

@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.errors import ArgumentFault, NameFault, ShapeFault, Span, SyntaxFault
+from gradcli.errors import ArgumentFault, DtypeFault, NameFault, ShapeFault, Span, SyntaxFault
 from gradcli.graph import Node
 from gradcli.rule.nesting import check_arguments
 from gradcli.syntax import tree
 from gradcli.trace import classes, operators, skipped
 from gradcli.trace.builtins import MODULES, member, names
+from gradcli.trace.clashes import explained
 from gradcli.trace.code import Code, defaults, keywords_of, several, truth
 from gradcli.trace.containers import get_item
 from gradcli.trace.displays import DISPLAYS
 from gradcli.trace.generators import yields
 from gradcli.trace.indexing import subscript
 from gradcli.trace.inputs import assigned_names
+from gradcli.trace.libraries import owned
 from gradcli.trace.mistakes import suggestion, uncallable
 from gradcli.trace.prelude import defined
 from gradcli.trace.skipped import Skipped
@@ -90,7 +92,7 @@ def _attribute(tracer: Tracer, e: tree.Attribute) -> Code:
         graph.span = span
         if isinstance(value, Tensor):
             try:
-                return tracer.attribute(name)(tracer, value)
+                return tracer.attribute(name, value)(tracer, value)
             except NameFault as error:
                 raise error.at(None, e.name_span) from None
         if isinstance(value, Skipped):
@@ -106,7 +108,7 @@ def _attribute(tracer: Tracer, e: tree.Attribute) -> Code:
         if not isinstance(value, Namespace):
             return operators.member_of(tracer, value, e)
         if value is not module:
-            module, found = value, defined(tracer, _member(value, e))
+            module, found = value, owned(tracer, value, defined(tracer, _member(value, e)))
         return found
 
     return read
@@ -179,6 +181,8 @@ def _call(tracer: Tracer, e: tree.Call) -> Code:
             return tracer.apply(function, tuple(args), dict(keywords))
         except ShapeFault as error:
             raise operators.named(tracer, error, _operands(tracer, e, args, keywords)) from None
+        except DtypeFault as error:
+            raise explained(tracer, error, _operands(tracer, e, args, keywords)) from None
 
     return call
 
@@ -232,6 +236,8 @@ def _binary(tracer: Tracer, e: tree.Binary) -> Code:
             return operators.binary(tracer, operator, *_beside(tracer, e, left, right))
         except ShapeFault as error:
             raise operators.named(tracer, error, [(e.left, left), (e.right, right)]) from None
+        except DtypeFault as error:
+            raise explained(tracer, error, [(e.left, left), (e.right, right)]) from None
 
     return run
 

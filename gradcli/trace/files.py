@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gradcli.data import TEXTS
 from gradcli.errors import ArgumentFault, GradcliError
 from gradcli.recording import parted
+from gradcli.rule.dtypes import Array
 from gradcli.trace.calls import Args, Keywords, only
 
 if TYPE_CHECKING:
@@ -30,10 +33,13 @@ def _contents(tracer: Tracer, args: Args, keywords: Keywords, function: str) -> 
 
 def _load(tracer: Tracer, args: Args, keywords: Keywords) -> Node | dict[str, Node]:
     """`load(FILE)`: the tensor of a file, or its tensors by their names."""
-    _, found = _contents(tracer, args, keywords, "load")
-    if isinstance(found, dict):
-        return {key: tracer.graph.leaf(array) for key, array in found.items()}
-    return tracer.graph.leaf(found)
+    name, found = _contents(tracer, args, keywords, "load")
+    states_dtype = Path(name).suffix.lower() not in TEXTS
+
+    def leaf(array: Array) -> Node:
+        return tracer.graph.leaf(array if states_dtype else tracer.decided(array))
+
+    return {k: leaf(x) for k, x in found.items()} if isinstance(found, dict) else leaf(found)
 
 
 def _recorded(tracer: Tracer, args: Args, keywords: Keywords) -> dict[str, Node]:

@@ -9,6 +9,7 @@ from gradcli.syntax import tree
 from gradcli.syntax.tree import nodes_of
 from gradcli.trace import skipped
 from gradcli.trace.builtins import MODULES, lookup, member, names
+from gradcli.trace.libraries import owned
 from gradcli.trace.mistakes import INSTEAD, suggestion
 from gradcli.trace.prelude import defined
 from gradcli.trace.standard import instead, is_standard
@@ -53,7 +54,8 @@ def import_names(tracer: Tracer, s: tree.Import) -> None:
     elif s.imported == "*":
         _bind_all(tracer, s.module)
     else:
-        tracer.scope[s.name] = defined(tracer, _imported(s))
+        found = defined(tracer, _imported(s))
+        tracer.scope[s.name] = owned(tracer, Namespace(s.module), found)
 
 
 def is_here(module: str) -> bool:
@@ -80,7 +82,7 @@ def _bind_all(tracer: Tracer, module: str) -> None:
     for name in sorted(read):
         found = all_of(module, name)
         if found is not None:
-            tracer.scope[name] = defined(tracer, found)
+            tracer.scope[name] = owned(tracer, Namespace(module), defined(tracer, found))
 
 
 def _imported(s: tree.Import) -> Any:

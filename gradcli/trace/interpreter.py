@@ -28,7 +28,7 @@ from gradcli.ops import Row
 from gradcli.random import Generator
 from gradcli.random.mersenne import Mersenne
 from gradcli.recording import Record
-from gradcli.rule.dtypes import FLOAT64, Array, DType
+from gradcli.rule.dtypes import FLOAT64, Array, DType, is_differentiable, to_complex
 from gradcli.rule.meta import Meta
 from gradcli.syntax import tree
 from gradcli.syntax.words import spelled
@@ -48,6 +48,15 @@ from gradcli.trace.functions import call_user
 from gradcli.trace.handlers import Attempt
 from gradcli.trace.imports import all_of, starred
 from gradcli.trace.inputs import Names, free_names, names_in
+from gradcli.trace.libraries import (
+    LIBRARIES,
+    cast_by,
+    chief,
+    default_of,
+    has_arrays,
+    libraries_of,
+    library_of,
+)
 from gradcli.trace.lists import Lists
 from gradcli.trace.mistakes import UNFORESEEN, unbound, unforeseen
 from gradcli.trace.passes import Passes
@@ -85,18 +94,24 @@ class Binding:
     """A value given from outside for a name.
 
     A parameter requires a gradient; an optional binding may be of a name that the file lacks.
+    Floats that state no dtype are `undecided`: they take that of the file's.
     """
 
     value: Any
     parameter: bool = False
     optional: bool = False
+    undecided: bool = False
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to run a file."""
+    """How to run a file.
 
-    default_dtype: DType = FLOAT64
+    Where no `default_dtype` is stated, floats are what the library makes of them that a file
+    imports.
+    """
+
+    default_dtype: DType | None = None
     seed: int = 0
     bindings: Mapping[str, Binding] = field(default_factory=dict)
     folder: Path = Path()
@@ -113,11 +128,17 @@ class Tracer:
         self.program = program
         self.source = program.source
         self.options = options
-        self.graph = new_graph(options.default_dtype, options.limits, Tensor)
+        self.imported = libraries_of(program)
+        self.library = chief(self.imported)
+        self.mixed = len(self.imported) > 1  # whether values of several libraries are there
+        self.default_dtype = options.default_dtype or default_of(self.library)
+        self.graph = new_graph(self.default_dtype, options.limits, Tensor)
         self.generator = Generator(options.seed)  # of tensors; PyTorch's once it is imported
         self.sources: dict[str, Source] = {}  # generators of NumPy's and Python's modules
         self.drawn = 0  # calls of methods of generators
+        self.scalars: set[int] = set()  # rows of what is a scalar of NumPy's, and no array
         self.print_options = DEFAULT
+        self.array_options: dict[str, Any] = {}  # what a file sets of NumPy's
         self.scope: dict[str, Any] = {}
         self.globals = self.scope
         self.made: list[int] = []  # rows of what the file's own statements made, in order
@@ -146,7 +167,8 @@ class Tracer:
         self.identities: dict[int, tuple[int, Any]] = {}  # what id() has given, and of what
         self._built_in: dict[str, Any] = {"__file__": self.source.name}  # found under names
         self._bindings: dict[Row, Bindings] = {}
-        self._attributes: dict[str, Callable[[Tracer, Tensor], Any]] = {}  # of tensors, likewise
+        # of tensors likewise, and of arrays
+        self._attributes: dict[tuple[str, bool], Callable[[Tracer, Tensor], Any]] = {}
 
     # ---- running -------------------------------------------------------------------------
 
@@ -241,9 +263,21 @@ class Tracer:
 
     def bound(self, name: str, requires_grad: bool = False) -> Node:
         """Return a new leaf with the value that was given for a name."""
+        parameter = requires_grad or self.options.bindings[name].parameter
+        return self.leaf(name, self.given(name), parameter)
+
+    def given(self, name: str) -> Array:
+        """Return the value that was given for a name."""
         binding = self.options.bindings[name]
         array = to_array(binding.value, self.graph.default_dtype)
-        return self.leaf(name, array, requires_grad or binding.parameter)
+        return self.decided(array) if binding.undecided else array
+
+    def decided(self, array: Array) -> Array:
+        """Return numbers that state no dtype: floats have the default one."""
+        if not is_differentiable(array.dtype):
+            return array
+        default = self.graph.default_dtype
+        return array.astype(to_complex(default) if array.dtype.kind == "c" else default)
 
     def leaf(self, name: str, array: Array, requires_grad: bool) -> Node:
         """Return a new leaf under a name; one that is differentiated by requires a gradient."""
@@ -305,20 +339,25 @@ class Tracer:
         return self.code(expression)()
 
     def uses(self, library: str) -> None:
-        """Take note that a library is imported: what attributes of tensors mean may change."""
+        """Take note that a library is imported, if need be in the middle of the run."""
         self.libraries.add(library)
-        self._attributes.clear()
         if library == "torch" and not isinstance(self.generator, Mersenne):
             self.generator = Mersenne(self.options.seed)
+        found = LIBRARIES.get(library)
+        if found is not None and found not in self.imported:
+            self.imported |= {found}
+            self.library = chief(self.imported)
+            self.mixed = self.mixed or len(self.imported) > 1
 
-    def attribute(self, name: str) -> Callable[[Tracer, Tensor], Any]:
-        """Return what gives an attribute of tensors.
+    def attribute(self, name: str, x: Tensor) -> Callable[[Tracer, Tensor], Any]:
+        """Return what gives an attribute of a tensor.
 
-        Raises: NameFault where they have none of that name.
+        Raises: NameFault where it has none of that name.
         """
-        found = self._attributes.get(name)
+        arrays = has_arrays(library_of(self, x))
+        found = self._attributes.get((name, arrays))
         if found is None:
-            found = self._attributes[name] = attribute(self, name)
+            found = self._attributes[name, arrays] = attribute(self, name, arrays)
         return found
 
     def bindings_of(self, row: Row) -> Bindings:
@@ -367,9 +406,7 @@ class Tracer:
         if isinstance(function, classes.CALLABLE):
             return classes.call(self, function, args, keywords)
         if isinstance(function, np.dtype):
-            return as_node(
-                self.graph, to_array(only(args, keywords, function.name), dtype=function)
-            )
+            return cast_by(self, function, only(args, keywords, function.name))
         if isinstance(function, operators.PLAIN):
             raise ArgumentFault(f"'{class_name(function)}' object is not callable")
         raise ArgumentFault(f"{described(function)} cannot be called")

@@ -89,7 +89,7 @@ def _overridden(tracer: Tracer, target: tree.Name, value: Any) -> Any:
             "only inputs and leaves can be bound",
         )  # fmt: skip
     if plain and not binding.parameter and name not in tracer.options.wrt:
-        array = to_array(binding.value, tracer.graph.default_dtype)
+        array = tracer.given(name)
         found = array.tolist()
         if isinstance(found, list) == isinstance(value, list) and (
             to_array(found, tracer.graph.default_dtype).dtype == array.dtype

@@ -71,10 +71,11 @@ class Storage:
     """A tensor that is no view, as autograd sees it: the base of its views.
 
     `row` is its value when `memory.clock` was `seen`. `source` is the tensor whose memory it shares
-    but whose history it does not: what it was detached from.
+    but whose history it does not: what it was detached from. `library` is whose values it holds,
+    where others' tensors share the memory.
     """
 
-    __slots__ = ("graph", "memory", "row", "seen", "source", "version")
+    __slots__ = ("graph", "library", "memory", "row", "seen", "source", "version")
 
     def __init__(
         self,
@@ -86,6 +87,7 @@ class Storage:
     ) -> None:
         self.graph, self.row, self.memory, self.version = graph, row, memory, version
         self.source = source
+        self.library: object = None
         self.seen = memory.clock
         graph.autograd.versions[row] = version, version.count
 
@@ -106,6 +108,8 @@ class Storage:
             graph.autograd.uncounted.add(old)
         graph.autograd.versions[row] = self.version, self.version.count
         graph.follow(old, row)
+        if graph.notes.makers and (self.source is None or row not in graph.notes.written):
+            graph.notes.written[row] = old
         self.row, self.seen = row, self.memory.clock
 
     def take(self, row: int, replaced: bool = False) -> None:

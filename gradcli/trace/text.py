@@ -13,10 +13,12 @@ from gradcli.rule.nesting import MAX_NESTING
 from gradcli.syntax import tree
 from gradcli.tensor_text import format_tensor, number_text, shown_count, tensor_text
 from gradcli.trace import classes
+from gradcli.trace.array_text import array_format, array_text, dtype_text
 from gradcli.trace.budgets import kept
 from gradcli.trace.classes import Instance
 from gradcli.trace.code import Code
 from gradcli.trace.containers import VIEWS
+from gradcli.trace.libraries import has_arrays, library_of
 from gradcli.trace.sentences import class_name, sentence
 from gradcli.trace.skipped import Device
 from gradcli.trace.strings import ascii_of, check_width
@@ -47,6 +49,7 @@ class _Text:
         self.tracer = tracer
         self.quoted = quoted
         self.limit = limit
+        self.quoted = quoted
         self.active: list[int] = []  # ids of the containers that are being written
         self.length = 0
 
@@ -64,10 +67,14 @@ class _Text:
         return found
 
     def _single(self, value: Any) -> str:
+        quoted = self.quoted or bool(self.active)  # what is in a container is
         if isinstance(value, Node):
             graph, options = value.graph, self.tracer.print_options
             if (count := shown_count(value.shape, options)) > self.limit:
                 raise LimitFault(f"a text of {count:,} elements")
+            library = library_of(self.tracer, value)
+            if has_arrays(library):
+                return array_text(self.tracer, value, library, quoted=quoted)
             return tensor_text(
                 value.value,
                 requires_grad=value.requires_grad,
@@ -76,11 +83,11 @@ class _Text:
                 options=options,
             )
         if isinstance(value, np.dtype):
-            return f"torch.{value.name}"
-        if isinstance(value, Device) and not (self.quoted or self.active):
+            return dtype_text(value, self.tracer.library, quoted=quoted)
+        if isinstance(value, Device) and not quoted:
             return str(value)
         if isinstance(value, Instance):
-            return classes.text(self.tracer, value, quoted=self.quoted or bool(self.active))
+            return classes.text(self.tracer, value, quoted=quoted)
         return repr(value)
 
     def _container(self, value: Any) -> str:
@@ -192,6 +199,9 @@ def formatted_value(tracer: Tracer, value: Any, form: str) -> str:
     """
     check_width(form)
     if isinstance(value, Node):
+        library = library_of(tracer, value)
+        if has_arrays(library):
+            return array_format(tracer, value, library, form)
         return format_tensor(value.value, form) if form or not value.shape else text(tracer, value)
     if isinstance(value, int | float | complex):
         return number_text(value, form)

@@ -315,7 +315,10 @@ def as_node(graph: Graph, value: Any) -> Node:
     """Return a tensor; numbers and nested lists of numbers become constants."""
     if isinstance(value, Node):
         return value
-    return graph.leaf(to_array(value, graph.default_dtype))
+    node = graph.leaf(to_array(value, graph.default_dtype))
+    if number(value):
+        graph.notes.weak.add(node.id)
+    return node
 
 
 def described(value: Any) -> str:

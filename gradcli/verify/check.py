@@ -210,7 +210,7 @@ class _Check:
         jacobian = analytic.reverse(own, self.target.outputs, (leaf,))[leaf]
         if jacobian is None:
             return elements
-        changes = self.session.tracer.options.default_dtype == own.metas[leaf].dtype
+        changes = self.session.tracer.default_dtype == own.metas[leaf].dtype
         hint = "; try --dtype float64" if changes else ""
         return as_the_file_does(elements, own, jacobian, examination, hint)
 

@@ -17,6 +17,7 @@ from gradcli.syntax import parse, tree
 from gradcli.trace import Binding, Options, Tracer
 from gradcli.trace.builtins import DTYPE_NAMES, lookup
 from gradcli.trace.inputs import free_names
+from gradcli.trace.libraries import chief, default_of, libraries_of
 from gradcli.trace.mistakes import unbound
 from gradcli.verify.structure import DISCRETE, NEEDS
 from gradcli.verify.structure import drawn as structured
@@ -64,7 +65,7 @@ def declared(source: Source, options: Options) -> Declared:
         return {}
     sizes = _Sizes(program, options)
     return {
-        name: (sizes.shape(annotation), _dtype(annotation, options))
+        name: (sizes.shape(annotation), _dtype(annotation, options, program))
         for name, annotation in found.items()
     }
 
@@ -161,10 +162,12 @@ def _items(annotation: tree.Subscript) -> tuple[tree.Expression, ...]:
     return index.items if isinstance(index, tree.TupleDisplay) else (index,)
 
 
-def _dtype(annotation: tree.Expression, options: Options) -> DType:
+def _dtype(annotation: tree.Expression, options: Options, program: tree.Program) -> DType:
     kind = annotation.value if isinstance(annotation, tree.Subscript) else annotation
     name = kind.name if isinstance(kind, tree.Attribute) else getattr(kind, "id", "")
-    return DTYPES[DTYPE_NAMES[name]] if name in DTYPE_NAMES else options.default_dtype
+    if name in DTYPE_NAMES:
+        return DTYPES[DTYPE_NAMES[name]]
+    return options.default_dtype or default_of(chief(libraries_of(program)))
 
 
 # ---- values --------------------------------------------------------------------------------

@@ -38,6 +38,11 @@ def widened(graph: Graph) -> Graph:
     return result
 
 
+def double(graph: Graph) -> Graph:
+    """Return the tape in double precision: itself, or a copy where it is not."""
+    return widened(graph) if is_narrow(graph) else graph
+
+
 def is_narrow(graph: Graph) -> bool:
     """Say whether any row has a floating point dtype below double precision."""
     return any(meta.dtype != wide(meta.dtype) for meta in graph.metas)

@@ -27,7 +27,7 @@ def test_an_option_that_is_not_given_is_that_of_the_library(command: str, option
 
 def test_the_librarys_options_are_those_that_the_manual_names() -> None:
     told = {
-        "dtype": "float64",
+        "dtype": None,
         "seed": 0,
         "max_nodes": 1_000_000,
         "max_memory": None,

@@ -13,7 +13,7 @@ import numpy as np
 
 from gradcli.errors import Source
 from gradcli.graph import Node
-from gradcli.rule.dtypes import DTYPES, Array
+from gradcli.rule.dtypes import DTYPES, FLOAT64, Array
 from gradcli.session import Request, run
 from gradcli.trace import Binding, Options
 from gradcli.trace.builtins import member
@@ -50,9 +50,11 @@ def evaluated(text: str, imports: str) -> Any:
 
 
 def ran(text: str) -> Mapping[str, Any]:
-    """Run a file and return its names."""
+    """Run a file in float64, as the libraries' results were stored, and return its names."""
     bindings = {name: Binding(x, optional=True) for name, x in INPUTS.items()}
-    session = run(Source("spelling", text), Options(bindings=bindings), Request(backward=False))
+    session = run(
+        Source("spelling", text), Options(FLOAT64, bindings=bindings), Request(backward=False)
+    )
     return session.tracer.scope
 
 

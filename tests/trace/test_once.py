@@ -97,7 +97,7 @@ CHANGING = {
     "for p, q in [(v, w), (w, v)]:\n    print(torch.sub(other=p, input=q).tolist())":
         ["[2.0, 2.0]", "[-2.0, -2.0]"],
     "for n in [1, 1.0, True, 2]:\n    print(torch.add(k, n).dtype)":
-        ["torch.int64", "torch.float64", "torch.int64", "torch.int64"],
+        ["torch.int64", "torch.float32", "torch.int64", "torch.int64"],
     "for z in [0.0, -0.0]:\n    print(1 / torch.copysign(x, z).item())": ["1.0", "-1.0"],
     "for d in [0, 1, (0, 1)]:\n    print(M.sum(d).tolist())":
         ["[4.0, 6.0]", "[3.0, 7.0]", "10.0"],

@@ -10,6 +10,7 @@ import pytest
 
 from gradcli.autodiff import gradient_values
 from gradcli.errors import GradcliError, Source
+from gradcli.rule.dtypes import FLOAT64
 from gradcli.session import Request, Session, run
 from gradcli.trace import Options, vmap
 
@@ -59,7 +60,7 @@ PROGRAMS = {
 
 def ran(body: str, copies: int = 1) -> Session:
     text = HEAD.replace("COPIES", str(copies)) + body
-    return run(Source("vmap", text), Options(), Request(backward=False))
+    return run(Source("vmap", text), Options(FLOAT64), Request(backward=False))
 
 
 def gradient(session: Session) -> Any:

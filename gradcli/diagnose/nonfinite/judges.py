@@ -16,6 +16,7 @@ from gradcli.diagnose.trial import Comparison, Outcome, Trials, close, heals, ou
 from gradcli.execute import Replay
 from gradcli.execute.extended import DigitsFault, ExtendedTape
 from gradcli.rule.dtypes import Array
+from gradcli.verify.wide import double
 
 DIGITS = 60
 LARGE = 30_000  # elements on a tape from which it is not computed to many digits
@@ -121,12 +122,12 @@ def leaves_out(comparison: Comparison) -> str:
 
 def _masked_differences(subject: Subject) -> bool:
     """Say whether gradients are those of the root while every mask keeps its value."""
-    graph, root = subject.graph, subject.root
+    graph, root = double(subject.graph), subject.root
     if root is None or len(subject.flows) != 1 or graph.metas[root].shape:
         return False
     masks = [i for i in subject.rows if graph.metas[i].dtype.kind == "b"]
     for leaf in subject.parameters:
-        value, grad = subject.value(leaf), graph.grad(leaf)
+        value, grad = np.asarray(graph.value(leaf)), subject.graph.grad(leaf)
         if value.dtype != np.float64 or value.size > MANY or grad is None:
             return False
         replay = Replay(graph, (leaf,), (root,), masks)

@@ -165,6 +165,8 @@ def avoided(subject: Subject, sighting: Sighting) -> Iterator[Rewrite]:
     if at.event.stage == 1 and at.form.name not in EDGES:
         yield from left_out(at, domain, x, span)
     yield from clamped(at, domain, x, span, EDGE if at.form.name in EDGES else SMALL)
+    if domain.low == "e":  # values close by may be too much changed by the first
+        yield from clamped(at, domain, x, span, {**SMALL, "float32": SMALL["float64"]})
     if at.event.stage == 0 and at.form.name in {"div", "pow", "rsqrt"} and not _is_root(at):
         yield from left_out(at, domain, x, span)
 

@@ -19,6 +19,7 @@ from gradcli.diagnose.nonfinite.told import number
 from gradcli.diagnose.subject import Subject
 from gradcli.execute import Replay
 from gradcli.rule.dtypes import Array
+from gradcli.verify.wide import double
 
 STEPS = 1e-2, 1e-3, 1e-4  # from the point, at which a quotient is computed
 DIGITS = 1e-6  # to which it must come to the same from both sides
@@ -111,9 +112,9 @@ def _limit(at: Step) -> Limit | None:
     ):
         return None
     by, only = _variable(subject, top.row, bottom.row)
-    graph = subject.graph
-    if by is None or graph.metas[row].dtype.itemsize < 8 or subject.value(row).size > MOST:
+    if by is None or subject.value(row).size > MOST:
         return None
+    graph = double(subject.graph)  # a limit takes more digits than float32 has
     if not only and not _from_anywhere(subject, row, index):
         return None
     shape = graph.metas[row].shape
@@ -121,7 +122,7 @@ def _limit(at: Step) -> Limit | None:
     places = [index, *(tuple(map(int, k)) for k in np.argwhere(both[0] & both[1]))]
     near, replay = [], Replay(graph, (by,), (row, bottom.row))
     for h in STEPS:
-        moved = [replay.run({by: np.asarray(subject.value(by) + sign * h)}) for sign in (1, -1)]
+        moved = [replay.run({by: np.asarray(graph.value(by) + sign * h)}) for sign in (1, -1)]
         near.append([np.broadcast_to(np.real(y), shape) for pair in moved for y in pair])
     limits = [_at_one(near, place) for place in places]
     first = limits[0]
@@ -151,12 +152,12 @@ def _at_one(near: list[list[Array]], place: Index) -> Limit | None:
 
 def _from_anywhere(subject: Subject, row: int, index: Index) -> bool:
     """Say whether a quotient goes to the same whichever way its parameters come close."""
-    graph = subject.graph
+    graph = double(subject.graph)
     leaves = [i for i in _behind(subject, [row], -1) if graph.requires_grad[i] and not graph.ops[i]]
     replay, found, generator = Replay(graph, leaves, (row,)), [], np.random.default_rng(0)
     for _ in range(WAYS):
         moved = {
-            i: subject.value(i) + STEPS[1] * generator.standard_normal(graph.metas[i].shape)
+            i: graph.value(i) + STEPS[1] * generator.standard_normal(graph.metas[i].shape)
             for i in leaves
         }
         found.append(float(np.real(replay.run(moved)[0][index])))
