@@ -56,10 +56,14 @@ NOWHERE = Span(0, 0)  # the place of what is in no file of a user
 
 @dataclass(frozen=True)
 class Source:
-    """The text of an expression file and the name it is known by in messages."""
+    """The text of an expression file and the name it is known by in messages.
+
+    `cells` are the lines, counted from 1, at which the cells of code of a notebook begin.
+    """
 
     name: str
     text: str = field(repr=False)
+    cells: tuple[int, ...] = field(default=(), repr=False)
 
     @cached_property
     def line_starts(self) -> list[int]:
@@ -74,6 +78,14 @@ class Source:
     def line_of(self, span: Span) -> int:
         """Return the line, counted from 1, on which a span begins."""
         return bisect_right(self.line_starts, span.start)
+
+    def place(self, line: int) -> tuple[int, int]:
+        """Return the cell of a notebook that a line is in, and its line there, from 1.
+
+        The cell is 0 where there are none.
+        """
+        cell = bisect_right(self.cells, line)
+        return cell, line - self.cells[cell - 1] + 1 if cell else line
 
     def line_text(self, line: int) -> str:
         """Return the text of a line counted from 1, without its end."""
@@ -132,7 +144,9 @@ class GradcliError(Exception):
         if self.span is None:
             return f"{visible(self.source.name)}: "
         line, column = self.source.position(self.span.start)
-        return f"{visible(self.source.name)}:{line}:{column}: "
+        cell, line = self.source.place(line)
+        inside = f"cell {cell}:" if cell else ""
+        return f"{visible(self.source.name)}:{inside}{line}:{column}: "
 
     def _excerpt(self, span: Span | None, words: str = "") -> list[str]:
         if self.source is None or span is None:
@@ -142,6 +156,7 @@ class GradcliError(Exception):
         begin = min(column - 1, len(text))
         end = max(begin + 1, min(begin + span.end - span.start, len(text)))
         text, begin, end = _crop(visible(text.replace("\t", " ")), begin, end)
+        _, line = self.source.place(line)
         margin = " " * len(str(line))
         return [
             f"{line} │ {text}",

@@ -7,7 +7,8 @@ their children, so the order of the tape is a topological order and nothing need
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
@@ -87,6 +88,22 @@ def copied(x: Any) -> Any:
     return result
 
 
+def _kept(x: Any) -> Any:
+    """Return what it takes to take a list, a table or a set back to what it is now."""
+    if isinstance(x, list | bytearray):
+        return len(x)
+    return x.copy() if isinstance(x, dict | set) else None
+
+
+def _restore(x: Any, kept: Any) -> None:
+    """Take a list, a table or a set back: a list has only grown."""
+    if isinstance(x, list | bytearray):
+        del x[kept:]
+    elif isinstance(x, dict | set):
+        x.clear()
+        x.update(kept)
+
+
 class Version:
     """How often autograd has seen some memory change; `detach()` shares it, `.data` does not."""
 
@@ -150,18 +167,23 @@ class Use(NamedTuple):
 class Frame(NamedTuple):
     """A call of a function of the file: its place, what was called, and the call that it is in.
 
-    `number` tells calls apart that stand in one place, as those of a loop do.
+    `number` tells calls apart that stand in one place, as those of a loop do. Of a module of a
+    model, `module` is the class, and the name the path. It is called too, or is a block of the
+    file's own lines, as in a record.
     """
 
     span: Span
     name: str
     number: int
     outer: Frame | None
+    module: str = ""
+    is_block: bool = False
 
     @property
-    def outermost(self) -> Frame:
-        """The call that the file's own lines make."""
-        return self if self.outer is None else self.outer.outermost
+    def outermost(self) -> Frame | None:
+        """The call that the file's own lines make: the lines of a block are its own."""
+        further = None if self.outer is None else self.outer.outermost
+        return further or (None if self.is_block else self)
 
 
 class Loop(NamedTuple):
@@ -179,8 +201,9 @@ class Provenance:
     """Where rows come from: their places in the file, and what it calls them.
 
     `origins` say whether a node was written in the file, made to check a claim, or made by
-    differentiating. `aliases` are the names that a node has in the end besides its own, `calls` the
-    calls of functions in whose bodies nodes were made, `sources` the rows
+    differentiating. `titles` are names that people know nodes by, as `fc1.weight`, where those of
+    the file are others. `aliases` are the names that a node has in the end besides its own, `calls`
+    the calls of functions in whose bodies nodes were made, `sources` the rows
     whose values leaves of their own took over, `severed` what results were made of that became
     parameters, `numbers` those that the file read as numbers.
     `uses` are those of composite operations that say what their arguments are, `loops` the times
@@ -190,6 +213,7 @@ class Provenance:
     spans: list[Span] = field(default_factory=list)
     origins: list[Origin] = field(default_factory=list)
     names: dict[int, str] = field(default_factory=dict)
+    titles: dict[int, str] = field(default_factory=dict)
     aliases: dict[int, list[str]] = field(default_factory=dict)
     calls: dict[int, Frame] = field(default_factory=dict)
     sources: dict[int, int] = field(default_factory=dict)
@@ -202,7 +226,12 @@ class Provenance:
     def called_at(self, row: int) -> Span | None:
         """Return where the file's own lines made the call in which a row was made."""
         frame = self.calls.get(row)
-        return None if frame is None else frame.outermost.span
+        outermost = None if frame is None else frame.outermost
+        return None if outermost is None else outermost.span
+
+    def title(self, row: int) -> str | None:
+        """Return the name that people know a node by, None where it has none."""
+        return self.titles.get(row) or self.names.get(row)
 
 
 class Graph:
@@ -269,6 +298,21 @@ class Graph:
         result: Graph = copied(self)
         result.autograd, result.notes = copied(self.autograd), copied(self.notes)
         return result
+
+    @contextmanager
+    def scratch(self) -> Iterator[None]:
+        """Let what is appended meanwhile be gone afterwards; steps stay counted."""
+        columns = [(x, dict(vars(x))) for x in (self, self.autograd, self.notes)]
+        kept = [{k: _kept(v) for k, v in held.items()} for _, held in columns]
+        steps = self.steps
+        try:
+            yield
+        finally:
+            for (owner, held), before in zip(columns, kept, strict=True):
+                for name, value in held.items():
+                    setattr(owner, name, value)
+                    _restore(value, before[name])
+            self.steps = max(self.steps, steps)
 
     def leaf(self, value: Array, requires_grad: bool = False) -> Node:
         """Append a tensor that no operation made.
@@ -450,10 +494,14 @@ class Graph:
             found = self.stored[id]
         return np.array(found) if type(found) is float else found
 
-    def entered(self, name: str) -> Frame:
-        """Return a call that is made at the place of what is being evaluated."""
+    def entered(self, name: str, module: str = "") -> Frame:
+        """Return a call that is made at the place of what is being evaluated, or a module's.
+
+        The prelude calls modules; what a file writes about one is a block.
+        """
         self.frames += 1
-        return Frame(self.place, name, self.frames, self.call)
+        is_block = bool(module) and self.span is not NOWHERE
+        return Frame(self.place, name, self.frames, self.call, module, is_block)
 
     @property
     def place(self) -> Span:
@@ -506,8 +554,9 @@ class Graph:
     def moved(self, id: int, value: Array) -> int:
         """Append a parameter's next value; it takes over the name and the gradient."""
         node = self.leaf(value, True)
-        if id in self.notes.names:
-            self.notes.names[node.id] = self.notes.names[id]
+        for known in (self.notes.names, self.notes.titles):
+            if id in known:
+                known[node.id] = known[id]
         if id in self.autograd.grads:
             self.autograd.grads[node.id] = self.autograd.grads.pop(id)
         if id in self.autograd.live:
@@ -517,8 +566,9 @@ class Graph:
 
     def follow(self, old: int, new: int) -> None:
         """Let a row stand for what another one stood for: its name, and whether `.grad` is kept."""
-        if old in self.notes.names:
-            self.notes.names.setdefault(new, self.notes.names[old])
+        for known in (self.notes.names, self.notes.titles):
+            if old in known:
+                known.setdefault(new, known[old])
         if old in self.autograd.retained and self.requires_grad[new]:
             self.autograd.retained.remove(old)
             self.autograd.retained.add(new)

@@ -12,6 +12,7 @@ from typing import BinaryIO
 from gradcli.errors import InputFault, Source
 
 SUFFIX = ".expr"  # of an expression file
+NOTEBOOK = ".ipynb"  # whose cells of code are read one after the other
 _LIKE = 0.6  # of two names, from 0 to 1
 _LOOKED_AT = 2000  # files among which one of a similar name is looked for
 MAX_FILE = 64 << 20  # bytes of an expression file
@@ -49,6 +50,8 @@ def decoded(name: str, data: bytes) -> Source:
     """
     if len(data) > MAX_FILE:
         raise InputFault(f"{name}: larger than {MAX_FILE >> 20} MiB")
+    if name.endswith(NOTEBOOK):
+        return _notebook(name, data)
     try:
         return Source(name, data.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -58,6 +61,36 @@ def decoded(name: str, data: bytes) -> Source:
             f"{error.start}",
             hint="save the file as UTF-8; data files are read with load(…) or --data",
         ) from None
+
+
+# what a cell may begin with and still be code for this kernel; other `%%` are for another one
+_OWN_CELLS = ("%%time", "%%timeit", "%%capture", "%%prun", "%%gradcli")
+
+
+def _notebook(name: str, data: bytes) -> Source:
+    """Return the cells of code of a notebook as one text.
+
+    Raises: InputFault where it is no notebook.
+    """
+    import json
+
+    try:
+        cells = json.loads(data)["cells"]
+        codes = [cell["source"] for cell in cells if cell["cell_type"] == "code"]
+        texts = [code if isinstance(code, str) else "".join(code) for code in codes]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputFault(
+            f"{name}: not a notebook: {type(error).__name__} in its JSON",
+            hint="save it again with Jupyter, as format 4",
+        ) from None
+    begins, text = [], ""
+    for code in texts:
+        begins.append(text.count("\n") + 1)
+        lines = code.replace("\r\n", "\n").split("\n")
+        if lines[0].startswith("%%") and not lines[0].startswith(_OWN_CELLS):
+            lines = [lines[0], *(f"# {line}" for line in lines[1:])]
+        text += "\n".join(lines) + "\n"
+    return Source(name, text, tuple(begins))
 
 
 def nearby(path: Path, suffixes: tuple[str, ...]) -> str | None:

@@ -15,7 +15,7 @@ from gradcli.cli.colour import difference, shows_colours
 from gradcli.cli.options import collect_garbage, standard_input
 from gradcli.cli.output import FALSE, WRONG_INPUT, complain, write
 from gradcli.errors import GradcliError, InputFault, Source, visible
-from gradcli.source import read_source
+from gradcli.source import NOTEBOOK, read_source
 
 
 def fmt(
@@ -80,6 +80,8 @@ def _format(name: str, gap: str, *, check: bool, diff: bool) -> int:
 
 
 def _read(name: str) -> Source:
+    if name.endswith(NOTEBOOK):
+        raise InputFault(f"{name}: a notebook is not formatted", hint="Jupyter has its cells")
     return standard_input() if name == "-" else read_source(Path(name))
 
 

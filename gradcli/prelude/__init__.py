@@ -16,7 +16,14 @@ from gradcli.syntax.parser import program
 from gradcli.syntax.tree import Statement
 
 # what a name behind a prefix is read from
-FILES = {"nn": "nn", "optim": "optim", "autograd": "autograd"}
+FILES = {
+    "nn": "nn",
+    "nn.utils": "utils",
+    "nn.utils.rnn": "utils",
+    "optim": "optim",
+    "optim.lr_scheduler": "schedulers",
+    "utils.data": "data",
+}
 _BEGIN = re.compile(r"^(?:(?:class|def) (\w+)|(\w+) = )", re.MULTILINE)
 
 

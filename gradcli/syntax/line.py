@@ -8,6 +8,8 @@ from typing import NamedTuple
 from gradcli.errors import SyntaxFault
 from gradcli.syntax.lexer import CLOSING, OPENING, Token
 
+_FOLLOWING = frozenset({"ELIF", "ELSE", "EXCEPT", "FINALLY"})  # they go on with a statement
+
 
 class Line(NamedTuple):
     """The tokens of a line before some place, those of the line above, and where to begin again.
@@ -43,7 +45,7 @@ def line_before(text: str, tokens: Iterator[Token], at: int) -> Line:
             if token.type == "NEWLINE":
                 above, line = line, []
             elif token.type not in ("INDENT", "DEDENT"):
-                if not line and token.type not in ("ELIF", "ELSE") and text[start - 1] in "\r\n":
+                if not line and token.type not in _FOLLOWING and text[start - 1] in "\r\n":
                     top = start
                 line.append(token)
     except SyntaxFault:

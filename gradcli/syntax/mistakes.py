@@ -16,7 +16,14 @@ from gradcli.syntax.lexer import CLOSING, Token
 from gradcli.syntax.line import Line
 from gradcli.syntax.words import check_name
 
-_HEADS = {"IF": "if", "ELIF": "elif", "ELSE": "else", "FOR": "for", "WITH": "with", "DEF": "def"}
+_HEADS = {kind: kind.lower() for kind in (
+    "IF", "ELIF", "ELSE", "FOR", "WHILE", "WITH", "DEF", "CLASS", "TRY", "EXCEPT", "FINALLY",
+    "MATCH", "CASE"
+)}  # fmt: skip
+# the words that go on with a statement, and what must stand before them
+_FOLLOWING = {
+    "ELSE": "`if`, loop or `try`", "ELIF": "`if`", "EXCEPT": "`try`", "FINALLY": "`try`",
+}  # fmt: skip
 _ENDS = frozenset({"NEWLINE", "DEDENT", "$END"})
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 # what two operators in a row mean in other languages
@@ -32,10 +39,13 @@ _FOREIGN = {
     "===": ("`===` is not part of the language", "write `==`"),
     "!==": ("`!==` is not part of the language", "write `!=`"),
     "==!": ("`==!` is not part of the language", "write `!=`"),
-    ":=": ("`:=` is not part of the language", "name the value on a line of its own, above"),
+    ":=": (
+        "`:=` cannot stand here",
+        "write `=` on a line of its own, round brackets around `:=` in an expression",
+    ),
     "->": (
-        "`->` is not part of the language",
-        "leave it out: a function's result is what it returns",
+        "`->` cannot stand here",
+        "it follows the parameters of a `def`; write `lambda x: …` for a function",
     ),
 }
 
@@ -207,10 +217,14 @@ def _equal(scene: Scene) -> SyntaxFault | None:
 
 def _keyword(scene: Scene) -> SyntaxFault | None:
     word = scene.token
+    if scene.accepts == {"EXCEPT", "FINALLY"}:
+        hint = "write `except RuntimeError as error:` below its block, or `finally:`"
+        return SyntaxFault("this `try` has neither `except` nor `finally`", scene.place, hint)
     if not scene.is_word(word):
         return None
-    if scene.kind in ("ELSE", "ELIF") and scene.first == scene.kind:
-        return SyntaxFault(f"this `{word}` has no `if` before it", scene.place)
+    if scene.kind in _FOLLOWING and scene.first == scene.kind:
+        before = _FOLLOWING[scene.kind]
+        return SyntaxFault(f"this `{word}` has no {before} before it", scene.place)
     if "NAME" not in scene.accepts:
         return None
     if not scene.wants_expression:
@@ -229,26 +243,32 @@ def _keyword_fault(word: Token) -> SyntaxFault:
 
 def _not_in_the_language(scene: Scene) -> SyntaxFault | None:
     kind, last = scene.kind, scene.last
-    if scene.accepts == {"AT", "DEF"}:
-        hint = "a decorator stands on a line of its own, right above a `def`"
-        return SyntaxFault("expected a `def` after the decorator", scene.place, hint)
-    if kind == "STAR" and last is not None and last.type == "IMPORT":
-        hint = "leave the line out: what is built in needs no import"
-        return SyntaxFault("`import *` is not part of the language", scene.place, hint)
-    if kind == "AS" and scene.first == "WITH":
-        hint = "leave out `as` and the name"
-        return SyntaxFault("`with … as` is not part of the language", scene.place, hint)
-    if kind in ("STAR", "__ANON_STARS") and scene.first in ("DEF",) and not scene.wants_expression:
-        hint = "name each parameter"
-        return SyntaxFault("`*` parameters are not part of the language", scene.place, hint)
+    if "AT" in scene.accepts and scene.accepts <= {"AT", "DEF", "CLASS"}:
+        hint = "a decorator stands on a line of its own, right above a `def` or a `class`"
+        return SyntaxFault("expected a `def` or a `class` after the decorator", scene.place, hint)
+    if (
+        kind == "STAR"
+        and last is not None
+        and last.type == "IMPORT"
+        and len(scene.line.tokens) == 1
+    ):
+        return SyntaxFault("`*` is no module", scene.place, "write `from module import *`")
+    if kind == "COMMA" and scene.first == "EXCEPT":
+        hint = "write `except (A, B):`"
+        return SyntaxFault("several kinds of errors stand in round brackets", scene.place, hint)
+    if scene.token.value == "case" and "CASE" in scene.accepts:
+        return SyntaxFault("this `case` has no `:` at its end", scene.place)
+    if scene.accepts == {"COMMA"} and any(t.value == ":=" for t in scene.line.tokens):
+        message, hint = _FOREIGN[":="]
+        return SyntaxFault(message, scene.place, hint)
+    if kind == "YIELD" and scene.wants_expression:
+        hint = "write it in round brackets: `(yield x)`"
+        return SyntaxFault("`yield` needs round brackets here", scene.place, hint)
     if kind == "COMMA" and any(token.type == "COLON" for token in scene.line.tokens):
         if scene.first not in _HEADS and not scene.open_brackets:
             hint = "annotate each name on a line of its own"
             return SyntaxFault("an annotation takes one name, not several", scene.place, hint)
         return None
-    if scene.token.value == "**" and scene.wants_expression and scene.open_brackets:
-        hint = "name each argument"
-        return SyntaxFault("`**` arguments are not part of the language", scene.place, hint)
     return None
 
 

@@ -16,6 +16,9 @@ from gradcli.syntax.line import Line, line_before
 
 MOST = 20  # faults reported of one file
 
+# heads of blocks that go on with the statement above, and what stands for a broken one
+_FOLLOWING = {"elif": "elif 0:", "else": "else:", "except": "except a:", "finally": "finally:",
+              "case": "case 0:"}  # fmt: skip
 _SCAN = re.compile(
     r"#[^\r\n]*|'''.*?'''|\"{3}.*?\"{3}|'(?:\\.|[^'\\\r\n])*'|\"(?:\\.|[^\"\\\r\n])*\""
     r"|\\(?:\r\n?|\n)|[()\[\]\r\n]",
@@ -97,10 +100,8 @@ def _patch(text: str, stop: Stop, line: Line) -> _Patch | None:
     blanks = following["blanks"] if following else ""
     has_block = len(blanks) > len(outer) and blanks.startswith(outer)
     word = line.tokens[0].value if line.tokens else ""
-    if word in ("elif", "else"):
-        return _Patch(
-            begin, end, ("else:" if word == "else" else "elif 0:") + " pass" * (not has_block)
-        )
+    if word in _FOLLOWING and line.tokens[0].type != "NAME":
+        return _Patch(begin, end, _FOLLOWING[word] + " pass" * (not has_block))
     return _Patch(begin, end, "if 0:" if has_block else "pass")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.errors import ArgumentFault, GradcliError
+from gradcli.errors import ArgumentFault
 from gradcli.graph import Node
 from gradcli.ops import FUNCTIONS as ROWS
 from gradcli.rule.dtypes import DTYPES, is_floating, promote, promote_types
@@ -15,7 +15,18 @@ from gradcli.rule.dtypes import SYNONYMS as DTYPE_SYNONYMS
 from gradcli.rule.meta import broadcast
 from gradcli.rule.signature import Signature
 from gradcli.tensor_text import PROFILES
-from gradcli.trace import dropout, in_place, prelude, running, skipped, standard, transforms
+from gradcli.trace import (
+    custom,
+    dropout,
+    files,
+    in_place,
+    prelude,
+    replay,
+    running,
+    skipped,
+    standard,
+    transforms,
+)
 from gradcli.trace.calls import Args, Keywords, only, row_function
 from gradcli.trace.classes import OBJECT, UserClass
 from gradcli.trace.conversions import is_nonzero
@@ -92,18 +103,6 @@ def _set_default_dtype(tracer: Tracer, args: Args, keywords: Keywords) -> None:
             hint="float64, float32 or float16",
         )
     tracer.graph.default_dtype = dtype
-
-
-def _load(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
-    name = only(args, keywords, "load")
-    if not isinstance(name, str):
-        raise ArgumentFault("load() takes a file's name", hint='load("points.npz")["x"]')
-    try:
-        found = tracer.read(name)
-    except GradcliError as error:
-        error.hint = error.hint or "files are looked for beside the expression file"
-        raise error.at(tracer.source, tracer.graph.place) from None
-    return found if isinstance(found, dict) else tracer.graph.leaf(found)
 
 
 def _backward(tracer: Tracer, args: Args, keywords: Keywords) -> None:
@@ -201,7 +200,8 @@ OTHERS: dict[str, Any] = {
     "unfold": _row("nn.functional.unfold", "unfold"),  # x.unfold is another one
     "param": parameter, "nn.Parameter": TORCH["nn.Parameter"], "Parameter": TORCH["nn.Parameter"],
     "allclose": _allclose, "equal": _equal, "array_equal": _equal, "result_type": _result_type,
-    "manual_seed": _manual_seed, "set_default_dtype": _set_default_dtype, "load": _load,
+    "manual_seed": _manual_seed, "set_default_dtype": _set_default_dtype,
+    **files.FUNCTIONS, **replay.FUNCTIONS,
     **{name: _of_tensor(name, fact) for name, fact in FACTS.items()},
     "device": lambda tracer, args, keywords: skipped.Device(),
     "is_tensor": _is_tensor, "promote_types": _promote_types,
@@ -221,7 +221,11 @@ MODULES = {
     "np.linalg": "linalg", "numpy.linalg": "linalg", "numpy.fft": "fft",
     "numpy.random": "random", "jax.numpy.linalg": "linalg", "jax.numpy.fft": "fft",
     "jnp.linalg": "linalg", "jnp.fft": "fft", "fft": "fft", "torch.fft": "fft", "np.fft": "fft",
-    "torch.optim": "optim", "optim": "optim", "torch.autograd": "autograd", "autograd": "hips",
+    "torch.optim": "optim", "optim": "optim", "torch.optim.lr_scheduler": "optim.lr_scheduler",
+    "optim.lr_scheduler": "optim.lr_scheduler", "torch.nn.utils": "nn.utils",
+    "nn.utils": "nn.utils", "torch.nn.utils.rnn": "nn.utils.rnn", "torch.utils": "utils",
+    "nn.utils.rnn": "nn.utils.rnn", "torch.utils.data": "utils.data", "torch.autograd": "autograd", "autograd": "hips",
+    "torch.autograd.function": "autograd",
     "autograd.numpy": "np",
     "autograd.numpy.linalg": "linalg", "autograd.numpy.fft": "fft", "autograd.scipy": "scipy",
     "autograd.numpy.random": "random", "autograd.scipy.special": "scipy",
@@ -248,6 +252,8 @@ def member(module: Namespace, name: str) -> Any:
     path = f"{module.path}.{name}" if module.path else name
     if path in skipped.TORCHS:
         return skipped.Skipped(path)
+    if path in custom.MEMBERS:
+        return custom.MEMBERS[path]
     if path in MODULES or path in standard.FILES:
         return Namespace(path)
     if module.path not in MODULES and standard.is_standard(module.path):

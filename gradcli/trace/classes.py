@@ -234,6 +234,8 @@ def _of_instance(tracer: Tracer, owner: Instance, name: str) -> Any:
         return owner.cls
     if name == "__dict__":
         return owner.attributes
+    if name == "__path__":  # for the prelude alone: no such name is written by people
+        return owner.path or owner.cls.name
     if name in ("__doc__", "__module__"):
         return _FACTS[name](owner.cls)
     fallback = owner.cls.find("__getattr__")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gradcli import prelude
+from gradcli.trace.values import Namespace
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -32,6 +33,9 @@ def names(prefix: str) -> list[str]:
     return [name for name in prelude.pieces(prelude.FILES[prefix]) if not name.startswith("_")]
 
 
+LIBRARY = ("math", "copy", "collections")  # modules that the prelude has without importing them
+
+
 class Definitions(dict[str, Any]):
     """The names of a file of the prelude: each is defined when it is first looked up."""
 
@@ -41,9 +45,12 @@ class Definitions(dict[str, Any]):
         self.file = file
 
     def __contains__(self, name: object) -> bool:
-        return super().__contains__(name) or name in prelude.pieces(self.file)
+        known = name in prelude.pieces(self.file) or name in LIBRARY
+        return known or super().__contains__(name)
 
     def __missing__(self, name: str) -> Any:
+        if name in LIBRARY:
+            return Namespace(name)
         if name not in prelude.pieces(self.file):
             raise KeyError(name)
         tracer = self.tracer

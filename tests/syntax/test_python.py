@@ -67,7 +67,21 @@ def ours(node: Any) -> Any:
     if isinstance(node, tree.Attribute):
         return ("Attribute", tuple(node.span), ours(node.value), node.name)
     if isinstance(node, tree.Parameter):
-        return (node.name, ours(node.annotation), ours(node.default))
+        return (node.name, ours(node.annotation), ours(node.default), node.kind)
+    if isinstance(node, tree.Context):
+        return ("Context", ours(node.value), ours(node.target))
+    if isinstance(node, tree.Handler):
+        name = node.name and node.name.id
+        return ("Handler", tuple(node.span), ours(node.kind), name, ours(node.body))
+    if isinstance(node, tree.Case):
+        name = node.name and node.name.id
+        return ("Case", ours(node.pattern), name, ours(node.guard), ours(node.body))
+    if isinstance(node, tree.Outer):
+        return ("Outer", tuple(node.span), node.keyword, tuple(name.id for name in node.names))
+    if isinstance(node, tree.Def | tree.Class):  # Python's places leave the decorators out
+        fields = [f for f in node._fields if f not in ("span", "header")]
+        parts = tuple(ours(getattr(node, field)) for field in fields)
+        return (type(node).__name__, (node.header.start, node.span.end), *parts)
     if isinstance(node, tree.Constant):
         return ("Constant", tuple(node.span), type(node.value).__name__, repr(node.value))
     if isinstance(node, tree.Import):
@@ -97,6 +111,7 @@ class Python:
     """Turns Python's tree of a text into nested tuples like those of `ours`."""
 
     def __init__(self, text: str) -> None:
+        self.text = text
         self.starts = [0]
         self.lines = re.findall(r"[^\r\n]*(?:\r\n?|\n|\Z)", text)
         for line in self.lines:
@@ -188,9 +203,13 @@ class Python:
         return "Lambda", self.parameters(n.args), self(n.body)
 
     def parameters(self, n: Any) -> Any:
-        defaults = [None] * (len(n.args) - len(n.defaults)) + n.defaults
-        pairs = zip(n.args, defaults, strict=True)
-        return tuple((a.arg, self(a.annotation), self(d)) for a, d in pairs)
+        by_place = [(a, "positional") for a in n.posonlyargs] + [(a, "") for a in n.args]
+        defaults = [None] * (len(by_place) - len(n.defaults)) + n.defaults
+        found = [(*pair, d) for pair, d in zip(by_place, defaults, strict=True)]
+        found += [(n.vararg, "*", None)] if n.vararg else []
+        found += [(a, "keyword", d) for a, d in zip(n.kwonlyargs, n.kw_defaults, strict=True)]
+        found += [(n.kwarg, "**", None)] if n.kwarg else []
+        return tuple((a.arg, self(a.annotation), self(d), kind) for a, kind, d in found)
 
     def Attribute(self, n: Any) -> Any:
         return "Attribute", self(n.value), n.attr
@@ -226,19 +245,93 @@ class Python:
         return "Assert", self(n.test), self(n.msg)
 
     def FunctionDef(self, n: Any) -> Any:
-        return "Def", self(n.decorator_list), n.name, self.parameters(n.args), self(n.body)
+        decorators, parameters = self(n.decorator_list), self.parameters(n.args)
+        return "Def", decorators, n.name, parameters, self(n.returns), self(n.body)
+
+    def ClassDef(self, n: Any) -> Any:
+        bases, keywords = self(n.bases), self(n.keywords)
+        return "Class", self(n.decorator_list), n.name, bases, keywords, self(n.body)
 
     def Return(self, n: Any) -> Any:
         return "Return", self(n.value)
 
     def For(self, n: Any) -> Any:
-        return "For", self(n.target), self(n.iter), self(n.body)
+        return "For", self(n.target), self(n.iter), self(n.body), self(n.orelse)
+
+    def While(self, n: Any) -> Any:
+        return "While", self(n.test), self(n.body), self(n.orelse)
 
     def If(self, n: Any) -> Any:
         return "If", self(n.test), self(n.body), self(n.orelse)
 
     def With(self, n: Any) -> Any:
-        return "With", tuple(self(item.context_expr) for item in n.items), self(n.body)
+        contexts = [("Context", self(i.context_expr), self(i.optional_vars)) for i in n.items]
+        return "With", tuple(contexts), self(n.body)
+
+    def Try(self, n: Any) -> Any:
+        return "Try", self(n.body), self(n.handlers), self(n.orelse), self(n.finalbody)
+
+    def ExceptHandler(self, n: Any) -> Any:
+        return "Handler", self(n.type), n.name, self(n.body)
+
+    def Raise(self, n: Any) -> Any:
+        return "Raise", self(n.exc), self(n.cause)
+
+    def Global(self, n: Any) -> Any:
+        return "Outer", type(n).__name__.lower(), tuple(n.names)
+
+    Nonlocal = Global
+
+    def NamedExpr(self, n: Any) -> Any:
+        return "NamedExpression", self(n.target), self(n.value)
+
+    def Yield(self, n: Any) -> Any:
+        return "Yield", self(n.value), isinstance(n, ast.YieldFrom)
+
+    YieldFrom = Yield
+
+    def Match(self, n: Any) -> Any:
+        return "Match", self(n.subject), tuple(map(self.case, n.cases))
+
+    def case(self, n: Any) -> Any:
+        pattern: Any = n.pattern
+        name = None
+        if isinstance(pattern, ast.MatchAs) and pattern.pattern is not None:
+            pattern, name = pattern.pattern, pattern.name
+        return "Case", self(pattern), name, self(n.guard), self(n.body)
+
+    def MatchValue(self, n: Any) -> Any:
+        name, _, *parts = self(n.value)
+        return name, *parts
+
+    def MatchSingleton(self, n: Any) -> Any:
+        return "Constant", type(n.value).__name__, repr(n.value)
+
+    def MatchAs(self, n: Any) -> Any:
+        return "Name", n.name or "_"
+
+    def MatchStar(self, n: Any) -> Any:
+        _, end = self.place(n)
+        return "Starred", ("Name", (end - len(n.name or "_"), end), n.name or "_")
+
+    def MatchSequence(self, n: Any) -> Any:
+        is_list = self.text[self.place(n)[0]] == "["
+        return "ListDisplay" if is_list else "TupleDisplay", self(n.patterns)
+
+    def MatchMapping(self, n: Any) -> Any:
+        pairs = zip(n.keys, n.patterns, strict=True)
+        return "DictDisplay", tuple(("Item", self(key), self(value)) for key, value in pairs)
+
+    def MatchClass(self, n: Any) -> Any:
+        return "Call", self(n.cls), self(n.patterns), ()
+
+    def MatchOr(self, n: Any) -> Any:
+        first, *rest = n.patterns
+        found = self(first)
+        for pattern in rest[:-1]:
+            place = (self.place(first)[0], self.place(pattern)[1])
+            found = ("Binary", place, "|", found, self(pattern))
+        return "Binary", "|", found, self(rest[-1])
 
     def Pass(self, n: Any) -> Any:
         return "Flow", type(n).__name__.lower()
@@ -272,7 +365,7 @@ def same(text: str) -> None:
     try:
         program = parse(Source("m.expr", text))
     except SyntaxFault as fault:
-        if "given twice" in str(fault):  # Python says so when it compiles
+        if re.search("given twice|only one of several", str(fault)):  # Python: when it compiles
             return
         raise
     assert ours(program.statements) == without_generator_places(Python(text)(theirs.body))
@@ -366,6 +459,12 @@ def larger(e: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         joined("lambda a, c=1: ", e),
         joined("lambda b: ", e),
         joined("lambda: ", e),
+        joined("lambda a, /, *b, c=1, **d: ", e),
+        joined("lambda *, a, b=", e, ": a"),
+        joined("(a := ", e, ")"),
+        joined("[b, a := ", e, "]"),
+        joined("f(a := ", e, ", **", e, ")"),
+        joined("(yield ", e, ")") | joined("(yield from ", e, ")"),
         joined(NAMES, ".T"),
         joined("(", e, ").", NAMES),
         joined(NAMES, "(", st.lists(argument, max_size=3).map(", ".join), ")"),
@@ -392,6 +491,11 @@ SIMPLE = st.one_of(
     ),
     joined("assert ", EXPRESSIONS, ', "no"'),
     joined("return ", EXPRESSIONS),
+    joined("raise ", EXPRESSIONS) | joined("raise a from ", EXPRESSIONS),
+    joined("a, *b = c, [d, *_] = [a, b] = ", EXPRESSIONS),
+    joined("a = b = yield ", EXPRESSIONS) | joined("a.b += yield from ", EXPRESSIONS),
+    st.sampled_from(["raise", "global a, b", "nonlocal a", "yield", "a = yield", "yield a, *b"]),
+    st.sampled_from(["from a.b import *", "match = case = match.case", "match(a)[case]"]),
     joined("del a, b[", EXPRESSIONS, "]"),
     st.sampled_from(["del (a, b.c)", "del (a), (b, c)", "del a,", "del (a, b), c"]),
     st.sampled_from(["pass", "break", "continue", "return", "import a.b, c as d"]),
@@ -406,6 +510,25 @@ def indented(text: str) -> str:
     return "".join(f"    {line}\n" if line else "\n" for line in text.splitlines())
 
 
+PATTERNS = st.recursive(
+    st.sampled_from(["a", "_", "1", "-2.5", "'c'", "None", "True", "a.b", "[]", "()", "{}", "A()"]),
+    lambda p: st.one_of(
+        joined("[", p, ", *_, ", p, "]"),
+        joined("(", p, ", *rest)"),
+        joined("(", p, ")"),
+        joined("{'k': ", p, ", 1: ", p, "}"),
+        joined("A.B(", p, ", ", p, ")"),
+        joined(p, " | ", p),
+    ),
+    max_leaves=4,
+)
+
+
+def deeper(block: str) -> str:
+    """Indent a block that stands in another one's line."""
+    return block if not block.startswith("\n") else "\n" + indented(block[1:])
+
+
 def blocks(body: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     block = joined("\n", body.map(indented)) | joined(" ", LINES, "\n")
     return st.one_of(
@@ -414,7 +537,18 @@ def blocks(body: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         joined("if a:", block, "elif b:", block, "else:", block),
         joined("for a, b in ", EXPRESSIONS, ":", block),
         joined("def f(x, k: int = 2, *, ):", block) | joined("def f(x, k: int = 2):", block),
-        joined("with no_grad(), a.b:", block),
+        joined("@a\n@b.c(d)\ndef f(*args: a, k, m=1, **kw: b) -> ", EXPRESSIONS, ":", block),
+        joined("def f(a, b=", EXPRESSIONS, ", /, c=1, *, d):", block),
+        joined("with no_grad(), a.b:", block) | joined("with a as b, c as (d, *e.f):", block),
+        joined("while ", EXPRESSIONS, ":", block) | joined("while a := b:", block),
+        joined("while a:", block, "else:", block)
+        | joined("for *a, b in c:", block, "else:", block),
+        joined("class A:", block) | joined("@a\nclass A(b, *c, d=e, **f):", block),
+        joined("try:", block, "except:", block) | joined("try:", block, "finally:", block),
+        joined("try:", block, "except a as b:", block, "except ", EXPRESSIONS, ":", block),
+        joined("try:", block, "except a:", block, "else:", block, "finally:", block),
+        joined("match ", EXPRESSIONS, ":\n  case ", PATTERNS, ":", block.map(deeper)),
+        joined("match a, b:\n  case ", PATTERNS, " as b if ", EXPRESSIONS, ":", block.map(deeper)),
         joined(body, body),
     )
 
@@ -448,6 +582,12 @@ TOKENS = st.sampled_from(
         "{",
         "}",
         "del",
+        "yield",
+        "raise",
+        "from",
+        ":=",
+        "global",
+        "/",
         ",",
         ":",
         ".",
