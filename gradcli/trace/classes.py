@@ -26,8 +26,8 @@ class UserClass:
     """A class: what its body has bound, and its bases in the order in which Python looks.
 
     `namespace` has functions and values of a file; a class that is built in has `Native` methods.
-    `annotations` are the names that the body annotates, in order. What `is_built_in` stays as it is:
-    other runs have it too.
+    `annotations` are the names that the body annotates, in order. What `is_built_in` is never
+    changed: other runs have it too.
     """
 
     def __init__(
@@ -642,9 +642,20 @@ def parent(tracer: Tracer, args: Args, keywords: Keywords) -> Super:
     raise ArgumentFault("super(): no arguments", hint="it is called in a method of a class")
 
 
+def _wrapped(name: str, make: Callable[..., Any], most: int) -> Callable[..., Any]:
+    """Return a decorator that keeps the functions that it is given."""
+
+    def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+        if keywords or not 1 <= len(args) <= most:
+            raise ArgumentFault(f"{name}() takes one function ({len(args)} arguments given)")
+        return make(*args)
+
+    return run
+
+
 FUNCTIONS: dict[str, Callable[[Tracer, Args, Keywords], Any]] = {
     "super": parent,
-    "staticmethod": lambda tracer, args, keywords: StaticMethod(*args),
-    "classmethod": lambda tracer, args, keywords: ClassMethod(*args),
-    "property": lambda tracer, args, keywords: Property(*args),
+    "staticmethod": _wrapped("staticmethod", StaticMethod, 1),
+    "classmethod": _wrapped("classmethod", ClassMethod, 1),
+    "property": _wrapped("property", Property, 3),
 }

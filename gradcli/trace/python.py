@@ -185,7 +185,7 @@ def _to(stream: Any) -> str:
             f"print() writes to no file: {described(stream)}",
             hint="file=sys.stderr and file=sys.stdout are all",
         )
-    return name
+    return str(name)
 
 
 def _divmod(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
@@ -193,6 +193,9 @@ def _divmod(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
         raise fault(TypeError("divmod() takes no keyword arguments"))
     if len(args) != 2:
         raise fault(TypeError(f"divmod expected 2 arguments, got {len(args)}"))
+    if any(isinstance(x, complex | str | list | tuple | dict | set | None) for x in args):
+        names = " and ".join(f"'{class_name(x)}'" for x in args)
+        raise fault(TypeError(f"unsupported operand type(s) for divmod(): {names}"))
     return tracer.binary("//", *args), tracer.binary("%", *args)
 
 

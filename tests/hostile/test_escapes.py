@@ -62,7 +62,8 @@ ATTEMPTS = (
     "__import__('os')", "globals()", "breakpoint()", "memoryview('a')", "bytes(1)",
     "bytearray(1)", "__builtins__", "__loader__", "__spec__", "help(f)", "exit.__class__",
     # texts
-    "'{0.__class__}'.format(1)", "'{0.__globals__}'.format(f)", "'{0.__class__.__mro__[1].__subclasses__}'.format(a)",
+    "'{0.__class__}'.format(1)", "'{0.__globals__}'.format(f)",
+    "'{0.__class__.__mro__[1].__subclasses__}'.format(a)",
     "'{a.m.__func__.__globals__}'.format(a=a)", "'{0[__class__]}'.format(a)",
     "'{x.__class__}'.format_map({'x': 1})", "'{0.run}'.format(f)", "'{0.graph}'.format(t)",
     "'{:{0.__class__}}'.format(1)", "('{0._' + '_class__}').format(1)", "f'{f.__globals__}'",
@@ -92,7 +93,8 @@ ATTEMPTS = (
     "collections.namedtuple('X', '__class__')", "collections.namedtuple('X', ['a', 'a'])",
     "collections.namedtuple('class', 'a')", "collections.namedtuple('X', 'def')",
     "collections.namedtuple('X', '_fields')", "p.__class__", "p.__getnewargs__()", "P.__new__",
-    "P._make.__globals__", "p._replace(__class__=1)", "collections.defaultdict(list).default_factory.x",
+    "P._make.__globals__", "p._replace(__class__=1)",
+    "collections.defaultdict(list).default_factory.x",
     "collections.defaultdict(1)", "copy.copy(a).__reduce__()", "copy.deepcopy(f).__globals__",
     "copy.copyreg", "copy.deepcopy(d, {})", "copy.dispatch_table", "copy.Error",
     "json.dumps(f)", "json.dumps(1, cls=int)", "json.loads('1', object_hook=f)", "json.decoder",
@@ -113,15 +115,20 @@ ATTEMPTS = (
 )  # fmt: skip
 
 IMPORTS = (
-    "import subprocess; subprocess.run(['ls'])", "from os import system", "import os as o; o.popen('x')",
+    "import subprocess; subprocess.run(['ls'])", "from os import system",
+    "import os as o; o.popen('x')",
     "from sys import modules", "from builtins import eval", "import builtins; builtins.eval('1')",
     "import importlib; importlib.import_module('os')", "from importlib import import_module",
-    "import ctypes; ctypes.CDLL(None)", "import socket; socket.socket()", "from functools import sys",
-    "from collections import _sys", "import inspect; inspect.currentframe()", "import types; types.CodeType",
-    "from types import FunctionType; FunctionType(1, {})", "from functools import *; sys", "import a.b.c",
+    "import ctypes; ctypes.CDLL(None)", "import socket; socket.socket()",
+    "from functools import sys",
+    "from collections import _sys", "import inspect; inspect.currentframe()",
+    "import types; types.CodeType",
+    "from types import FunctionType; FunctionType(1, {})", "from functools import *; sys",
+    "import a.b.c",
     "from . import os", "import pathlib; pathlib.Path('x')", "import posix; posix.system('ls')",
     "import typing; typing.io", "import os.path; os.path.exists('x')", "from os.path import join",
-    "import code; code.interact()", "import pty; pty.spawn('sh')", "import marshal; marshal.loads('')",
+    "import code; code.interact()", "import pty; pty.spawn('sh')",
+    "import marshal; marshal.loads('')",
 )  # fmt: skip
 
 

@@ -91,7 +91,7 @@ REFUSED = {  # a file, and the sentence; those of Python and PyTorch have their 
     "abs('a')": "abs() takes a number or a tensor, not a string",
     "pow(2, -1, 4)": "pow(): 2 has no inverse modulo 4",
     "int([1])": "int() argument must be a string, a bytes-like object or a real number, not 'list'",
-    "int(None)": "int() argument must be a string, a bytes-like object or a real number, not 'NoneType'",
+    "int(None)": "a bytes-like object or a real number, not 'NoneType'",
     "int(nan)": "cannot convert float NaN to integer",
     "int('11', 99)": "int() base must be >= 2 and <= 36, or 0",
     "float([])": "float() argument must be a string or a real number, not 'list'",

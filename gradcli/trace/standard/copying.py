@@ -103,7 +103,7 @@ class _Copies:
         if value.requires_grad and not value.graph.is_leaf(value.id):
             raise fault(RuntimeError(NO_LEAF))
         tracer = self.tracer
-        with tracer.graph.settings("call", False):
+        with tracer.graph.settings("file", False):
             data = read(tracer, value, "data")
             found = tracer.call(read(tracer, data, "clone"), (), {})
         grad = tracer.graph.autograd.grads.get(value.id)
