@@ -58,7 +58,8 @@ def _extremum(name: str, sign: str) -> Any:
     """Make `max` or `min`: Python's gives one of the items, and the gradient goes to that one."""
 
     def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
-        alone = len(args) == 1 and _iterable(args[0])
+        keyed = "key" in keywords and args and isinstance(args[0], Node)  # of a tensor's elements
+        alone = len(args) == 1 and bool(keyed or _iterable(args[0]))
         several = len(args) > 1 and (
             any(isinstance(x, float) for x in args) or not any(isinstance(x, Node) for x in args)
         )

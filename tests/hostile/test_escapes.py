@@ -111,7 +111,7 @@ ATTEMPTS = (
     # iterators
     "m.__next__.__self__", "m.items", "m.tracer", "iter([1]).__reduce__()", "next(f)", "next([1])",
     "iter(f)", "iter(1)", "zip([1]).__class__", "enumerate([1]).__reduce__()",
-    "(x for x in [1]).gi_frame", "(x for x in [1]).gi_frame.f_globals",
+    "dir(t)", "dir(torch)", "(x for x in [1]).gi_frame", "(x for x in [1]).gi_frame.f_globals",
 )  # fmt: skip
 
 IMPORTS = (
