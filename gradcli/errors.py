@@ -103,8 +103,12 @@ class GradcliError(Exception):
     """Something a person can put right; the command line ends with exit status 2.
 
     Attributes: `message`, one sentence; `span` and `source`, the place, where there is one;
-    `hint`, what to do about it; `notes`, further places, each with what happened there.
+    `hint`, what to do about it; `notes`, further places, each with what happened there; `python`,
+    the class that Python or PyTorch raise here, where it is known; `given`, that one's arguments.
     """
+
+    python: str = ""
+    given: tuple[object, ...] | None = None
 
     def __init__(
         self,

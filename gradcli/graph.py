@@ -33,7 +33,9 @@ WINDOW = 4096  # rows that are marked at a time on a way back
 NO_ATTRIBUTES: dict[str, Any] = {}  # of all rows that have none
 NO_GRADIENT = "Only Tensors of floating point and complex dtype can require gradients"
 
-Origin = Literal["file", "claim", "gradient"]
+# what a row was made for: the file's own lines, a claim, a differentiation, or the bookkeeping of
+# the prelude: how a module is initialised, how an optimiser steps
+Origin = Literal["file", "claim", "gradient", "inside"]
 Compute = Callable[["Graph", Iterable[int]], None]  # puts values of some rows on the tape
 
 # One result of an operation that has several: it carries the tuple's attributes and cotangents.
@@ -661,8 +663,13 @@ class Graph:
         self.requires_grad.append(requires_grad)
         self.stored.append(value)
         span = self.span
-        notes.spans.append(self.home if span is NOWHERE else span)
-        notes.origins.append(self.origin)
+        if span is NOWHERE:
+            notes.spans.append(self.home)
+            forward = requires_grad or (self.call is not None and self.call.module)
+            notes.origins.append(self.origin if forward else "inside")
+        else:
+            notes.spans.append(span)
+            notes.origins.append(self.origin)
         if self.call is not None:
             notes.calls[row] = self.call
         if self.inference:

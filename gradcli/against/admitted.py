@@ -48,6 +48,7 @@ FIELD = re.compile(r"\{[^{}]*__")  # of a format, that reaches into a value
 REFUSED = frozenset((
     "load", "save", "open", "exec", "eval", "compile", "getattr", "setattr", "delattr", "vars",
     "dir", "object", "super", "property", "format_map", "encode", "maketrans", "fromkeys",
+    "default_rng", "RandomState", "Generator", "Random",
 ))  # fmt: skip
 ASSIGNED = frozenset({"grad", "data", "requires_grad"})  # attributes that a file may set
 CONTEXTS = ("no_grad", "enable_grad", "inference_mode")

@@ -1,4 +1,4 @@
-"""The numbers that a file draws: gradcli's own, since PyTorch's come from another generator."""
+"""The numbers that a file draws: those of gradcli's run, whichever generator they come from."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 
 from gradcli.random import Generator
+from gradcli.random.mersenne import Mersenne
 from gradcli.rule.signature import Signature
+from gradcli.trace.draws import FUNCTIONS
 from gradcli.trace.dropout import SELU_FLOOR
+from gradcli.trace.numpy_random import LEGACY
 
 Names = dict[str, Any]
 DROPOUTS = {
@@ -18,20 +21,55 @@ DROPOUTS = {
 }  # fmt: skip
 
 
-def drawing(torch: Any, seed: int, *, arrays: bool) -> dict[str, Names]:
-    """Return by module the functions that draw; `arrays` leaves NumPy's results arrays."""
-    generator = Generator(seed)
+# functions of NumPy's that take numbers alone
+OF_NUMPY = ("rand", "randn", "random", "random_sample", "normal", "uniform", "standard_normal",
+            "randint", "permutation", "seed")  # fmt: skip
+
+
+def _refused(name: str) -> Callable[..., Any]:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise NotImplementedError(f"{name}() draws numbers that are not drawn again here")
+
+    return refuse
+
+
+def _of_numpy(torch: Any, seed: int, *, arrays: bool) -> Names:
+    """Return the functions of `numpy.random`, with the numbers of a run's own generator."""
+    state = np.random.RandomState(seed % 2**32)
+
+    def made(name: str) -> Callable[..., Any]:
+        def draw(*args: Any, **keywords: Any) -> Any:
+            found = getattr(state, name)(*args, **keywords)
+            return torch.tensor(found) if isinstance(found, np.ndarray) and not arrays else found
+
+        return draw
+
+    return {name: made(name) if name in OF_NUMPY else _refused(name) for name in LEGACY}
+
+
+def drawing(torch: Any, seed: int, *, arrays: bool, mersenne: bool) -> dict[str, Names]:
+    """Return by module the functions that draw.
+
+    `arrays` leaves NumPy's results arrays; `mersenne` says that a file begins with PyTorch's
+    generator.
+    """
+    generator = Mersenne(seed) if mersenne else Generator(seed)
     kinds = {name: np.dtype(name) for name in ("float32", "float64")}
 
-    def made(draw: Any) -> Callable[..., Any]:
+    def manual_seed(seed: int) -> None:
+        nonlocal generator
+        generator = Mersenne(seed)
+
+    def made(draw: str) -> Callable[..., Any]:
         def drawn(*size: Any, requires_grad: bool = False, dtype: Any = None, **_: Any) -> Any:
             shape = tuple(size[0]) if size and isinstance(size[0], tuple | list) else size
             wanted = str(dtype or torch.get_default_dtype()).removeprefix("torch.")
-            return torch.tensor(draw(shape, kinds[wanted]), requires_grad=requires_grad)
+            found = getattr(generator, draw)(shape, kinds[wanted])
+            return torch.tensor(found, requires_grad=requires_grad)
 
         return drawn
 
-    def like(draw: Any) -> Callable[..., Any]:
+    def like(draw: str) -> Callable[..., Any]:
         return lambda x, **more: made(draw)(*x.shape, **{"dtype": x.dtype} | more)
 
     def randint(low: int, high: Any = None, size: Any = None, dtype: Any = None, **_: Any) -> Any:
@@ -80,30 +118,24 @@ def drawing(torch: Any, seed: int, *, arrays: bool) -> dict[str, Names]:
         scale = ((SELU_FLOOR**2 * p + 1) * (1 - p)) ** -0.5 if p < 1 else 0.0
         return x * (kept * scale) + ((kept - 1) * SELU_FLOOR * scale + SELU_FLOOR * scale * p)
 
-    def of_numpy(draw: Any) -> Callable[..., Any]:
-        return lambda *size: made(draw)(*size).numpy() if arrays else made(draw)(*size)
-
     functions: Names = {
-        "rand": made(generator.rand),
-        "randn": made(generator.randn),
-        "rand_like": like(generator.rand),
-        "randn_like": like(generator.randn),
+        **{name: _refused(name) for name in (*FUNCTIONS, "randint_like") if "." not in name},
+        "rand": made("rand"),
+        "randn": made("randn"),
+        "rand_like": like("rand"),
+        "randn_like": like("randn"),
         "randint": randint,
         "randperm": lambda n, **_: torch.tensor(generator.randperm(n)),
         "bernoulli": bernoulli,
         "normal": normal,
-        "manual_seed": generator.manual_seed,
+        "manual_seed": manual_seed,
         "set_printoptions": lambda *_, **__: None,
         **{name: dropout(name, what) for name, what in DROPOUTS.items()},
     }
     return {
         "torch": functions,
         "torch.nn.functional": {name: functions[name] for name in DROPOUTS},
-        "torch.random": {"manual_seed": generator.manual_seed},
+        "torch.random": {"manual_seed": manual_seed},
         "numpy": {"set_printoptions": lambda *_, **__: None},
-        "numpy.random": {
-            "rand": of_numpy(generator.rand),
-            "randn": of_numpy(generator.randn),
-            "seed": generator.manual_seed,
-        },
+        "numpy.random": _of_numpy(torch, seed, arrays=arrays),
     }

@@ -31,6 +31,7 @@ from gradcli.against.torch_lists import numbers_type
 from gradcli.against.torch_numpy import TRANSFORMS, member_of, method_of
 from gradcli.session import Session
 from gradcli.trace.builtins import CONSTANTS, member, names
+from gradcli.trace.draws import METHODS as DRAWS
 from gradcli.trace.values import Namespace
 
 Names = dict[str, Any]
@@ -54,7 +55,8 @@ SHORT = {"np": "numpy", "nn": "torch.nn", "F": "torch.nn.functional", "linalg": 
 def names_for(session: Session, torch: Any) -> Names:
     """Return the names that a file finds before its first line runs."""
     arrays = _is_of_arrays(session)
-    own = drawing(torch, session.tracer.options.seed, arrays=arrays)
+    seed, mersenne = session.tracer.options.seed, "torch" in session.tracer.libraries
+    own = drawing(torch, seed, arrays=arrays, mersenne=mersenne)
     if arrays:
         own["arrays"] = {}
     scope = _python() | {
@@ -265,6 +267,8 @@ def _method(torch: Any, own: dict[str, Names], x: Any, name: str) -> Any:
         return partial(_Formatter().format, x)
     if name == "bernoulli" and isinstance(x, torch.Tensor):
         return partial(own["torch"]["bernoulli"], x)
+    if name in DRAWS:
+        raise AttributeError(f"`{name}` draws numbers that are not drawn again here")
     return method_of(torch, x, name)
 
 

@@ -159,7 +159,7 @@ class _Node(NodeFacts):
 
     @property
     def derived(self) -> bool:
-        return self._run.graph.notes.origins[self.id] == "gradient"
+        return self._run.graph.notes.origins[self.id] in ("gradient", "inside")
 
     @property
     def operands(self) -> tuple[str, ...]:

@@ -213,7 +213,7 @@ def elementwise_meta(signature: Signature, result: str) -> Callable[..., Meta]:
         given = [x for x in operands if x is not None]
         for operand in given:
             shape = broadcast(shape, getattr(operand, "shape", ()))
-        strides = _dense_strides(shape, given)
+        strides = dense_strides(shape, given)
         if scalars:
             given += [attrs[k] for k in signature.scalars if attrs[k] is not None]
         return Meta(shape, _result_dtype(signature, result, tuple(given)), strides)
@@ -265,17 +265,46 @@ def _result_dtype(signature: Signature, result: str, operands: tuple[Any, ...]) 
     return to_real(dtype) if result in ("real", "real float") else dtype
 
 
-def _dense_strides(shape: Shape, operands: Sequence[Any]) -> tuple[int, ...] | None:
-    """Return the strides that PyTorch gives a result: those of the first operand of its shape.
+def dense_strides(shape: Shape, operands: Sequence[Any]) -> tuple[int, ...] | None:
+    """Return the strides that PyTorch gives a result: dense, in the order of the operands' own.
 
-    If that is a transposed one, it must be dense.
+    Source: ATen's `TensorIteratorBase::reorder_dimensions`: of two dimensions, the first operand
+    decides that goes along both of them.
     """
-    for operand in operands:
-        strides = getattr(operand, "strides", None)
-        if getattr(operand, "shape", None) == shape:
-            if strides is None:
-                return None
-            order = sorted(range(len(shape)), key=lambda d: -strides[d])
-            if is_contiguous(tuple(shape[d] for d in order), tuple(strides[d] for d in order)):
-                return tuple(strides)
+    if all(getattr(x, "strides", None) is None for x in operands):
+        return None
+    given = [_spread(x, shape) for x in operands if getattr(x, "shape", None) is not None]
+    order = list(range(len(shape)))[::-1]  # the first varies fastest
+    for i in range(1, len(order)):
+        at = i
+        for before in range(i - 1, -1, -1):
+            slower = _is_slower(order[before], order[at], shape, given)
+            if slower:
+                order[before], order[at] = order[at], order[before]
+                at = before
+            elif slower is not None:
+                break
+    strides, step = [0] * len(shape), 1
+    for dim in order:
+        strides[dim] = step
+        step *= shape[dim]
+    return packed(shape, tuple(strides))
+
+
+def _spread(x: Any, shape: Shape) -> tuple[int, ...]:
+    """Return an operand's strides along the dimensions of the result: 0 where it is repeated."""
+    own = strides_of(x) if hasattr(x, "strides") else contiguous(x.shape)
+    lead = len(shape) - len(own)
+    repeated = [n == 1 != shape[lead + d] for d, n in enumerate(x.shape)]
+    return (*(0,) * lead, *(0 if r else step for r, step in zip(repeated, own, strict=True)))
+
+
+def _is_slower(a: int, b: int, shape: Shape, given: Sequence[tuple[int, ...]]) -> bool | None:
+    """Say whether a dimension's elements lie further apart than another's, None of neither."""
+    for strides in given:
+        if strides[a] and strides[b]:
+            if strides[a] != strides[b]:
+                return strides[a] > strides[b]
+            if shape[a] > shape[b]:
+                return True
     return None

@@ -16,7 +16,7 @@ from gradcli.ops.shape.shapes import adjoint, detach, permute, transpose
 from gradcli.rule.dtypes import DTYPES, is_differentiable, is_floating
 from gradcli.rule.meta import dim_index
 from gradcli.rule.signature import GUESSED, Signature
-from gradcli.trace import in_place
+from gradcli.trace import draws, in_place
 from gradcli.trace.calls import row_function
 from gradcli.trace.conversions import is_nonzero, item
 from gradcli.trace.creation import CREATION
@@ -265,7 +265,7 @@ _BOUND: dict[str, Callable[..., Any]] = {
     "ndimension()": lambda tracer, x: len(x.shape),
     "element_size()": lambda tracer, x: x.dtype.itemsize,
     "is_nonzero()": is_nonzero,
-    "bernoulli(p: real = None)": bernoulli,
+    "bernoulli(p: real = None, generator: any = None)": bernoulli,
     "numel()": lambda tracer, x: prod(x.shape),
     "nelement()": lambda tracer, x: prod(x.shape),
     "is_floating_point()": lambda tracer, x: is_floating(x.dtype),
@@ -293,6 +293,7 @@ _BOUND: dict[str, Callable[..., Any]] = {
 
 METHODS: dict[str, Method] = {
     **{text[: text.index("(")]: _bound(text, run) for text, run in _BOUND.items()},
+    **draws.METHODS,
     **{f"new_{name}": _new(name) for name in ("zeros", "ones", "full", "empty", "tensor")},
 }
 

@@ -17,10 +17,15 @@ from gradcli.rule.signature import Signature
 from gradcli.tensor_text import PROFILES
 from gradcli.trace import (
     custom,
+    draws,
     dropout,
     files,
     in_place,
+    init,
+    numpy_random,
     prelude,
+    python_random,
+    random_tensors,
     replay,
     running,
     skipped,
@@ -31,6 +36,7 @@ from gradcli.trace.calls import Args, Keywords, only, row_function
 from gradcli.trace.classes import OBJECT, UserClass
 from gradcli.trace.conversions import is_nonzero
 from gradcli.trace.creation import CREATION, parameter
+from gradcli.trace.exceptions import EXCEPTIONS
 from gradcli.trace.gradmode import MODES
 from gradcli.trace.kinds import TORCH
 from gradcli.trace.numpy_forms import ABSENT, numpy_function
@@ -86,13 +92,6 @@ TYPES = Signature("result_type(tensor1: any, tensor2: any)")
 
 def _result_type(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     return promote(tuple(TYPES.bind(args, keywords).values()), tracer.graph.default_dtype)
-
-
-def _manual_seed(tracer: Tracer, args: Args, keywords: Keywords) -> None:
-    seed = only(args, keywords, "manual_seed")
-    if not isinstance(seed, int):
-        raise ArgumentFault(f"a seed is an integer, not {described(seed)}")
-    tracer.generator.manual_seed(seed)
 
 
 def _set_default_dtype(tracer: Tracer, args: Args, keywords: Keywords) -> None:
@@ -196,19 +195,20 @@ OTHERS: dict[str, Any] = {
     **transforms.FUNCTIONS,
     **MODES,
     **dropout.FUNCTIONS,
+    **draws.FUNCTIONS,
+    **random_tensors.FUNCTIONS,
+    **init.FUNCTIONS,
     **{name: running.tracked(name, _row(name, name)) for name in running.TRACKED},
     "unfold": _row("nn.functional.unfold", "unfold"),  # x.unfold is another one
     "param": parameter, "nn.Parameter": TORCH["nn.Parameter"], "Parameter": TORCH["nn.Parameter"],
     "allclose": _allclose, "equal": _equal, "array_equal": _equal, "result_type": _result_type,
-    "manual_seed": _manual_seed, "set_default_dtype": _set_default_dtype,
-    **files.FUNCTIONS, **replay.FUNCTIONS,
+    "set_default_dtype": _set_default_dtype, **files.FUNCTIONS, **replay.FUNCTIONS,
     **{name: _of_tensor(name, fact) for name, fact in FACTS.items()},
     "device": lambda tracer, args, keywords: skipped.Device(),
     "is_tensor": _is_tensor, "promote_types": _promote_types,
     "broadcast_shapes": _broadcast_shapes,
     "get_default_dtype": lambda tracer, args, keywords: tracer.graph.default_dtype,
     "autograd.backward": _backward, "set_printoptions": _set_printoptions,
-    "random.seed": _manual_seed,
     "lax.stop_gradient": _row("detach", "stop_gradient"),
 }  # fmt: skip
 
@@ -222,16 +222,17 @@ MODULES = {
     "numpy.random": "random", "jax.numpy.linalg": "linalg", "jax.numpy.fft": "fft",
     "jnp.linalg": "linalg", "jnp.fft": "fft", "fft": "fft", "torch.fft": "fft", "np.fft": "fft",
     "torch.optim": "optim", "optim": "optim", "torch.optim.lr_scheduler": "optim.lr_scheduler",
-    "optim.lr_scheduler": "optim.lr_scheduler", "torch.nn.utils": "nn.utils",
+    "optim.lr_scheduler": "optim.lr_scheduler",
+    "torch.nn.utils": "nn.utils",
     "nn.utils": "nn.utils", "torch.nn.utils.rnn": "nn.utils.rnn", "torch.utils": "utils",
     "nn.utils.rnn": "nn.utils.rnn", "torch.utils.data": "utils.data",
-    "torch.autograd": "autograd", "autograd": "hips",
-    "torch.autograd.function": "autograd",
+    "torch.autograd": "autograd", "autograd": "hips", "torch.autograd.function": "autograd",
     "autograd.numpy": "np",
     "autograd.numpy.linalg": "linalg", "autograd.numpy.fft": "fft", "autograd.scipy": "scipy",
     "autograd.numpy.random": "random", "autograd.scipy.special": "scipy",
     "torch.autograd.functional": "", "torch.func": "func",
-    "func": "func", "np.random": "random", "torch.random": "random",
+    "func": "func", "np.random": "random", "torch.random": "random", "random": "random",
+    "torch.nn.init": "init", "nn.init": "init",
 }  # fmt: skip
 
 DTYPE_NAMES = {**{name: name for name in DTYPES}, **DTYPE_SYNONYMS}
@@ -274,9 +275,13 @@ def member(module: Namespace, name: str) -> Any:
 
         if name in functional.SIGNATURES:
             return functional.function(name)
+    if module.path == "random":
+        return python_random.member(name)
     prefix = MODULES.get(module.path, module.path)
     if (deferred := prelude.find(prefix, name)) is not None:
         return deferred
+    if prefix == "random" and _is_numpys(module.path):
+        return numpy_random.member(name)
     if _is_numpys(module.path):
         if name == "set_printoptions":  # of arrays, which are printed as tensors here
             return Function(name, _nothing)
@@ -307,6 +312,10 @@ def lookup(name: str, *, bare: bool = True) -> Any:
 
     A bare name may be Python's own; behind a prefix it is the library's.
     """
+    if bare and name in EXCEPTIONS and name[0] != "_":
+        return EXCEPTIONS[name]
+    if name == "linalg.LinAlgError":
+        return EXCEPTIONS["_LinAlgError"]
     if bare and name in PYTHON:
         return _function(name, PYTHON[name])
     if bare and name in PYTHONS_OWN:
@@ -333,4 +342,4 @@ def _function(name: str, run: Any) -> Any:
 
 def names() -> set[str]:
     """Return every name that `lookup` knows, for suggestions."""
-    return {*PYTHON, *OTHERS, *ROWS, *CONSTANTS, *DTYPE_NAMES, *MODULES}
+    return {*PYTHON, *EXCEPTIONS, *OTHERS, *ROWS, *CONSTANTS, *DTYPE_NAMES, *MODULES}

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gradcli.errors import ArgumentFault, NameFault
+from gradcli.errors import NOWHERE, ArgumentFault, GradcliError, NameFault
 from gradcli.graph import Node
+from gradcli.trace.faults import is_a
 from gradcli.trace.values import Function, Scope, UserFunction, check_size
 
 if TYPE_CHECKING:
@@ -308,7 +309,7 @@ def keep(tracer: Tracer, owner: Instance, name: str, value: Any) -> None:
         check_size(len(owner.attributes) + 1)
         tracer.graph.charge(100, "an attribute")
     owner.attributes[name] = value
-    if isinstance(value, Node):
+    if isinstance(value, Node) and tracer.graph.span is not NOWHERE:
         tracer.made.append(value.id)
     if owner.path is not None:
         call_by_path(tracer, f"{owner.path}.{name}", value)
@@ -398,16 +399,18 @@ def make(tracer: Tracer, cls: UserClass, args: Args, keywords: Keywords) -> Any:
 
     Raises: ArgumentFault, with Python's sentence, where that does not take the arguments.
     """
-    own = cls.find("__new__")
-    if own is not MISSING:
-        return tracer.call(own if not isinstance(own, StaticMethod) else own.function,
-                           (cls, *args), keywords)  # fmt: skip
-    tracer.graph.charge(200, "an object")
-    made = Instance(tracer, cls)
-    start = cls.find("__init__")
-    if start is OBJECT.namespace["__init__"] and (args or keywords):
-        raise ArgumentFault(f"{cls.name}() takes no arguments")
-    if tracer.call(BoundMethod(start, made), args, keywords) is not None:
+    own, start = cls.find("__new__"), cls.find("__init__")
+    if own is MISSING:
+        if start is OBJECT.namespace["__init__"] and (args or keywords):
+            raise ArgumentFault(f"{cls.name}() takes no arguments")
+        tracer.graph.charge(200, "an object")
+        made = Instance(tracer, cls)
+    else:
+        function = own.function if isinstance(own, StaticMethod) else own
+        made = tracer.apply(function, (cls, *args), keywords)
+        if not isinstance(made, Instance) or not made.cls.is_a(cls):
+            return made
+    if tracer.apply(BoundMethod(start, made), args, keywords) is not None:
         raise ArgumentFault("__init__() should return None")
     return made
 
@@ -418,7 +421,7 @@ def call(tracer: Tracer, function: Any, args: Args, keywords: Keywords) -> Any:
         inner, owner = function.function, function.owner
         if isinstance(inner, Native):
             return inner.run(tracer, owner, args, keywords)
-        return tracer.call(inner, (owner, *args), keywords)
+        return tracer.apply(inner, (owner, *args), keywords)
     if isinstance(function, UserClass):
         return make(tracer, function, args, keywords)
     if isinstance(function, Native):
@@ -428,7 +431,7 @@ def call(tracer: Tracer, function: Any, args: Args, keywords: Keywords) -> Any:
     method = function.cls.find("__call__")
     if method is MISSING:
         raise ArgumentFault(f"'{function.cls.name}' object is not callable")
-    return tracer.call(_bound(method, function, function.cls), args, keywords)
+    return tracer.apply(_bound(method, function, function.cls), args, keywords)
 
 
 def special(tracer: Tracer, owner: Any, name: str) -> Callable[..., Any] | None:
@@ -526,17 +529,13 @@ def iterate(tracer: Tracer, value: Instance) -> Iterator[Any]:
     return _stepped(tracer, needed(tracer, found, "__next__", "is not an iterator"))
 
 
-def _is(error: ArgumentFault, name: str) -> bool:
-    return getattr(error, "python", "") == name
-
-
 def _indexed(tracer: Tracer, item: Callable[..., Any]) -> Iterator[Any]:
     at = 0
     while True:
         try:
             found = item(at)
-        except ArgumentFault as error:
-            if _is(error, "IndexError"):
+        except GradcliError as error:
+            if is_a(error, "IndexError"):
                 return
             raise
         yield found
@@ -547,8 +546,8 @@ def _stepped(tracer: Tracer, step: Callable[..., Any]) -> Iterator[Any]:
     while True:
         try:
             found = step()
-        except ArgumentFault as error:
-            if _is(error, "StopIteration"):
+        except GradcliError as error:
+            if is_a(error, "StopIteration"):
                 return
             raise
         yield found

@@ -21,8 +21,10 @@ from gradcli.rule.signature import Signature
 from gradcli.trace import strings
 from gradcli.trace.budgets import COUNTED, changed, kept
 from gradcli.trace.classes import Instance, needed, special
+from gradcli.trace.exceptions import raised
 from gradcli.trace.sentences import PYTHONS, class_name, fault, python_errors
 from gradcli.trace.strings import Method, Run, named
+from gradcli.trace.suspended import Generator
 from gradcli.trace.types import Form, Type, parameterised
 from gradcli.trace.values import MAX_ITEMS, TOO_DEEP, Function, Results, check_size
 
@@ -370,6 +372,25 @@ def update(tracer: Tracer, d: dict[Any, Any], /, *others: Any, **items: Any) -> 
     check_size(len(d))
 
 
+def _send(tracer: Tracer, items: Generator, value: Any) -> Any:
+    return _following(lambda: items.send(value))
+
+
+def _throw(tracer: Tracer, items: Generator, value: Any) -> Any:
+    error = raised(tracer, value)
+    return _following(lambda: items.throw(error))
+
+
+def _following(step: Callable[[], Any]) -> Any:
+    """Return the next item of a generator; at its end, raise what Python does."""
+    try:
+        return step()
+    except StopIteration as end:
+        error = fault(StopIteration())
+        error.given = () if end.value is None else (end.value,)
+        raise error from None
+
+
 def _own(name: str) -> Run:
     """Return Python's own method; what it is given is looked up or kept, and not looked into."""
 
@@ -444,6 +465,11 @@ METHODS: dict[type, dict[str, Method]] = {
                 "isdisjoint(other: any); symmetric_difference(other: any)"),
         **{name: Method(None, _with_items(name)) for name in (
             "union", "intersection", "difference")},
+    },
+    Generator: {
+        "send": Method(Signature("send(value: any)"), _send),
+        "throw": Method(Signature("throw(value: any)"), _throw),
+        "close": Method(Signature("close()"), lambda tracer, items: items.close()),
     },
     str: strings.METHODS,
     int: named(strings.own, "bit_length(); bit_count(); conjugate()"),

@@ -31,7 +31,7 @@ OPTIONS = ", dtype: dtype = None, requires_grad: bool = False, device: any = Non
 TITLE = ", name: str = None"  # what people know the tensor by, where the file cannot: fc1.weight
 
 
-def _made(text: str, make: Maker, more: str = "") -> Any:
+def made(text: str, make: Maker, more: str = "") -> Any:
     """Return a function of a file from a signature and what makes the array."""
     signature = Signature(text[:-1] + OPTIONS + more + ")")
 
@@ -174,7 +174,8 @@ def _logspace(
     return np.logspace(start, end, steps, base=base).astype(found)
 
 
-def _tensor_shape(x: Any) -> tuple[int, ...]:
+def tensor_shape(x: Any) -> tuple[int, ...]:
+    """Return the shape of a tensor. Raises ArgumentFault for anything else."""
     if not isinstance(x, Node):
         raise ArgumentFault(
             f"argument 'input' must be a Tensor, not {type(x).__name__}",
@@ -185,49 +186,13 @@ def _tensor_shape(x: Any) -> tuple[int, ...]:
 
 def _like(value: float) -> Maker:
     def make(tracer: Tracer, dtype: DType | None, input: Any) -> Array:
-        return np.full(_tensor_shape(input), value, dtype or input.dtype)
+        return np.full(tensor_shape(input), value, dtype or input.dtype)
 
     return make
 
 
 def _full_like(tracer: Tracer, dtype: DType | None, input: Any, fill_value: Any) -> Array:
-    return np.full(_tensor_shape(input), cast(fill_value, dtype or input.dtype))
-
-
-def _drawn(draw: str) -> Maker:
-    def make(tracer: Tracer, dtype: DType | None, size: tuple[int, ...]) -> Array:
-        method = getattr(tracer.generator, draw)
-        return np.asarray(method(size, dtype or tracer.graph.default_dtype))
-
-    return make
-
-
-def _drawn_like(draw: str) -> Maker:
-    def make(tracer: Tracer, dtype: DType | None, input: Any) -> Array:
-        shape = _tensor_shape(input)
-        return np.asarray(getattr(tracer.generator, draw)(shape, dtype or input.dtype))
-
-    return make
-
-
-def _randint(tracer: Tracer, dtype: DType | None, low: int, high: Any, size: Any) -> Array:
-    if size is None:
-        low, high, size = 0, low, high
-    elif high is None:
-        low, high = 0, low
-    if size is None:
-        raise ArgumentFault("randint() missing argument 'size'", hint="randint(0, 6, (3,))")
-    given = {"low": low, "high": high, "size": size}
-    low, high, bounds = (
-        Signature("randint(low: int, high: int, size: sizes)").bind((), given).values()
-    )
-    tracer.afford(bounds)
-    return np.asarray(tracer.generator.randint(low, high, bounds, dtype or INT64))
-
-
-def _randperm(tracer: Tracer, dtype: DType | None, n: int) -> Array:
-    tracer.afford((n,))
-    return np.asarray(tracer.generator.randperm(n)).astype(dtype or INT64)
+    return np.full(tensor_shape(input), cast(fill_value, dtype or input.dtype))
 
 
 def _frequencies(half: bool) -> Maker:
@@ -286,48 +251,42 @@ def _kaiser(x: Array, beta: float) -> Array:
 _LENGTH = "_window(window_length: int, periodic: bool = True"
 
 CREATION: dict[str, Any] = {
-    "scalar_tensor": _made("scalar_tensor(s: number)", _scalar_tensor),
-    "tril_indices": _made("tril_indices(row: int, col: int, offset: int = 0)", _triangle("tril")),
-    "triu_indices": _made("triu_indices(row: int, col: int, offset: int = 0)", _triangle("triu")),
-    "hann_window": _made(f"hann{_LENGTH})", _window(lambda x: 0.5 + 0.5 * np.cos(np.pi * x))),
-    "hamming_window": _made(
+    "scalar_tensor": made("scalar_tensor(s: number)", _scalar_tensor),
+    "tril_indices": made("tril_indices(row: int, col: int, offset: int = 0)", _triangle("tril")),
+    "triu_indices": made("triu_indices(row: int, col: int, offset: int = 0)", _triangle("triu")),
+    "hann_window": made(f"hann{_LENGTH})", _window(lambda x: 0.5 + 0.5 * np.cos(np.pi * x))),
+    "hamming_window": made(
         f"hamming{_LENGTH}, alpha: number = 0.54, beta: number = 0.46)",
         _window(lambda x, alpha, beta: alpha + beta * np.cos(np.pi * x)),
     ),
-    "blackman_window": _made(
+    "blackman_window": made(
         f"blackman{_LENGTH})",
         _window(lambda x: 0.42 + 0.5 * np.cos(np.pi * x) + 0.08 * np.cos(2 * np.pi * x)),
     ),
-    "bartlett_window": _made(f"bartlett{_LENGTH})", _window(lambda x: 1 - np.abs(x))),
-    "kaiser_window": _made(f"kaiser{_LENGTH}, beta: number = 12.0)", _window(_kaiser)),
-    "tensor": _made("tensor(data: any, pin_memory: any = None)", _tensor, TITLE),
-    "as_tensor": _made("as_tensor(data: any)", _array),
-    "array": _made("array(data: any)", _array),
-    "asarray": _made("asarray(data: any)", _array),
-    "from_numpy": _made("from_numpy(data: any)", _array),
-    "param": _made("param(data: any)", _array, TITLE),
-    "zeros": _made("zeros(size: sizes)", _filled(0)),
-    "ones": _made("ones(size: sizes)", _filled(1)),
-    "empty": _made("empty(size: sizes)", _filled(0)),
-    "full": _made("full(size: sizes, fill_value: number)", _full),
-    "eye": _made("eye(n: int, m: int = None)", _eye),
-    "arange": _made("arange(start: real = None, end: real = None, step: real = 1)", _arange),
-    "linspace": _made("linspace(start: number, end: number, steps: int)", _linspace),
-    "logspace": _made(
+    "bartlett_window": made(f"bartlett{_LENGTH})", _window(lambda x: 1 - np.abs(x))),
+    "kaiser_window": made(f"kaiser{_LENGTH}, beta: number = 12.0)", _window(_kaiser)),
+    "tensor": made("tensor(data: any, pin_memory: any = None)", _tensor, TITLE),
+    "as_tensor": made("as_tensor(data: any)", _array),
+    "array": made("array(data: any)", _array),
+    "asarray": made("asarray(data: any)", _array),
+    "from_numpy": made("from_numpy(data: any)", _array),
+    "param": made("param(data: any)", _array, TITLE),
+    "zeros": made("zeros(size: sizes)", _filled(0)),
+    "ones": made("ones(size: sizes)", _filled(1)),
+    "empty": made("empty(size: sizes)", _filled(0)),
+    "full": made("full(size: sizes, fill_value: number)", _full),
+    "eye": made("eye(n: int, m: int = None)", _eye),
+    "arange": made("arange(start: real = None, end: real = None, step: real = 1)", _arange),
+    "linspace": made("linspace(start: number, end: number, steps: int)", _linspace),
+    "logspace": made(
         "logspace(start: number, end: number, steps: int, base: number = 10.0)", _logspace
     ),
-    "fft.fftfreq": _made("fftfreq(n: int, d: real = 1.0)", _frequencies(half=False)),
-    "fft.rfftfreq": _made("rfftfreq(n: int, d: real = 1.0)", _frequencies(half=True)),
-    "zeros_like": _made("zeros_like(input)", _like(0)),
-    "ones_like": _made("ones_like(input)", _like(1)),
-    "empty_like": _made("empty_like(input)", _like(0)),
-    "full_like": _made("full_like(input, fill_value: number)", _full_like),
-    "rand": _made("rand(size: sizes)", _drawn("rand")),
-    "randn": _made("randn(size: sizes)", _drawn("randn")),
-    "rand_like": _made("rand_like(input)", _drawn_like("rand")),
-    "randn_like": _made("randn_like(input)", _drawn_like("randn")),
-    "randint": _made("randint(low: int, high: any = None, size: any = None)", _randint),
-    "randperm": _made("randperm(n: int)", _randperm),
+    "fft.fftfreq": made("fftfreq(n: int, d: real = 1.0)", _frequencies(half=False)),
+    "fft.rfftfreq": made("rfftfreq(n: int, d: real = 1.0)", _frequencies(half=True)),
+    "zeros_like": made("zeros_like(input)", _like(0)),
+    "ones_like": made("ones_like(input)", _like(1)),
+    "empty_like": made("empty_like(input)", _like(0)),
+    "full_like": made("full_like(input, fill_value: number)", _full_like),
 }
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from gradcli.syntax import tree
 from gradcli.trace.budgets import made
 from gradcli.trace.code import Code, items, several, truth
 from gradcli.trace.containers import key as hashable
+from gradcli.trace.inputs import names_of
 from gradcli.trace.sentences import class_name, python_errors
+from gradcli.trace.suspended import Generator
 from gradcli.trace.targets import Bind, binding
-from gradcli.trace.values import Scope, check_size
+from gradcli.trace.values import Inner, check_size
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -67,10 +70,13 @@ def _set(tracer: Tracer, e: tree.SetDisplay) -> Code:
 
 
 def _comprehension(tracer: Tracer, e: tree.Comprehension) -> Code:
-    gather, kind, span = _gathered(tracer, e), e.kind, e.span
+    if e.kind == "generator":
+        return _generator(tracer, e)
+    with _naming(tracer, e):
+        gather, kind, span = _gathered(tracer, e), e.kind, e.span
 
     def values() -> Any:
-        before, tracer.scope = tracer.scope, Scope(tracer.scope, {})
+        before, tracer.scope = tracer.scope, Inner(tracer.scope, {})
         found: list[Any] = []
         try:
             gather(found)
@@ -82,9 +88,63 @@ def _comprehension(tracer: Tracer, e: tree.Comprehension) -> Code:
         with python_errors(span):
             if kind == "dict":
                 return {hashable(k): v for k, v in found}
-            return {hashable(x) for x in found} if kind == "set" else iter(found)
+            return {hashable(x) for x in found}
 
     return values
+
+
+@contextmanager
+def _naming(tracer: Tracer, e: tree.Comprehension) -> Iterator[None]:
+    """Let the targets of a comprehension be its own, while code is made of it."""
+    before = tracer.names
+    targets = {name for clause in e.clauses for name in names_of(clause.target)}
+    outer = {name: kind for name, kind in before.outer.items() if name not in targets}
+    tracer.names = before._replace(outer=outer)
+    try:
+        yield
+    finally:
+        tracer.names = before
+
+
+def _generator(tracer: Tracer, e: tree.Comprehension) -> Code:
+    """Return what makes a generator; what its first `for` goes through is there from the start."""
+    source_of = items(tracer, e.clauses[0].iterable)
+    with _naming(tracer, e):
+        flow = _flow(tracer, e)
+
+    def make() -> Generator:
+        source, scope = source_of(), Inner(tracer.scope, {})
+        return Generator(tracer, "<genexpr>", scope, flow(source), tracer.graph.call)
+
+    return make
+
+
+def _flow(tracer: Tracer, e: tree.Comprehension) -> Callable[[Iterator[Any]], Iterator[Any]]:
+    element = tracer.code(e.element)
+
+    def one(_: Any) -> Iterator[Any]:
+        yield element()
+
+    inner: Callable[[Any], Iterator[Any]] = one
+    for at in range(len(e.clauses) - 1, -1, -1):
+        following = e.clauses[at + 1 :]
+        source_of = items(tracer, following[0].iterable) if following else lambda: None
+        inner = _turns(tracer, e.clauses[at], source_of, inner)
+    return inner
+
+
+def _turns(
+    tracer: Tracer, clause: tree.Clause, source_of: Code, inner: Callable[[Any], Iterator[Any]]
+) -> Callable[[Any], Iterator[Any]]:
+    bind, conditions = binding(tracer, clause.target), [truth(tracer, c) for c in clause.conditions]
+
+    def run(source: Iterator[Any]) -> Iterator[Any]:
+        for item in source:
+            bind(item)
+            if all(holds() for holds in conditions):
+                yield from inner(source_of())
+
+    return run
 
 
 def _gathered(tracer: Tracer, e: tree.Comprehension) -> Gather:

@@ -10,10 +10,11 @@ import numpy as np
 from gradcli.errors import ArgumentFault, DtypeFault
 from gradcli.graph import Node
 from gradcli.ops.shape.shapes import squeeze_dim, unsqueeze
-from gradcli.rule.dtypes import SCALAR_NAMES, is_differentiable
+from gradcli.rule.dtypes import FLOAT32, SCALAR_NAMES, is_differentiable
 from gradcli.rule.meta import broadcast
 from gradcli.rule.nesting import check_arguments
 from gradcli.rule.signature import Signature
+from gradcli.trace.draws import generator_of
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -32,7 +33,8 @@ def dropped(tracer: Tracer, a: Node, p: float, *, feature: bool, alpha: bool) ->
     shape = (*a.shape[:2], *(1,) * (len(a.shape) - 2)) if feature else a.shape
     kept = tracer.generator.bernoulli(np.full(shape, 1 - p)).astype(dtype)
     if not alpha:
-        return a * tracer.graph.leaf(kept / np.asarray(1 - p, dtype))
+        wide = FLOAT32 if dtype.itemsize == 2 else dtype  # a half is divided as a float
+        return a * tracer.graph.leaf((kept / np.asarray(1 - p, wide)).astype(dtype))
     scale = 1 / sqrt((SELU_FLOOR**2 * p + 1) * (1 - p)) if p < 1 else 0.0
     shift = (kept - 1) * (SELU_FLOOR * scale) + SELU_FLOOR * scale * p
     leaf = tracer.graph.leaf
@@ -78,14 +80,16 @@ def _rrelu(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> A
     return rrelu(a, lower, upper, training, tracer.generator)
 
 
-NORMAL = Signature("normal(mean: array|real, std: array|real = 1.0, size: sizes = None)")
+NORMAL = Signature(
+    "normal(mean: array|real, std: array|real = 1.0, size: sizes = None, generator: any = None)"
+)
 
 
 def _normal(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
     """Draw from normal distributions of some means and deviations."""
     from gradcli.ops.shape.masks import normal_
 
-    mean, std, size = NORMAL.bind(args, keywords).values()
+    mean, std, size, generator = NORMAL.bind(args, keywords).values()
     nodes = [x for x in (mean, std) if isinstance(x, Node)]
     for x in nodes:
         if not is_differentiable(x.dtype):
@@ -99,11 +103,11 @@ def _normal(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> 
     values = [x.value if isinstance(x, Node) else x for x in (mean, std)]
     dtype = nodes[0].dtype if nodes else tracer.graph.default_dtype
     tracer.afford(shape, dtype)
-    drawn = tracer.generator.normal(values[0], values[1], shape, dtype)
+    drawn = generator_of(tracer, generator).normal(values[0], values[1], shape, dtype)
     return normal_(mean, std, tracer.graph.leaf(drawn)) if nodes else tracer.graph.leaf(drawn)
 
 
-def bernoulli(tracer: Tracer, input: Node, p: float | None) -> Node:
+def bernoulli(tracer: Tracer, input: Node, p: float | None, generator: Any = None) -> Node:
     """Draw 1 with the probability of each element (or `p`), else 0.
 
     Raises: ArgumentFault for probabilities that require a gradient, which would be 0.
@@ -114,17 +118,18 @@ def bernoulli(tracer: Tracer, input: Node, p: float | None) -> Node:
             "bernoulli() has no derivative by its probabilities", hint="bernoulli(p.detach())"
         )
     chance = input.value if p is None else np.full(input.shape, float(p))
-    return tracer.graph.leaf(tracer.generator.bernoulli(chance).astype(input.dtype))
+    drawn = generator_of(tracer, generator).bernoulli(chance)
+    return tracer.graph.leaf(drawn.astype(input.dtype))
 
 
 def _bernoulli(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> Node:
-    input, p = BERNOULLI.bind(args, keywords).values()
+    input, p, generator = BERNOULLI.bind(args, keywords).values()
     if not isinstance(input, Node):
         raise ArgumentFault("bernoulli(): argument 'input' must be a Tensor")
-    return bernoulli(tracer, input, p)
+    return bernoulli(tracer, input, p, generator)
 
 
-BERNOULLI = Signature("bernoulli(input: any, p: real = None)")
+BERNOULLI = Signature("bernoulli(input: any, p: real = None, generator: any = None)")
 
 FUNCTIONS: dict[str, Any] = {
     "bernoulli": _bernoulli,

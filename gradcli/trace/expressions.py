@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.errors import ArgumentFault, NameFault, ShapeFault, Span
+from gradcli.errors import ArgumentFault, NameFault, ShapeFault, Span, SyntaxFault
 from gradcli.graph import Node
 from gradcli.rule.nesting import check_arguments
 from gradcli.syntax import tree
@@ -20,6 +20,7 @@ from gradcli.trace.builtins import MODULES, member, names
 from gradcli.trace.code import Code, defaults, keywords_of, several, truth
 from gradcli.trace.containers import get_item
 from gradcli.trace.displays import DISPLAYS
+from gradcli.trace.generators import yields
 from gradcli.trace.indexing import subscript
 from gradcli.trace.inputs import assigned_names
 from gradcli.trace.mistakes import suggestion, uncallable
@@ -27,10 +28,13 @@ from gradcli.trace.prelude import defined
 from gradcli.trace.skipped import Skipped
 from gradcli.trace.standard import instead, is_standard
 from gradcli.trace.storage import Tensor
+from gradcli.trace.targets import named, scope_for, unbound
 from gradcli.trace.text import formatted
 from gradcli.trace.values import (
     Function,
+    Inner,
     Namespace,
+    Unbound,
     UserFunction,
     described,
     is_numeric_list,
@@ -46,6 +50,9 @@ LISTS = (list, tuple)
 def _name(tracer: Tracer, e: tree.Name) -> Code:
     name = e.id
     built_in: Any = None
+    if tracer.names.outer.get(name) == "global":
+        return lambda: tracer.globals[name] if name in tracer.globals else _built_in(tracer, e)
+    own = name in tracer.names.own
 
     def read() -> Any:
         nonlocal built_in
@@ -53,6 +60,8 @@ def _name(tracer: Tracer, e: tree.Name) -> Code:
             return built_in
         try:
             return tracer.scope[name]
+        except Unbound:
+            raise unbound(e, own=own) from None
         except KeyError:
             built_in = _built_in(tracer, e)
             return built_in
@@ -167,7 +176,7 @@ def _call(tracer: Tracer, e: tree.Call) -> Code:
                 tracer.lists.written = lambda: _written(_operands(tracer, e, args, keywords))
                 break
         try:
-            return tracer.call(function, tuple(args), dict(keywords))
+            return tracer.apply(function, tuple(args), dict(keywords))
         except ShapeFault as error:
             raise operators.named(tracer, error, _operands(tracer, e, args, keywords)) from None
 
@@ -288,14 +297,42 @@ def _conditional(tracer: Tracer, e: tree.Conditional) -> Code:
 
 
 def _lambda(tracer: Tracer, e: tree.Lambda) -> Code:
-    body, given = tracer.code(e.body), defaults(tracer, e.parameters)
+    if yields((e.body,)):
+        raise SyntaxFault("a lambda cannot `yield` here", e.span, "write a `def`")
+    given, parameters = defaults(tracer, e.parameters), e.parameters
+    with tracer.naming(parameters, (e.body,)) as names:
+        body = tracer.code(e.body)
 
     def make() -> UserFunction:
         scope = tracer.scope
         seen = scope.cell if isinstance(scope, classes.ClassScope) else scope
-        return UserFunction("lambda", e.parameters, body, seen, False, given())
+        return UserFunction("lambda", parameters, body, seen, False, given(), names.own)
 
     return make
+
+
+def _walrus(tracer: Tracer, e: tree.NamedExpression) -> Code:
+    value_of = tracer.code(e.value)
+
+    def around() -> dict[str, Any]:
+        scope = tracer.scope
+        while isinstance(scope, Inner):
+            scope = scope.outer
+        return scope
+
+    declared = e.target.id in tracer.names.outer
+    bind = named(tracer, e.target, scope_for(tracer, e.target.id) if declared else around)
+
+    def run() -> Any:
+        value = value_of()
+        bind(value)
+        return value
+
+    return run
+
+
+def _no_yield(tracer: Tracer, e: tree.Yield) -> Code:
+    raise SyntaxFault("'yield' outside function", e.span, "it stands in the body of a `def`")
 
 
 def _constant(tracer: Tracer, e: tree.Constant) -> Code:
@@ -315,6 +352,8 @@ EXPRESSIONS: dict[type, Callable[[Tracer, Any], Code]] = {
     tree.Boolean: _boolean,
     tree.Conditional: _conditional,
     tree.Lambda: _lambda,
+    tree.NamedExpression: _walrus,
+    tree.Yield: _no_yield,
     tree.Attribute: _attribute,
     tree.Subscript: _subscript,
     tree.Slice: _slice,

@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING, Any
 from gradcli.errors import ArgumentFault
 from gradcli.graph import Graph
 from gradcli.rule.signature import Signature
-from gradcli.syntax import tree
-from gradcli.trace.code import Code
-from gradcli.trace.replay import Module
-from gradcli.trace.values import Function, UserFunction, described
+from gradcli.trace.suspended import Generator
+from gradcli.trace.values import Function, UserFunction
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -49,34 +47,6 @@ class Entered:
         self.graph.grad_enabled, self.graph.inference = self.after, self.inference
 
 
-def within(tracer: Tracer, context: tree.Expression, body: Code) -> Code:
-    """Return what runs a body in the mode, or the module, that an expression stands for."""
-    evaluate = tracer.code(context)
-
-    def run() -> None:
-        mode = evaluate()
-        if isinstance(mode, Module):
-            with mode.entered(tracer.graph):
-                body()
-            return
-        if not isinstance(mode, GradMode):
-            raise _no_context(mode, context)
-        with Entered(tracer.graph, mode, mode.before):
-            body()
-
-    return run
-
-
-def _no_context(value: Any, expression: tree.Expression) -> ArgumentFault:
-    name = getattr(value, "name", "")
-    return ArgumentFault(
-        f"{described(value)} is no context for `with`", expression.span,
-        f"write `with torch.{name}():`" if name in MODES
-        else "there are no_grad(), enable_grad(), set_grad_enabled(…), inference_mode() and "
-        "module(…)",
-    )  # fmt: skip
-
-
 def decorated(tracer: Tracer, mode: GradMode, function: Any) -> Function:
     """Return a function of the file that runs in a mode of its own.
 
@@ -85,8 +55,12 @@ def decorated(tracer: Tracer, mode: GradMode, function: Any) -> Function:
     tracer.graph.grad_enabled = mode.before
 
     def run(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-        with Entered(tracer.graph, mode, tracer.graph.grad_enabled):
-            return tracer.call(function, args, keywords)
+        graph = tracer.graph
+        with Entered(graph, mode, graph.grad_enabled):
+            result = tracer.apply(function, args, keywords)
+        if isinstance(result, Generator):
+            result.mode = lambda: Entered(graph, mode, graph.grad_enabled)
+        return result
 
     return Function(function.name, run)
 

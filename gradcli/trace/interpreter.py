@@ -26,6 +26,7 @@ from gradcli.execute import new_graph
 from gradcli.graph import Limits, Node
 from gradcli.ops import Row
 from gradcli.random import Generator
+from gradcli.random.mersenne import Mersenne
 from gradcli.recording import Record
 from gradcli.rule.dtypes import FLOAT64, Array, DType
 from gradcli.rule.meta import Meta
@@ -40,16 +41,20 @@ from gradcli.trace.calls import only
 from gradcli.trace.claims import ClaimRecord
 from gradcli.trace.code import Code
 from gradcli.trace.derivatives import checked
+from gradcli.trace.exceptions import report
 from gradcli.trace.expressions import EXPRESSIONS
+from gradcli.trace.faults import Raised, outside
 from gradcli.trace.functions import call_user
+from gradcli.trace.handlers import Attempt
 from gradcli.trace.imports import all_of, starred
-from gradcli.trace.inputs import free_names
+from gradcli.trace.inputs import Names, free_names, names_in
 from gradcli.trace.lists import Lists
-from gradcli.trace.mistakes import UNFORESEEN, outside, unbound, unforeseen
+from gradcli.trace.mistakes import UNFORESEEN, unbound, unforeseen
 from gradcli.trace.passes import Passes
 from gradcli.trace.prelude import Definitions, defined
 from gradcli.trace.sentences import class_name
 from gradcli.trace.skipped import Bar, Skipped
+from gradcli.trace.sources import Source
 from gradcli.trace.statements import STATEMENTS
 from gradcli.trace.storage import Tensor
 from gradcli.trace.targets import binding, deletion
@@ -110,7 +115,9 @@ class Tracer:
         self.source = program.source
         self.options = options
         self.graph = new_graph(options.default_dtype, options.limits, Tensor)
-        self.generator = Generator(options.seed)
+        self.generator = Generator(options.seed)  # of tensors; PyTorch's once it is imported
+        self.sources: dict[str, Source] = {}  # generators of NumPy's and Python's modules
+        self.drawn = 0  # calls of methods of generators
         self.print_options = DEFAULT
         self.scope: dict[str, Any] = {}
         self.globals = self.scope
@@ -120,7 +127,11 @@ class Tracer:
         self.output: list[str] = []  # what print() has written
         self.written = 0  # characters
         self.grad_owners: dict[int, int] = {}
-        self.active: list[Code] = []  # bodies of the functions that are being called
+        self.active: list[Any] = []  # bodies of the functions that are being called
+        self.names = Names()  # what they mean in the function of which code is being made
+        self.handling: list[GradcliError] = []  # errors whose `except` is being run
+        self.tries: list[Attempt] = []  # those whose blocks are being run
+        self.running = False
         self.sizes: dict[str, tuple[int, int]] = {}  # named in annotations: the size, the line
         self.record: Record | None = None  # the run of a program that the file replays
         self.probed = False  # whether gradients are tried out with cotangents of no run
@@ -150,8 +161,19 @@ class Tracer:
             with suppress(Exit):
                 for statement in self.program.statements:  # each is run once, and forgotten
                     self.graph.span = statement.span
-                    self._statement(statement)()
+                    self.statement(statement)()
             self.settle()
+
+    @contextmanager
+    def naming(
+        self, parameters: tuple[tree.Parameter, ...], body: tuple[Any, ...]
+    ) -> Iterator[Names]:
+        """Let names mean what they do in a function, while code is made of its body."""
+        before, self.names = self.names, names_in(parameters, body, self.names)
+        try:
+            yield self.names
+        finally:
+            self.names = before
 
     def settle(self) -> None:
         """Let every name show what its tensor is in the end, also where it is not read again."""
@@ -171,6 +193,7 @@ class Tracer:
         Operations refuse what they do not take in their own words. Where one did not, that is an
         error of the file too: nobody is shown a traceback, unless GRADCLI_TRACEBACK is set.
         """
+        was_running, self.running = self.running, True
         limit = sys.getrecursionlimit()
         sys.setrecursionlimit(max(limit, RECURSION))
         try:
@@ -178,6 +201,8 @@ class Tracer:
                 warnings.simplefilter("ignore", RuntimeWarning)
                 yield
         except GradcliError as error:
+            if isinstance(error, Raised):
+                error.message = report(self, error)
             raise error.at(self.source, self.graph.place) from None
         except (Return, Jump) as jump:
             raise outside(jump).at(self.source, self.graph.place) from None
@@ -195,6 +220,7 @@ class Tracer:
                 raise
             raise unforeseen(self.source, self.graph.place) from error
         finally:
+            self.running = was_running
             sys.setrecursionlimit(limit)
 
     def bind_inputs(self) -> None:
@@ -258,7 +284,7 @@ class Tracer:
 
     def block(self, statements: tuple[tree.Statement, ...]) -> Code:
         """Return what runs statements in order."""
-        graph, codes = self.graph, [(s.span, self._statement(s)) for s in statements]
+        graph, codes = self.graph, [(s.span, self.statement(s)) for s in statements]
 
         def run() -> None:
             for span, code in codes:
@@ -267,7 +293,8 @@ class Tracer:
 
         return run
 
-    def _statement(self, statement: tree.Statement) -> Code:
+    def statement(self, statement: tree.Statement) -> Code:
+        """Return what runs a statement, as often as it is called."""
         return STATEMENTS[type(statement)](self, statement)
 
     def code(self, expression: tree.Expression) -> Code:
@@ -282,6 +309,8 @@ class Tracer:
         """Take note that a library is imported: what attributes of tensors mean may change."""
         self.libraries.add(library)
         self._attributes.clear()
+        if library == "torch" and not isinstance(self.generator, Mersenne):
+            self.generator = Mersenne(self.options.seed)
 
     def attribute(self, name: str) -> Callable[[Tracer, Tensor], Any]:
         """Return what gives an attribute of tensors.
@@ -312,18 +341,24 @@ class Tracer:
     def call(self, function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """Call a function of the file, of the table, or built in.
 
-        Raises: LimitFault where calls in calls are too many for the stack.
+        It is called by what is built in, which takes its place on the C stack.
+
+        Raises: LimitFault where calls in calls are too many for that.
         """
-        self.graph.spend()
         if self.depth == MAX_CALLS:
             raise LimitFault(f"calls within calls are more than {MAX_CALLS} deep")
         self.depth += 1
         try:
-            if isinstance(function, Function):
-                return function.run(self, args, keywords)
-            return self._call(function, args, keywords)
+            return self.apply(function, args, keywords)
         finally:
             self.depth -= 1
+
+    def apply(self, function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        """Call a function as an expression of the file does, which takes nothing on the C stack."""
+        self.graph.spend()
+        if isinstance(function, Function):
+            return function.run(self, args, keywords)
+        return self._call(function, args, keywords)
 
     def _call(self, function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         if isinstance(function, UserFunction):

@@ -14,7 +14,6 @@ from gradcli.errors import (
     NameFault,
     Source,
     Span,
-    SyntaxFault,
 )
 from gradcli.graph import Node
 from gradcli.ops import FUNCTIONS as ROWS
@@ -23,7 +22,7 @@ from gradcli.syntax import tree
 from gradcli.trace.attributes import ATTRIBUTES, METHODS
 from gradcli.trace.builtins import names
 from gradcli.trace.inputs import assigned_names, called_names
-from gradcli.trace.values import Jump, Namespace, Results, Return
+from gradcli.trace.values import Namespace, Results
 
 # what NumPy and Python raise over arguments that no operation has refused; an AssertionError is not
 # among them: it is a fault of the engine, and none of the file
@@ -95,13 +94,6 @@ def unbound(program: tree.Program, missing: Mapping[str, Span]) -> GradcliError:
     return InputFault(
         f"{subject.format(listed)} not bound", next(iter(missing.values())), f"{hint} FILE"
     )
-
-
-def outside(jump: Return | Jump) -> GradcliError:
-    """Return the error for a `return`, `break` or `continue` that stands where it has no effect."""
-    if isinstance(jump, Return):
-        return SyntaxFault("'return' outside function", hint="give the result a name: `loss = …`")
-    return SyntaxFault(f"'{jump.args[0]}' outside loop", hint="it stands inside `for … in …:`")
 
 
 def uncallable(value: Any, name: str | None) -> str | None:

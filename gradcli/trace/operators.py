@@ -27,6 +27,7 @@ from gradcli.trace.classes import Instance
 from gradcli.trace.mistakes import no_attribute
 from gradcli.trace.sentences import class_name, python_errors, sentence
 from gradcli.trace.skipped import Skipped
+from gradcli.trace.sources import Source
 from gradcli.trace.storage import Tensor
 from gradcli.trace.strings import percent
 from gradcli.trace.types import Callee, Type
@@ -295,6 +296,8 @@ def member_of(tracer: Tracer, value: Any, e: tree.Attribute) -> Any:
     if isinstance(value, Results) and name in value.names:
         return value.items[value.names.index(name)]
     if (method := containers.method(value, name)) is not None:
+        return method
+    if isinstance(value, Source) and (method := value.method(name)) is not None:
         return method
     if isinstance(value, GradFn) and name == "name":
         space = "torch::autograd::" if value.name == "CopySlices" else ""

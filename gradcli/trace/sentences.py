@@ -25,7 +25,11 @@ def fault(error: Exception, span: Span | None = None, hint: str | None = None) -
     text = sentence(error)
     if isinstance(error, KeyError):  # it says nothing but the key
         text = f"KeyError: {brief(*error.args)}"
-    return ArgumentFault(text, span, hint)
+    found = ArgumentFault(text, span, hint)
+    found.python = type(error).__name__
+    if isinstance(error, KeyError):
+        found.given = error.args
+    return found
 
 
 def python_errors(span: Span | None = None, hint: str | None = None) -> PythonErrors:

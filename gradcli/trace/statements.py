@@ -4,25 +4,32 @@ from __future__ import annotations
 
 from array import array
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import NOWHERE, ArgumentFault, InputFault, ShapeFault, SyntaxFault
 from gradcli.graph import Loop, Node
 from gradcli.rule.rule import number
 from gradcli.syntax import tree
-from gradcli.trace import classes, operators
+from gradcli.trace import classes, exceptions, operators
 from gradcli.trace.annotations import annotated
 from gradcli.trace.claims import claim
+from gradcli.trace.classes import make
 from gradcli.trace.code import Code, defaults, items, several, truth
 from gradcli.trace.containers import CONTAINERS, augmented
-from gradcli.trace.gradmode import GradMode, decorated, within
+from gradcli.trace.exceptions import EXCEPTIONS
+from gradcli.trace.generators import block, once, yields
+from gradcli.trace.gradmode import GradMode, decorated
+from gradcli.trace.handlers import attempted, managed, raising
 from gradcli.trace.imports import import_names
 from gradcli.trace.in_place import change
 from gradcli.trace.inputs import calls
+from gradcli.trace.patterns import matching
 from gradcli.trace.sentences import python_errors
 from gradcli.trace.skipped import magic
 from gradcli.trace.storage import Tensor
+from gradcli.trace.suspended import Flow
 from gradcli.trace.targets import Bind, binding, deletion
 from gradcli.trace.values import Jump, Return, UserFunction, is_numeric_list, to_array
 
@@ -175,24 +182,39 @@ def _expression(tracer: Tracer, s: tree.ExpressionStatement) -> Code:
 
 
 def _assert(tracer: Tracer, s: tree.Assert) -> Code:
-    evaluate, graph = claim(tracer, s), tracer.graph
+    evaluate, graph, has_message = claim(tracer, s), tracer.graph, s.message is not None
 
     def run() -> None:
         with graph.settings("claim", graph.grad_enabled):
-            tracer.claims.append(evaluate())
+            found = evaluate()
+        if not found.holds and any(attempt.catches_claims(tracer) for attempt in tracer.tries):
+            args = (found.message,) if has_message else ()
+            raise exceptions.raised(tracer, make(tracer, EXCEPTIONS["AssertionError"], args, {}))
+        tracer.claims.append(found)
 
     return run
 
 
 def _def(tracer: Tracer, s: tree.Def) -> Code:
-    body, given = _body(tracer, s.body), defaults(tracer, s.parameters)
+    given, flows = defaults(tracer, s.parameters), yields(s.body)
+    with tracer.naming(s.parameters, s.body) as names:
+        body: Code = block(tracer, s.body) if flows else _body(tracer, s.body)
     decorators = [(tracer.code(e), e.span) for e in reversed(s.decorators)]
+    bind = binding(tracer, tree.Name(s.name, s.header))
 
     def define() -> None:
         scope = tracer.scope
         seen = scope.cell if isinstance(scope, classes.ClassScope) else scope
         function: Any = UserFunction(
-            s.name, s.parameters, body, seen, True, given(), s.span is NOWHERE
+            s.name,
+            s.parameters,
+            body,
+            seen,
+            True,
+            given(),
+            names.own,
+            flows,
+            s.span is NOWHERE,
         )
         for decorator_of, span in decorators:
             decorator = decorator_of()
@@ -200,14 +222,15 @@ def _def(tracer: Tracer, s: tree.Def) -> Code:
             if isinstance(decorator, GradMode):
                 function = decorated(tracer, decorator, function)
             else:
-                function = tracer.call(decorator, (function,), {})
-        tracer.scope[s.name] = function
+                function = tracer.apply(decorator, (function,), {})
+        bind(function)
 
     return define
 
 
 def _class(tracer: Tracer, s: tree.Class) -> Code:
     bases, body = several(tracer, s.bases), tracer.block(s.body)
+    bind = binding(tracer, tree.Name(s.name, s.header))
     decorators = [(tracer.code(e), e.span) for e in reversed(s.decorators)]
     if s.keywords:
         raise SyntaxFault("a class takes no keywords here", s.keywords[0].span)
@@ -225,8 +248,8 @@ def _class(tracer: Tracer, s: tree.Class) -> Code:
         for decorator_of, span in decorators:
             decorator = decorator_of()
             tracer.graph.span = span
-            made = tracer.call(decorator, (made,), {})
-        outer[s.name] = made
+            made = tracer.apply(decorator, (made,), {})
+        bind(made)
 
     return define
 
@@ -261,27 +284,51 @@ def _return(tracer: Tracer, s: tree.Return) -> Code:
 
 
 def _for(tracer: Tracer, s: tree.For) -> Code:
-    items_of, bind, body = (
-        items(tracer, s.iterable), binding(tracer, s.target), tracer.block(s.body)
-    )  # fmt: skip
+    items_of, bind, graph = items(tracer, s.iterable), binding(tracer, s.target), tracer.graph
+
+    def turns() -> Iterator[int]:
+        for item in items_of():
+            start = len(graph)
+            bind(item)
+            yield start
+
+    return _looped(tracer, s, turns)
+
+
+def _while(tracer: Tracer, s: tree.While) -> Code:
+    holds, graph = truth(tracer, s.test), tracer.graph
+
+    def turns() -> Iterator[int]:
+        start = len(graph)
+        while holds():
+            graph.spend()
+            yield start
+            start = len(graph)
+
+    return _looped(tracer, s, turns)
+
+
+def _looped(tracer: Tracer, s: tree.For | tree.While, turns: Callable[[], Iterator[int]]) -> Code:
+    """Return what runs a loop; `turns` yields, for each, the row with which it begins."""
+    body, otherwise = tracer.block(s.body), tracer.block(s.otherwise)
 
     def run() -> None:
-        turns = array("q")
+        rows = array("q")
         if not tracer.loops:  # a loop in a loop is part of its turns
-            tracer.graph.notes.loops.append(Loop(s.header, turns))
+            tracer.graph.notes.loops.append(Loop(s.header, rows))
         tracer.loops += 1
         try:
-            for item in items_of():
-                turns.append(len(tracer.graph))
-                bind(item)
+            for row in turns():
+                rows.append(row)
                 try:
                     body()
                 except Jump as jump:
                     if jump.args[0] == "break":
-                        break
+                        return
         finally:
-            turns.append(len(tracer.graph))
+            rows.append(len(tracer.graph))
             tracer.loops -= 1
+        otherwise()
 
     return run
 
@@ -293,11 +340,36 @@ def _if(tracer: Tracer, s: tree.If) -> Code:
     return lambda: then() if holds() else otherwise()
 
 
+def _plain(tracer: Tracer, statements: tuple[tree.Statement, ...]) -> Flow:
+    return once(tracer.block(statements))
+
+
 def _with(tracer: Tracer, s: tree.With) -> Code:
-    body = tracer.block(s.body)
-    for context in reversed(s.contexts):
-        body = within(tracer, context.value, body)
-    return body
+    return _run(managed(tracer, s.contexts, _plain(tracer, s.body)))
+
+
+def _try(tracer: Tracer, s: tree.Try) -> Code:
+    return _run(attempted(tracer, s, partial(_plain, tracer)))
+
+
+def _match(tracer: Tracer, s: tree.Match) -> Code:
+    return _run(matching(tracer, s, partial(_plain, tracer)))
+
+
+def _run(flow: Flow) -> Code:
+    """Return what runs a flow in which nothing stops."""
+
+    def run() -> None:
+        for _ in flow():
+            pass
+
+    return run
+
+
+def _outer(tracer: Tracer, s: tree.Outer) -> Code:
+    if tracer.names.around is None and s.keyword == "nonlocal":
+        raise SyntaxFault("nonlocal declaration not allowed at module level", s.span)
+    return _none  # what it declares is known when code is made of the body
 
 
 def _delete(tracer: Tracer, s: tree.Delete) -> Code:
@@ -326,8 +398,13 @@ STATEMENTS: dict[type, Callable[[Tracer, Any], Code]] = {
     tree.Class: _class,
     tree.Return: _return,
     tree.For: _for,
+    tree.While: _while,
     tree.If: _if,
     tree.With: _with,
+    tree.Try: _try,
+    tree.Match: _match,
+    tree.Raise: raising,
+    tree.Outer: _outer,
     tree.Delete: _delete,
     tree.Flow: _flow,
     tree.Magic: magic,

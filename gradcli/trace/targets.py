@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from gradcli.errors import ArgumentFault, NameFault, ShapeFault, SyntaxFault
+from gradcli.errors import NOWHERE, ArgumentFault, NameFault, ShapeFault, Span, SyntaxFault
 from gradcli.graph import Node
 from gradcli.rule.meta import shown
 from gradcli.rule.nesting import check_arguments
@@ -15,9 +15,10 @@ from gradcli.trace.attributes import set_requires_grad
 from gradcli.trace.code import Code
 from gradcli.trace.indexing import set_item
 from gradcli.trace.operators import PLAIN
-from gradcli.trace.sentences import class_name
+from gradcli.trace.sentences import class_name, fault
 from gradcli.trace.skipped import Skipped
 from gradcli.trace.storage import Tensor
+from gradcli.trace.values import check_size
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -30,7 +31,8 @@ def binding(tracer: Tracer, target: tree.Expression, *, named: bool = False) -> 
     while isinstance(target, tree.Group):
         target = target.inner
     if isinstance(target, tree.Name):
-        return _name(tracer, target) if named else _plain_name(tracer, target.id)
+        kept = target.id.startswith(".")  # by the parts of an expression with a `yield`
+        return _name(tracer, target) if named and not kept else _plain_name(tracer, target.id)
     if isinstance(target, tree.TupleDisplay | tree.ListDisplay):
         return _unpacked(tracer, target, named)
     if isinstance(target, tree.Attribute):
@@ -40,7 +42,31 @@ def binding(tracer: Tracer, target: tree.Expression, *, named: bool = False) -> 
     return _refused(tracer, target)
 
 
+def scope_for(tracer: Tracer, name: str) -> Callable[[], dict[str, Any]]:
+    """Return what finds the scope in which a name is bound, here in the file."""
+    kind = tracer.names.outer.get(name)
+    if kind is None:
+        return lambda: tracer.scope
+    return (lambda: tracer.globals) if kind == "global" else lambda: _owner(tracer.scope, name)
+
+
+def _owner(scope: Any, name: str) -> dict[str, Any]:
+    """Return the scope of the function around that has a name of its own."""
+    while name not in scope.own:
+        scope = scope.outer
+    found: dict[str, Any] = scope
+    return found
+
+
 def _plain_name(tracer: Tracer, name: str) -> Bind:
+    if name in tracer.names.outer:
+        scope_of = scope_for(tracer, name)
+
+        def bind_outer(value: Any) -> None:
+            scope_of()[name] = value
+
+        return bind_outer
+
     def bind(value: Any) -> None:
         tracer.scope[name] = value
 
@@ -48,10 +74,22 @@ def _plain_name(tracer: Tracer, name: str) -> Bind:
 
 
 def _name(tracer: Tracer, target: tree.Name) -> Bind:
+    if target.span is NOWHERE:  # of the prelude: nobody knows its names
+        return _plain_name(tracer, target.id)
+    if target.id in tracer.names.outer:
+        return named(tracer, target, scope_for(tracer, target.id))
+    return named(tracer, target, None)
+
+
+def named(tracer: Tracer, target: tree.Name, scope_of: Callable[[], dict[str, Any]] | None) -> Bind:
+    """Return what binds a value to a name, by which it is known from then on.
+
+    `scope_of` finds the scope in which the name is bound, where it is not that of the statement.
+    """
     name, span, names, made = target.id, target.span, tracer.graph.notes.names, tracer.made
 
     def bind(value: Any) -> None:
-        scope = tracer.scope
+        scope = tracer.scope if scope_of is None else scope_of()
         scope[name] = value
         if scope is tracer.globals:
             tracer.places[name] = span
@@ -68,7 +106,10 @@ def _name(tracer: Tracer, target: tree.Name) -> Bind:
 
 
 def _unpacked(tracer: Tracer, target: tree.TupleDisplay | tree.ListDisplay, named: bool) -> Bind:
-    span, binds = target.span, [binding(tracer, item, named=named) for item in target.items]
+    items = [item.value if isinstance(item, tree.Starred) else item for item in target.items]
+    span, binds = target.span, [binding(tracer, item, named=named) for item in items]
+    star = next((i for i, x in enumerate(target.items) if isinstance(x, tree.Starred)), None)
+    wanted = len(binds) - (star is not None)
 
     def bind(value: Any) -> None:
         if type(value) is Skipped:  # `fig, ax = plt.subplots()`
@@ -77,19 +118,28 @@ def _unpacked(tracer: Tracer, target: tree.TupleDisplay | tree.ListDisplay, name
             return
         if isinstance(value, PLAIN) and not isinstance(value, containers.CONTAINERS):
             raise ArgumentFault(f"cannot unpack non-iterable {class_name(value)} object", span)
-        values = list(tracer.iterate(value))
-        if len(values) != len(binds):
-            few = len(values) < len(binds)
-            raise ArgumentFault(
-                f"not enough values to unpack (expected {len(binds)}, got {len(values)})"
-                if few
-                else f"too many values to unpack (expected {len(binds)})",
-                span,
+        source, values = tracer.iterate(value), []
+        for item in source:
+            values.append(item)
+            if star is None and len(values) > wanted:
+                raise _miscounted(f"too many values to unpack (expected {wanted})", span)
+            check_size(len(values))
+        if len(values) < wanted:
+            least = f"{'' if star is None else 'at least '}{wanted}"
+            raise _miscounted(
+                f"not enough values to unpack (expected {least}, got {len(values)})", span
             )
+        if star is not None:
+            end = len(values) - (wanted - star)
+            values[star:end] = [values[star:end]]
         for each, one in zip(binds, values, strict=True):
             each(one)
 
     return bind
+
+
+def _miscounted(message: str, span: Span) -> ArgumentFault:
+    return fault(ValueError(message), span)
 
 
 def _member(tracer: Tracer, target: tree.Attribute) -> Bind:
@@ -168,7 +218,7 @@ def deletion(tracer: Tracer, target: tree.Expression) -> Code:
     """
     while isinstance(target, tree.Group):
         target = target.inner
-    if isinstance(target, tree.TupleDisplay):
+    if isinstance(target, tree.TupleDisplay | tree.ListDisplay):
         parts = [deletion(tracer, item) for item in target.items]
         return lambda: [delete() for delete in parts]
     if isinstance(target, tree.Name):
@@ -181,12 +231,33 @@ def deletion(tracer: Tracer, target: tree.Expression) -> Code:
 
 
 def _deleted_name(tracer: Tracer, target: tree.Name) -> Code:
+    scope_of, own = scope_for(tracer, target.id), tracer.names.own
+
     def delete() -> None:
-        if not dict.__contains__(tracer.scope, target.id):
+        scope = scope_of()
+        if not dict.__contains__(scope, target.id):
+            if target.id in own:
+                raise unbound(target, own=True)
             raise NameFault(f"name '{target.id}' is not defined", target.span)
-        del tracer.scope[target.id]
+        del scope[target.id]
 
     return delete
+
+
+def unbound(name: tree.Name, *, own: bool) -> NameFault:
+    """Return the error for a name that a function binds and that has no value yet.
+
+    It is a name of the function's `own`, or of one around it.
+    """
+    kind, where = ("local", "") if own else ("free", " in enclosing scope")
+    error = NameFault(
+        f"cannot access {kind} variable '{name.id}' where it is not associated with a value{where}",
+        name.span,
+        "a name that a function assigns anywhere is its own: `global` or `nonlocal` declare others"
+        if own else None,
+    )  # fmt: skip
+    error.python = "UnboundLocalError" if own else "NameError"
+    return error
 
 
 def _deleted_attribute(tracer: Tracer, target: tree.Attribute) -> Code:

@@ -104,6 +104,10 @@ class Jump(Exception):
     """`break` or `continue` on its way to its loop."""
 
 
+class Closed(Exception):
+    """Ends a generator where it was left: `finally` and `with` are done with on its way."""
+
+
 @dataclass(frozen=True, eq=False)
 class UserFunction:
     """A `def` or `lambda` of the file, with the names that were known where it stands.
@@ -118,6 +122,8 @@ class UserFunction:
     scope: dict[str, Any]
     is_def: bool
     defaults: dict[str, Any]
+    own: frozenset[str] = frozenset()  # the names that its body binds
+    yields: bool = False  # its body is a generator's
     is_prelude: bool = False
 
     def __repr__(self) -> str:
@@ -127,21 +133,36 @@ class UserFunction:
 class Scope(dict[str, Any]):
     """Names of a function's body; others are looked up where it was defined.
 
+    Those that the body binds are its `own`: they are looked up nowhere else.
+
     Raises: LimitFault where bodies within bodies are too many: each is looked in for a name.
     """
 
-    def __init__(self, outer: dict[str, Any], values: dict[str, Any]) -> None:
+    def __init__(
+        self, outer: dict[str, Any], values: dict[str, Any], own: frozenset[str] = frozenset()
+    ) -> None:
         super().__init__(values)
         self.outer = outer
+        self.own = own
         self.depth: int = outer.depth + 1 if isinstance(outer, Scope) else 1
         if self.depth > MAX_NESTING:
             raise LimitFault(f"functions or comprehensions more than {MAX_NESTING} deep")
 
     def __missing__(self, name: str) -> Any:
+        if name in self.own:
+            raise Unbound(name)
         return self.outer[name]
 
     def __contains__(self, name: object) -> bool:
-        return super().__contains__(name) or name in self.outer
+        return super().__contains__(name) or (name not in self.own and name in self.outer)
+
+
+class Inner(Scope):
+    """Names of a comprehension: what `:=` names in it belongs to the body around it."""
+
+
+class Unbound(KeyError):
+    """A name that a function binds is read before it has a value."""
 
 
 def results_of(value: Any, name: str) -> Any:

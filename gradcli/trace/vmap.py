@@ -205,7 +205,8 @@ def _state(tracer: Tracer, *reached: Any) -> list[Any] | None:
     graph = tracer.graph
     kept = vars(graph.autograd)
     found: list[Any] = [
-        vars(tracer.generator).copy(), tracer.written, len(tracer.output), tracer.print_options,
+        vars(tracer.generator).copy(), tracer.drawn, tracer.written, len(tracer.output),
+        tracer.print_options,
         len(tracer.claims), len(tracer.passes.made), len(graph.notes.warnings),
         graph.grad_enabled, graph.inference, graph.default_dtype,
         {name: len(x) for name, x in kept.items() if name not in ("steps", "versions", "freed")},

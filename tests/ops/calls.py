@@ -36,6 +36,7 @@ SHAPES: dict[str, Shape] = {
     "signal": (2, 2, 6), "image": (1, 2, 5, 4), "volume": (1, 2, 3, 4, 3), "square": (1, 4, 2, 2),
     "line_kernel": (2, 2, 3), "kernel": (2, 2, 3, 2), "cube_kernel": (2, 2, 2, 2, 2),
     "heads": (1, 4, 2, 3), "long": (9,), "wide": (2, 5), "queries": (4, 1, 3),
+    "in_weight": (18, 6), "in_bias": (18,), "out_weight": (6, 6),
 }  # fmt: skip
 COMPLEX: dict[str, Shape] = {"z": (3,), "Z": (2, 3), "C": (3, 3)}
 NAN, INF = float("nan"), float("inf")

@@ -40,7 +40,7 @@ DATA = json.loads((FOLDER / "refusals.json").read_text(encoding="utf-8"))
 CALLS: dict[str, dict[str, str]] = DATA["calls"] | {"written": DATA["written"]}
 OPTIONS = Options(bindings={k: Binding(x, optional=True) for k, x in leaves().items()})
 ANSWERED = "an answer"
-MOST_KNOWN, MOST_ANSWERED = 690, 114  # lower them as the list shrinks
+MOST_KNOWN, MOST_ANSWERED = 820, 114  # lower them as the list shrinks
 
 WORDS = FOLDER / "refusal_words.txt"
 KNOWN = {line.split("\t")[0]: line for line in WORDS.read_text(encoding="utf-8").splitlines()}

@@ -45,6 +45,7 @@ IN_PLACE = {
     "_copy_slices.view",
     "_overwritten",
 }  # made by statements: see tests/storage
+OF_FLOAT32 = {"_mkldnn_rnn_layer"}  # what only float32 is computed with: test_recurrent.py
 NOT_IMPLEMENTED = [row for row in NO_DERIVATIVE if isinstance(row.derivative, Elementwise)]
 # PyTorch has these for floating point alone: "hypot_cpu" not implemented for 'Long', and the like
 NOT_OF_INTEGERS = """
@@ -172,7 +173,7 @@ def test_every_row_with_a_derivative_is_exercised() -> None:
         for row in ROWS
         if isinstance(row, Primitive) and row.derivative is not None and row not in seen
     }
-    assert missing - {row.name for row in NO_DERIVATIVE} == IN_PLACE
+    assert missing - {row.name for row in NO_DERIVATIVE} == IN_PLACE | OF_FLOAT32
     assert set(MORE) <= {row.name for row in ROWS}
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from gradcli import loads
 from gradcli.errors import GradcliError
+from gradcli.trace import draws, init
 from gradcli.trace.attributes import ATTRIBUTES, METHODS
 from gradcli.trace.builtins import OTHERS
 from tests.spellings.running import INPUTS, arrays, difference, evaluated, ran, read, restored
@@ -66,16 +67,17 @@ def test_the_store_has_every_case_and_no_other() -> None:
 # tested elsewhere: in-place and backward by the tutorials and the messages, drawing below
 ELSEWHERE = {
     "param", "nn.Parameter", "Parameter", "array", "from_numpy", "array_equal", "load",
-    "manual_seed", "set_default_dtype", "set_printoptions", "random.seed", "unfold", "grad",
+    "manual_seed", "set_default_dtype", "set_printoptions", "unfold", "grad",
     "batch_norm", "instance_norm", "torch.batch_norm", "torch.instance_norm",
     "native_batch_norm", "rrelu", "dropout", "dropout1d", "dropout2d", "dropout3d",
     "alpha_dropout", "feature_alpha_dropout", "value_and_grad", "jax.vjp", "jax.jvp", "jax.jit",
     "lax.stop_gradient", "no_grad", "enable_grad", "set_grad_enabled", "inference_mode",
-    "is_grad_enabled", "is_inference_mode_enabled",
+    "is_grad_enabled", "is_inference_mode_enabled", *draws.FUNCTIONS, *init.FUNCTIONS,
+    "randint_like",
 }  # fmt: skip
 METHODS_ELSEWHERE = {
     "backward", "retain_grad", "astype", "copy", "zero_", "polygamma", "where", "__setitem__",
-    "detach_", "fill_diagonal_", "as_strided",
+    "detach_", "fill_diagonal_", "as_strided", *draws.METHODS,
 }  # fmt: skip
 
 

@@ -12,11 +12,12 @@ from gradcli.ops.linalg.linalg import matmul
 from gradcli.ops.linalg.matrices import like
 from gradcli.ops.pointwise.elementwise import where
 from gradcli.ops.pointwise.scalars import mul_number
-from gradcli.ops.shape.shapes import conj, reshape, sum_, transpose
+from gradcli.ops.shape.layout import repeat_interleave
+from gradcli.ops.shape.shapes import conj, expand, reshape, sum_, transpose, unsqueeze
 from gradcli.rule.dtypes import BOOL
-from gradcli.rule.meta import Meta, broadcast
+from gradcli.rule.meta import Meta, broadcast, dense_strides, strides_of
 from gradcli.rule.rows import composite, primitive
-from gradcli.rule.rule import Derivative, Multilinear
+from gradcli.rule.rule import Derivative, Multilinear, Traced
 
 # ---- softmax of rows that may be masked altogether -----------------------------------------
 
@@ -35,8 +36,25 @@ def _swap(a: Any) -> Any:
 # ---- the fused row, for batches of heads ---------------------------------------------------
 
 
+def _for_each_head(x: Any, heads: int) -> Any:
+    """Repeat keys or values, of which several heads share each: (batch, heads, length, size)."""
+    batch, shared, *rest = x.shape
+    if shared == heads:
+        return x
+    spread = expand(unsqueeze(x, dim=2), size=(batch, shared, heads // shared, *rest))
+    return reshape(spread, (batch, heads, *rest))
+
+
+def _of_shared(g: Any, shared: int) -> Any:
+    """Add up over the heads that share a key or a value: the transpose of the above."""
+    batch, heads, *rest = g.shape
+    if shared == heads:
+        return g
+    return sum_(reshape(g, (batch, shared, heads // shared, *rest)), dim=(2,))
+
+
 def _scores(q: Any, k: Any, mask: Any, scale: float, causal: bool) -> Any:
-    scores = matmul(q * scale, _swap(k))
+    scores = matmul(q * scale, _swap(_for_each_head(k, q.shape[1])))
     if causal:
         mask = np.tri(q.shape[-2], k.shape[-2], dtype=bool)
     if mask is None:
@@ -49,12 +67,12 @@ def _shares(q: Any, k: Any, mask: Any, scale: float, causal: bool) -> Any:
 
 
 def _flash(q: Any, k: Any, v: Any, mask: Any, scale: float, is_causal: bool) -> Any:
-    return np.matmul(_shares(q, k, mask, scale, is_causal), v)
+    return np.matmul(_shares(q, k, mask, scale, is_causal), _for_each_head(v, q.shape[1]))
 
 
 def _moved_scores(g: Any, q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool) -> Any:
     p = _shares(q, k, mask, scale, causal)
-    shares = matmul(g, _swap(v))
+    shares = matmul(g, _swap(_for_each_head(v, q.shape[1])))
     return p * (shares - sum_(shares * p, dim=(len(p.shape) - 1,), keepdim=True))
 
 
@@ -62,12 +80,13 @@ def _flash_tangent(
     ts: Any, y: Any, q: Any, k: Any, v: Any, mask: Any, scale: float, is_causal: bool
 ) -> Any:
     p = _shares(q, k, mask, scale, is_causal)
-    parts = [] if ts[2] is None else [matmul(p, ts[2])]
+    heads = q.shape[1]
+    parts = [] if ts[2] is None else [matmul(p, _for_each_head(ts[2], heads))]
     for slot, (left, right) in enumerate(((ts[0], k), (q, ts[1]))):
         if ts[slot] is not None:
-            moved = matmul(left * scale, _swap(right))
+            moved = matmul(left * scale, _swap(_for_each_head(right, heads)))
             mean = sum_(moved * p, dim=(len(p.shape) - 1,), keepdim=True)
-            parts.append(matmul(p * (moved - mean), v))
+            parts.append(matmul(p * (moved - mean), _for_each_head(v, heads)))
     return sum(parts[1:], parts[0])
 
 
@@ -82,13 +101,14 @@ flash_attention = primitive(Derivative,
     "_scaled_dot_product_flash_attention_for_cpu(query, key, value, attn_mask = None, "
     "scale: real = 1.0, is_causal: bool = False)",
     "ScaledDotProductFlashAttentionForCpuBackward0", _flash,
-    lambda q, k, v, mask, scale, is_causal: Meta((*q.shape[:-1], v.shape[-1]), q.dtype),
+    lambda q, *_, **__: Meta(q.shape, q.dtype, dense_strides(q.shape, (q,))),
     lambda g, y, q, k, v, mask, scale, is_causal:
-        matmul(_moved_scores(g, q, k, v, mask, scale, is_causal), k) * scale,
-    lambda g, y, q, k, v, mask, scale, is_causal:
-        matmul(_swap(_moved_scores(g, q, k, v, mask, scale, is_causal)), q) * scale,
-    lambda g, y, q, k, v, mask, scale, is_causal:
-        matmul(_swap(_shares(q, k, mask, scale, is_causal)), g),
+        matmul(_moved_scores(g, q, k, v, mask, scale, is_causal),
+               _for_each_head(k, q.shape[1])) * scale,
+    lambda g, y, q, k, v, mask, scale, is_causal: _of_shared(
+        matmul(_swap(_moved_scores(g, q, k, v, mask, scale, is_causal)), q) * scale, k.shape[1]),
+    lambda g, y, q, k, v, mask, scale, is_causal: _of_shared(
+        matmul(_swap(_shares(q, k, mask, scale, is_causal)), g), v.shape[1]),
     tangent=_flash_tangent, saves="query key value result",
     doc="softmax(q @ k.mT · scale + mask) @ v, in one step")
 # fmt: on
@@ -110,17 +130,21 @@ def _attention(
             "_scaled_dot_product_attention: Explicit attn_mask should not be set when "
             "is_causal=True"
         )
-    if dropout_p or enable_gqa:
+    if dropout_p:
         raise ArgumentFault(
-            "scaled_dot_product_attention(): dropout_p and enable_gqa are not supported",
+            "scaled_dot_product_attention(): dropout_p is not supported",
             hint="drop the result of softmax by hand: F.dropout(softmax(...), p) @ v",
         )
+    if enable_gqa:
+        _check_groups(q, k, v)
     natural = 1 / sqrt(q.shape[-1]) if q.shape[-1] else float("inf")
     size = natural if scale is None else scale
     if 0 in (*q.shape[:-1], k.shape[-2], v.shape[-1]):
         return _nothing(q, k, v)
-    if _is_fused(q, k, v, mask):
+    if _is_fused(q, k, v, mask, enable_gqa):
         return flash_attention(q, k, v, mask, scale=size, is_causal=is_causal)
+    if enable_gqa and {k.shape[-3], v.shape[-3]} != {q.shape[-3]}:
+        k, v = (repeat_interleave(x, q.shape[-3] // x.shape[-3], -3, None) for x in (k, v))
     if mask is not None and mask.dtype == BOOL:
         mask = where(mask, 0.0, _infinity(q))
     if is_causal:
@@ -144,11 +168,33 @@ def _infinity(q: Any) -> Any:
     return np.asarray(-np.inf, q.dtype)
 
 
-def _is_fused(q: Any, k: Any, v: Any, mask: Any) -> bool:
+def _check_groups(*operands: Any) -> None:
+    """Refuse heads that cannot share keys and values."""
+    if any(len(x.shape) < 3 for x in operands):
+        raise ShapeFault(
+            "scaled_dot_product_attention(): enable_gqa needs a dimension of heads, the third from "
+            "the end"
+        )
+    heads, *shared = (x.shape[-3] for x in operands)
+    if any(not n or heads % n for n in shared):
+        raise ShapeFault(
+            "Number of heads in key and value must divide the number of heads in query: "
+            f"{shared[0]} and {shared[1]}, and {heads}"
+        )
+
+
+def _lies_in_rows(x: Any) -> bool:
+    return not isinstance(x, Traced) or strides_of(x)[-1] == 1
+
+
+def _is_fused(q: Any, k: Any, v: Any, mask: Any, grouped: bool) -> bool:
     """Say whether PyTorch takes the fused kernel on a CPU."""
-    if not all(len(x.shape) == 4 for x in (q, k, v)) or getattr(mask, "requires_grad", False):
+    if not all(len(x.shape) == 4 and _lies_in_rows(x) for x in (q, k, v)):
         return False
-    same = q.shape[:2] == k.shape[:2] == v.shape[:2] and k.shape[2] == v.shape[2]
+    if getattr(mask, "requires_grad", False):
+        return False
+    same = k.shape[:3] == v.shape[:3] and q.shape[0] == k.shape[0]
+    same = same and (grouped or q.shape[1] == k.shape[1])
     return same and q.shape[3] == k.shape[3] == v.shape[3] and 0 not in (*q.shape, *k.shape)
 
 

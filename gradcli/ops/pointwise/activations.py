@@ -29,7 +29,7 @@ from gradcli.rule.costs import fold
 from gradcli.rule.dtypes import SCALAR_NAMES, is_differentiable
 from gradcli.rule.meta import Meta, of_operand
 from gradcli.rule.rows import composite, elementwise, inexact, primitive, pullback
-from gradcli.rule.rule import Derivative
+from gradcli.rule.rule import Derivative, concrete
 
 SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
@@ -302,8 +302,7 @@ def _rrelu(a: Any, lower: float, upper: float, training: bool, generator: Any) -
         raise ArgumentFault("Lower bound should be less than or equal to the upper bound")
     if not training:
         return rrelu_fixed(a, slope=(lower + upper) / 2)
-    noise = lower + (upper - lower) * _random(generator, "rrelu").rand(a.shape, a.dtype)
-    return rrelu_noise(a, np.asarray(noise, a.dtype))
+    return rrelu_noise(a, _random(generator, "rrelu").slopes(concrete(a), lower, upper))
 
 
 def _dropout(a: Any, p: float, training: bool, generator: Any) -> Any:

@@ -18,7 +18,7 @@ from gradcli.rule.costs import elements, fold
 from gradcli.rule.dtypes import INT64, promote
 from gradcli.rule.meta import Meta, Shape, dim_index, packed, shown, strides_of
 from gradcli.rule.rows import composite, primitive
-from gradcli.rule.rule import Composite, Multilinear, Variadic, concrete
+from gradcli.rule.rule import Body, Composite, Multilinear, Primitive, Variadic, concrete
 
 # ---- several results of one operation ------------------------------------------------------
 
@@ -131,6 +131,13 @@ split_ = primitive(Multilinear,
     _split, _split_meta,
     lambda g, y, a, split_size, dim: cat(*_all(g, y), dim=dim),
     outputs="*", view="alias", memory=fold(4), doc="Pieces of a size along a dimension")
+unsafe_split_ = primitive(Multilinear,
+    "unsafe_split.Tensor(input, split_size: any, dim: dim = 0)",
+    lambda a, split_size, dim: "UnsafeSplitBackward0" if isinstance(split_size, int)
+        else "UnsafeSplitWithSizesBackward0",
+    lambda a, split_size, dim: tuple(np.copy(x) for x in _split(a, split_size, dim)), _split_meta,
+    lambda g, y, a, split_size, dim: cat(*_all(g, y), dim=dim),
+    outputs="*", doc="Pieces of a size along a dimension, which are no views")
 unbind_ = primitive(Multilinear,
     "unbind.int(input, dim: dim = 0)", "UnbindBackward0",
     lambda a, dim: tuple(np.moveaxis(a, dim, 0)), _unbind_meta,
@@ -170,21 +177,25 @@ def _split_any(a: Any, size: Any, dim: int) -> Any:
     return split_(a, split_size=size, dim=dim)
 
 
+def _chunked(row: Primitive) -> Body:
+    return lambda a, chunks, dim: row(a, split_size=_chunk_size(a, chunks, dim), dim=dim)
+
+
 def _affordable(parts: int) -> int:
     if parts > MOST_PARTS:
         raise LimitFault(f"{parts:,} parts of a tensor: more than the limit of {MOST_PARTS:,}")
     return parts
 
 
-def _chunk(a: Any, chunks: int, dim: int) -> Any:
+def _chunk_size(a: Any, chunks: int, dim: int) -> int | Shape:
     if chunks < 1:
         raise ArgumentFault(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     if not a.shape:
         raise ArgumentFault("chunk expects at least a 1-dimensional tensor")
     length = a.shape[dim_index(dim, len(a.shape))]
     if not length:
-        return split_(a, split_size=(0,) * _affordable(chunks), dim=dim)
-    return split_(a, split_size=-(-length // chunks), dim=dim)
+        return (0,) * _affordable(chunks)
+    return -(-int(length) // chunks)
 
 
 def _tensor_split(a: Any, places: Any, dim: int) -> tuple[Any, ...]:
@@ -346,8 +357,20 @@ split_with_sizes = composite("split_with_sizes(input, split_sizes: sizes, dim: i
     doc="Pieces of several sizes along a dimension")
 unbind = composite("unbind(input, dim: int = 0)", _unbind,
     doc="All slices along a dimension", examples="unbind(M)[0]; M.unbind(1)[2]")
-chunk = composite("chunk(input, chunks: int, dim: int = 0)", _chunk,
+chunk = composite("chunk(input, chunks: int, dim: int = 0)", _chunked(split_),
     doc="A number of pieces along a dimension", examples="chunk(v, 3)[1]; M.chunk(2, 1)[1]")
+unsafe_split = composite("unsafe_split(tensor, split_size: int, dim: int = 0)",
+    lambda a, size, dim: unsafe_split_(a, split_size=size, dim=dim),
+    doc="Pieces of a size along a dimension, which are no views",
+    examples="unsafe_split(v, 2)[0]; M.unsafe_split(1, dim=1)[1]")
+unsafe_split_with_sizes = composite(
+    "unsafe_split_with_sizes(input, split_sizes: ints, dim: int = 0)",
+    lambda a, sizes, dim: unsafe_split_(a, split_size=sizes, dim=dim),
+    doc="Pieces of several sizes along a dimension, which are no views",
+    examples="M.unsafe_split_with_sizes((1, 2), 1)[1]")
+unsafe_chunk = composite("unsafe_chunk(input, chunks: int, dim: int = 0)", _chunked(unsafe_split_),
+    doc="A number of pieces along a dimension, which are no views",
+    examples="unsafe_chunk(v, 3)[1]; M.unsafe_chunk(2, 1)[1]")
 tensor_split = composite(
     "tensor_split(input, indices_or_sections: array|int|ints, dim: int = 0)", _tensor_split,
     doc="Pieces along a dimension, cut at indices or into a number of them", aliases="array_split",
