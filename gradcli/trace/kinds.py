@@ -18,6 +18,7 @@ from gradcli.trace.creation import CREATION, module_parameter
 from gradcli.trace.gradmode import GradMode
 from gradcli.trace.iterators import Lazy
 from gradcli.trace.sentences import fault, python_errors
+from gradcli.trace.suspended import Generator
 from gradcli.trace.types import Form, Type, is_union
 from gradcli.trace.values import Function, GradFn, Namespace, Results, Run, Size, UserFunction
 
@@ -181,6 +182,7 @@ HIDDEN = (  # types without a name of their own
     made_from("NotImplementedType", lambda tracer, args, keywords: NotImplemented,
               type(NotImplemented)),
     made_from("module", _no_call("module"), Namespace),
+    made_from("generator", _no_call("generator"), Generator),
     made_from("builtin_function_or_method", _no_call("builtin_function_or_method"), Function),
     made_from("Node", _no_call("torch.autograd.graph.Node"), GradFn, module="torch.autograd.graph"),
     made_from("dict_keys", _no_call("dict_keys"), type({}.keys())),

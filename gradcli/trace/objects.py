@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.errors import NameFault
+from gradcli.errors import GradcliError
 from gradcli.graph import Node
 from gradcli.trace import classes, containers
 from gradcli.trace.calls import Args, Keywords, only
+from gradcli.trace.faults import is_a
 from gradcli.trace.sentences import class_name, fault, python_errors
 from gradcli.trace.types import Callee
 from gradcli.trace.values import Namespace
@@ -42,8 +43,8 @@ def _getattr(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     name = _name("getattr", args, keywords, 2, 3)
     try:
         return tracer.member(args[0], name)
-    except NameFault:
-        if len(args) == 3:
+    except GradcliError as error:
+        if len(args) == 3 and is_a(error, "AttributeError"):
             return args[2]
         raise
 
@@ -52,8 +53,10 @@ def _hasattr(tracer: Tracer, args: Args, keywords: Keywords) -> bool:
     name = _name("hasattr", args, keywords, 2, 2)
     try:
         tracer.member(args[0], name)
-    except NameFault:
-        return False
+    except GradcliError as error:
+        if is_a(error, "AttributeError"):
+            return False
+        raise
     return True
 
 

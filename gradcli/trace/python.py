@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def _iterable(x: Any) -> bool:
-    return isinstance(x, CONTAINERS) or hasattr(x, "__next__")
+    return isinstance(x, (Instance, *CONTAINERS)) or hasattr(x, "__next__")
 
 
 def _row(name: str, tracer: Tracer, args: Args, keywords: Keywords) -> Any:
@@ -131,6 +131,8 @@ def _on_numbers(text: str, function: Any) -> Any:
 
 
 def _abs(tracer: Tracer, x: Any) -> Any:
+    if isinstance(x, Instance):
+        return needed(tracer, x, "__abs__", "has no abs(): no __abs__")()
     if not number(x):
         raise ArgumentFault(f"abs() takes a number or a tensor, not {described(x)}")
     try:
