@@ -14,7 +14,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -37,6 +37,8 @@ from gradcli.reference import Entry, entries
 from gradcli.render import CONCEPT, DIAGNOSE
 from gradcli.session import run as run_source
 from gradcli.syntax.tables import grammar
+from gradcli.trace import standard
+from gradcli.trace.python import PYTHON
 from gradcli.verify.report import ClaimFinding, Finding, Report
 from gradcli.verify.target import Settings
 from gradcli.verify.verdicts import Level, Verdict
@@ -54,7 +56,24 @@ def language() -> str:
             parts.append("\n".join(line[2:].removeprefix(" ") for line in text.splitlines()))
         elif text.strip():
             parts.append(f"```lark\n{text.strip()}\n```")
-    return GENERATED.format("grammar/expr.lark") + "\n\n".join(parts) + "\n"
+    made = GENERATED.format("grammar/expr.lark and the tables in gradcli/trace")
+    return made + "\n\n".join([*parts, *_pythons()]) + "\n"
+
+
+def _pythons() -> Iterator[str]:
+    """Yield what there is of Python's functions and of its standard library, by the tables."""
+    yield "## Python's functions and types"
+    yield _listed([*PYTHON, "object", "Ellipsis", "NotImplemented", "__name__", "__file__"])
+    yield "## Python's standard library"
+    yield (
+        "A module that is not here can be imported, and its names are an error where they are "
+        "used. `from module import *` binds the names that the file reads."
+    )
+    yield "\n".join(f"- `{name}`: {_listed(standard.members(name))}" for name in standard.FILES)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(names, key=str.lower))
 
 
 def operations() -> str:

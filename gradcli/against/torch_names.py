@@ -44,6 +44,7 @@ PLAIN = (
     "map", "max", "min", "next", "oct", "ord", "pow", "print", "range", "repr", "reversed", "round",
     "set", "slice", "sorted", "str", "sum", "tuple", "zip",
 )  # fmt: skip
+TYPES = ("Tensor", "Size", "dtype", "ndarray")  # PyTorch's own have more than the language's
 OF_TENSORS = ("sum", "max", "min", "abs", "pow", "round")
 # a function of the same name in torch is the kernel, which takes all its arguments
 BARE = ("torch.nn.functional", "torch", "torch.special", "torch.linalg", "torch.fft")
@@ -119,7 +120,7 @@ def _bound(torch: Any, own: dict[str, Names], path: str, name: str | None = None
     whole = path if name is None else f"{path}.{name}"
     if whole in MODULES:
         return _Module(torch, own, whole)
-    if name is None or name in REFUSED or member(Namespace(path), name) is None:
+    if name is None or name in REFUSED or name in TYPES or member(Namespace(path), name) is None:
         raise AttributeError(f"`{whole}` is not part of the language")
     if name in own.get(path, {}):
         return own[path][name]

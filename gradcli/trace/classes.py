@@ -27,7 +27,8 @@ class UserClass:
     """A class: what its body has bound, and its bases in the order in which Python looks.
 
     `namespace` has functions and values of a file; a class that is built in has `Native` methods.
-    `annotations` are the names that the body annotates, in order.
+    `annotations` are the names that the body annotates, in order. What `is_built_in` is never
+    changed: other runs have it too.
     """
 
     def __init__(
@@ -36,11 +37,14 @@ class UserClass:
         bases: tuple[UserClass, ...],
         namespace: dict[str, Any],
         annotations: tuple[str, ...] = (),
+        *,
+        is_built_in: bool = False,
     ) -> None:
         self.name = name
         self.bases = bases
         self.namespace = namespace
         self.annotations = annotations
+        self.is_built_in = is_built_in
         self.order: tuple[UserClass, ...] = (self, *_linearised(name, bases))
 
     def find(self, name: str, after: UserClass | None = None) -> Any:
@@ -283,6 +287,7 @@ def set_attribute(tracer: Tracer, owner: Any, name: str, value: Any) -> None:
     Raises: NameFault, with Python's sentence, where a property cannot be set.
     """
     if isinstance(owner, UserClass):
+        _check_changeable(owner, name)
         owner.namespace[name] = value
         return
     found = owner.cls.find(name)
@@ -310,6 +315,15 @@ def keep(tracer: Tracer, owner: Instance, name: str, value: Any) -> None:
         call_by_path(tracer, f"{owner.path}.{name}", value)
 
 
+def _check_changeable(cls: UserClass, name: str) -> None:
+    """Refuse to change a class that is built in.
+
+    Raises: ArgumentFault, with Python's sentence.
+    """
+    if cls.is_built_in:
+        raise ArgumentFault(f"cannot set '{name}' attribute of immutable type '{cls.name}'")
+
+
 def delete_attribute(tracer: Tracer, owner: Any, name: str) -> None:
     """Carry out `del owner.name`.
 
@@ -319,6 +333,8 @@ def delete_attribute(tracer: Tracer, owner: Any, name: str) -> None:
     if isinstance(found, Property) and found.deleter is not None:
         tracer.call(found.deleter, (owner,), {})
         return
+    if isinstance(owner, UserClass):
+        _check_changeable(owner, name)
     names = owner.namespace if isinstance(owner, UserClass) else owner.attributes
     if name not in names:
         raise NameFault(no_attribute(owner, name))
@@ -335,6 +351,8 @@ def no_attribute(owner: Any, name: str) -> str:
 
 def names_of(owner: Any) -> list[str]:
     """Return the names of the attributes that an object or a class has, without the special."""
+    if not isinstance(owner, Instance | UserClass):
+        return []
     order = owner.cls.order if isinstance(owner, Instance) else owner.order
     found = dict(owner.attributes) if isinstance(owner, Instance) else {}
     for cls in order:
@@ -583,6 +601,7 @@ OBJECT = UserClass(
         "__getattribute__": Native("__getattribute__", _fetched),
         "__repr__": Native("__repr__", lambda tracer, owner, args, keywords: repr(owner)),
     },
+    is_built_in=True,
 )
 
 
@@ -622,9 +641,20 @@ def parent(tracer: Tracer, args: Args, keywords: Keywords) -> Super:
     raise ArgumentFault("super(): no arguments", hint="it is called in a method of a class")
 
 
+def _wrapped(name: str, make: Callable[..., Any], most: int) -> Callable[..., Any]:
+    """Return a decorator that keeps the functions that it is given."""
+
+    def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+        if keywords or not 1 <= len(args) <= most:
+            raise ArgumentFault(f"{name}() takes one function ({len(args)} arguments given)")
+        return make(*args)
+
+    return run
+
+
 FUNCTIONS: dict[str, Callable[[Tracer, Args, Keywords], Any]] = {
     "super": parent,
-    "staticmethod": lambda tracer, args, keywords: StaticMethod(*args),
-    "classmethod": lambda tracer, args, keywords: ClassMethod(*args),
-    "property": lambda tracer, args, keywords: Property(*args),
+    "staticmethod": _wrapped("staticmethod", StaticMethod, 1),
+    "classmethod": _wrapped("classmethod", ClassMethod, 1),
+    "property": _wrapped("property", Property, 3),
 }

@@ -12,6 +12,7 @@ from gradcli.graph import Node
 from gradcli.rule.signature import Signature
 from gradcli.trace.budgets import made
 from gradcli.trace.calls import Args, Keywords, only
+from gradcli.trace.classes import Instance, special
 from gradcli.trace.containers import items_of, update
 from gradcli.trace.containers import key as hashable
 from gradcli.trace.sentences import class_name, fault, python_errors
@@ -44,7 +45,10 @@ def is_nonzero(tracer: Tracer, x: Node) -> bool:
 
 
 def _number(tracer: Tracer, kind: Any, x: Any) -> Any:
-    """Return a tensor of one element as a number; anything else as it is."""
+    """Return a tensor of one element, or an object, as a number; anything else as it is."""
+    if isinstance(x, Instance):
+        own = special(tracer, x, f"__{kind.__name__}__")
+        return x if own is None else own()
     if not isinstance(x, Node):
         return x
     if x.requires_grad and kind is float:

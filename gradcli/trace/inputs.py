@@ -156,6 +156,8 @@ def _not_read(program: tree.Program) -> set[Span]:
     for item in nodes_of(program.statements):
         if isinstance(item, tree.Outer):
             found |= {name.span for name in item.names}
+        elif isinstance(item, tree.Class):  # `x: int` there is a field, and no input
+            found |= {x.target.span for x in item.body if isinstance(x, tree.Annotated)}
         annotation = (
             item.annotation if isinstance(item, tree.Annotated | tree.Parameter)
             else item.returns if isinstance(item, tree.Def) else None

@@ -66,6 +66,7 @@ from gradcli.trace.skipped import Bar, Skipped
 from gradcli.trace.sources import Source
 from gradcli.trace.statements import STATEMENTS
 from gradcli.trace.storage import Tensor
+from gradcli.trace.targets import binding, deletion
 from gradcli.trace.text import formatted_value, text
 from gradcli.trace.values import (
     Exit,
@@ -410,6 +411,31 @@ class Tracer:
         if isinstance(function, operators.PLAIN):
             raise ArgumentFault(f"'{class_name(function)}' object is not callable")
         raise ArgumentFault(f"{described(function)} cannot be called")
+
+    def _place(self, value: Any, name: str) -> tree.Attribute:
+        span = self.graph.span
+        return tree.Attribute(tree.Constant(value, span), name, span, span)
+
+    def member(self, value: Any, name: str) -> Any:
+        """Return `value.name`, read as the file itself reads it.
+
+        Raises: NameFault where the language has no such attribute.
+        """
+        return self.evaluate(self._place(value, name))
+
+    def set_member(self, owner: Any, name: str, value: Any) -> None:
+        """Carry out `owner.name = value`."""
+        binding(self, self._place(owner, name))(value)
+
+    def delete_member(self, owner: Any, name: str) -> None:
+        """Carry out `del owner.name`."""
+        deletion(self, self._place(owner, name))()
+
+    def item(self, value: Any, key: Any) -> Any:
+        """Return `value[key]`."""
+        span = self.graph.span
+        at = tree.Constant(key, span)
+        return self.evaluate(tree.Subscript(tree.Constant(value, span), at, span))
 
     def iterate(self, value: Any) -> Any:
         """Return the items of a value that a loop can run over; each is a step."""

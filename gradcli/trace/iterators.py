@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from gradcli.errors import LimitFault
+from gradcli.errors import GradcliError, LimitFault
 from gradcli.graph import Node
 from gradcli.rule.nesting import MAX_NESTING
 from gradcli.rule.signature import Signature
 from gradcli.trace.calls import Args, Keywords, only
+from gradcli.trace.classes import special
 from gradcli.trace.containers import CONTAINERS, items_of
+from gradcli.trace.faults import is_a
 from gradcli.trace.sentences import class_name, fault
 from gradcli.trace.values import Results
 
@@ -138,6 +140,9 @@ def _reversed(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
 def _iter(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     if len(args) != 2 or keywords:
         x = only(args, keywords, "iter")
+        own = special(tracer, x, "__iter__")
+        if own is not None:
+            return own()
         return x if hasattr(x, "__next__") else ITERATOR(tracer, tracer.iterate(x))
     function, last = args
 
@@ -162,6 +167,14 @@ def _next(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
             )
         )
     iterator, *default = args
+    own = special(tracer, iterator, "__next__")
+    if own is not None:
+        try:
+            return own()
+        except GradcliError as error:
+            if default and is_a(error, "StopIteration"):
+                return default[0]
+            raise
     if not hasattr(iterator, "__next__"):
         raise fault(TypeError(f"'{class_name(iterator)}' object is not an iterator"))
     for item in iterator:

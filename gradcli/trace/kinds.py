@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections.abc
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from gradcli.trace.creation import CREATION, module_parameter
 from gradcli.trace.gradmode import GradMode
 from gradcli.trace.iterators import Lazy
 from gradcli.trace.sentences import fault, python_errors
+from gradcli.trace.suspended import Generator
 from gradcli.trace.types import Form, Type, is_union
 from gradcli.trace.values import Function, GradFn, Namespace, Results, Run, Size, UserFunction
 
@@ -124,11 +126,11 @@ def made_from(
 
 def of_iterators(kind: type[Lazy], run: Run, module: str = "builtins", **members: Any) -> Type:
     """Return the type of a class of iterators, and let its values know it."""
-    kind.kind = made_from(kind.__name__, run, kind, module=module, **members)
-    return kind.kind
+    made = kind.kind = made_from(kind.__name__, run, kind, module=module, **members)
+    return made
 
 
-def _type(tracer: Tracer, args: Args, keywords: Keywords) -> Type:
+def _type(tracer: Tracer, args: Args, keywords: Keywords) -> Type | UserClass:
     if len(args) != 1 or keywords:
         raise fault(
             TypeError("type() takes 1 or 3 arguments")
@@ -180,6 +182,7 @@ HIDDEN = (  # types without a name of their own
     made_from("NotImplementedType", lambda tracer, args, keywords: NotImplemented,
               type(NotImplemented)),
     made_from("module", _no_call("module"), Namespace),
+    made_from("generator", _no_call("generator"), Generator),
     made_from("builtin_function_or_method", _no_call("builtin_function_or_method"), Function),
     made_from("Node", _no_call("torch.autograd.graph.Node"), GradFn, module="torch.autograd.graph"),
     made_from("dict_keys", _no_call("dict_keys"), type({}.keys())),
@@ -230,7 +233,7 @@ def is_instance(tracer: Tracer, value: Any, kinds: Any) -> bool:
 
     Raises: ArgumentFault, with Python's sentence, where `kinds` is no type.
     """
-    for kind in _listed(kinds, "isinstance() arg 2", 0):
+    for kind in _listed(kinds, "isinstance() arg 2 must be a type, a tuple of types", 0):
         if isinstance(kind, Type):
             if kind.holds(tracer, value):
                 return True
@@ -239,18 +242,22 @@ def is_instance(tracer: Tracer, value: Any, kinds: Any) -> bool:
     return False
 
 
-def _listed(kinds: Any, where: str, depth: int) -> list[Type | UserClass]:
-    """Return the types of a type, a union, or nested tuples of them."""
+def _listed(kinds: Any, said: str, depth: int) -> Iterator[Type | UserClass]:
+    """Yield the types of a type, a union, or nested tuples of them."""
     if isinstance(kinds, Type | UserClass):
-        return [kinds]
+        yield kinds
+        return
     if isinstance(kinds, tuple) and depth < MAX_NESTING:
-        return [x for each in kinds for x in _listed(each, where, depth + 1)]
+        for each in kinds:
+            yield from _listed(each, said, depth + 1)
+        return
     if isinstance(kinds, Form) and is_union(kinds):
-        members = (NONE if x is None else x for x in kinds.parameters)
-        return [x for each in members for x in _listed(each, where, depth + 1)]
+        for each in kinds.parameters:
+            yield from _listed(NONE if each is None else each, said, depth + 1)
+        return
     if isinstance(kinds, Form) and kinds.parameters:
         raise fault(TypeError("Subscripted generics cannot be used with class and instance checks"))
-    raise fault(TypeError(f"{where} must be a type, a tuple of types, or a union"))
+    raise fault(TypeError(f"{said}, or a union"))
 
 
 def _two(name: str, args: Args, keywords: Keywords) -> Args:
@@ -269,7 +276,8 @@ def _issubclass(tracer: Tracer, args: Args, keywords: Keywords) -> bool:
     kind, above = _two("issubclass", args, keywords)
     if not isinstance(kind, Type | UserClass):
         raise fault(TypeError("issubclass() arg 1 must be a class"))
-    return any(_is_below(kind, each) for each in _listed(above, "issubclass() arg 2", 0))
+    said = "issubclass() arg 2 must be a class, a tuple of classes"
+    return any(_is_below(kind, each) for each in _listed(above, said, 0))
 
 
 def _is_below(kind: Type | UserClass, above: Type | UserClass) -> bool:

@@ -10,39 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.errors import NameFault
+from gradcli.errors import GradcliError
 from gradcli.graph import Node
-from gradcli.syntax import tree
 from gradcli.trace import classes, containers
 from gradcli.trace.calls import Args, Keywords, only
+from gradcli.trace.faults import is_a
 from gradcli.trace.sentences import class_name, fault, python_errors
 from gradcli.trace.types import Callee
 from gradcli.trace.values import Namespace
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
-
-NONE = object()
-
-
-def read(tracer: Tracer, value: Any, name: str) -> Any:
-    """Return `value.name`.
-
-    Raises: NameFault where the language has no such attribute.
-    """
-    return tracer.evaluate(_attribute(tracer, value, name))
-
-
-def item(tracer: Tracer, value: Any, key: Any) -> Any:
-    """Return `value[key]`."""
-    span = tracer.graph.span
-    at = tree.Constant(key, span)
-    return tracer.evaluate(tree.Subscript(tree.Constant(value, span), at, span))
-
-
-def _attribute(tracer: Tracer, value: Any, name: str) -> tree.Attribute:
-    span = tracer.graph.span
-    return tree.Attribute(tree.Constant(value, span), name, span, span)
 
 
 def _name(function: str, args: Args, keywords: Keywords, least: int, most: int) -> str:
@@ -64,9 +42,9 @@ def _name(function: str, args: Args, keywords: Keywords, least: int, most: int) 
 def _getattr(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     name = _name("getattr", args, keywords, 2, 3)
     try:
-        return read(tracer, args[0], name)
-    except NameFault:
-        if len(args) == 3:
+        return tracer.member(args[0], name)
+    except GradcliError as error:
+        if len(args) == 3 and is_a(error, "AttributeError"):
             return args[2]
         raise
 
@@ -74,37 +52,30 @@ def _getattr(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
 def _hasattr(tracer: Tracer, args: Args, keywords: Keywords) -> bool:
     name = _name("hasattr", args, keywords, 2, 2)
     try:
-        read(tracer, args[0], name)
-    except NameFault:
-        return False
+        tracer.member(args[0], name)
+    except GradcliError as error:
+        if is_a(error, "AttributeError"):
+            return False
+        raise
     return True
 
 
 def _setattr(tracer: Tracer, args: Args, keywords: Keywords) -> None:
-    from gradcli.trace.targets import binding
-
     name = _name("setattr", args, keywords, 3, 3)
-    binding(tracer, _attribute(tracer, args[0], name))(args[2])
+    tracer.set_member(args[0], name, args[2])
 
 
 def _delattr(tracer: Tracer, args: Args, keywords: Keywords) -> None:
-    from gradcli.trace.targets import deletion
-
     name = _name("delattr", args, keywords, 2, 2)
-    deletion(tracer, _attribute(tracer, args[0], name))()
+    tracer.delete_member(args[0], name)
 
 
-def _names(tracer: Tracer, value: Any) -> list[str]:
-    from gradcli.trace import attributes
-    from gradcli.trace.builtins import member, names
-
+def _names(value: Any) -> list[str]:
+    if isinstance(value, Node | Namespace):
+        what = "tensors" if isinstance(value, Node) else f"`{value.path}`"
+        raise fault(TypeError(f"dir() lists no names of {what}"), hint="`gradcli ops` does")
     if isinstance(value, classes.Instance | classes.UserClass):
         return classes.names_of(value)
-    if isinstance(value, Node):
-        return [*attributes.ATTRIBUTES, *attributes.METHODS]
-    if isinstance(value, Namespace):
-        known = {name.rpartition(".")[2] for name in names()}
-        return [name for name in known if member(value, name) is not None]
     if isinstance(value, Callee):
         return list(value.members)
     kind = next((k for k in type(value).__mro__ if k in containers.METHODS), None)
@@ -114,7 +85,7 @@ def _names(tracer: Tracer, value: Any) -> list[str]:
 def _dir(tracer: Tracer, args: Args, keywords: Keywords) -> list[str]:
     if not args and not keywords:
         return sorted(tracer.scope)
-    return sorted(_names(tracer, only(args, keywords, "dir")))
+    return sorted(_names(only(args, keywords, "dir")))
 
 
 def _vars(tracer: Tracer, args: Args, keywords: Keywords) -> dict[str, Any]:

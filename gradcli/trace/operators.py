@@ -283,11 +283,16 @@ def member_of(tracer: Tracer, value: Any, e: tree.Attribute) -> Any:
     if isinstance(value, Type) and name in TYPE_FACTS:
         return TYPE_FACTS[name](value)
     if isinstance(value, tuple) and hasattr(value, "fields"):
-        from gradcli.trace.standard import collections as named_tuples
+        from gradcli.trace.standard.collections import Named
+        from gradcli.trace.standard.collections import member_of as member_of_named
 
-        found = named_tuples.member_of(value, name)
+        assert isinstance(value, Named), "no other tuple has fields"
+        found = member_of_named(value, name)
         if found is not None:
             return found
+    if isinstance(value, Type):
+        said = f"type object '{value.name}' has no attribute '{name}'"
+        raise NameFault(said, e.name_span)
     if isinstance(value, Results) and name in value.names:
         return value.items[value.names.index(name)]
     if (method := containers.method(value, name)) is not None:

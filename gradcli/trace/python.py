@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def _iterable(x: Any) -> bool:
-    return isinstance(x, CONTAINERS) or hasattr(x, "__next__")
+    return isinstance(x, (Instance, *CONTAINERS)) or hasattr(x, "__next__")
 
 
 def _row(name: str, tracer: Tracer, args: Args, keywords: Keywords) -> Any:
@@ -58,7 +58,8 @@ def _extremum(name: str, sign: str) -> Any:
     """Make `max` or `min`: Python's gives one of the items, and the gradient goes to that one."""
 
     def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
-        alone = len(args) == 1 and _iterable(args[0])
+        keyed = "key" in keywords and args and isinstance(args[0], Node)  # of a tensor's elements
+        alone = len(args) == 1 and bool(keyed or _iterable(args[0]))
         several = len(args) > 1 and (
             any(isinstance(x, float) for x in args) or not any(isinstance(x, Node) for x in args)
         )
@@ -130,6 +131,8 @@ def _on_numbers(text: str, function: Any) -> Any:
 
 
 def _abs(tracer: Tracer, x: Any) -> Any:
+    if isinstance(x, Instance):
+        return needed(tracer, x, "__abs__", "has no abs(): no __abs__")()
     if not number(x):
         raise ArgumentFault(f"abs() takes a number or a tensor, not {described(x)}")
     try:
@@ -185,7 +188,7 @@ def _to(stream: Any) -> str:
             f"print() writes to no file: {described(stream)}",
             hint="file=sys.stderr and file=sys.stdout are all",
         )
-    return name
+    return str(name)
 
 
 def _divmod(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
@@ -193,6 +196,9 @@ def _divmod(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
         raise fault(TypeError("divmod() takes no keyword arguments"))
     if len(args) != 2:
         raise fault(TypeError(f"divmod expected 2 arguments, got {len(args)}"))
+    if any(isinstance(x, complex | str | list | tuple | dict | set | None) for x in args):
+        names = " and ".join(f"'{class_name(x)}'" for x in args)
+        raise fault(TypeError(f"unsupported operand type(s) for divmod(): {names}"))
     return tracer.binary("//", *args), tracer.binary("%", *args)
 
 

@@ -13,9 +13,10 @@ from gradcli.rule.signature import brief
 # what our classes are called in Python's and PyTorch's sentences
 CLASSES = {"Node": "Tensor", "UserFunction": "function", "Function": "function",
            "Namespace": "module", "Results": "tuple", "Size": "torch.Size",
-           "Zip": "zip", "Enumerate": "enumerate"}  # fmt: skip
-
-
+           }  # fmt: skip
+# those that Python's sentences name with their module
+LONG = {"Type": "type", "deque": "collections.deque", "OrderedDict": "collections.OrderedDict",
+        "Default": "collections.defaultdict"}  # fmt: skip
 PYTHONS = (TypeError, ValueError, LookupError, RuntimeError, OverflowError)
 
 
@@ -63,4 +64,4 @@ def sentence(error: Exception) -> str:
 def class_name(value: Any) -> str:
     """Return the name of a value's class, as Python's sentences have it."""
     name = "dtype" if isinstance(value, np.dtype) else type(value).__name__
-    return CLASSES.get(name, name)
+    return CLASSES.get(name) or LONG.get(name, name)

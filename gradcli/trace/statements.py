@@ -206,7 +206,15 @@ def _def(tracer: Tracer, s: tree.Def) -> Code:
         scope = tracer.scope
         seen = scope.cell if isinstance(scope, classes.ClassScope) else scope
         function: Any = UserFunction(
-            s.name, s.parameters, body, seen, True, given(), names.own, flows, s.span is NOWHERE,
+            s.name,
+            s.parameters,
+            body,
+            seen,
+            True,
+            given(),
+            names.own,
+            flows,
+            s.span is NOWHERE,
         )
         for decorator_of, span in decorators:
             decorator = decorator_of()

@@ -51,13 +51,11 @@ class _Formatter(string.Formatter):
 
     def get_field(self, field: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Return what `{0.shape[1]}` stands for, read as the file itself would read it."""
-        from gradcli.trace import objects
-
         first, rest = _string.formatter_field_name_split(field)
         value = self.get_value(first, args, kwargs)
         for is_attribute, name in rest:
-            read = objects.read if is_attribute else objects.item
-            value = read(self.tracer, value, name)
+            read = self.tracer.member if is_attribute else self.tracer.item
+            value = read(value, name)
         return value, first
 
     def convert_field(self, value: Any, conversion: str | None) -> Any:

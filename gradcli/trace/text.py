@@ -147,13 +147,13 @@ def _enclosed(value: Any, parts: list[str]) -> str:
 
 
 def _dictionary(value: dict[Any, Any], inside: str, name: str) -> str:
-    if name == "Default":
+    if name == "collections.defaultdict":
         factory = getattr(value, "factory", None)
         return f"defaultdict({factory!r}, {{{inside}}})"
-    if name == "OrderedDict":
+    if isinstance(value, OrderedDict):
         pairs = f"[{inside}]" if value else ""
         return f"OrderedDict({pairs})"
-    if name == "Counter":
+    if isinstance(value, Counter):
         return f"Counter({{{inside}}})" if value else "Counter()"
     return f"{{{inside}}}"
 

@@ -82,10 +82,11 @@ class Form:
     `origin` is a type, or a name of `typing`; "|" is that of a union.
     """
 
-    __slots__ = ("depth", "origin", "parameters")
+    __slots__ = ("depth", "is_of_typing", "origin", "parameters")
 
     def __init__(self, origin: Type | str, parameters: tuple[Any, ...] = ()) -> None:
         self.origin, self.parameters = origin, parameters
+        self.is_of_typing = False  # a union that is written `Optional[…]` or `Union[…]`
         check_arguments(parameters)
         self.depth: int = 1 + max((getattr(x, "depth", 0) for x in parameters), default=0)
         if self.depth > MAX_TYPES:
@@ -93,10 +94,20 @@ class Form:
 
     def __repr__(self) -> str:
         if self.origin == "|":
-            return " | ".join(map(written, self.parameters))
+            return self._union()
         name = self.origin.full_name if isinstance(self.origin, Type) else f"typing.{self.origin}"
         inside = ", ".join(map(written, self.parameters))
         return f"{name}[{inside}]" if self.parameters else name
+
+    def _union(self) -> str:
+        if not self.is_of_typing:
+            return " | ".join(map(written, self.parameters))
+        others = [written(x) for x in self.parameters if x is not None]
+        optional = len(others) < len(self.parameters)
+        inside = others[0] if len(others) == 1 else f"typing.Union[{', '.join(others)}]"
+        if optional:
+            return f"typing.Optional[{inside}]"
+        return inside
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Form) or self.origin != other.origin:
@@ -146,6 +157,8 @@ def parameterised(origin: Type | Form, at: Any) -> Any:
     if origin.origin in ("Optional", "Union"):
         union = joined(*given, *(None,) * (origin.origin == "Optional"))
         if union is not NotImplemented:
+            if isinstance(union, Form):
+                union.is_of_typing = True
             return union
     return Form(origin.origin, given)
 

@@ -80,7 +80,8 @@ WORDS = ("dim", "axis", "dtype", "keepdim", "out", "oops", "size", "requires_gra
          "key", "default", "input", "other", "p", "n", "start", "end", "sep", "strict", "reverse",
          "argnums", "inputs", "v", "has_aux")  # fmt: skip
 OF_CONTAINER = {"list": "[1, 2.0, x]", "tuple": "(1, 'a')", "Results": "max(M, 1)",
-                "range": "range(3)", "dict": "{'a': 1, 2: x}", "set": "{1, 'b'}", "str": "'a{} b'",
+                "range": "range(3)", "dict": "{'a': 1, 2: x}", "set": "{1, 'b'}",
+                "frozenset": "frozenset([1])", "str": "'a{} b'",
                 "int": "(7)", "float": "(1.5)", "complex": "(2j)"}  # fmt: skip
 # functions that give functions: what is called is their result
 TRANSFORMS = {
@@ -160,7 +161,7 @@ def _methods() -> Iterator[Called]:
         for receiver in ("x", "M", "s", "e", "p"):
             yield Called(f"{receiver}.{name}")
     for kind, methods in OF_CONTAINERS.items():
-        for name in sorted(methods):
+        for name in sorted(methods if kind.__name__ in OF_CONTAINER else ()):
             yield Called(f"{OF_CONTAINER[kind.__name__]}.{name}")
 
 

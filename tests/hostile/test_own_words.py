@@ -66,6 +66,14 @@ PYTHONS = re.compile(
     r"|only integer tensors of a single element can be an index$|'in <string>' requires string as "
     r"|'\w+' object is not a mapping$|slice indices must be integers or None or have an __index__ "
     r"|unexpected '[{}]' in field name$|.*: division by zero$"
+    r"|'\w+' object cannot be interpreted as an integer$|'\w+' object is not an iterator$"
+    r"|\w+ expected (at (least|most) )?\d+( to \d+)? arguments?, got \d+$|chr\(\) arg not in range"
+    r"|(int|float)\(\) argument must be a string|cannot convert float (NaN|infinity) to integer$"
+    r"|int\(\) base must be |int\(\) can't convert |int too large to convert to float$|complex\(\) "
+    r"|is(instance|subclass)\(\) arg |ord\(\) expected |attribute name must be string, not "
+    r"|type\(\) (takes|with) |unsupported format string passed to |bytes are not part of "
+    r"|translate\(\) takes |format_map\(\) takes |type object '\w+' has no attribute '\w+'$"
+    r"|cannot create '\w+' instances$|cannot set '\w+' attribute of immutable type "
     r"|Alternate form|'=' alignment|Zero padding|Format specifier missing precision$)"
 )
 # what no message of ours has: words of NumPy and of the interpreter

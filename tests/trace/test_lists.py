@@ -115,7 +115,7 @@ REFUSED = {
     "s = '%999999999d' % 1": "wider than 10,000 characters",
     "s = '%*d' % (999999999, 1)": "wider than 10,000 characters",
     "s = '{:999999999}'.format(1)": "wider than 10,000 characters",
-    "s = '{0.__class__}'.format(1)": "more than a name and items",
+    "s = '{0.__class__}'.format(1)": "'int' object has no attribute '__class__'",
     "x = [1., tensor(2.)]; y = tensor(1.) * x": "a list with tensors in it",
     "x = [[1.], [1., 2.]]; y = tensor(1.) * x": "expected sequence of length 1",
     "x = tensor([[], 1.])": "expected a list of length 0 at dim 1, got a number",

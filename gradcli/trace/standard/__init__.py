@@ -17,7 +17,7 @@ FILES = {
     "copy": "copying", "operator": "operator", "time": "system", "sys": "system", "os": "system",
     "warnings": "system", "json": "texts", "pprint": "texts", "textwrap": "texts",
     "string": "texts", "statistics": "statistics", "types": "abstract",
-    "dataclasses": "dataclasses", "enum": "enumeration",
+    "dataclasses": "dataclasses",
 }  # fmt: skip
 ELSEWHERE = ("math", "random", "builtins", "__future__")  # modules that are built in otherwise
 # what to write instead of a module of the standard library that is not here

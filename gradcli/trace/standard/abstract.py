@@ -51,7 +51,7 @@ MODULES: dict[str, dict[str, Any]] = {
     "collections.abc": {name: abstract(name) for name in ABSTRACT},
     "numbers": {name: number_type(name) for name in NUMBERS},
     "abc": {
-        "ABC": UserClass("ABC", (OBJECT,), {"__new__": Native("__new__", _new)}),
+        "ABC": UserClass("ABC", (OBJECT,), {"__new__": Native("__new__", _new)}, is_built_in=True),
         "abstractmethod": Function("abstractmethod", _abstract_method),
     },
     "types": {"NoneType": NONE, "FunctionType": FUNCTION, "LambdaType": FUNCTION},

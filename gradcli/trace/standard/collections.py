@@ -69,7 +69,7 @@ def _remove(tracer: Tracer, d: deque[Any], item: Any) -> None:
     try:
         at = containers.index(tracer, list(d), item)
     except ValueError:
-        raise ValueError("deque.remove(x): x not in deque") from None
+        raise ValueError(f"{tracer.text(item, quoted=True)} is not in deque") from None
     del d[at]
 
 

@@ -12,7 +12,6 @@ from gradcli.trace.attributes import set_requires_grad
 from gradcli.trace.budgets import kept
 from gradcli.trace.calls import Args, Keywords
 from gradcli.trace.classes import Instance, special
-from gradcli.trace.objects import read
 from gradcli.trace.sentences import fault
 from gradcli.trace.standard.collections import Default, Named
 from gradcli.trace.values import Function, Size
@@ -42,7 +41,7 @@ def _copy(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     if isinstance(value, Node):
         if value.requires_grad and not value.graph.is_leaf(value.id):
             raise ArgumentFault("copy() of a tensor that is no leaf", hint="write x.clone()")
-        found = read(tracer, value, "data")  # shares its memory
+        found = tracer.member(value, "data")  # shares its memory
         return _as_leaf(tracer, found, value)
     return kept(tracer, value.copy()) if isinstance(value, CHANGEABLE) else value
 
@@ -103,9 +102,9 @@ class _Copies:
         if value.requires_grad and not value.graph.is_leaf(value.id):
             raise fault(RuntimeError(NO_LEAF))
         tracer = self.tracer
-        with tracer.graph.settings("call", False):
-            data = read(tracer, value, "data")
-            found = tracer.call(read(tracer, data, "clone"), (), {})
+        with tracer.graph.settings("file", False):
+            data = tracer.member(value, "data")
+            found = tracer.call(tracer.member(data, "clone"), (), {})
         grad = tracer.graph.autograd.grads.get(value.id)
         _as_leaf(tracer, found, value)
         if grad is not None:

@@ -217,10 +217,11 @@ def _frozen(tracer: Tracer, owner: Any, args: Args, keywords: Keywords) -> None:
 
 def _fields_of(value: Any, name: str) -> dict[str, Field]:
     cls = value.cls if isinstance(value, Instance) else value
-    found = cls.find("__dataclass_fields__") if isinstance(cls, UserClass) else MISSING
+    found: Any = cls.find("__dataclass_fields__") if isinstance(cls, UserClass) else MISSING
     if found is MISSING:
         raise fault(TypeError(f"{name}() should be called on dataclass instances"))
-    return found  # type: ignore[no-any-return]
+    fields: dict[str, Field] = found
+    return fields
 
 
 def _plain(tracer: Tracer, value: Any, whole: Any, depth: int = 0) -> Any:

@@ -10,9 +10,9 @@ from gradcli.rule.signature import Signature
 from gradcli.trace import containers
 from gradcli.trace.calls import Args, Keywords, only
 from gradcli.trace.classes import MISSING, BoundMethod, Native, Property, UserClass
-from gradcli.trace.kinds import CALLABLE, Type, type_of
+from gradcli.trace.kinds import CALLABLE, type_of
 from gradcli.trace.sentences import fault, python_errors
-from gradcli.trace.types import Callee
+from gradcli.trace.types import Callee, Type
 from gradcli.trace.values import Function, UserFunction, check_size
 
 if TYPE_CHECKING:

@@ -86,7 +86,8 @@ def _islice(tracer: Tracer, *args: Any) -> Iterator[Any]:
     iterable, *bounds = args
     for x in bounds:
         if x is not None and not (isinstance(x, int) and x >= 0):
-            said = "Indices for islice() must be None or an integer: 0 <= x <= sys.maxsize."
+            which = "Stop argument" if len(bounds) == 1 else "Indices"
+            said = f"{which} for islice() must be None or an integer: 0 <= x <= sys.maxsize."
             raise fault(ValueError(said))
     if len(bounds) == 3 and bounds[2] == 0:
         raise fault(ValueError("Step for islice() must be a positive integer or None."))

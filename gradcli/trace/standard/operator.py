@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from gradcli.trace import operators
 from gradcli.trace.calls import Args, Keywords, only
 from gradcli.trace.containers import contains, count, delete_item, items_of, set_item
-from gradcli.trace.objects import item, read
 from gradcli.trace.sentences import class_name, fault
 from gradcli.trace.types import Callee
 from gradcli.trace.values import Function
@@ -55,7 +54,7 @@ def _item_getter(tracer: Tracer, args: Args, keywords: Keywords) -> Callee:
 
     def run(tracer: Tracer, given: Args, keywords: Keywords) -> Any:
         value = only(given, keywords, "itemgetter")
-        found = tuple(item(tracer, value, key) for key in args)
+        found = tuple(tracer.item(value, key) for key in args)
         return found[0] if len(args) == 1 else found
 
     return Callee("itemgetter", run)
@@ -71,7 +70,7 @@ def _attribute_getter(tracer: Tracer, args: Args, keywords: Keywords) -> Callee:
 
     def along(tracer: Tracer, value: Any, path: str) -> Any:
         for name in path.split("."):
-            value = read(tracer, value, name)
+            value = tracer.member(value, name)
         return value
 
     def run(tracer: Tracer, given: Args, keywords: Keywords) -> Any:
@@ -89,7 +88,7 @@ def _method_caller(tracer: Tracer, args: Args, keywords: Keywords) -> Callee:
 
     def run(tracer: Tracer, given: Args, words: Keywords) -> Any:
         value = only(given, words, "methodcaller")
-        return tracer.call(read(tracer, value, name), tuple(first), dict(keywords))
+        return tracer.call(tracer.member(value, name), tuple(first), dict(keywords))
 
     return Callee("methodcaller", run)
 
@@ -115,8 +114,8 @@ MODULES: dict[str, dict[str, Any]] = {
             tracer, *reversed(_given("contains", 2, args, keywords)))),
         "countOf": Function("countOf", lambda tracer, args, keywords: count(
             tracer, items_of(tracer, _given("countOf", 2, args, keywords)[0]), args[1])),
-        "getitem": Function("getitem", lambda tracer, args, keywords: item(
-            tracer, *_given("getitem", 2, args, keywords))),
+        "getitem": Function("getitem", lambda tracer, args, keywords: tracer.item(
+            *_given("getitem", 2, args, keywords))),
         "setitem": Function("setitem", lambda tracer, args, keywords: set_item(
             tracer, *_given("setitem", 3, args, keywords))),
         "delitem": Function("delitem", lambda tracer, args, keywords: delete_item(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gradcli import loads
+from gradcli.errors import GradcliError
 
 LINES = (Path(__file__).parent / "snippets.txt").read_text(encoding="utf-8").splitlines()
 PROGRAMS = [
@@ -26,3 +27,29 @@ def printed_by_python(program: str) -> str:
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_program_prints_what_python_prints(program: str) -> None:
     assert "\n".join(loads(program).printed) + "\n" == printed_by_python(program)
+
+
+# ---- what is refused -----------------------------------------------------------------------
+
+REFUSED = [
+    line.replace(" ⏎ ", "\n")
+    for line in (Path(__file__).parent / "errors.txt").read_text(encoding="utf-8").splitlines()
+    if line and not line.startswith("# ")
+]
+
+
+def refusal_of_python(program: str) -> str:
+    try:
+        exec(compile(program, "<python>", "exec"), {"__name__": "__main__"})
+    except KeyError as error:
+        return f"KeyError: {error}"
+    except Exception as error:
+        return str(error) or type(error).__name__
+    raise AssertionError(f"Python runs {program!r}")
+
+
+@pytest.mark.parametrize("program", REFUSED)
+def test_a_refusal_has_the_sentence_of_python(program: str) -> None:
+    with pytest.raises(GradcliError) as refused:
+        loads(program)
+    assert refused.value.message == refusal_of_python(program)
