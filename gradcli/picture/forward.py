@@ -176,7 +176,8 @@ class _Scene:
         card = self._card(last)
         return replace(
             card, id=id, kind="intermediate", title=cropped(one_line(name), TITLE),
-            source=card.source or one_line(last.source), fold=len(nodes), line=frame.line,
+            source="" if frame.module else card.source or one_line(last.source),
+            fold=len(nodes), line=frame.line,
             bad=any(self._bad[n.id] for n in nodes), node=last.id,
             boxes=tuple(f.number for f in self._around(id)),
             origin=next(filter(None, map(self._origin, nodes)), ""),
@@ -190,7 +191,8 @@ class _Scene:
 
     def _position(self, card: Card) -> int:
         """Return where a card comes: one of a call where the call begins."""
-        return self.calls[card.id][0].id if card.id in self.calls else card.id
+        called = (node.id for node in self.calls.get(card.id, ()) if node.frames)
+        return next(called, card.id)  # a module's parameters are made before
 
     def _boxes(self, chosen: Sequence[int]) -> tuple[Box, ...]:
         frames = [f for i in chosen for f in self.nodes[i].frames]

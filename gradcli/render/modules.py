@@ -105,6 +105,10 @@ def _at(nodes: Sequence[NodeFacts], depth: int) -> Groups:
         path = f"{frames[own].name}."
         if node.kind == "parameter" or (node.name or "").startswith(path):  # or else an input
             leaves.setdefault(own, []).append(node)
+    # what only gave a leaf its first value goes with it
+    unused = {node.id: node for node in nodes if node.id not in users}
+    for held in leaves.values():
+        held += [unused[n.taken_from] for n in held if n.taken_from in unused]
     found: dict[int, Group] = {}
     for number, rows in made.items():
         group = Group(frames[number], tuple(rows), tuple(leaves.get(number, ())))
