@@ -10,6 +10,7 @@ import pytest
 
 from gradcli import loads
 from gradcli.render.modules import grouped
+from gradcli.verify.target import Settings
 from tests.cli.runner import run
 
 SIZE = 3  # of the vectors that a deep model's layers take
@@ -130,6 +131,12 @@ def test_a_picture_draws_modules_around_their_rows() -> None:
     deep = run("graph", "-e", model(DEEP), "--format", "svg").output
     assert f"layers.{DEEP - 1} (Block)<" in deep
     assert "(Linear)<" not in deep
+
+
+@pytest.mark.parametrize(("parameters", "most"), [(1, 2048), (8, 2048), (64, 256), (100_000, 4)])
+def test_the_parameters_of_a_model_share_the_work_of_a_check(parameters: int, most: int) -> None:
+    assert Settings().most(1 << 17, parameters) == most
+    assert Settings(max_elements=7).most(1 << 17, parameters) == 7
 
 
 def test_a_fold_says_how_many_of_its_rows_differ_from_the_record(tmp_path: Path) -> None:
