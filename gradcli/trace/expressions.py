@@ -6,6 +6,7 @@ behind a name that is built in, what a module has under a name, the operator.
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from gradcli.trace.generators import yields
 from gradcli.trace.indexing import subscript
 from gradcli.trace.inputs import assigned_names
 from gradcli.trace.mistakes import suggestion, uncallable
+from gradcli.trace.sentences import class_name
 from gradcli.trace.storage import Tensor
 from gradcli.trace.targets import named, scope_for, unbound
 from gradcli.trace.text import formatted
@@ -68,13 +70,16 @@ def _name(tracer: Tracer, e: tree.Name) -> Code:
 
 def _built_in(tracer: Tracer, e: tree.Name) -> Any:
     found = tracer.built_in(e.id)
-    if found is not None:
+    gone = e.id in tracer.deleted and not hasattr(builtins, e.id)
+    if found is not None and not gone:
         return found
     assigned = assigned_names(tracer.program)
     hint = suggestion(e.id, [*assigned, *names()])
     if e.id in assigned:
         hint = "it is assigned further down, in another branch, or inside a function"
-    raise NameFault(f"name `{e.id}` is not defined", e.span, hint)
+    error = NameFault(f"name `{e.id}` is not defined", e.span, hint)
+    error.given = (f"name '{e.id}' is not defined",)
+    raise error
 
 
 def _attribute(tracer: Tracer, e: tree.Attribute) -> Code:
@@ -181,7 +186,9 @@ def _uncallable(value: Any, e: tree.Call) -> ArgumentFault:
     what = described(value)
     if name and not isinstance(value, Namespace):
         what = f"`{name}` is {what}, which"
-    return ArgumentFault(f"{what} cannot be called", e.span, uncallable(value, name))
+    error = ArgumentFault(f"{what} cannot be called", e.span, uncallable(value, name))
+    error.given = (f"'{class_name(value)}' object is not callable",)
+    return error
 
 
 def _operands(

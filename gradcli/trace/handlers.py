@@ -88,11 +88,27 @@ def _taken(stack: list[Any], item: Any) -> None:
 
 
 def _handler(tracer: Tracer, h: tree.Handler, block: Blocks) -> Handler:
-    kind = None if h.kind is None else tracer.code(h.kind)
+    kind = None if h.kind is None else _kind(tracer, h.kind)
     if h.name is None:
         return Handler(kind, None, lambda: None, block(h.body))
     name, scope_of = h.name.id, scope_for(tracer, h.name.id)
-    return Handler(kind, binding(tracer, h.name), lambda: scope_of().pop(name, None), block(h.body))
+
+    def unbind() -> None:
+        if scope_of().pop(name, None) is not None:
+            tracer.deleted.add(name)
+
+    return Handler(kind, binding(tracer, h.name), unbind, block(h.body))
+
+
+def _kind(tracer: Tracer, e: tree.Expression) -> Code:
+    kind_of = tracer.code(e)
+
+    def kind() -> Any:
+        found = kind_of()
+        tracer.graph.span = e.span
+        return found
+
+    return kind
 
 
 def _handler_of(tracer: Tracer, error: GradcliError, handlers: list[Handler]) -> Handler | None:
@@ -139,7 +155,13 @@ def _finally(tracer: Tracer, flow: Flow, final: Flow) -> Flow:
                 if not can_be_caught(leaving):
                     raise
                 leaving.at(None, tracer.graph.span)
-            yield from final()
+                tracer.handling.append(leaving)
+            try:
+                yield from final()
+            except LEAVING:
+                _taken(tracer.handling, leaving)
+                raise
+            _taken(tracer.handling, leaving)
             raise
         yield from final()
 

@@ -31,6 +31,7 @@ from gradcli.trace.values import (
     Function,
     GradFn,
     Results,
+    UserFunction,
     check_bits,
     check_size,
     described,
@@ -87,16 +88,16 @@ def binary(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
         _check_size(operator, left, right)
     try:
         found = BINARY[operator](left, right)
-    except ZeroDivisionError:
-        raise ArgumentFault(
+    except ZeroDivisionError as error:
+        raise _of(error, ArgumentFault(
             f"{left} {operator} {right}: division by zero",
             hint="a tensor divided by 0.0 is inf: write tensor(…) / 0.0",
-        ) from None
-    except OverflowError:
-        raise ArgumentFault(
+        )) from None  # fmt: skip
+    except OverflowError as error:
+        raise _of(error, ArgumentFault(
             f"the result of `{operator}` is too large for a number",
             hint="a tensor has inf there: write tensor(…)",
-        ) from None
+        )) from None  # fmt: skip
     except TypeError as error:
         raise _uncombined(operator, left, right, error) from None
     except ValueError:
@@ -106,6 +107,12 @@ def binary(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
     if isinstance(found, int):
         check_bits(found.bit_length(), f"the result of `{operator}`")
     return kept(tracer, found)
+
+
+def _of(error: Exception, said: ArgumentFault) -> ArgumentFault:
+    """Return what is said of an error of Python's; a file that catches it has Python's words."""
+    said.python, said.given = type(error).__name__, error.args
+    return said
 
 
 def _on_tensors(operator: str, left: Any, right: Any) -> Any:
@@ -259,7 +266,8 @@ def member_of(tracer: Tracer, value: Any, e: tree.Attribute) -> Any:
         space = "torch::autograd::" if value.name == "CopySlices" else ""
         return Function(name, lambda tr, args, keywords: space + value.name)
     if hasattr(value, "name") and name in ("__name__", "__class__"):
-        return value if name == "__class__" else value.name
+        own = "<lambda>" if isinstance(value, UserFunction) and not value.is_def else value.name
+        return value if name == "__class__" else own
     if isinstance(value, tuple) and name == "numel":
         total = prod(value)
         return Function(name, lambda tr, args, keywords: total)
