@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from gradcli.errors import ArgumentFault, GradcliError
+from gradcli.execute import compute
 from gradcli.syntax import tree
 from gradcli.trace import exceptions
 from gradcli.trace.code import Code
@@ -59,17 +62,22 @@ def attempted(tracer: Tracer, s: tree.Try, block: Blocks) -> Flow:
     handlers = [_handler(tracer, h, block) for h in s.handlers]
 
     def run() -> Iterator[Any]:
-        attempt = Attempt(tracer, handlers)
+        attempt, start = Attempt(tracer, handlers), len(tracer.graph)
         tracer.tries.append(attempt)
         try:
-            yield from body()
+            try:
+                yield from body()
+            except (Return, Jump):
+                _compute(tracer, start)
+                raise
+            _compute(tracer, start)
         except GradcliError as error:
             _taken(tracer.tries, attempt)
             handler = _handler_of(tracer, error, handlers)
             if handler is None:
                 raise
             caught = error
-        except LEAVING:
+        except (Return, Jump, Closed):
             _taken(tracer.tries, attempt)
             raise
         else:
@@ -79,6 +87,24 @@ def attempted(tracer: Tracer, s: tree.Try, block: Blocks) -> Flow:
         yield from _handled(tracer, handler, caught)
 
     return _finally(tracer, run, block(s.final)) if s.final else run
+
+
+def _compute(tracer: Tracer, start: int) -> None:
+    """Compute what a `try` has made: an error that only a value shows is one of that block.
+
+    The rows from there on, which PyTorch would not have made, are nan; that is said.
+    """
+    graph = tracer.graph
+    for id in range(start, len(graph)):
+        try:
+            compute(graph, (id,) if graph.stored[id] is None else ())
+        except GradcliError as error:
+            for row in range(id, len(graph)):
+                if graph.stored[row] is None:
+                    meta = graph.metas[row]
+                    graph.put(row, np.full(meta.shape, np.nan).astype(meta.dtype))
+            graph.warn(f"nan stands for what could not be computed and was caught: {error.message}")
+            raise
 
 
 def _taken(stack: list[Any], item: Any) -> None:
