@@ -95,11 +95,12 @@ def _compute(tracer: Tracer, start: int) -> None:
     The rows from there on, which PyTorch would not have made, are nan; that is said.
     """
     graph = tracer.graph
-    for id in range(start, len(graph)):
+    rows = [id for id in range(start, len(graph)) if graph.ops[id] is not None]
+    for at, id in enumerate(rows):
         try:
             compute(graph, (id,) if graph.stored[id] is None else ())
         except GradcliError as error:
-            for row in range(id, len(graph)):
+            for row in rows[at:]:
                 if graph.stored[row] is None:
                     meta = graph.metas[row]
                     graph.put(row, np.full(meta.shape, np.nan).astype(meta.dtype))
