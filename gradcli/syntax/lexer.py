@@ -12,11 +12,15 @@ from gradcli.syntax.words import stray_character
 
 # Words and signs that mean something at the start of a line alone. A `match` is one where a line
 # that begins with `case` follows; `%` and `!` begin a line for IPython or the shell.
+_TO_COLON = (
+    r"(?:(?>\\(?:\r\n?|\n)|'{3}(?s:.{0,2000}?)'{3}|\"{3}(?s:.{0,2000}?)\"{3}|\([^()]{0,2000}\)"
+    r"|\[[^\[\]]{0,2000}\]|[^\r\n]))*:"
+)
 _MATCH = re.compile(
-    r"(?![ \t]*[=.,:\])])[^\r\n]*:[ \t]*(?:#[^\r\n]*)?"
+    r"(?![ \t]*[=.,:\])])" + _TO_COLON + r"[ \t]*(?:#[^\r\n]*)?"
     r"(?:(?:\r\n?|\n)[ \t\f]*(?:#[^\r\n]*)?)+case\b(?![ \t]*[=.,:])"
 )
-_CASE = re.compile(r"(?![ \t]*[=.,:])[^\r\n]*:")
+_CASE = re.compile(r"(?![ \t]*[=.,:])" + _TO_COLON)
 _MAGIC = re.compile(r"(?:%{1,2}[A-Za-z_]|!|\?)[^\r\n]*")
 
 OPENING = frozenset({"LPAR", "LSQB", "LBRACE"})

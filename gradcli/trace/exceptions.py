@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from gradcli.errors import ArgumentFault, GradcliError
 from gradcli.trace.classes import OBJECT, Args, Instance, Keywords, Native, UserClass, make
 from gradcli.trace.faults import PARENTS, Raised, class_of
-from gradcli.trace.sentences import class_name
+from gradcli.trace.sentences import class_name, fault
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -86,9 +86,13 @@ def raised(tracer: Tracer, value: Any, cause: Any = None) -> Raised:
     if is_exception(value):
         value = make(tracer, value, (), {})
     if not isinstance(value, Instance) or not is_exception(value.cls):
-        raise ArgumentFault("exceptions must derive from BaseException")
+        raise fault(TypeError("exceptions must derive from BaseException"))
     if cause is not None:
-        value.attributes["__cause__"] = raised(tracer, cause).value
+        try:
+            value.attributes["__cause__"] = raised(tracer, cause).value
+        except ArgumentFault as error:
+            text = "exception causes must derive from BaseException"
+            raise fault(TypeError(text)) from error
     names = tuple(cls.name for cls in value.cls.order if isinstance(cls, BuiltInClass))
     return Raised(value, names, tracer.graph.span)
 
@@ -110,9 +114,8 @@ def catches(tracer: Tracer, kind: Any, cls: UserClass) -> bool:
     """
     kinds = kind if isinstance(kind, tuple) else (kind,)
     if not all(map(is_exception, kinds)):
-        raise ArgumentFault(
-            "catching classes that do not inherit from BaseException is not allowed"
-        )
+        text = "catching classes that do not inherit from BaseException is not allowed"
+        raise fault(TypeError(text))
     return any(map(cls.is_a, kinds))
 
 

@@ -6,6 +6,7 @@ behind a name that is built in, what a module has under a name, the operator.
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from gradcli.trace.inputs import assigned_names
 from gradcli.trace.libraries import owned
 from gradcli.trace.mistakes import suggestion, uncallable
 from gradcli.trace.prelude import defined
+from gradcli.trace.sentences import class_name
 from gradcli.trace.skipped import Skipped
 from gradcli.trace.standard import instead, is_standard
 from gradcli.trace.storage import Tensor
@@ -73,13 +75,16 @@ def _name(tracer: Tracer, e: tree.Name) -> Code:
 
 def _built_in(tracer: Tracer, e: tree.Name) -> Any:
     found = tracer.built_in(e.id)
-    if found is not None:
+    gone = e.id in tracer.deleted and not hasattr(builtins, e.id)
+    if found is not None and not gone:
         return found
     assigned = assigned_names(tracer.program)
     hint = suggestion(e.id, [*assigned, *names()])
     if e.id in assigned:
         hint = "it is assigned further down, in another branch, or inside a function"
-    raise NameFault(f"name `{e.id}` is not defined", e.span, hint)
+    error = NameFault(f"name `{e.id}` is not defined", e.span, hint)
+    error.given = (f"name '{e.id}' is not defined",)
+    raise error
 
 
 def _attribute(tracer: Tracer, e: tree.Attribute) -> Code:
@@ -192,7 +197,9 @@ def _uncallable(value: Any, e: tree.Call) -> ArgumentFault:
     what = described(value)
     if name and not isinstance(value, Namespace):
         what = f"`{name}` is {what}, which"
-    return ArgumentFault(f"{what} cannot be called", e.span, uncallable(value, name))
+    error = ArgumentFault(f"{what} cannot be called", e.span, uncallable(value, name))
+    error.given = (f"'{class_name(value)}' object is not callable",)
+    return error
 
 
 def _operands(

@@ -46,7 +46,7 @@ _SENTENCES = tuple((re.compile(text), name) for name, text in (
     ("ZeroDivisionError", r": division by zero$|^Expected num groups to be greater than 0"),
     ("OverflowError", r"is too large for a number|without overflow$"),
     ("RecursionError", r"^maximum recursion depth"),
-    ("AssertionError", r"^Padding_idx must be|^tensordot expects dims"),
+    ("AssertionError", r"^Padding_idx must be"),
     ("_LinAlgError", r"could not be completed because|algorithm failed to converge"),
     ("NotImplementedError",
      r"\" not implemented for |^Input Error: |D input, but \w+ mode needs |^affine_grid only "
@@ -61,16 +61,20 @@ _SENTENCES = tuple((re.compile(text), name) for name, text in (
      r"|does not support item|argument after \*\*|is no context for|^keywords must be"
      r"|MRO\)|^duplicate base class"),
     ("IndexError",
-     r"^Dimension (out of range|specified)|out of bounds|out of range|^too many indices"
+     r"^Dimension (out of range|specified)|out of bounds"
+     r"|^(?!selected|kthvalue|target).*out of range"
+     r"|^too many indices"
      r"|^invalid index of|^tensors used as indices|^only integers, slices|^The shape of the mask"
      r"|Index is supposed|^slice\(\) cannot be applied|Expected reduction dim|^pop from an? empty"),
     ("ValueError",
      r"non-empty list of Tensors|^min_val |probability has to be|one operand$|has negative entry"
      r"|is not a valid value for|^margin must be|both be None or neither|^Expected 1 or more dim"
-     r"|batch_size|1D target must|^weight must be one-d|^Weights and input|(?i:target size)"
+     r"|target batch_size|1D target must|^weight must be one-d|^Weights and input"
+     r"|^Using a target size|^Target size"
      r"|is of incorrect size|step must be greater than zero|^expected sequence of length"
      r"|^align_corners option|^recompute_scale_factor|more than 1 value per channel|to unpack"
-     r"|more than 1 spatial|^invalid literal|^could not convert string|^Expected theta"
+     r"|more than 1 spatial|^invalid literal|^math\.\w+\(.*is not defined"
+     r"|^could not convert string|^Expected theta"
      r"|^range\(\) arg|arg is an empty sequence|must not be zero$"),
 ))  # fmt: skip
 

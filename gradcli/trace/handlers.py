@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from gradcli.errors import ArgumentFault, GradcliError
+from gradcli.execute import compute
 from gradcli.syntax import tree
 from gradcli.trace import exceptions
 from gradcli.trace.code import Code
@@ -59,17 +62,22 @@ def attempted(tracer: Tracer, s: tree.Try, block: Blocks) -> Flow:
     handlers = [_handler(tracer, h, block) for h in s.handlers]
 
     def run() -> Iterator[Any]:
-        attempt = Attempt(tracer, handlers)
+        attempt, start = Attempt(tracer, handlers), len(tracer.graph)
         tracer.tries.append(attempt)
         try:
-            yield from body()
+            try:
+                yield from body()
+            except (Return, Jump):
+                _compute(tracer, start)
+                raise
+            _compute(tracer, start)
         except GradcliError as error:
             _taken(tracer.tries, attempt)
             handler = _handler_of(tracer, error, handlers)
             if handler is None:
                 raise
             caught = error
-        except LEAVING:
+        except (Return, Jump, Closed):
             _taken(tracer.tries, attempt)
             raise
         else:
@@ -81,6 +89,25 @@ def attempted(tracer: Tracer, s: tree.Try, block: Blocks) -> Flow:
     return _finally(tracer, run, block(s.final)) if s.final else run
 
 
+def _compute(tracer: Tracer, start: int) -> None:
+    """Compute what a `try` has made: an error that only a value shows is one of that block.
+
+    The rows from there on, which PyTorch would not have made, are nan; that is said.
+    """
+    graph = tracer.graph
+    rows = [id for id in range(start, len(graph)) if graph.ops[id] is not None]
+    for at, id in enumerate(rows):
+        try:
+            compute(graph, (id,) if graph.stored[id] is None else ())
+        except GradcliError as error:
+            for row in rows[at:]:
+                if graph.stored[row] is None:
+                    meta = graph.metas[row]
+                    graph.put(row, np.full(meta.shape, np.nan).astype(meta.dtype))
+            graph.warn(f"nan stands for what could not be computed and was caught: {error.message}")
+            raise
+
+
 def _taken(stack: list[Any], item: Any) -> None:
     """Take an item off, where it is the last."""
     if stack and stack[-1] is item:
@@ -88,11 +115,27 @@ def _taken(stack: list[Any], item: Any) -> None:
 
 
 def _handler(tracer: Tracer, h: tree.Handler, block: Blocks) -> Handler:
-    kind = None if h.kind is None else tracer.code(h.kind)
+    kind = None if h.kind is None else _kind(tracer, h.kind)
     if h.name is None:
         return Handler(kind, None, lambda: None, block(h.body))
     name, scope_of = h.name.id, scope_for(tracer, h.name.id)
-    return Handler(kind, binding(tracer, h.name), lambda: scope_of().pop(name, None), block(h.body))
+
+    def unbind() -> None:
+        if scope_of().pop(name, None) is not None:
+            tracer.deleted.add(name)
+
+    return Handler(kind, binding(tracer, h.name), unbind, block(h.body))
+
+
+def _kind(tracer: Tracer, e: tree.Expression) -> Code:
+    kind_of = tracer.code(e)
+
+    def kind() -> Any:
+        found = kind_of()
+        tracer.graph.span = e.span
+        return found
+
+    return kind
 
 
 def _handler_of(tracer: Tracer, error: GradcliError, handlers: list[Handler]) -> Handler | None:
@@ -139,7 +182,13 @@ def _finally(tracer: Tracer, flow: Flow, final: Flow) -> Flow:
                 if not can_be_caught(leaving):
                     raise
                 leaving.at(None, tracer.graph.span)
-            yield from final()
+                tracer.handling.append(leaving)
+            try:
+                yield from final()
+            except LEAVING:
+                _taken(tracer.handling, leaving)
+                raise
+            _taken(tracer.handling, leaving)
             raise
         yield from final()
 

@@ -152,6 +152,7 @@ class Tracer:
         self.names = Names()  # what they mean in the function of which code is being made
         self.handling: list[GradcliError] = []  # errors whose `except` is being run
         self.tries: list[Attempt] = []  # those whose blocks are being run
+        self.deleted: set[str] = set()  # names that the file has taken away again
         self.running = False
         self.sizes: dict[str, tuple[int, int]] = {}  # named in annotations: the size, the line
         self.record: Record | None = None  # the run of a program that the file replays

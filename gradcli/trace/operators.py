@@ -97,16 +97,16 @@ def binary(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
         _check_size(operator, left, right)
     try:
         found = BINARY[operator](left, right)
-    except ZeroDivisionError:
-        raise ArgumentFault(
+    except ZeroDivisionError as error:
+        raise _of(error, ArgumentFault(
             f"{left} {operator} {right}: division by zero",
             hint="a tensor divided by 0.0 is inf: write tensor(…) / 0.0",
-        ) from None
-    except OverflowError:
-        raise ArgumentFault(
+        )) from None  # fmt: skip
+    except OverflowError as error:
+        raise _of(error, ArgumentFault(
             f"the result of `{operator}` is too large for a number",
             hint="a tensor has inf there: write tensor(…)",
-        ) from None
+        )) from None  # fmt: skip
     except TypeError as error:
         raise _uncombined(operator, left, right, error) from None
     except ValueError:
@@ -116,6 +116,12 @@ def binary(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
     if isinstance(found, int):
         check_bits(found.bit_length(), f"the result of `{operator}`")
     return kept(tracer, found)
+
+
+def _of(error: Exception, said: ArgumentFault) -> ArgumentFault:
+    """Return what is said of an error of Python's; a file that catches it has Python's words."""
+    said.python, said.given = type(error).__name__, error.args
+    return said
 
 
 def _on_tensors(operator: str, left: Any, right: Any) -> Any:

@@ -108,6 +108,8 @@ def _make_parameter(tracer: Tracer, value: Any) -> None:
 
 def _augmented(tracer: Tracer, s: tree.Augmented) -> Code:
     plain, target = _changed(tracer, s), s.target
+    if isinstance(target, tree.Attribute) and calls(target):
+        return _once_of_attribute(tracer, s, target)
     if not isinstance(target, tree.Subscript) or not calls(target):
         return plain
     owner_of, key_of = tracer.code(target.value), tracer.code(target.index)
@@ -124,6 +126,16 @@ def _augmented(tracer: Tracer, s: tree.Augmented) -> Code:
         at = tree.Constant(key_of(), target.index.span)
         place = tree.Subscript(tree.Constant(owner, target.value.span), at, target.span)
         _changed(tracer, s._replace(target=place))()
+
+    return once
+
+
+def _once_of_attribute(tracer: Tracer, s: tree.Augmented, target: tree.Attribute) -> Code:
+    owner_of = tracer.code(target.value)
+
+    def once() -> None:
+        owner = tree.Constant(owner_of(), target.value.span)
+        _changed(tracer, s._replace(target=target._replace(value=owner)))()
 
     return once
 

@@ -31,7 +31,7 @@ class Generator:
         self, tracer: Tracer, name: str, scope: Scope, flow: Iterator[Any], call: Frame | None
     ) -> None:
         self.tracer, self.name, self.scope, self.call = tracer, name, scope, call
-        self.items: Any = self._body(flow)
+        self.items: Any = _body(flow)  # it does not know this object, which ends with its last use
         self.running = self.started = False
         self.handling: list[Any] = []
         self.tries: list[Any] = []
@@ -72,18 +72,6 @@ class Generator:
             return
         raise fault(RuntimeError("generator ignored GeneratorExit"))
 
-    def _body(self, flow: Iterator[Any]) -> Iterator[Any]:
-        try:
-            yield from flow
-        except Return as result:
-            return result.value  # type: ignore[no-any-return]  # Python's StopIteration has it
-        except Jump as jump:
-            raise outside(jump) from None
-        except GradcliError as error:
-            if is_a(error, "StopIteration"):
-                error = fault(RuntimeError("generator raised StopIteration"), error.span)
-            raise error from None
-
     def _resume(self, step: Callable[[], Any]) -> Any:
         tracer, graph = self.tracer, self.tracer.graph
         if self.running:
@@ -97,7 +85,7 @@ class Generator:
         tracer.loops += 1  # a loop in it is part of the loop that asks for its items
         tracer.scope, graph.call = self.scope, self.call
         tracer.handling, tracer.tries = [*handling, *self.handling], [*tries, *self.tries]
-        tracer.active.append(self._body)
+        tracer.active.append(self.items)
         try:
             with self.mode():
                 return step()
@@ -110,3 +98,16 @@ class Generator:
             tracer.active.pop()
             tracer.loops -= 1
             tracer.depth -= 1
+
+
+def _body(flow: Iterator[Any]) -> Iterator[Any]:
+    try:
+        yield from flow
+    except Return as result:
+        return result.value  # type: ignore[no-any-return]  # Python's StopIteration has it
+    except Jump as jump:
+        raise outside(jump) from None
+    except GradcliError as error:
+        if is_a(error, "StopIteration"):
+            error = fault(RuntimeError("generator raised StopIteration"), error.span)
+        raise error from None

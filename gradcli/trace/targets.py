@@ -240,6 +240,7 @@ def _deleted_name(tracer: Tracer, target: tree.Name) -> Code:
                 raise unbound(target, own=True)
             raise NameFault(f"name '{target.id}' is not defined", target.span)
         del scope[target.id]
+        tracer.deleted.add(target.id)
 
     return delete
 
