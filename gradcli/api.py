@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -109,9 +110,10 @@ def _bindings(
             if isinstance(value, str):
                 words = called.format("param" if parameter else "set", name)
                 value, undecided = _read_text(words, value, plain)
-            elif plain.default_dtype is None:
-                value = _plain(value)
-                undecided = not isinstance(value, np.ndarray)
+            else:
+                with _told_of(f"`{name}`"):
+                    value = _plain(value)
+                undecided = plain.default_dtype is None and not isinstance(value, np.ndarray)
             array = _array(f"`{name}`", value, plain)
             found[spelled(name)] = Binding(array, parameter, undecided=undecided)
     return found
@@ -127,8 +129,15 @@ def _read_text(name: str, text: str, plain: Options) -> tuple[Any, bool]:
 
 
 def _array(what: str, value: Any, options: Options) -> Any:
-    try:
+    with _told_of(what):
         return to_array(_plain(value), options.default_dtype or FLOAT64)
+
+
+@contextmanager
+def _told_of(what: str) -> Iterator[None]:
+    """Say in errors what it is whose value is wrong."""
+    try:
+        yield
     except GradcliError as error:
         if not isinstance(error, InputFault) and error.source is not None:
             raise

@@ -16,7 +16,7 @@ HOUSE = Path(__file__).parent.parent / "gradcli"
 
 CORE = "errors rule ops"
 ENGINE = f"{CORE} graph execute autodiff"
-LANGUAGE = f"{ENGINE} syntax random tensor_text recording data"
+LANGUAGE = f"{ENGINE} syntax prelude random tensor_text recording data"
 RUN = f"{LANGUAGE} inspection trace roots session facts"
 
 # a room, and the rooms that it may import besides itself; the lowest floor first
@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, str] = {
     "source": "errors",
     "watch": "errors",
     "syntax": "errors",
+    "prelude": "errors syntax",
     "rule": "errors",
     "ops": "errors rule",
     "tensor_text": CORE,

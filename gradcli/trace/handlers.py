@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from gradcli.errors import ArgumentFault, GradcliError
-from gradcli.execute import compute
+from gradcli.execute import compute, is_computed
 from gradcli.syntax import tree
 from gradcli.trace import exceptions
 from gradcli.trace.code import Code
@@ -98,10 +98,10 @@ def _compute(tracer: Tracer, start: int) -> None:
     rows = [id for id in range(start, len(graph)) if graph.ops[id] is not None]
     for at, id in enumerate(rows):
         try:
-            compute(graph, (id,) if graph.stored[id] is None else ())
+            compute(graph, () if is_computed(graph, id) else (id,))
         except GradcliError as error:
             for row in rows[at:]:
-                if graph.stored[row] is None:
+                if not is_computed(graph, row):
                     meta = graph.metas[row]
                     graph.put(row, np.full(meta.shape, np.nan).astype(meta.dtype))
             graph.warn(f"nan stands for what could not be computed and was caught: {error.message}")

@@ -17,6 +17,7 @@ from gradcli.trace.classes import OBJECT, Instance, UserClass
 from gradcli.trace.creation import CREATION, module_parameter
 from gradcli.trace.gradmode import GradMode
 from gradcli.trace.iterators import Lazy
+from gradcli.trace.libraries import JAX, NUMPY, library_of
 from gradcli.trace.sentences import fault, python_errors
 from gradcli.trace.suspended import Generator
 from gradcli.trace.types import Form, Type, is_union
@@ -39,12 +40,11 @@ def _no_call(name: str) -> Run:
 
 
 def _is_array(tracer: Tracer, value: Any) -> bool:
-    if isinstance(value, Node) and "torch" in tracer.libraries:
-        raise ArgumentFault(
-            "whether a tensor is an np.ndarray cannot be said: they are one kind of value here",
-            hint="write isinstance(x, torch.Tensor), which is true of both",
-        )
-    return isinstance(value, Node)
+    return isinstance(value, Node) and library_of(tracer, value) in (NUMPY, JAX, None)
+
+
+def _is_tensor(tracer: Tracer, value: Any) -> bool:
+    return isinstance(value, Node) and library_of(tracer, value) is not NUMPY
 
 
 def _tensor(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
@@ -142,7 +142,7 @@ def _type(tracer: Tracer, args: Args, keywords: Keywords) -> Type | UserClass:
 
 INT = made_from("int", conversions.cast(int), int)
 TUPLE = made_from("tuple", conversions.sequence(tuple), tuple, Results)
-TENSOR = Type("Tensor", _tensor, (Node,), module="torch")
+TENSOR = Type("Tensor", _tensor, (Node,), module="torch", test=_is_tensor)
 TYPE = made_from("type", _type, Type, UserClass)
 NONE = made_from("NoneType", lambda tracer, args, keywords: None, type(None))
 FUNCTION = made_from("function", _no_call("function"), UserFunction)
@@ -221,7 +221,9 @@ def type_of(value: Any) -> Type | UserClass:
     if isinstance(own, Type):
         return own
     if isinstance(value, Node):
-        return TORCH["nn.Parameter"] if getattr(value, "is_parameter", False) else TENSOR
+        if getattr(value, "is_parameter", False):
+            return TORCH["nn.Parameter"]
+        return TENSOR if _is_tensor(tracer, value) else TORCH["np.ndarray"]
     for cls in type(value).__mro__:
         if cls in OF_CLASS:
             return OF_CLASS[cls]

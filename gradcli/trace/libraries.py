@@ -75,7 +75,7 @@ def owned(tracer: Tracer, module: Namespace, found: Any) -> Any:
         return found
     if isinstance(found, np.dtype):
         return named_dtype(tracer, found, library, "class")
-    if not tracer.mixed or library is TORCH or not isinstance(found, Function):
+    if not tracer.mixed or library is TORCH or type(found) is not Function:
         return found  # PyTorch is first in rank: its results follow from their operands
 
     def run(tr: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
