@@ -22,7 +22,7 @@ from gradcli.trace.conversions import is_nonzero, item
 from gradcli.trace.creation import CREATION
 from gradcli.trace.dropout import bernoulli
 from gradcli.trace.indexing import set_item
-from gradcli.trace.libraries import NUMPY, claim, library_of, named_dtype
+from gradcli.trace.libraries import NUMPY, claim, has_arrays, library_of, named_dtype
 from gradcli.trace.numpy_forms import FORMS, PRESET, numpy_function
 from gradcli.trace.skipped import Device
 from gradcli.trace.storage import Tensor
@@ -116,7 +116,7 @@ ATTRIBUTES: dict[str, Callable[[Tracer, Tensor], Any]] = {
     "data": lambda tracer, x: detach(x).uncount(),
     "itemsize": lambda tracer, x: x.dtype.itemsize,
     "nbytes": lambda tracer, x: x.dtype.itemsize * prod(x.shape),
-    "device": lambda tracer, x: Device(),
+    "device": lambda tracer, x: "cpu" if has_arrays(library_of(tracer, x)) else Device(),
     "is_cuda": lambda tracer, x: False,
 }
 

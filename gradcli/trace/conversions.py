@@ -9,9 +9,10 @@ import numpy as np
 
 from gradcli.errors import ArgumentFault, LimitFault
 from gradcli.graph import Node
+from gradcli.ops import FUNCTIONS as ROWS
 from gradcli.rule.signature import Signature
 from gradcli.trace.budgets import made
-from gradcli.trace.calls import Args, Keywords, only
+from gradcli.trace.calls import Args, Keywords, any_node, only, row_function
 from gradcli.trace.classes import Instance, special
 from gradcli.trace.containers import items_of, update
 from gradcli.trace.containers import key as hashable
@@ -98,8 +99,10 @@ def _converted(kind: Any, x: Any, *base: int) -> Any:
         raise fault(error) from None
 
 
-def complex_number(tracer: Tracer, args: Args, keywords: Keywords) -> complex:
-    """`complex(1, 2)`, `complex("1+2j")`."""
+def complex_number(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+    """`complex(1, 2)`, `complex("1+2j")`; of tensors that are its parts, PyTorch's operation."""
+    if len(args) + len(keywords) == 2 and any_node((*args, *keywords.values())):
+        return row_function(ROWS["complex"], "complex").run(tracer, args, keywords)
     real, imag = (_number(tracer, complex, x) for x in COMPLEX.bind(args, keywords).values())
     for x in (real, imag):
         if not isinstance(x, READABLE):

@@ -137,7 +137,7 @@ def _type(tracer: Tracer, args: Args, keywords: Keywords) -> Type | UserClass:
             if len(args) != 3
             else TypeError("type() with three arguments makes no class here: write `class`")
         )
-    return type_of(args[0])
+    return type_of(tracer, args[0])
 
 
 INT = made_from("int", conversions.cast(int), int)
@@ -213,7 +213,7 @@ def number_type(name: str) -> Type:
     return made_from(name, _no_call(name), *NUMBERS[name], module="numbers")
 
 
-def type_of(value: Any) -> Type | UserClass:
+def type_of(tracer: Tracer, value: Any) -> Type | UserClass:
     """Return the type of a value: its own where it has one, or that of its Python class."""
     if isinstance(value, Instance):
         return value.cls

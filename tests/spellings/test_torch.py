@@ -66,7 +66,8 @@ def test_the_store_has_every_case_and_no_other() -> None:
 
 # tested elsewhere: in-place and backward by the tutorials and the messages, drawing below
 ELSEWHERE = {
-    "param", "nn.Parameter", "Parameter", "array", "from_numpy", "array_equal", "load",
+    "param", "nn.Parameter", "Parameter", "array", "from_numpy", "array_equal", "load", "device",
+    "module", "opaque", "recorded",
     "manual_seed", "set_default_dtype", "set_default_tensor_type", "config.update",
     "FloatTensor", "DoubleTensor", "HalfTensor", "set_printoptions", "unfold", "grad",
     "batch_norm", "instance_norm", "torch.batch_norm", "torch.instance_norm",
@@ -87,7 +88,7 @@ def test_every_function_that_is_no_row_has_a_case() -> None:
     for name in {*OTHERS} - ELSEWHERE:
         short = name.removeprefix("autograd.").rpartition(".")[2]
         assert f"{short}(" in text or name.startswith("hips."), name
-    for name in {*METHODS, *ATTRIBUTES} - METHODS_ELSEWHERE - {"device"}:
+    for name in {*METHODS, *ATTRIBUTES} - METHODS_ELSEWHERE - {"device", "is_cuda", "cuda"}:
         assert f".{name}" in text, name
 
 

@@ -101,7 +101,7 @@ class Cached(Callee):
 
 
 def _key(tracer: Tracer, args: Args, keywords: Keywords, typed: bool) -> Any:
-    kinds = tuple(type_of(x) for x in (*args, *keywords.values())) if typed else ()
+    kinds = tuple(type_of(tracer, x) for x in (*args, *keywords.values())) if typed else ()
     if len(args) == 1 and not keywords and not typed and type(args[0]) in (int, str):
         return args[0]  # so 1 and 1.0 are kept apart, as in Python
     with python_errors():
