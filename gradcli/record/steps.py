@@ -1,7 +1,8 @@
 """A program being recorded: its steps, and when a record is written.
 
-A step ends with `optimizer.step()`, of any optimizer; in a program without one, where the next
-computation begins after a `backward()`. Where a function is recorded, its calls are the steps.
+A step ends with `optimizer.step()`, of any optimizer; in a program without one, where it computes
+again after a `backward()` and a change of the parameters or of their gradients. Where a function is
+recorded, its calls are the steps.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from gradcli.record.listing import Listing
 from gradcli.record.mode import Recorder
 from gradcli.record.settings import Settings
 from gradcli.record.tape import Tape, tensors
+
+TOLERANCE = 0.02  # of what is computed in half precision, relative
 
 
 class Steps:
@@ -111,6 +114,10 @@ class Steps:
             *self.notes,
         ]
         listing.facts = {"torch": torch.__version__, "script": self.script, "step": last}
+        names = {x.dtype for x in listing.leaves} | {"bfloat16" for x in listing.rows
+                                                     if "bfloat16" in x.text}  # fmt: skip
+        if names & {"bfloat16", "float16"}:  # results may be rounded to a neighbour
+            listing.facts["tolerance"] = TOLERANCE
 
     # ---- what a program does -------------------------------------------------------------------
 
@@ -123,13 +130,19 @@ class Steps:
                 f"The record ends after {limit} rows, the program went on: --max-rows."
             )
             self.finish()
-        elif forward and self.passed and not self.of_calls and not self._has_optimizer():
+        elif forward and tape and self._is_next(tape):
             self.ended()
         return self.recorder.tape
 
+    def _is_next(self, tape: Tape) -> bool:
+        """Say whether a program without optimizers computes its next step."""
+        return self.passed and not (self.of_calls or self._has_optimizer()) and tape.is_updated()
+
     def _has_optimizer(self) -> bool:
         if self.optimized is None:
-            self.optimized = any(isinstance(x, torch.optim.Optimizer) for x in gc.get_objects())
+            self.optimized = any(
+                issubclass(type(x), torch.optim.Optimizer) for x in gc.get_objects()
+            )
         return self.optimized
 
     def after_backward(self, roots: Any) -> None:
