@@ -328,7 +328,7 @@ def _size(x: torch.Tensor) -> float:
     if not x.numel() or not x.dtype.is_floating_point:
         return 0.0
     largest = float(x.detach().nan_to_num(0, 0, 0).abs().max())
-    return largest * torch.finfo(x.dtype).eps * math.sqrt(x.numel())
+    return float(largest * torch.finfo(x.dtype).eps * math.sqrt(x.numel()))
 
 
 def opaque(recorder: Recorder, tape: Tape, label: str, result: torch.Tensor,
