@@ -8,8 +8,7 @@ recorded, its calls are the steps.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,21 +43,6 @@ class Steps:
         self.notes: list[str] = []
         self.modules: list[tuple[str, str]] = []  # which are being run
         self.between: Tape | None = None  # what has been recorded, between two calls
-
-    @contextmanager
-    def recording(self) -> Iterator[None]:
-        """Record what runs within; the record is written at the latest when it ends."""
-        from gradcli.record.hearing import heard
-
-        with ExitStack() as stack:
-            heard(self, stack)
-            stack.enter_context(self.recorder)
-            if not self.of_calls:
-                self.begin()
-            try:
-                yield
-            finally:
-                self.finish()
 
     def begin(self) -> None:
         """Begin to record, where this step is wanted and nothing is being recorded."""

@@ -87,7 +87,7 @@ class Tape:
         self.settings, self.labels, self.folder = settings, labels, folder
         self.listing = Listing()
         self.entries: dict[int, Entry] = {}
-        self.stored: dict[int, list[Entry]] = {}
+        self.sharing: dict[int, list[Entry]] = {}
         self.hints: dict[int, tuple[torch.Tensor, Spot, str, str]] = {}
         self.modules = modules  # which are being run
         self.is_part = False  # whether leaves get gradients from what is not recorded, too
@@ -124,12 +124,12 @@ class Tape:
         """Return a new entry for a tensor."""
         made = Entry(tensor, name, version(tensor), moves)
         self.entries[id(tensor)] = made
-        self.stored.setdefault(_storage(tensor), []).append(made)
+        self.sharing.setdefault(_storage(tensor), []).append(made)
         return made
 
     def settled(self, tensor: torch.Tensor) -> None:
         """Take what shares a tensor's memory as known: the file has changed it as the program."""
-        for known in self.stored.get(_storage(tensor), ()):
+        for known in self.sharing.get(_storage(tensor), ()):
             known.version = version(known.tensor)
             if known.owner is not None and known.owner.held is known.tensor:
                 known.owner.grad = id(known.tensor), known.version
