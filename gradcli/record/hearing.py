@@ -18,6 +18,7 @@ from gradcli.record.mode import opaque
 from gradcli.record.places import frames, reread
 from gradcli.record.steps import Steps
 from gradcli.record.tape import LIBRARY, tensors
+from gradcli.record.verify import Again
 
 
 @contextmanager
@@ -113,11 +114,11 @@ def _functions(steps: Steps, stack: ExitStack) -> None:
         with recorder.pause():
             given = [x for x in tensors((args, kwargs)) if x.requires_grad]
             inputs = {tape.operand(x).name: x for x in given}
+            again = Again.of(call, args, kwargs) if tape.settings.verify else None
             result = call(*args, **kwargs)
             for place, x in enumerate(tensors(result)):
                 if x.requires_grad and x.grad_fn is not None:
-                    name = tape.name(at, cls.__name__, place)
-                    opaque(recorder, tape, cls.__name__, x, inputs, name, at)
+                    opaque(recorder, tape, cls.__name__, x, inputs, place, at, again)
         return result
 
     stack.callback(setattr, function, "apply", original)

@@ -21,9 +21,11 @@ from gradcli.record import special
 from gradcli.record.gradients import Watch
 from gradcli.record.listing import Opaque, Row
 from gradcli.record.openings import OPENINGS, foreach
+from gradcli.record.places import Spot
 from gradcli.record.spelling import UnspelledError, name_of, spelled
 from gradcli.record.tape import Tape, array, tensors, version
 from gradcli.record.trial import Tried, agree, tried
+from gradcli.record.verify import Again, directions
 from gradcli.rule.dtypes import Array
 
 # attributes that are tensors; all others are facts
@@ -181,6 +183,7 @@ class _Call:
         if found is None and is_python:
             return self._open()
         at = tape.spot()
+        again = Again.of(func, self.args, self.kwargs) if tape.settings.verify else None
         result = func(*self.args, **self.kwargs)
         made = [x for x in tensors(result) if not any(x is y for y in self.operands)]
         changed = [x for x, v in zip(self.operands, self.before, strict=True) if version(x) != v]
@@ -192,7 +195,7 @@ class _Call:
         if text is not None:
             self._row(text, result, made, changed, at, no_grad)
         else:
-            self._unknown(made, changed, at)
+            self._unknown(made, changed, at, again)
         return result
 
     def _open(self) -> Any:
@@ -307,7 +310,7 @@ class _Call:
         size = max((_size(y) for y in self.operands if y.numel() > x.numel()), default=0.0)
         return bool(size) and float(x.detach().abs().max()) < 1e4 * size
 
-    def _unknown(self, made: list[Any], changed: list[Any], at: Any) -> None:
+    def _unknown(self, made: list[Any], changed: list[Any], at: Spot, again: Again | None) -> None:
         """Record results as opaque rows; what needs no gradient is data where it is used."""
         for x in changed:
             if x.requires_grad and not x.is_leaf:
@@ -315,10 +318,10 @@ class _Call:
                     f"{at.place}: {self.label} changes a tensor in place, which gradcli does not "
                     "know", hint="use the function that makes a new tensor")  # fmt: skip
         inputs = dict(zip((e.name for e in self.entries), self.operands, strict=True))
+        again = again if not changed else None
         for place, x in enumerate(made):
             if x.requires_grad:
-                opaque(self.recorder, self.tape, self.label, x, inputs,
-                       self.tape.name(at, self.label, place), at)  # fmt: skip
+                opaque(self.recorder, self.tape, self.label, x, inputs, place, at, again)
             else:
                 self.tape.hint(x, self.label)
 
@@ -331,13 +334,22 @@ def _size(x: torch.Tensor) -> float:
     return float(largest * torch.finfo(x.dtype).eps * math.sqrt(x.numel()))
 
 
-def opaque(recorder: Recorder, tape: Tape, label: str, result: torch.Tensor,
-           inputs: dict[str, torch.Tensor], name: str, at: Any) -> None:  # fmt: skip
-    """Record a result that gradcli does not compute: its value, and what backward gives."""
+def opaque(
+    recorder: Recorder, tape: Tape, label: str, result: torch.Tensor,
+    inputs: dict[str, torch.Tensor], place: int, at: Spot, again: Again | None,
+) -> None:  # fmt: skip
+    """Record a result that gradcli does not compute: its value, and what backward gives.
+
+    `place` is the result's among those of the call, which may be made `again` to verify it.
+    """
     assert result.grad_fn is not None, "what needs no gradient is data"
+    name = tape.name(at, label, place)
     row = Opaque((name,), label, place=at.place, inputs=(*inputs,), value=array(result),
                  grad_fn={name: type(result.grad_fn).__name__})  # fmt: skip
     recorder.watch.opaque(row, result, inputs)
     recorder.watch.row(tape, result, name, always=True)
     tape.append(row)
     tape.enter(result, name, moves=True)
+    if again is not None:
+        with recorder.pause():
+            tape.verified.append((row, directions(again, inputs, place)))

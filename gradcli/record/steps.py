@@ -78,10 +78,10 @@ class Steps:
             listing = tape.finish()
         if listing.rows:
             self.done = True
-            self._describe(listing)
+            self._describe(listing, tape.remarks)
             self.write(listing)
 
-    def _describe(self, listing: Listing) -> None:
+    def _describe(self, listing: Listing, remarks: list[str]) -> None:
         first, last = self.settings.first, self.step
         last -= not self.passed and self.step > first  # nothing of this one has been differentiated
         one = self.settings.on_nan or last <= first
@@ -96,6 +96,7 @@ class Steps:
             ", ".join(f"{count} {what}{'s' * (count != 1)}" for count, what in counts) + ".",
             *([f"{self.not_finite}."] if self.not_finite else []),
             *self.notes,
+            *remarks,
         ]
         listing.facts = {"torch": torch.__version__, "script": self.script, "step": last}
         names = {x.dtype for x in listing.leaves} | {"bfloat16" for x in listing.rows

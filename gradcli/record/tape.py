@@ -22,6 +22,7 @@ from gradcli.record.listing import Leaf, Listing, Modules, Opaque, Place, Row, e
 from gradcli.record.places import Spot, frames, spot
 from gradcli.record.settings import Settings
 from gradcli.record.trial import agree
+from gradcli.record.verify import Directions
 from gradcli.rule.dtypes import DTYPES, Array
 
 LIBRARY = str(Path(torch.__file__).parent)
@@ -90,7 +91,9 @@ class Tape:
         self.sharing: dict[int, list[Entry]] = {}
         self.hints: dict[int, tuple[torch.Tensor, Spot, str, str]] = {}
         self.modules = modules  # which are being run
+        self.verified: list[tuple[Opaque, list[Directions]]] = []
         self.is_part = False  # whether leaves get gradients from what is not recorded, too
+        self.remarks: list[str] = []
         self.unread: dict[str, Row] = {}  # rows that read a .grad, until something uses it
         self.drawing = ""  # what an opening that draws numbers calls them
 
@@ -280,6 +283,9 @@ class Tape:
             listing.items[listing.items.index(hook)] = Row(  # it has only looked
                 hook.names, hook.inputs[0], hook.modules, place=hook.place)  # fmt: skip
             listing.cotangents.pop(hook.names[0], None)
+        for row, ways in self.verified:
+            judged = (way.judged(row, listing.cotangents.get(row.names[0])) for way in ways)
+            self.remarks += [sentence for sentence in judged if sentence][:1]
         for row in listing.opaque:
             keep_linear(row, listing.cotangents.get(row.names[0]))
         self._drop_unused()

@@ -306,6 +306,30 @@ def test_calls_of_a_function_are_recorded_and_what_backward_gives_them(folder: P
     np.testing.assert_allclose(expected, np.load(folder / "w.npy"), rtol=1e-5)
 
 
+OWN = """
+class Cube(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x ** 3
+    @staticmethod
+    def backward(ctx, g):
+        return g * {} * ctx.saved_tensors[0] ** 2
+w = torch.randn(4, requires_grad=True)
+F.rrelu(Cube.apply(w), training=True).sin().sum().backward()
+"""
+
+
+@pytest.mark.parametrize(("factor", "sentences"), [(3, 0), (2, 1)])
+def test_gradients_of_opaque_rows_are_held_against_differences(
+    factor: int, sentences: int, folder: Path
+) -> None:
+    assert recorded(folder, OWN.format(factor), "--verify").status == 0
+    text = (folder / "run.expr").read_text(encoding="utf-8")
+    assert text.count("along a random direction its gradient gives") == sentences
+    replayed(folder)
+
+
 def test_a_function_that_the_script_lacks_is_refused(folder: Path) -> None:
     outcome = recorded(folder, "x = 1", "--function", "step")
     assert outcome.status == 2
