@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,26 @@ class Watch:
 
     def __init__(self) -> None:
         self.passing = False
+        self.pending: list[
+            tuple[Any, Any]
+        ] = []  # nodes, and what is to be called of their gradients
         self.measured: dict[str, Array] | None = None  # while a Jacobian is measured
+
+    @contextmanager
+    def passes(self) -> Iterator[None]:
+        """Watch a pass of the program.
+
+        Who is called of a node's gradients is asked last, after the hooks that the program has set
+        there, which may change them.
+        """
+        handles = [node.register_hook(kept) for node, kept in self.pending]
+        self.passing = True
+        try:
+            yield
+        finally:
+            self.passing = False
+            for handle in handles:
+                handle.remove()
 
     def row(self, tape: Tape, tensor: torch.Tensor, name: str, *, always: bool = False) -> None:
         """Keep the gradient that flows through a row's result."""
@@ -52,6 +73,7 @@ class Watch:
                 edges[edge.node, edge.output_nr] = name
         starts = [tensor.grad_fn]
         seen = set(starts)
+        found = []
         while starts:
             node: Any = starts.pop()
             slots = {}
@@ -62,8 +84,11 @@ class Watch:
                     seen.add(nxt)
                     starts.append(nxt)
             if slots:
-                node.register_hook(self._kept(row, slots))
+                self.pending.append((node, self._kept(row, slots)))
+                found.append(node.register_hook(self.pending[-1][1]))
         row.jacobians = self._jacobians(tensor, inputs)
+        for handle in found:
+            handle.remove()
 
     def _kept(self, row: Opaque, slots: dict[int, str]) -> Any:
         def flowed(grad_inputs: Any, _: Any) -> None:

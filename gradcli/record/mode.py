@@ -77,11 +77,8 @@ class Recorder(TorchFunctionMode):
 
     def _awaited(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Run a pass that may come through what has been recorded, and tell who waits for it."""
-        self.watch.passing = True
-        try:
+        with self.watch.passes():
             result = func(*args, **kwargs)
-        finally:
-            self.watch.passing = False
         if self.waiting is not None:
             self.waiting()
         return result
@@ -176,6 +173,7 @@ class _Call:
         is_python = isinstance(func, FunctionType) and func not in self.recorder.opened
         if is_python and self.kwargs.get("inplace"):
             return self._open()
+        new = [x for x in self.operands if tape.find(x) is None]
         self.entries = [tape.operand(x) for x in self.operands]
         self.before = [version(x) for x in self.operands]
         no_grad = not torch.is_grad_enabled()
@@ -188,6 +186,8 @@ class _Call:
         made = [x for x in tensors(result) if not any(x is y for y in self.operands)]
         changed = [x for x, v in zip(self.operands, self.before, strict=True) if version(x) != v]
         if not made and not changed:
+            for x in new:
+                tape.drop(x)
             return result
         text = self._agreed(found, made, changed)
         if text is None and torch.is_autocast_enabled("cpu") and not changed:

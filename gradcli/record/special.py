@@ -48,12 +48,8 @@ def _backward(recorder: Recorder, tape: Tape, func: Any, args: Any, kwargs: Any)
     except InputFault as fault:
         recorder.refuse(fault)
         return func(*args, **kwargs)
-    recorder.watch.passing = True
-    try:
-        with recorder.pause():
-            result = func(*args, **kwargs)
-    finally:
-        recorder.watch.passing = False
+    with recorder.pause(), recorder.watch.passes():
+        result = func(*args, **kwargs)
     tape.took()
     recorder.on_backward(roots)
     return result
@@ -126,7 +122,8 @@ def _requires_grad(_: Recorder, tape: Tape, func: Any, args: Any, kwargs: Any) -
     result = func(*args, **kwargs)
     if known is not None:
         tape.append(Row((), f"{known.name}.requires_grad_({args[0].requires_grad})"))
-        known.moves = known.moves or args[0].requires_grad
+        known.holds = bool(args[0].requires_grad and args[0].is_leaf)
+        known.moves = known.moves or known.holds
     return result
 
 
@@ -134,6 +131,7 @@ def _retain_grad(_: Recorder, tape: Tape, func: Any, args: Any, kwargs: Any) -> 
     known = tape.find(args[0])
     if known is not None:
         tape.append(Row((), f"{known.name}.retain_grad()", place=tape.spot().place))
+        known.retains = not known.holds
     return func(*args, **kwargs)
 
 
@@ -163,7 +161,7 @@ def _read_grad(tape: Tape, func: Any, args: Any) -> Any:
     """Record a gradient that is read, where something is computed with it."""
     gradient, known = func(*args), tape.find(args[0])
     if gradient is not None and known is not None and tape.find(gradient) is None:
-        if args[0].is_leaf:
+        if known.holds:
             tape.sync(known)
         at = tape.spot()
         name = tape.listing.name(f"{(known.leaf.name if known.leaf else known.name)}_grad")
@@ -186,7 +184,8 @@ def _set_requires_grad(tape: Tape, func: Any, args: Any) -> Any:
     result, known = func(*args), tape.find(args[0])
     if known is not None:
         tape.append(Row((), f"{known.name}.requires_grad_({bool(args[1])})"))
-        known.moves = known.moves or bool(args[1])
+        known.holds = bool(args[1]) and args[0].is_leaf
+        known.moves = known.moves or known.holds
     return result
 
 

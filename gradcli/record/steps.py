@@ -51,6 +51,8 @@ class Steps:
             self.settings.first <= self.step and (last is None or self.step <= last)
         )
         if wanted and not self.done and self.recorder.tape is None and not self.recorder.refusal:
+            if self.between is None:
+                self.recorder.watch.pending.clear()
             fresh = Tape(self.settings, self.labels, self.folder, self.modules)
             self.recorder.tape, self.between = self.between or fresh, None
 

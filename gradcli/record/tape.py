@@ -59,9 +59,10 @@ def version(tensor: torch.Tensor) -> int:
 class Entry:
     """A tensor of the program, which the file knows by a name.
 
-    `moves` says that it depends on what requires a gradient. `grad` is what the file has in its
-    `.grad` at present: the tensor's id and version; `last` what it had before it was cleared. A
-    gradient itself knows its `owner`.
+    `moves` says that it depends on what requires a gradient, `holds` that backward leaves one in
+    its `.grad`: PyTorch is not asked, for it raises where a view has been overwritten. `grad` is
+    what the file has in its `.grad` at present, the tensor's id and version; `last` what it had
+    before it was cleared. A gradient itself knows its `owner`.
     """
 
     tensor: torch.Tensor
@@ -69,12 +70,14 @@ class Entry:
     version: int
     moves: bool
     leaf: Leaf | None = None
+    holds: bool = False
     grad: tuple[int, int] | None = None
     last: Array | None = None
     held: torch.Tensor | None = None  # the gradient itself: its id stays its own
     owner: Entry | None = None
     passed: int = 0  # its version when a pass had run
     row: Row | None = None  # which made it
+    retains: bool = False
 
 
 class Tape:
@@ -118,6 +121,13 @@ class Tape:
         if known is None:
             return self._leaf(tensor)
         if known.version != version(tensor):
+            leaf = known.leaf
+            if leaf and (leaf.shape, leaf.dtype) != (
+                tuple(tensor.shape),
+                NAMES.get(str(tensor.dtype)),
+            ):
+                del self.entries[id(tensor)]
+                return self._leaf(tensor)  # `.data` has been given another tensor
             self._changed(known)
         if known.name in self.unread:
             del self.unread[known.name]
@@ -161,16 +171,20 @@ class Tape:
                     moves, place)  # fmt: skip
         self.listing.items.append(leaf)
         made = self.enter(tensor, identifier, moves)
-        made.leaf = leaf
+        made.leaf, made.holds = leaf, moves and tensor.is_leaf
         return made
+
+    def drop(self, tensor: torch.Tensor) -> None:
+        """Forget a leaf that has come to nothing."""
+        known = self.entries.pop(id(tensor))
+        self.sharing[_storage(tensor)].remove(known)
+        self.listing.items = [x for x in self.listing.items if x is not known.leaf]
+        self.listing.names.discard(known.name)
 
     def _changed(self, known: Entry) -> None:
         """Write a value that something has changed unseen."""
         tensor = known.tensor
         values = array(tensor)
-        if known.leaf is not None and values.shape != known.leaf.shape:
-            raise InputFault(f"`{known.leaf.key}` has been given another shape within the record",
-                             hint="record fewer steps: --step N")  # fmt: skip
         key = self.listing.name(known.name)
         kept = self.settings.keeps(values.size, truth=False)
         place = Place(f"{known.leaf.key if known.leaf else known.name}, as changed")
@@ -222,7 +236,7 @@ class Tape:
 
     def leaves(self) -> list[Entry]:
         """Return the leaves that require a gradient."""
-        return [x for x in self.entries.values() if x.tensor.requires_grad and x.tensor.is_leaf]
+        return [x for x in self.entries.values() if x.holds]
 
     def sync(self, known: Entry) -> None:
         """Give a leaf of the file the `.grad` that the program's has: what changed it is unseen."""
@@ -265,11 +279,10 @@ class Tape:
         listing = self.listing
         for known in [*self.entries.values()]:
             tensor = known.tensor
-            is_held = tensor.is_leaf or tensor.retains_grad
-            if tensor.requires_grad and is_held and not self.is_part:
+            if (known.holds or known.retains) and not self.is_part:
                 grad = None
                 if tensor.grad is not None:
-                    if tensor.is_leaf:
+                    if known.holds:
                         self.sync(known)
                     grad = array(tensor.grad)
                 elif known.grad is not None:  # cleared since
