@@ -47,7 +47,8 @@ class Leaf:
     """A tensor that the recorded rows begin from.
 
     `label` is the name that people know it by, "" for `name` itself. `value` is None where it is
-    left out, so that the file declares the shape and the dtype alone.
+    left out, so that the file declares the shape and the dtype alone. `order` are the dimensions as
+    they lie in memory, where they lie in another order: that decides what some operations do.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Leaf:
     label: str = ""
     requires_grad: bool = False
     place: Place = field(default_factory=Place)
+    order: tuple[int, ...] = ()
 
     @property
     def key(self) -> str:
@@ -71,13 +73,18 @@ class Leaf:
             kind = f"{self.dtype}[{', '.join(map(str, self.shape))}]"
             return f"{self.name}: {kind}{known}"
         value = entry(self.key) + (".bfloat16()" if self.dtype == "bfloat16" else "")
+        if self.order:
+            back = (self.order.index(dim) for dim in range(len(self.order)))
+            value += f".permute({', '.join(map(str, back))})"
         if self.requires_grad:
             return f"{self.name} = param({value}{title})"
         return f"{self.name} = tensor({value}{title})" if title else f"{self.name} = {value}"
 
     def arrays(self) -> dict[str, Array]:
         """Return what the line reads."""
-        return {} if self.value is None else {self.key: self.value}
+        if self.value is None:
+            return {}
+        return {self.key: self.value.transpose(self.order) if self.order else self.value}
 
 
 @dataclass

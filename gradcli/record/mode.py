@@ -2,7 +2,8 @@
 
 A function that gradcli computes too is one row. A function of PyTorch that is written in Python,
 and that gradcli does not know, is opened: it runs again with what it calls recorded. What stays
-unknown is an opaque row. What depends on no parameter is no row at all, but data where it is used.
+unknown is an opaque row. What depends on no parameter, or is computed without gradients, is no row
+at all, but data where it is used.
 """
 
 from __future__ import annotations
@@ -112,7 +113,8 @@ class Recorder(TorchFunctionMode):
             opening = foreach(last)
         operands = tensors((args, kwargs))
         differentiated = torch.is_grad_enabled() and last not in ("__get__", "detach")
-        if not any(tape.moves(x, differentiated=differentiated) for x in operands):
+        moves = any(tape.moves(x, differentiated=differentiated) for x in operands)
+        if not moves or not (torch.is_grad_enabled() or _writes(name, kwargs)):
             result = func(*args, **kwargs)
             tape.hint(result, last.strip("_"))
             return result
@@ -153,6 +155,14 @@ class Recorder(TorchFunctionMode):
             scope.update(checks)
 
 
+def _writes(name: str, keywords: dict[str, Any]) -> bool:
+    """Say whether a call may write to what the file has; nothing else matters without gradients."""
+    last = name.rpartition(".")[2]
+    by_name = last.endswith("_") and not last.endswith("__")
+    by_sign = last.startswith("__i") or last == "__setitem__"
+    return by_name or by_sign or "out" in keywords or name == "torch.Tensor.data.__get__"
+
+
 class _Call:
     """A call of a function that depends on a parameter."""
 
@@ -173,7 +183,7 @@ class _Call:
         is_python = isinstance(func, FunctionType) and func not in self.recorder.opened
         if is_python and self.kwargs.get("inplace"):
             return self._open()
-        new = [x for x in self.operands if tape.find(x) is None]
+        self.new = [x for x in self.operands if tape.find(x) is None]
         self.entries = [tape.operand(x) for x in self.operands]
         self.before = [version(x) for x in self.operands]
         no_grad = not torch.is_grad_enabled()
@@ -186,8 +196,7 @@ class _Call:
         made = [x for x in tensors(result) if not any(x is y for y in self.operands)]
         changed = [x for x, v in zip(self.operands, self.before, strict=True) if version(x) != v]
         if not made and not changed:
-            for x in new:
-                tape.drop(x)
+            self._forget()
             return result
         text = self._agreed(found, made, changed)
         if text is None and torch.is_autocast_enabled("cpu") and not changed:
@@ -197,6 +206,11 @@ class _Call:
         else:
             self._unknown(made, changed, at, again)
         return result
+
+    def _forget(self) -> None:
+        """Forget leaves of which nothing has been recorded."""
+        for x in self.new:
+            self.tape.drop(x)
 
     def _open(self) -> Any:
         with self.recorder.opening(self.func):
@@ -324,6 +338,8 @@ class _Call:
                 opaque(self.recorder, self.tape, self.label, x, inputs, place, at, again)
             else:
                 self.tape.hint(x, self.label)
+        if not any(x.requires_grad for x in made):
+            self._forget()
 
 
 def _size(x: torch.Tensor) -> float:

@@ -55,7 +55,7 @@ def version(tensor: torch.Tensor) -> int:
     return 0 if tensor.is_inference() else tensor._version
 
 
-@dataclass
+@dataclass(eq=False)
 class Entry:
     """A tensor of the program, which the file knows by a name.
 
@@ -120,7 +120,10 @@ class Tape:
         known = self.find(tensor)
         if known is None:
             return self._leaf(tensor)
-        if known.version != version(tensor):
+        near = self.sharing.setdefault(_storage(tensor), [])
+        if known not in near:  # `.data` has been given another memory
+            near.append(known)
+        if any(x.version != version(x.tensor) for x in near):
             leaf = known.leaf
             if leaf and (leaf.shape, leaf.dtype) != (
                 tuple(tensor.shape),
@@ -169,6 +172,7 @@ class Tape:
         kept = self.settings.keeps(values.size, truth=False)
         leaf = Leaf(identifier, values if kept else None, values.shape, values.dtype.name, label,
                     moves, place)  # fmt: skip
+        leaf.order = () if moves or label else _order(tensor)
         self.listing.items.append(leaf)
         made = self.enter(tensor, identifier, moves)
         made.leaf, made.holds = leaf, moves and tensor.is_leaf
@@ -346,6 +350,13 @@ def tensors(value: Any) -> list[torch.Tensor]:
     if isinstance(value, dict):
         return [x for part in value.values() for x in tensors(part)]
     return []
+
+
+def _order(tensor: torch.Tensor) -> tuple[int, ...]:
+    """Return the dimensions as they lie in memory, () where that is their own order."""
+    order = sorted(range(tensor.dim()), key=lambda dim: -tensor.stride(dim))
+    is_dense = not tensor.is_contiguous() and tensor.permute(order).is_contiguous()
+    return tuple(order) if is_dense else ()
 
 
 def _storage(tensor: torch.Tensor) -> int:

@@ -173,7 +173,7 @@ FAITHFUL = {
         y = checkpoint(lambda x: x.exp().sin(), w, use_reentrant=True)
         checkpoint(lambda x: x.exp().cos(), y, use_reentrant=False).sum().backward()
         """,
-    "a parameter changed through NumPy between its uses, in a step of its own": """
+    "a parameter changed without gradients between its uses": """
         w = torch.randn(3, requires_grad=True)
         (w * 2).sum().backward()
         with torch.no_grad():
@@ -216,6 +216,22 @@ def test_what_cannot_be_recorded_is_refused_and_nothing_is_written(name: str, fo
     assert words in outcome.errors
     assert not (folder / "run.expr").exists()
     assert not (folder / "run.npz").exists()
+
+
+def test_a_parameter_that_is_given_other_data_is_followed(folder: Path) -> None:
+    program = """
+    w = torch.tensor([1.5, -0.5, 0.0], requires_grad=True)
+    y = w.exp()
+    w.data = torch.zeros(3)
+    z = w.exp() * y
+    w.data[0].add_(1)
+    (z + w * 2 + w.sin()).sum().backward()
+    """
+    assert recorded(folder, program).status == 0
+    given = gradcli.load(folder / "run.expr")["w"].grad
+    assert given is not None
+    expected = 2 * np.exp([1.5, -0.5, 0.0]) + 2 + np.cos([1.0, 0.0, 0.0])
+    np.testing.assert_allclose(given, expected, rtol=1e-6)
 
 
 def test_a_step_is_recorded_with_the_parameters_that_it_has(folder: Path) -> None:
