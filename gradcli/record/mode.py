@@ -104,7 +104,12 @@ class Recorder(TorchFunctionMode):
             return func(*args, **kwargs)
         if name in _FACTS or (is_attribute and name not in _ATTRIBUTES):
             handle = special.ATTRIBUTES.get(name)
-            return func(*args, **kwargs) if handle is None else handle(tape, func, args)
+            if handle is not None:
+                try:
+                    return handle(tape, func, args)
+                except InputFault as fault:
+                    self.refuse(fault)
+            return func(*args, **kwargs)
         if (handle := special.CALLS.get(func)) is not None:
             return handle(self, tape, func, args, kwargs)
         opening = OPENINGS.get(func)

@@ -28,8 +28,6 @@ def run(script: Path, arguments: list[str], recording: record, function: str | N
     Raises: InputFault where there is no such script or function, where nothing could be recorded,
     and what the script itself is ended by: SystemExit, KeyboardInterrupt.
     """
-    from gradcli.record.calls import recorded
-
     tree = _parsed(script)
     if function is not None:
         _decorate(tree, function)
@@ -43,6 +41,8 @@ def run(script: Path, arguments: list[str], recording: record, function: str | N
     with _as_python(script, arguments, module):
         try:
             with recording as begun:
+                from gradcli.record.calls import recorded
+
                 scope[RECORDED] = partial(recorded, begun.steps)
                 exec(compile(tree, str(script), "exec"), scope)
         except (SystemExit, KeyboardInterrupt, InputFault):

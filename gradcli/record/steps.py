@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from gradcli import __version__
+from gradcli.errors import InputFault
 from gradcli.record.labels import Labels
 from gradcli.record.listing import Listing
 from gradcli.record.mode import Recorder
@@ -76,8 +77,12 @@ class Steps:
         tape, self.recorder.tape = self.recorder.tape or self.between, None
         if tape is None or self.done or (self.settings.on_nan and not self.not_finite):
             return
-        with self.recorder.pause():
-            listing = tape.finish()
+        try:
+            with self.recorder.pause():
+                listing = tape.finish()
+        except InputFault as fault:  # told when the program has ended, not within it
+            self.recorder.refuse(fault)
+            return
         if listing.rows:
             self.done = True
             self._describe(listing, tape.remarks)

@@ -203,6 +203,12 @@ REFUSED = {
         "w.register_post_accumulate_grad_hook(lambda p: None)\ny.sum().backward()",
         "a hook that runs when a gradient has been accumulated cannot be recorded",
     ),
+    "a sparse gradient, cleared after its step": (
+        "e = nn.Embedding(5, 3, sparse=True)\no = torch.optim.SGD(e.parameters(), 0.1)\n"
+        "for i in range(2):\n    o.zero_grad()\n    e(torch.tensor([1])).sum().backward()\n"
+        "    o.step()",
+        "layout torch.sparse_coo cannot be recorded",
+    ),
     "no parameter": ("torch.ones(2).sin()", "nothing was recorded"),
     "no Python": ("def f(:", "is no Python"),
 }

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import sys
+from pathlib import Path
 
 import pytest
 
 from gradcli.errors import InputFault
 from gradcli.record.api import record
 from gradcli.record.settings import Settings, settings
+from tests.cli.runner import run
 from tests.record.cases import FOLDER, OPAQUE, PROGRAMS, RECORDS
 from tests.record.make_records import held
 
@@ -42,6 +45,19 @@ def test_the_rows_of_a_model_stand_in_blocks_of_its_modules_at_their_places() ->
     line, column = map(int, place.groups())
     program = (FOLDER / "gpt_block.py").read_text(encoding="utf-8").splitlines()
     assert program[line - 1][column - 1 :].startswith("self.qkv(x)")
+
+
+def test_without_pytorch_it_is_said_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [*sys.modules]:
+        if name == "torch" or name.startswith(("torch.", "gradcli.record.")):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    (tmp_path / "train.py").write_text("print('not run')")
+    outcome = run("record", "train.py", folder=tmp_path)
+    assert (outcome.status, outcome.output) == (2, "")
+    assert outcome.errors.startswith("error: PyTorch is not installed where gradcli runs\nhint: ")
 
 
 SETTINGS = [
