@@ -308,7 +308,8 @@ class Inspection:
     `why` says why it is this root, "" where no other could be meant; `sum` what the gradients are
     of where several `backward()` calls have gathered them; `elsewhere` what the file's own
     `backward()` ran from where that is not the root. The nodes are in the order of their ids.
-    `loops` are those that were run, in their order. `record` is what the file is a replay of.
+    `loops` are those that were run, in their order. `record` is what the file is a replay of;
+    `modules` says whether rows were made in modules of a model.
     """
 
     file: str
@@ -325,6 +326,7 @@ class Inspection:
     elsewhere: str = ""
     loops: tuple[LoopFacts, ...] = ()
     record: RecordFacts | None = None
+    modules: bool = False
 
     def node(self, id: int) -> NodeFacts:
         """Return the node with an id.

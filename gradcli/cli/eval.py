@@ -53,6 +53,10 @@ def evaluate(
     all_turns: Annotated[
         bool, typer.Option("--all-turns", help="Every turn of the loops.")
     ] = False,
+    depth: Annotated[
+        int | None,
+        typer.Option("--depth", min=0, metavar="N", help="Modules N levels down are one row each."),
+    ] = None,
     heat: Annotated[
         bool, typer.Option("--heat", help="Tensors as coloured blocks and histograms.")
     ] = False,
@@ -86,7 +90,7 @@ def evaluate(
     if output is not None:
         found = list(found)  # who writes to a file has a bar of its own
     how = {"named": named, "full": full, "precision": precision, "pytorch": pytorch}
-    how |= {"turn": turn, "all_turns": all_turns}
+    how |= {"turn": turn, "all_turns": all_turns, "depth": depth}
     if kind == "table":
         how["heat"] = heat
         show_each((EVAL[kind](inspection, **how) for inspection in found), output)

@@ -58,6 +58,7 @@ def inspect(session: Session) -> Inspection:
             LoopFacts(session.source.line_of(loop.span), loop.turns) for loop in graph.notes.loops
         ),
         record=None if tracer.record is None else _replayed(session, facts),
+        modules=any(frame.module for frame in {*graph.notes.calls.values()}),
     )
 
 

@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import takewhile
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from gradcli.errors import InputFault, cropped
-from gradcli.inspection import Array, Inspection, NodeFacts
+from gradcli.inspection import Array, FrameFacts, Inspection, NodeFacts
 from gradcli.picture.cards import (
     FOLD,
     SOURCE,
@@ -28,7 +29,9 @@ from gradcli.picture.cards import (
 )
 from gradcli.picture.figures import figures, is_finite
 from gradcli.picture.loops import spans
+from gradcli.render.modules import grouped, module_text
 from gradcli.render.numbers import grad_of, value_of
+from gradcli.render.replayed import differs, place
 from gradcli.render.rows import Fold, Wanted, folds, unchained, unfolded
 from gradcli.render.turns import changes
 from gradcli.render.words import answer, nothing, one_line, operand_labels
@@ -78,12 +81,15 @@ class _Scene:
         self.folded: set[int] = set()  # for which there are too many cards
         self.closed: dict[int, int] = {}  # of nodes in a call that is one card, that card
         self.calls: dict[int, list[NodeFacts]] = {}  # of such cards, what they stand for
+        self.frames: dict[int, FrameFacts] = {}  # of such cards, which calls they are
 
     def made(self) -> Scene:
         """Return the scene."""
         chosen = self._chosen()
-        self._close(chosen)
-        chosen = [i for i in chosen if i not in self.closed]
+        if self.inspection.modules and self.asked.functions != "open":
+            chosen = self._within(self._close(chosen))  # modules first: what they are is more
+        else:
+            chosen = self._close(self._within(chosen))
         cards = [self._card(self.nodes[i]) for i in chosen]
         links = list(self._links(chosen))
         if self.folded:
@@ -106,10 +112,16 @@ class _Scene:
             found = {i for i in found if self._has_name(i)}
         if self.asked.around is not None:
             found &= self._near(self._called(self.asked.around, found))
-        if len(found) > self.asked.most:
-            shown = set(self._nearest(found))
-            self.folded, found = found - shown, shown
         return sorted(found)
+
+    def _within(self, chosen: Sequence[int]) -> list[int]:
+        """Return as many of the nodes as there may be cards; the others are folded into one."""
+        left = max(self.asked.most - len(self.calls), 0)
+        if len(chosen) <= left:
+            return list(chosen)
+        shown = set(self._nearest(set(chosen), left))
+        self.folded = set(chosen) - shown
+        return sorted(shown)
 
     @cached_property
     def _spare(self) -> set[int]:
@@ -126,43 +138,69 @@ class _Scene:
 
     # ---- functions -----------------------------------------------------------------------
 
-    def _close(self, chosen: Sequence[int]) -> None:
-        """Let the outermost calls that several cards are in be one card each, if they are to be."""
+    def _close(self, chosen: Sequence[int]) -> list[int]:
+        """Let calls that several cards are in be one card each, if they are to be.
+
+        These are the outermost ones; of a model's modules those that leave few enough cards.
+        Returns the nodes that keep cards of their own.
+        """
         wanted = self.asked.functions
         if wanted == "open" or (wanted == "auto" and len(chosen) <= MANY):
-            return
-        for i in chosen:
-            if self.nodes[i].frames and i != self.inspection.root:
-                card = CALLS - self.nodes[i].frames[0].number
-                self.closed[i] = card
+            return list(chosen)
+        for i, frame in self._calls(chosen):
+            if i != self.inspection.root:
+                card = CALLS - frame.number
+                self.closed[i], self.frames[card] = card, frame
                 self.calls.setdefault(card, []).append(self.nodes[i])
         for card, nodes in list(self.calls.items()):
             if len(nodes) == 1:  # it would say less
                 del self.calls[card], self.closed[nodes[0].id]
+        return [i for i in chosen if i not in self.closed]
+
+    def _calls(self, chosen: Sequence[int]) -> Iterator[tuple[int, FrameFacts]]:
+        """Yield nodes with the calls that may be closed around them."""
+        nodes = [self.nodes[i] for i in chosen]
+        if not self.inspection.modules:
+            yield from ((node.id, node.frames[0]) for node in nodes if node.frames)
+            return
+        groups = grouped(nodes, self.asked.most)
+        if not groups and self.asked.functions == "closed":
+            groups = grouped(nodes, 0)
+        yield from ((i, groups[i].frame) for i in chosen if i in groups)
 
     def _call(self, id: int) -> Card:
         """Return the card of a call: with what it gave."""
         nodes = self.calls[id]
-        last, frame = nodes[-1], nodes[-1].frames[0]
+        last, frame = nodes[-1], self.frames[id]
+        name = module_text(frame) if frame.module else f"{frame.name}(…)"
         card = self._card(last)
         return replace(
-            card, id=id, kind="intermediate", title=cropped(f"{frame.name}(…)", TITLE),
-            source=card.source or one_line(last.source), fold=len(nodes), line=frame.line,
-            bad=any(self._bad[n.id] for n in nodes), boxes=(), node=last.id,
+            card, id=id, kind="intermediate", title=cropped(one_line(name), TITLE),
+            source="" if frame.module else card.source or one_line(last.source),
+            fold=len(nodes), line=frame.line,
+            bad=any(self._bad[n.id] for n in nodes), node=last.id,
+            boxes=tuple(f.number for f in self._around(id)),
             origin=next(filter(None, map(self._origin, nodes)), ""),
             notes=(*card.notes, f"{len(nodes):,} nodes, closed"),
         )  # fmt: skip
 
+    def _around(self, card: int) -> Iterator[FrameFacts]:
+        """Return the calls that a closed one is in, the outermost first."""
+        own, last = self.frames[card].number, self.calls[card][-1]
+        return takewhile(lambda frame: frame.number != own, last.frames)
+
     def _position(self, card: Card) -> int:
         """Return where a card comes: one of a call where the call begins."""
-        return self.calls[card.id][0].id if card.id in self.calls else card.id
+        called = (node.id for node in self.calls.get(card.id, ()) if node.frames)
+        return next(called, card.id)  # a module's parameters are made before
 
     def _boxes(self, chosen: Sequence[int]) -> tuple[Box, ...]:
-        found = {f.number: f for i in chosen for f in self.nodes[i].frames}
-        counts = Counter(f.number for i in chosen for f in self.nodes[i].frames)
-        return tuple(
-            Box(n, one_line(f"{f.name}()"), f.line) for n, f in found.items() if counts[n] > 1
-        )
+        frames = [f for i in chosen for f in self.nodes[i].frames]
+        for card in self.calls:
+            frames += self._around(card)
+        found, counts = {f.number: f for f in frames}, Counter(f.number for f in frames)
+        names = {n: module_text(f) if f.module else f"{f.name}()" for n, f in found.items()}
+        return tuple(Box(n, one_line(names[n]), f.line) for n, f in found.items() if counts[n] > 1)
 
     def _has_name(self, id: int) -> bool:
         return self.nodes[id].name is not None or id == self.inspection.root
@@ -197,17 +235,17 @@ class _Scene:
             found |= edge
         return found
 
-    def _nearest(self, among: set[int]) -> list[int]:
+    def _nearest(self, among: set[int], most: int) -> list[int]:
         """Return as many nodes as may be shown: the nearest to the root."""
         root = self.inspection.root
         start = max(among) if root is None or root not in among else root
         found, edge = dict.fromkeys([start]), [start]
-        while edge and len(found) < self.asked.most:
+        while edge and len(found) < most:
             edge = list(dict.fromkeys(
                 i for n in edge for i in self.nodes[n].inputs if i in among and i not in found
             ))  # fmt: skip
             found |= dict.fromkeys(edge)
-        return list(found)[: self.asked.most]
+        return list(found)[:most]
 
     @cached_property
     def _behind(self) -> set[int]:
@@ -231,6 +269,11 @@ class _Scene:
         if node.name is None and node.source != node.label:
             source = one_line(node.source)
         notes = []
+        record = self.inspection.record
+        if record is not None and node.name is not None and (at := place(record, node)):
+            notes.append(at)
+        if record is not None and (said := differs(record, node.id)):
+            notes.append(said)
         if self.times.get(node.id, 0) > 1:
             notes.append(self._spans.get(node.id, f"× {self.times[node.id]:,}"))
         if node.id in self.ops:
@@ -296,8 +339,8 @@ class _Scene:
             node, card = self.nodes[id], self.closed.get(id, id)
             labels = operand_labels(node) if card == id else ()
             seen = set[tuple[int, str]]()
-            for place, operand in enumerate(node.inputs):
-                label = labels[place] if labels else ""
+            for slot, operand in enumerate(node.inputs):
+                label = labels[slot] if labels else ""
                 for source in self._resolved(operand, kept):
                     if (source, label) in seen or source == card:
                         continue

@@ -39,13 +39,14 @@ def render(
     pytorch: bool = False,
     turn: int | None = None,
     all_turns: bool = True,
+    depth: int | None = None,
 ) -> Iterator[str]:
     """Yield the nodes as CSV.
 
-    `pytorch` leaves out `gradient`. `full`, `turn` and `all_turns` change nothing: data are never
-    elided.
+    `pytorch` leaves out `gradient`. `full`, `turn`, `all_turns` and `depth` change nothing: data
+    are never elided.
     """
-    del full, turn, all_turns
+    del full, turn, all_turns, depth
     record = inspection.record
     more = () if record is None else ("program", "record")
     yield ",".join((*node_keys(pytorch), *more)) + "\r\n"

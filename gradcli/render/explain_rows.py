@@ -223,7 +223,7 @@ class _Writer:
                 "" if again else style.safe(line_of(node)),
                 style.safe(self._factor(group)),
                 f"{to}{style.value(last.passed)}{way}",
-                tuple(map(style.safe, self._remarks(group))),
+                tuple(map(style.safe, self._remarks(group, again=again))),
                 int(node.name is None),
             )
         ]
@@ -256,10 +256,10 @@ class _Writer:
             shown += f" = {numbers}"
         return shown + (", summed" if step.summed else "")
 
-    def _remarks(self, group: list[Step]) -> Iterator[str]:
+    def _remarks(self, group: list[Step], *, again: bool) -> Iterator[str]:
         for step in group:
             row, operand = self.nodes[step.row], self.nodes[step.operand]
-            if row.name is not None and (said := where(self.style.record, row)):
+            if row.name is not None and not again and (said := where(self.style.record, row)):
                 yield said
             if step.summed:
                 yield f"({_sizes(row, operand)})"

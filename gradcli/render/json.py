@@ -112,13 +112,15 @@ def render(
     pytorch: bool = False,
     turn: int | None = None,
     all_turns: bool = True,
+    depth: int | None = None,
 ) -> Iterator[str]:
     """Yield the inspection as JSON (see the module for every key).
 
     `precision` rounds floats to so many significant digits; without it they are exact. `pytorch`
-    leaves out `gradient`. `full`, `turn` and `all_turns` change nothing: data are never elided.
+    leaves out `gradient`. `full`, `turn`, `all_turns` and `depth` change nothing: data are never
+    elided.
     """
-    del full, turn, all_turns
+    del full, turn, all_turns, depth
     yield f'{{\n  "schema": {json_text(SCHEMA)}'
     for key in ("file", "root", *WHICH, "ran_backward"):
         yield f',\n  "{key}": {json_text(getattr(inspection, key))}'

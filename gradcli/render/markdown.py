@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from gradcli.inspection import Inspection, NodeFacts, ValueFacts
-from gradcli.render.numbers import Flow, Shown, bracketed, grad_of, lines, value_of
+from gradcli.render.modules import modules_note
+from gradcli.render.numbers import Flow, Shown, bracketed, grad_of, lines, number, value_of
 from gradcli.render.replayed import differs, place, replayed
 from gradcli.render.rows import Excerpt, Wanted, excerpt, folds, left_out
 from gradcli.render.turns import changes, root_of_turn
@@ -20,6 +21,7 @@ from gradcli.render.words import (
     legend,
     notes,
     one_line,
+    plural,
     sides,
     stated,
 )
@@ -39,12 +41,13 @@ def render(
     pytorch: bool = False,
     turn: int | None = None,
     all_turns: bool = False,
+    depth: int | None = None,
 ) -> Iterator[str]:
     """Yield the nodes as a table; the options are those of the terminal's.
 
     Raises: InputFault where no loop has the turn that is asked for.
     """
-    wanted = Wanted(named, full, turn, all_turns)
+    wanted = Wanted(named, full, turn, all_turns, depth)
     for line in _lines(inspection, wanted, precision, pytorch):
         yield f"{line}\n"
 
@@ -83,6 +86,7 @@ def _lines(
     yield from (cells_of(n) for n in rows.last)
     yield ""
     remarks = notes(inspection, rows.nodes, flowed=[n for n in rows.nodes if grads[n.id].passed])
+    remarks = [*modules_note(rows.groups), *remarks]
     yield "<br>".join(escape(text) for text in ["  ".join(legend(rows.nodes)), *remarks])
     yield from _claims(inspection, precision)
     if inspection.notices:
@@ -130,10 +134,16 @@ def _fence(text: str, at_least: int = 1) -> str:
 
 
 def _row(node: NodeFacts, rows: Excerpt, grad: Flow, full: bool, precision: int | None) -> str:
+    group = rows.groups.get(node.id)
+    label, op = node.label, rows.ops.get(node.id, node.op)
+    if group is not None:
+        norm = "" if group.norm is None else f", norm of gradients {number(group.norm, 3)}"
+        label = group.frame.name or group.frame.module
+        op = f"{escape(group.frame.module)}: {plural(len(group.rows), 'row')}{norm}"
     cells = (
-        MARKS[node.kind],
-        code(node.label),
-        rows.ops.get(node.id, node.op),
+        MARKS[node.kind] if group is None else "▸",
+        code(label),
+        op,
         str(node.line),
         str(node.shape) if node.shape else "",
         node.dtype,

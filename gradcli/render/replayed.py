@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gradcli.inspection import FrameFacts, Inspection, NodeFacts, RecordedRow, RecordFacts
+from gradcli.inspection import Inspection, NodeFacts, RecordedRow, RecordFacts
+from gradcli.render.modules import module_of, module_text
 from gradcli.render.words import harmless, one_line, plural
 
 _NAMED = 5  # rows that the file no longer has, named in the line
@@ -28,6 +29,8 @@ def replayed(inspection: Inspection) -> str:
                 gap = record.gaps.get(kind, 0.0)
                 parts.append(f"{kind}s within {gap:.1g} of their largest element" if gap else
                              f"{kind}s equal")  # fmt: skip
+    if not parts:
+        parts.append("the record has nothing of them to compare")
     if not record.own:
         parts.append("gradients of the recorded pass not compared")
     if record.absent:
@@ -65,16 +68,6 @@ def where(record: RecordFacts | None, node: NodeFacts) -> str:
     if (module := module_of(node)) is not None:
         parts.append(f"in {module_text(module)}")
     return one_line(", ".join(parts))
-
-
-def module_text(module: FrameFacts) -> str:
-    """Return the path and the class of a model's module; the model itself has no path."""
-    return f"{module.name} ({module.module})" if module.name else module.module
-
-
-def module_of(node: NodeFacts) -> FrameFacts | None:
-    """Return the innermost module of a model in which a row was made, None where it was in none."""
-    return next((frame for frame in reversed(node.frames) if frame.module), None)
 
 
 def _row(record: RecordFacts, node: NodeFacts) -> RecordedRow | None:

@@ -6,10 +6,12 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
+from types import MappingProxyType
 from typing import NamedTuple
 
 from gradcli.errors import InputFault
 from gradcli.inspection import Inspection, LoopFacts, NodeFacts
+from gradcli.render.modules import Groups, grouped
 
 # nobody reads more rows of a table, unless they are asked for
 _FIRST, _LAST = 150, 50
@@ -18,12 +20,16 @@ _SCREEN = 24
 
 
 class Wanted(NamedTuple):
-    """What was asked for: named nodes only, everything, one turn of the loops, all turns."""
+    """What was asked for: named nodes only, everything, one turn of the loops, all turns.
+
+    Modules of a model that are `depth` deep are one row each; None: where there are many rows.
+    """
 
     named: bool = False
     full: bool = False
     turn: int | None = None
     all_turns: bool = False
+    depth: int | None = None
 
 
 class Fold(NamedTuple):
@@ -38,7 +44,7 @@ class Excerpt(NamedTuple):
 
     `times` says how often a row repeats that stands for a loop's, by id; `ops` what a row is made
     by that stands for several views, `folded` how many nodes stand in another's row. `steps` is how
-    many operations of differentiation have no row.
+    many operations of differentiation have no row. `groups` are the modules that are one row each.
     """
 
     first: Sequence[NodeFacts]
@@ -48,6 +54,7 @@ class Excerpt(NamedTuple):
     ops: Mapping[int, str]
     folded: int
     steps: int
+    groups: Groups = MappingProxyType({})
 
     @property
     def nodes(self) -> list[NodeFacts]:
@@ -98,9 +105,16 @@ def excerpt(inspection: Inspection, wanted: Wanted, found: Sequence[Fold]) -> Ex
             if not hidden or node.name is not None or node.id == inspection.root:
                 yield node
 
+    groups: Groups = {}
+    if inspection.modules and not wanted.full:
+        groups = grouped(list(visible()), _FIRST + _LAST, wanted.depth)
+
+    def standing() -> Iterator[NodeFacts]:
+        return (n for n in visible() if n.id not in groups or groups[n.id].output.id == n.id)
+
     rows = chain(
-        (node for node in visible() if node.kind == "parameter"),
-        (node for node in visible() if node.kind != "parameter"),
+        (node for node in standing() if node.kind == "parameter"),
+        (node for node in standing() if node.kind != "parameter"),
     )
     first = list(rows if wanted.full else islice(rows, _FIRST))
     last: deque[NodeFacts] = deque(maxlen=_LAST)
@@ -112,11 +126,12 @@ def excerpt(inspection: Inspection, wanted: Wanted, found: Sequence[Fold]) -> Ex
     nodes, ops = [*first, *last], dict[int, str]()
     every = {node.id for node in nodes}
     kept = every if wanted.full else unchained(nodes, ops, inspection.root)
+    kept |= every & groups.keys()
     shown = [node for node in nodes if node.id in kept]
     cut = sum(node.id in kept for node in first) if left else len(shown)
     folded = len(nodes) - len(kept)
     steps = 0 if wanted.named or wanted.full else _steps(inspection, found)
-    return Excerpt(shown[:cut], shown[cut:], left, times, ops, folded, steps)
+    return Excerpt(shown[:cut], shown[cut:], left, times, ops, folded, steps, groups)
 
 
 def left_out(count: int) -> str:

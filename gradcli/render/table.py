@@ -17,11 +17,12 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gradcli.inspection import Array, Inspection, Kind, NodeFacts
+from gradcli.inspection import Array, Inspection, Kind, NodeFacts, RecordFacts
 from gradcli.render.cells import STYLES, Column, NumberColumn, numbers_text, share, shorten
 from gradcli.render.claims import claims, notices
 from gradcli.render.loops import loops
-from gradcli.render.numbers import Flow, filled, grad_of, value_of
+from gradcli.render.modules import Groups, modules_note
+from gradcli.render.numbers import Flow, filled, grad_of, number, value_of
 from gradcli.render.rows import Excerpt, Wanted, excerpt, folds, left_out
 from gradcli.render.turns import root_of_turn
 from gradcli.render.values import table
@@ -36,6 +37,7 @@ from gradcli.render.words import (
     legend,
     notes,
     one_line,
+    plural,
     stated,
 )
 
@@ -54,18 +56,20 @@ def render(
     pytorch: bool = False,
     turn: int | None = None,
     all_turns: bool = False,
+    depth: int | None = None,
     heat: bool = False,
 ) -> RenderableType:
     """Return the table, with what was printed, the claims and the notices.
 
     `full` shows every row and every element; `precision` is the number of significant digits
     (by default 6 for scalars and 4 for the elements of tensors); `pytorch` shows no gradient that
-    `.grad` does not hold. A long loop is shown by its last turn, by `turn` or by `all_turns`.
+    `.grad` does not hold. A long loop is shown by its last turn, by `turn` or by `all_turns`,
+    a module of a model that is `depth` deep by one row.
     `heat` shows tensors as coloured blocks and histograms.
 
     Raises: InputFault where no loop has that turn.
     """
-    wanted = Wanted(named, full, turn, all_turns)
+    wanted = Wanted(named, full, turn, all_turns, depth)
     folds(inspection, wanted)  # refused before anything is printed
     return _Report(inspection, wanted, precision, pytorch, heat)
 
@@ -79,8 +83,8 @@ class _Layout(NamedTuple):
 
 _BOOLEANS = ("requires\n_grad", "is_leaf")
 _NUMBERS = ("value", "grad")
-_COLUMNS = ("node", "record", "expression", "times", "op", "line", "program", "inputs", "type",
-            *_NUMBERS, *_BOOLEANS, "grad_fn")  # fmt: skip
+_COLUMNS = ("node", "record", "expression", "times", "op", "rows", "line", "program", "inputs",
+            "type", "norm", *_NUMBERS, *_BOOLEANS, "grad_fn")  # fmt: skip
 # the first that has room is taken: columns go, those that stay keep their names and their order
 _WIDE = ("inputs", "expression")
 _LAYOUTS = (
@@ -96,6 +100,7 @@ _LAYOUTS = (
 )
 
 # the columns that may be shortened, and to what
+_PATH = 28  # columns of a module's path
 _BESIDE_HEAT = 24  # columns for what stands beside values as blocks
 _CAPS = {"node": 14, "op": 12, "expression": 24, "inputs": 16, "grad_fn": 20, "program": 16,
          "record": 20}  # fmt: skip
@@ -168,6 +173,7 @@ class _Report:
             yield Text(line, style="dim")
         for note in [
             *(["?? is nan, !! is inf or -inf"] if rows.odd else []),
+            *(modules_note(shown.groups, ascii_only=ascii_only)),
             *self._left_out(shown),
             *notes(self.inspection, rows.nodes, flowed=rows.flowed),
         ]:
@@ -245,7 +251,7 @@ class _Rows:
         self.texts["times"] = [
             f"{times} {shown.times[n.id]:,}" if n.id in shown.times else "" for n in nodes
         ]
-        self.texts |= {"record": [], "program": []}  # of what is no replay
+        self.texts |= {"record": [], "program": [], "rows": [], "norm": []}  # of few runs
         self.texts["op"] = [shown.ops.get(node.id, node.op) for node in nodes]
         if (record := report.inspection.record) is not None:
             from gradcli.render.replayed import differs, place
@@ -253,6 +259,8 @@ class _Rows:
             mark = "x" if self.ascii_only else "✗"
             self.texts["record"] = [differs(record, n.id, mark) for n in nodes]
             self.texts["program"] = [place(record, n) for n in nodes]
+        if shown.groups:
+            self._fold(shown.groups, record)
         full, digits = report.wanted.full, report.precision
         if report.heat:
             grads = [Flow(n.grad if n.grad is not None else n.gradient, n.grad is None)
@@ -273,6 +281,26 @@ class _Rows:
             ]
             for name, column in (("value", value), ("grad", grad))
         }
+
+    def _fold(self, groups: Groups, record: RecordFacts | None) -> None:
+        """Let rows that stand for modules say so."""
+        mark = "+" if self.ascii_only else "▸"
+        for key in ("rows", "norm"):
+            self.texts[key] = [""] * len(self.nodes)
+        for k, node in enumerate(self.nodes):
+            if (group := groups.get(node.id)) is not None:
+                path = group.frame.name or group.frame.module
+                if record is not None:
+                    own = (record.rows.get(n.id) for n in (*group.rows, *group.leaves))
+                    odd = sum(bool(row and row.differs) for row in own)
+                    cross = "x" if self.ascii_only else "✗"
+                    self.texts["record"][k] = f"{cross} {plural(odd, 'row')}" if odd else ""
+                    self.texts["program"][k] = ""
+                told = {"node": f"{mark} {path}", "op": group.frame.module, "expression": "",
+                        "rows": f"{len(group.rows):,}",
+                        "norm": "" if group.norm is None else number(group.norm, 3)}  # fmt: skip
+                for key, text in told.items():
+                    self.texts[key][k] = one_line(text, ascii_only=self.ascii_only)
 
     def _heat(
         self, values: Sequence[Array | None], grads: Sequence[Flow], width: int, colours: bool
@@ -302,7 +330,8 @@ class _Rows:
                 if name in _NUMBERS or (name not in without and any(self.texts[name]))
             ]
             natural = {name: self._width(name) for name in columns if name not in _NUMBERS}
-            widths = {name: min(w, _CAPS.get(name, w)) for name, w in natural.items()}
+            caps = _CAPS | ({"node": _PATH} if any(self.texts["rows"]) else {})
+            widths = {name: min(w, caps.get(name, w)) for name, w in natural.items()}
             room = width - sum(widths.values()) - _GAP * (len(columns) - 1)
             if room >= sum(max(c.minimum, min(c.width, comfort)) for c in (value, grad)):
                 break

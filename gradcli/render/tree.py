@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -12,9 +13,10 @@ from rich.text import Text
 
 from gradcli.inspection import Inspection, NodeFacts
 from gradcli.render.cells import STYLES, NumberColumn, numbers_text, share, shorten
+from gradcli.render.modules import Group, Groups, grouped, module_of, module_text
 from gradcli.render.numbers import Flow, filled, grad_of, value_of
 from gradcli.render.table import first_lines
-from gradcli.render.words import ASCII_MARKS, MARKS, dtype_and_shape, legend, one_line
+from gradcli.render.words import ASCII_MARKS, MARKS, dtype_and_shape, legend, one_line, plural
 
 _MAX_LINES = 200
 _MAX_DEPTH = 16
@@ -29,17 +31,22 @@ def render(
     """Return the tree under the root: each line a node with its operation, value and grad.
 
     A node that has several uses is expanded at the first of them. `full` shows any depth and any
-    number of lines, and every element of tensors.
+    number of lines, and every element of tensors. Where there are too many lines, modules of a
+    model are one each.
     """
     return _Tree(inspection, full, precision)
 
 
 class _Line(NamedTuple):
-    """A line of the tree: what stands before the node, and whether its operands are elsewhere."""
+    """A line of the tree: what stands before the node, and whether its operands are elsewhere.
+
+    One that stands for a module of a model has its `group`, and what that gives as its node.
+    """
 
     prefix: str
     node: NodeFacts
     repeated: bool
+    group: Group | None = None
 
 
 @dataclass(frozen=True)
@@ -64,29 +71,46 @@ class _Tree:
             words.append(f"{_again(ascii_only)} expanded above")
         if any(grad_of(line.node).passed for line in drawn):
             words.append("(…) flowed, not kept".replace("…", "..." if ascii_only else "…"))
+        if any(line.group is not None for line in drawn):
+            words.append(f"{_module(ascii_only)} a module, its rows")
         for text in filled(words, options.max_width):
             yield Text(text, style="dim")
 
     def _lines(self, ascii_only: bool) -> tuple[list[_Line], int]:
         """Return the lines, and how many nodes were left out of them; a stack, no recursion."""
         tee, corner, bar = ("|-", "`-", "| ") if ascii_only else ("├─", "└─", "│ ")
+        groups = self._groups
         drawn: list[_Line] = []
         expanded: set[int] = set()
         # id, the prefix of its own line, the prefix of its operands' lines, depth
         stack = [(root, "", "", 0) for root in self._roots()]
         while stack and (self.full or len(drawn) < _MAX_LINES):
             id, prefix, below, depth = stack.pop()
-            node = self.inspection.node(id)
-            drawn.append(_Line(prefix, node, id in expanded and bool(node.inputs)))
+            group = groups.get(id)
+            node = self.inspection.node(id) if group is None else group.output
+            id, operands = node.id, node.inputs if group is None else group.inputs
+            drawn.append(_Line(prefix, node, id in expanded and bool(operands), group))
             if id in expanded or (not self.full and depth == _MAX_DEPTH):
                 continue
             expanded.add(id)
-            for place, operand in reversed(list(enumerate(node.inputs))):
-                last = place == len(node.inputs) - 1
+            for place, operand in reversed(list(enumerate(operands))):
+                last = place == len(operands) - 1
                 guide, more = (corner, "  ") if last else (tee, bar)
                 stack.append((operand, below + guide, below + more, depth + 1))
         shown = {line.node.id for line in drawn}
+        for line in drawn:
+            if line.group is not None:
+                shown |= {node.id for node in (*line.group.rows, *line.group.leaves)}
         return drawn, len(_reachable(self.inspection.nodes, self._roots()) - shown)
+
+    @cached_property
+    def _groups(self) -> Groups:
+        """The modules that are one line each, where there are more lines than are shown."""
+        if self.full or not self.inspection.modules:
+            return {}
+        found = _reachable(self.inspection.nodes, self._roots())
+        nodes = [node for node in self.inspection.nodes if node.id in found]
+        return grouped(nodes, _MAX_LINES)
 
     def _roots(self) -> list[int]:
         """Return the root, or what nothing else uses where there is none."""
@@ -108,18 +132,31 @@ def _again(ascii_only: bool) -> str:
     return "^" if ascii_only else "↑"
 
 
+def _module(ascii_only: bool) -> str:
+    return "+" if ascii_only else "▸"
+
+
 def _head(line: _Line, ascii_only: bool) -> tuple[Text, int]:
     """Return the tree and the node (its name, and what it is), and the width without the latter."""
     marks = ASCII_MARKS if ascii_only else MARKS
     node = line.node
     label = one_line(node.label, ascii_only=ascii_only)
     text = Text(line.prefix, "dim", no_wrap=True)
-    text.append(f"{marks[node.kind]} {label}", STYLES[node.kind] or "default")
+    if line.group is None:
+        text.append(f"{marks[node.kind]} {label}", STYLES[node.kind] or "default")
+    else:
+        path = one_line(module_text(line.group.frame), ascii_only=ascii_only)
+        text.append(f"{_module(ascii_only)} {path}", "bold")
     width = text.cell_len
     if line.repeated:
         text.append(f" {_again(ascii_only)}", "dim")
+    elif line.group is not None:
+        text.append(f": {plural(len(line.group.rows), 'row')}", "default")
     elif node.op != "leaf" and node.source != node.label:
         text.append(f" = {one_line(node.source, ascii_only=ascii_only)}", "default")
+    module = None if line.repeated or line.group is not None else module_of(node)
+    if module is not None:
+        text.append(f"  in {one_line(module_text(module), ascii_only=ascii_only)}", "dim")
     return text, width
 
 

@@ -160,7 +160,9 @@ class _Check:
         with self.session.tracer.placed():  # a rule may stumble over what its operation took
             found = analytic.reverse(graph, outputs, (leaf,))[leaf]
         jacobian = np.zeros((probe.base.size, len(outputs.labels))) if found is None else found
-        chosen = _chosen(jacobian, settings.most(probe.stack.size), self.generator)
+        # a model has many parameters, and a check of its record takes no longer than others
+        share = 1 if self.session.tracer.record is None else len(target.parameters)
+        chosen = _chosen(jacobian, settings.most(probe.stack.size, share), self.generator)
         examination = examine(
             probe,
             self.session.source,

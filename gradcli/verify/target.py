@@ -21,6 +21,7 @@ from gradcli.verify.wide import is_narrow, widened
 
 LEAST, MOST = 32, 4096  # elements of a parameter that are compared one by one
 WORK = 1 << 28  # numbers computed for a parameter: seconds
+SHARE, FEWEST = 8, 4  # parameters of a record whose work all share, and the least of each then
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,15 @@ class Settings:
     allow_nonfinite: bool = False
     digits: int | None = None
 
-    def most(self, work: int) -> int:
-        """Return how many elements are compared, where each takes `work` numbers to compute."""
+    def most(self, work: int, parameters: int = 1) -> int:
+        """Return how many elements are compared, where each takes `work` numbers to compute.
+
+        That many `parameters` share the work of a few.
+        """
         if self.max_elements is not None:
             return self.max_elements
+        if parameters > SHARE:
+            return max(FEWEST, min(MOST, WORK * SHARE // (max(work, 1) * parameters)))
         return max(LEAST, min(MOST, WORK // max(work, 1)))
 
 
