@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gradcli.compare import Differences
     from gradcli.errors import GradcliError
     from gradcli.inspection import Inspection, NodeFacts
+    from gradcli.record.api import record
     from gradcli.run import Run
     from gradcli.verify import Settings
 
@@ -32,6 +33,7 @@ __all__ = [
     "diff",
     "load",
     "loads",
+    "record",
 ]
 
 _HOMES = {
@@ -53,8 +55,10 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for when it is: `gradcli --help` needs none of it."""
-    if name in _HOMES:
-        from importlib import import_module
+    from importlib import import_module
 
+    if name == "record":  # a room, which can be called
+        return import_module("gradcli.record")
+    if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'gradcli' has no attribute {name!r}")

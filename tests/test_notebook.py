@@ -8,6 +8,7 @@ import sys
 import warnings
 from base64 import b64decode
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -106,6 +107,27 @@ def test_it_is_an_extension_of_ipython() -> None:
     assert run.grads["w"] == -28
     shown, _ = shell.display_formatter.format(run)
     assert {"text/html", "text/plain"} <= shown.keys()
+
+
+# ---- %%gradcli_record ----------------------------------------------------------------------
+
+
+def test_a_cell_of_python_is_recorded(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # IPython's own
+        shell = pytest.importorskip("IPython.core.interactiveshell").InteractiveShell()
+    shell.run_line_magic("load_ext", "gradcli")
+    cell = "import torch\nw = torch.ones(2, requires_grad=True)\n(w * 3).sum().backward()"
+    shell.run_cell_magic("gradcli_record", str(tmp_path / "run"), cell)
+    run = gradcli.load(tmp_path / "run.expr")
+    np.testing.assert_array_equal(run["w"].grad, [3, 3])
+    assert shell.user_ns["w"].grad.tolist() == [3, 3]
+
+
+def test_a_wrong_option_of_a_recorded_cell_is_told_without_a_traceback() -> None:
+    with pytest.raises(CellError, match="--steps 3 is no range"):
+        Shell().magics["cell", "gradcli_record"]("--steps 3", "")
 
 
 # ---- what is shown -------------------------------------------------------------------------

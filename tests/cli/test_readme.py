@@ -69,6 +69,8 @@ SHOWS: dict[str, tuple[str, ...]] = {
     f"export {LINEAR} --to numpy": (
         r"\nwx = w \* x  # \[1, 2\]\n", r"\nd_loss = 2 \* loss\nd_b = np.sum\(d_loss\)\n",
         r'\nprint\("w:", w.tolist\(\), "grad", d_w.tolist\(\)\)\n'),
+    "record samples/train.py": (
+        r"^loss 0\.\d+ after 3 steps", r"wrote run.expr and run.npz", "5 rows, 4 parameters"),
     f"watch {LINEAR} explain w": (
         r"^-- \S+ · gradcli explain samples/linear_regression.expr w · \S+ s\n",
         r"\n  ∂loss2_sum/∂w = -28\n", r"\n    elements  2 · .* = -28\n"),
@@ -108,8 +110,16 @@ def test_what_readme_installs_is_a_command_of_the_shell_that_installed_it(
 
 
 @pytest.mark.parametrize("command", SHOWS)
-def test_a_command_in_readme_shows_what_it_should(command: str) -> None:
+def test_a_command_in_readme_shows_what_it_should(command: str, tmp_path: Path) -> None:
     words = shlex.split(command)
+    if words[0] == "record":  # which writes where it is called
+        pytest.importorskip("torch")
+        (tmp_path / "samples").symlink_to(ROOT / "samples")
+        outcome = run(*words, folder=tmp_path)
+        assert outcome.status == 0
+        told = outcome.output + outcome.errors
+        assert [p for p in SHOWS[command] if not re.search(p, told)] == []
+        return
     if words[0] == "watch":  # which has no end
         with Watching(*words[1:]) as watching:
             for pattern in SHOWS[command]:

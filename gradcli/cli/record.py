@@ -1,0 +1,100 @@
+"""`gradcli record`: the run of a PyTorch program as a file that replays without PyTorch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gradcli.cli.line import called
+from gradcli.errors import InputFault
+
+if TYPE_CHECKING:
+    from gradcli.record.api import record as recording
+
+Step = Annotated[int | None, typer.Option(
+    "--step", min=1, metavar="N", show_default=False,
+    help="The step to record, counted from 1. A step ends with optimizer.step(); without "
+    "optimizers, where the program computes again after a backward() and an update.",
+)]  # fmt: skip
+Steps = Annotated[str | None, typer.Option(
+    "--steps", metavar="A:B", show_default=False, help="Several steps, both ends included.",
+)]  # fmt: skip
+OnNan = Annotated[bool, typer.Option(
+    "--on-nan", help="The first step whose loss or gradient is not finite, and no other.",
+)]  # fmt: skip
+SaveData = Annotated[str, typer.Option(
+    "--save-data", metavar="WHICH", show_default=False,
+    help="Values to keep: none (shapes only), small (the default) or all.",
+)]  # fmt: skip
+MaxRows = Annotated[int, typer.Option(
+    "--max-rows", min=1, metavar="N", help="Rows at most; the record ends there.",
+)]  # fmt: skip
+Verify = Annotated[bool, typer.Option(
+    "--verify", help="Hold gradients of opaque rows against differences, in the program.",
+)]  # fmt: skip
+
+
+def record(
+    script: Annotated[Path, typer.Argument(
+        metavar="SCRIPT.py", show_default=False, help="The program, which is run as Python.")],
+    arguments: Annotated[list[str] | None, typer.Argument(
+        metavar="[ARGS]...", show_default=False, help="The program's own arguments.")] = None,
+    output: Annotated[Path, typer.Option(
+        "-o", "--output", metavar="OUT", show_default=False,
+        help="Write OUT.expr and OUT.npz (default: run); OUT.safetensors names the other kind.",
+    )] = Path("run"),
+    step: Step = None,
+    steps: Steps = None,
+    on_nan: OnNan = False,
+    function: Annotated[str | None, typer.Option(
+        "--function", metavar="NAME", show_default=False,
+        help="Calls of this function of the program, in the place of steps.",
+    )] = None,
+    save_data: SaveData = "small",
+    max_rows: MaxRows = 10_000,
+    verify: Verify = False,
+) -> None:  # fmt: skip
+    """Run a PyTorch program and write what it computes as an expression file.
+
+    This is the one command that runs Python: SCRIPT.py, with all that it may do. The files that it
+    writes hold none: they are evaluated as any expression file is, without PyTorch. The first step
+    is recorded where no other is asked for.
+    """
+    from gradcli.record.api import record as recording
+    from gradcli.record.script import run
+
+    if script.is_dir():
+        raise InputFault(f"{script} is a folder", hint="gradcli record SCRIPT.py")
+    if step is None and steps is None and not on_nan:
+        step = 1
+    made = recording(output, step=step, steps=steps, on_nan=on_nan, max_rows=max_rows,
+                     save_data=save_data, verify=verify)  # fmt: skip
+    raise typer.Exit(run(script, arguments or [], made, function))
+
+
+def read_cell(line: str) -> recording:
+    """Return what the line of a cell asks for, `%%gradcli_record run --steps 1:2`.
+
+    Raises: GradcliError where it is wrong, SystemExit after help was shown.
+    """
+
+    def cell(
+        output: Annotated[Path, typer.Argument(
+            metavar="[OUT]", help="Write OUT.expr and OUT.npz.")] = Path("run"),
+        step: Step = None,
+        steps: Steps = None,
+        on_nan: OnNan = False,
+        save_data: SaveData = "small",
+        max_rows: MaxRows = 10_000,
+        verify: Verify = False,
+    ) -> Any:  # fmt: skip  # typer reads it, where the type is not known
+        """Run the cell below as Python, and record the PyTorch in it."""
+        from gradcli.record.api import record as recording
+
+        return recording(output, step=step, steps=steps, on_nan=on_nan, max_rows=max_rows,
+                         save_data=save_data, verify=verify)  # fmt: skip
+
+    found: recording = called(cell, "%%gradcli_record", line, helps=True)
+    return found
