@@ -46,6 +46,7 @@ MAY_IMPORT: dict[str, str] = {
     "compare": f"{RUN} source formula against verify explain",
     "diagnose": f"{RUN} verify explain",
     "export": f"{RUN} formula",
+    "record": RUN,
     "render": "errors inspection reference formula against verify diagnose explain compare",
     "picture": f"{RUN} formula verify diagnose explain export render",
     "run": f"{RUN} formula verify diagnose explain compare render picture",
@@ -54,8 +55,8 @@ MAY_IMPORT: dict[str, str] = {
     "play": f"{RUN} source verify api picture",
     "pytest_plugin": f"{RUN} source verify diagnose explain run api render",
     "cli": f"{RUN} source reference formula manual against verify diagnose explain compare "
-    "export run api render picture watch play",
-    "notebook": "errors session api run cli",
+    "export record run api render picture watch play",
+    "notebook": "errors session api run record cli",
     "__main__": "cli",
 }
 # a library, and the rooms that may use it
@@ -64,7 +65,7 @@ HOMES: dict[str, str] = {
     "typer": "cli",
     "rich": "render picture cli",
     "scipy": "ops",
-    "torch": "",
+    "torch": "record",
     "jax": "against",
     "mpmath": "execute",
     "resvg_py": "picture",
