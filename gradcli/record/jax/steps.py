@@ -21,7 +21,7 @@ from gradcli.errors import InputFault
 from gradcli.record.jax.places import Site, site_of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Number:
     """A number that the program's text has: a literal of the jaxpr."""
 

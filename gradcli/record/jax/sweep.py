@@ -7,9 +7,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from gradcli.record.jax.steps import Step, Tape, differs
+from gradcli.record.jax.alike import near
+from gradcli.record.jax.steps import Step, Tape
 
 Cotangents = dict[int, Any]
 
@@ -66,24 +66,3 @@ def _made(steps: Iterable[Step]) -> set[int]:
         if step.opened:
             found |= _made(step.inside)
     return found
-
-
-def near(a: Any, b: Any) -> bool:
-    """Say whether two arrays are alike but for rounding: nan and infinities at the same places."""
-    a, b = np.asarray(a), np.asarray(b)
-    if a.shape != b.shape:
-        return False
-    if not differs(b):
-        return bool(np.array_equal(a, b))
-    kind = np.complex128 if "c" in a.dtype.kind + b.dtype.kind else np.float64
-    room = ROUNDING * float(np.finfo(b.dtype).eps)
-    a, b = a.astype(kind), b.astype(kind)
-    finite = np.isfinite(a) & np.isfinite(b)
-    if not np.array_equal(a[~finite], b[~finite], equal_nan=True):
-        return False
-    a, b = a[finite], b[finite]
-    largest = np.max(np.abs(b), initial=0.0)
-    return bool(np.all(np.abs(a - b) <= room * largest))
-
-
-ROUNDING = 200  # units in the last place of an array's largest number that two ways may differ by

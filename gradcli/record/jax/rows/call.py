@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,7 +60,6 @@ class Call:
     params: Mapping[str, Any]
     operands: tuple[Word, ...]
     results: tuple[Array, ...]
-    compute: Callable[..., Any] = field(repr=False)
 
     def __getitem__(self, k: int) -> Word:
         return self.operands[k]

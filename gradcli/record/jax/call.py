@@ -1,0 +1,264 @@
+"""`record_jax(f, "run")(*args)`: a call of a function of JAX, written as a record."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any, NamedTuple, ParamSpec, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from gradcli import __version__
+from gradcli.errors import InputFault
+from gradcli.record.files import write
+from gradcli.record.jax.places import Site
+from gradcli.record.jax.steps import Operand, Tape, Walk
+from gradcli.record.jax.sweep import Cotangents, sweep
+from gradcli.record.jax.writer import Writer
+from gradcli.record.listing import Leaf, Listing, Row
+from gradcli.rule.dtypes import Array
+
+LIMIT = 20_000  # steps of a function
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def record_jax(
+    f: Callable[P, R],
+    output: str | Path = "run",
+    *,
+    argnums: int | Sequence[int] | None = None,
+    limit: int = LIMIT,
+) -> Callable[P, R]:
+    """Return a function that calls `f`, writes the call as a record and returns what `f` returns.
+
+    The record is `output` with the endings .expr and .npz. Differentiated is the first scalar of
+    what `f` returns, by every array of floating point among the arguments, or by the arguments at
+    `argnums` alone. `limit` is the most steps that a call may take: loops are written out.
+
+    Raises: InputFault where `f` returns no scalar that depends on these, takes too many steps or
+    has a dtype that the language has not, or where the files cannot be written.
+    """
+    numbers = (argnums,) if isinstance(argnums, int) else argnums
+
+    @wraps(f)
+    def recorded(*args: P.args, **kwargs: P.kwargs) -> R:
+        result = f(*args, **kwargs)
+        write(listed(f, args, kwargs, numbers, limit), Path(output))
+        return result
+
+    return recorded
+
+
+class Argument(NamedTuple):
+    """An array among the arguments: its path, `params.w1`, and whether it is differentiated."""
+
+    path: str
+    value: Any
+    moved: bool
+
+
+@dataclass
+class _Given:
+    """The arguments of a call as arrays, and the function of them."""
+
+    arguments: list[Argument]
+    function: Callable[..., Any]
+
+
+def listed(
+    f: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: dict[str, Any],
+    argnums: Sequence[int] | None = None,
+    limit: int = LIMIT,
+) -> Listing:
+    """Return the record of a call of a function of JAX.
+
+    Raises: InputFault as `record_jax` does.
+    """
+    given = _given(f, args, kwargs, argnums)
+    values = [x.value for x in given.arguments]
+    closed, shapes = jax.make_jaxpr(given.function, return_shape=True)(*values)
+    tape = Tape()
+    inputs = [tape.new(jnp.asarray(x)) for x in values]
+    tape.active.update(i for i, x in zip(inputs, given.arguments, strict=True) if x.moved)
+    consts = [tape.new(jnp.asarray(x)) for x in closed.consts]
+    walk = Walk(tape, limit)
+    ends = walk.run(closed.jaxpr, [*consts, *inputs], Site())
+    root = _root(f, tape, ends, given.arguments)
+
+    cotangents: Cotangents = {root: jnp.ones((), tape.values[root].dtype)}
+    sweep(tape, tape.steps, cotangents)
+    listing = Listing()
+    writer = Writer(tape, cotangents, listing)
+    for i, x in zip(inputs, given.arguments, strict=True):
+        writer.names[i] = listing.name(x.path)
+    for k, i in enumerate(consts, 1):
+        writer.names[i] = listing.name(f"const_{k}")
+    _name_results(writer, ends, root, shapes)
+    writer.name_steps(tape.steps)
+    writer.write([root, *(x for x in ends if isinstance(x, int))])
+    _leaves(writer, inputs, consts, given.arguments)
+    listing.items += [*writer.data, *writer.rows]
+    listing.items.append(Row((), f"{writer.names[writer.id_of(root)]}.backward()"))
+    writer.truth()
+    grads = _truth(given, tape, ends.index(root), inputs, cotangents)
+    listing.grads.update({writer.names[i]: g for i, g in grads.items()})
+    _title(listing, f, tape, writer, root)
+    return listing
+
+
+def _given(
+    f: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any],
+    argnums: Sequence[int] | None,
+) -> _Given:  # fmt: skip
+    """Return the arrays among the arguments, with their paths; the rest stays as it is."""
+    names = _names(f, len(args))
+    leaves, tree = jax.tree_util.tree_flatten_with_path((tuple(args), dict(kwargs)))
+    arguments, at = [], []
+    chosen = None if argnums is None else {k % max(len(args), 1) for k in argnums}
+    for place, (path, value) in enumerate(leaves):
+        if not isinstance(value, jax.Array | np.ndarray | np.generic | float | int | complex):
+            continue  # a text, a function: what the program is, and not what it is given
+        positional = path[0].idx == 0
+        name = names[path[1].idx] if positional else str(path[1].key)
+        asked = chosen is None or (positional and path[1].idx in chosen)
+        moved = asked and jnp.issubdtype(jnp.result_type(value), jnp.inexact)
+        arguments.append(Argument(name + _dotted(path[2:]), value, bool(moved)))
+        at.append(place)
+
+    def function(*arrays: Any) -> Any:
+        given = [value for _, value in leaves]
+        for place, array in zip(at, arrays, strict=True):
+            given[place] = array
+        inner, named = jax.tree_util.tree_unflatten(tree, given)
+        return f(*inner, **named)
+
+    return _Given(arguments, function)
+
+
+def _names(f: Callable[..., Any], count: int) -> list[str]:
+    """Return names for positional arguments."""
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):  # a function of C says nothing of its parameters
+        parameters = []
+    found = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    rest = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "arg")
+    return [*found, *(f"{rest}.{k}" for k in range(len(found), count))][:count]
+
+
+def _dotted(path: Iterable[Any]) -> str:
+    """Return a path in a tree as people write it: `.layers.0.w`."""
+    text = jax.tree_util.keystr(tuple(path))
+    return re.sub(r"\[['\"]?([^'\"\]]*)['\"]?\]", r".\1", text)
+
+
+def _root(
+    f: Callable[..., Any], tape: Tape, ends: Sequence[Operand], arguments: Sequence[Argument]
+) -> int:
+    """Return the scalar that is differentiated: the first one of what the function returns."""
+    for end in ends:
+        if isinstance(end, int) and end in tape.active and tape.values[end].shape == ():
+            if jnp.issubdtype(tape.values[end].dtype, jnp.floating):
+                return end
+    name = getattr(f, "__name__", "the function")
+    if not any(x.moved for x in arguments):
+        raise InputFault(
+            f"{name} is given no array of floating point, by which it could be differentiated",
+            hint="an argument `3` is an integer; `3.0` is not",
+        )
+    raise InputFault(
+        f"{name} returns no real scalar that depends on its arguments: there is no gradient",
+        hint="record the function that returns the loss, as jax.grad takes it",
+    )
+
+
+def _name_results(writer: Writer, ends: Sequence[Operand], root: int, shapes: Any) -> None:
+    """Give names to the results that the program gives none."""
+    paths = [
+        _dotted(path).strip(".") for path, _ in jax.tree_util.tree_flatten_with_path(shapes)[0]
+    ]
+    for end, path in zip(ends, paths, strict=True):
+        if isinstance(end, int) and end not in writer.names:
+            plain = "loss" if end == root else f"result.{path}" if path else "result"
+            writer.hints[end] = plain
+
+
+def _leaves(
+    writer: Writer, inputs: Sequence[int], consts: Sequence[int], arguments: Sequence[Argument]
+) -> None:
+    """Put the arguments and the constants that are read at the beginning of the listing."""
+    for i, x in zip(inputs, arguments, strict=True):
+        if i in writer.needed or x.moved:
+            value = writer.array(i)
+            writer.listing.items.append(
+                Leaf(writer.names[i], value, value.shape, value.dtype.name, x.path, x.moved)
+            )
+    for i in consts:
+        if i in writer.needed:
+            value = writer.array(i)
+            writer.listing.items.append(
+                Leaf(writer.names[i], value, value.shape, value.dtype.name)
+            )
+
+
+def _truth(
+    given: _Given, tape: Tape, place: int, inputs: Sequence[int], cotangents: Cotangents
+) -> dict[int, Array]:
+    """Return JAX's own gradients of the whole function, by the values of its arguments.
+
+    JAX has none through `while_loop`: they are then what its steps give one after the other.
+    """
+    moved = [k for k, x in enumerate(given.arguments) if x.moved]
+    if tape.has_while:
+        found = [
+            cotangents.get(inputs[k], jnp.zeros_like(tape.values[inputs[k]])) for k in moved
+        ]
+    else:
+        values = [jnp.asarray(x.value) for x in given.arguments]
+
+        def function(*xs: Any) -> Any:
+            for k, x in zip(moved, xs, strict=True):
+                values[k] = x
+            return jax.tree_util.tree_leaves(given.function(*values))[place]
+
+        root, pull = jax.vjp(function, *(values[k] for k in moved))
+        found = pull(jnp.ones((), root.dtype))
+    arrays = [np.asarray(g) for g in found]
+    return {
+        inputs[k]: np.conj(g) if g.dtype.kind == "c" else g
+        for k, g in zip(moved, arrays, strict=True)
+    }
+
+
+def _title(
+    listing: Listing, f: Callable[..., Any], tape: Tape, writer: Writer, root: int
+) -> None:
+    """Write what the record is of."""
+    name = getattr(f, "__name__", "a function")
+    dtype = tape.values[root].dtype.name
+    rows, opaque = len([x for x in listing.rows if x.names]), listing.opaque
+    parameters = sum(leaf.requires_grad for leaf in listing.leaves)
+    code = getattr(inspect.unwrap(f), "__code__", None)
+    where = f", {Path(code.co_filename).name}:{code.co_firstlineno}" if code else ""
+    listing.title += [
+        f"Recorded by gradcli {__version__} from `{name}`{where}; JAX {jax.__version__}, {dtype}.",
+        f"{rows} rows, {parameters} parameters, {len(opaque)} opaque.",
+    ]
+    listing.title += writer.remarks
+    if tape.has_while:
+        listing.title.append(
+            "JAX has no gradient through while_loop: the recorded ones are those of its turns."
+        )
+    listing.facts |= {"jax": jax.__version__, "script": name}
+
+
