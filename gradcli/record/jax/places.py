@@ -61,11 +61,20 @@ class Site:
     scope: tuple[tuple[str, str], ...] = ()
     fixed: bool = False
 
-    def inside(self, name: str, jaxpr: Any) -> Site:
-        """Return the site of what a named function has inside."""
-        info = getattr(jaxpr, "jaxpr", jaxpr).debug_info
-        library = self.fixed or _LIBRARY in str(getattr(info, "func_src_info", ""))
-        return replace(self, scope=(*self.scope, (name, "jit")), fixed=library)
+    def inside(self, kind: str, jaxpr: Any) -> Site:
+        """Return the site of what a function has inside that was called by a `jit` or the like."""
+        name, library = called(jaxpr)
+        if library and (name.startswith("_") or not name):
+            return replace(self, fixed=True)
+        scope = (*self.scope, (name, kind)) if name else self.scope
+        return replace(self, scope=scope, fixed=self.fixed or library)
+
+
+def called(jaxpr: Any) -> tuple[str, bool]:
+    """Return the name of the function that a jaxpr was made of, and whether it is JAX's own."""
+    info = str(getattr(getattr(jaxpr, "jaxpr", jaxpr).debug_info, "func_src_info", "") or "")
+    name, _, place = info.partition(" at ")
+    return name if name.isidentifier() else "", place.startswith(_LIBRARY)
 
 
 def site_of(equation: Any, outer: Site) -> Site:

@@ -18,7 +18,7 @@ import numpy as np
 from jax.extend import core
 
 from gradcli.errors import InputFault
-from gradcli.record.jax.places import Site, site_of
+from gradcli.record.jax.places import Site, called, site_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,18 +68,40 @@ class Tape:
     """The values of a run and the steps that made them.
 
     `active` are the values that a gradient may come to: they depend on what is differentiated.
+    `drawn` are random numbers and what is made of them, `made` has the step of each result.
     """
 
     values: list[Any] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     active: set[int] = field(default_factory=set)
     drawn: set[int] = field(default_factory=set)
+    made: dict[int, Step] = field(default_factory=dict)
     has_while: bool = False
 
     def new(self, value: Any) -> int:
         """Keep a value and return its index."""
         self.values.append(value)
         return len(self.values) - 1
+
+    def is_symmetrised(self, id: int) -> bool:
+        """Say whether a value is `a + a.T`, or a part of it: a gradient there may be symmetrised."""
+        step = self.made.get(id)
+        while step is not None and step.name in ("div", "mul") and len(step.inputs) == 1:
+            step = self.made.get(step.inputs[0])
+        if step is None or step.name != "add" or len(step.inputs) != 2:
+            return False
+        a, b = step.inputs
+        return any(self._is_transposed(x, y) for x, y in ((a, b), (b, a)))
+
+    def _is_transposed(self, id: int, of: int) -> bool:
+        step = self.made.get(id)
+        rank = self.values[of].ndim
+        return (
+            step is not None
+            and step.name == "transpose"
+            and step.inputs == (of,)
+            and tuple(step.params["permutation"]) == (*range(rank - 2), rank - 1, rank - 2)
+        )
 
     def value(self, operand: Operand) -> Any:
         """Return the value of an operand."""
@@ -120,7 +142,7 @@ class Walk:
         site = site_of(equation, outer)
         if name in CALLS:
             jaxpr = params[CALLS[name]]
-            within = site.inside(params["name"], jaxpr) if "name" in params else site
+            within = site.inside(name, jaxpr)
             closed = isinstance(jaxpr, core.ClosedJaxpr)
             return self.closed(jaxpr, given, within) if closed else self.run(jaxpr, given, within)
         if name == "cond":
@@ -140,7 +162,9 @@ class Walk:
         if name in RULED or name == "custom_linear_solve":
             jaxpr, operands = _inner(name, params, given)
             outer, self.tape.steps = self.tape.steps, inside
-            within = site.inside(str(params.get("name", name)), jaxpr)
+            within = site.inside(name, jaxpr)
+            title, library = called(jaxpr)
+            params = {**params, "name": title or name, "library": library}
             ends = self.closed(jaxpr, operands, within)
             self.tape.steps = outer
         call = _alone(equation, given)
@@ -170,6 +194,7 @@ class Walk:
         step = Step(name, params, given, (), call, site, inside, ends)
         step.results = tuple(map(tape.new, call(*(tape.values[i] for i in step.inputs))))
         tape.steps.append(step)
+        tape.made.update(dict.fromkeys(step.results, step))
         if name != "stop_gradient" and tape.active.intersection(step.inputs):
             tape.active.update(i for i in step.results if differs(tape.values[i]))
         if name.startswith(("random_", "threefry")) or tape.drawn.intersection(step.inputs):

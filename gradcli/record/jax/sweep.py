@@ -41,7 +41,18 @@ def pulled(tape: Tape, step: Step, cotangents: Mapping[int, Any]) -> Cotangents:
 
     _, pull = jax.vjp(function, *(tape.values[i] for i in moved))
     given = [cotangents[step.results[k]] for k in parts]
-    return dict(zip(moved, pull(given), strict=True))
+    return {i: _symmetric(tape, step, i, g) for i, g in zip(moved, pull(given), strict=True)}
+
+
+def _symmetric(tape: Tape, step: Step, id: int, g: Any) -> Any:
+    """Return the symmetric part of what goes to a matrix that is made symmetric before.
+
+    JAX's Cholesky factor and eigenvectors send another matrix, of the same symmetric part: what
+    comes to `a` of `a + a.T` is the same.
+    """
+    if step.name in ("cholesky", "eigh") and tape.is_symmetrised(id):
+        return (g + jnp.swapaxes(g, -1, -2)) / 2
+    return g
 
 
 def _open(tape: Tape, step: Step, cotangents: Cotangents, back: Cotangents) -> None:

@@ -114,7 +114,7 @@ def _run(
                 Options(bindings=bindings),
                 Request(backward=False),
             )
+            scope = session.tracer.scope  # values may be computed only when they are read
+            return {name: x.value if isinstance(x, Node) else None for name, x in scope.items()}
     except GradcliError:  # a proposal that cannot be run is none
         return None
-    scope = session.tracer.scope
-    return {name: x.value if isinstance(x, Node) else None for name, x in scope.items()}

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from gradcli.errors import InputFault
+from gradcli.record.jax.alike import near
 from gradcli.record.jax.places import Site
 from gradcli.record.jax.rows import ROWS, Call, Said, Word, written
 from gradcli.record.jax.steps import Number, Operand, Step, Tape
@@ -178,7 +179,10 @@ class Writer:
             *(tape.values[i] for i in moved)
         )
         arrays = {i: np.asarray(x) for i, x in zip(moved, found, strict=True)}
-        return arrays if all(np.isfinite(x).all() for x in arrays.values()) else {}
+        g = np.asarray(self.cotangents[result])
+        # a rule of one's own need not be linear, as that of clipped gradients is not
+        linear = all(near(np.tensordot(g, x, g.ndim), back[i]) for i, x in arrays.items())
+        return arrays if linear and all(np.isfinite(x).all() for x in arrays.values()) else {}
 
     # ---- words ----------------------------------------------------------------------------
 

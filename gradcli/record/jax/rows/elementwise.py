@@ -40,7 +40,6 @@ UNARY = {
     "digamma": "digamma({a})",
     "bessel_i0e": "special.i0e({a})",
     "bessel_i1e": "special.i1e({a})",
-    "abs": "abs({a})",
     "sign": "sign({a})",
     "floor": "floor({a})",
     "ceil": "ceil({a})",
@@ -167,6 +166,11 @@ def clamp(call: Call) -> Iterator[Said]:
     yield one(f"where({inside}, {a}, clamp({a}.detach(), {low}, {high}))")
 
 
+def absolute(call: Call) -> Iterator[Said]:
+    yield one(f"abs({call[0]})")
+    yield one(f"where({call[0]} >= 0, {call[0]}, -{call[0]})")  # JAX's derivative at 0 is 1
+
+
 def polygamma(call: Call) -> Iterator[Said]:
     order = call[0].value
     if order.size and np.all(order == order.flat[0]):
@@ -178,8 +182,8 @@ def several(call: Call) -> Iterator[Said]:
 
 
 def ruled(call: Call) -> Iterator[Said]:
-    """The words for a function with its own derivative, if its name is known."""
-    for text in NAMED.get(str(call.params.get("name", "")).removeprefix("jax.nn."), ()):
+    """The words for a function with its own derivative, if it is JAX's own and known."""
+    for text in NAMED.get(call.params["name"], ()) if call.params["library"] else ():
         if "{b}" not in text or len(call.operands) > 1:
             yield from template(text)(call)
 
@@ -187,6 +191,7 @@ def ruled(call: Call) -> Iterator[Said]:
 ROWS: dict[str, Row] = {
     **{name: template(text) for name, text in (UNARY | BINARY).items()},
     **{name: operator(sign) for name, sign in OPERATORS.items()},
+    "abs": absolute,
     "div": div,
     "not": negated,
     "integer_pow": integer_pow,

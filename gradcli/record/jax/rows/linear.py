@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from string import ascii_lowercase
 
-from gradcli.record.jax.rows.call import Call, Row, Said, one
+from gradcli.record.jax.rows.call import Call, Row, Said, one, sizes
 
 
 def dot_general(call: Call) -> Iterator[Said]:
@@ -49,8 +49,6 @@ def _letters(
 
 def cholesky(call: Call) -> Iterator[Said]:
     yield one(f"linalg.cholesky({call[0]})")
-    half = f"({call[0]} + {call[0]}.mT) / 2"
-    yield one(f"linalg.cholesky({half})")
 
 
 def triangular_solve(call: Call) -> Iterator[Said]:
@@ -105,6 +103,16 @@ def lu(call: Call) -> Iterator[Said]:
     yield Said((f"{text}[0]", f"{text}[1] - 1", ""))
 
 
+def fft(call: Call) -> Iterator[Said]:
+    kind = str(call.params["fft_type"]).rpartition(".")[2].lower()
+    lengths = tuple(call.params["fft_lengths"])
+    if len(lengths) == 1:
+        yield one(f"fft.{kind}({call[0]}, {lengths[0]})")
+    else:
+        dims = sizes(range(-len(lengths), 0))
+        yield one(f"fft.{kind}n({call[0]}, {sizes(lengths)}, {dims})")
+
+
 ROWS: dict[str, Row] = {
     "dot_general": dot_general,
     "cholesky": cholesky,
@@ -114,4 +122,5 @@ ROWS: dict[str, Row] = {
     "svd": svd,
     "qr": qr,
     "lu": lu,
+    "fft": fft,
 }
