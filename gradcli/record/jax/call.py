@@ -17,12 +17,12 @@ import numpy as np
 from gradcli import __version__
 from gradcli.errors import InputFault
 from gradcli.record.files import write
+from gradcli.record.jax.alike import epsilon
 from gradcli.record.jax.places import Site
 from gradcli.record.jax.steps import Operand, Tape, Walk
 from gradcli.record.jax.sweep import Cotangents, sweep
-from gradcli.record.jax.writer import Writer
+from gradcli.record.jax.writer import Writer, plain
 from gradcli.record.listing import Leaf, Listing, Row
-from gradcli.rule.dtypes import Array
 
 LIMIT = 20_000  # steps of a function
 
@@ -95,8 +95,8 @@ def listed(
     ends = walk.run(closed.jaxpr, [*consts, *inputs], Site())
     root = _root(f, tape, ends, given.arguments)
 
-    cotangents: Cotangents = {root: jnp.ones((), tape.values[root].dtype)}
-    sweep(tape, tape.steps, cotangents)
+    grads = {} if tape.has_while else _truth(given, ends.index(root), inputs)
+    cotangents = _cotangents(tape, root, grads)
     listing = Listing()
     writer = Writer(tape, cotangents, listing)
     for i, x in zip(inputs, given.arguments, strict=True):
@@ -110,8 +110,10 @@ def listed(
     listing.items += [*writer.data, *writer.rows]
     listing.items.append(Row((), f"{writer.names[writer.id_of(root)]}.backward()"))
     writer.truth()
-    grads = _truth(given, tape, ends.index(root), inputs, cotangents)
-    listing.grads.update({writer.names[i]: g for i, g in grads.items()})
+    for i, x in zip(inputs, given.arguments, strict=True):
+        if x.moved:
+            g = grads.get(i, cotangents.get(i, jnp.zeros_like(tape.values[i])))
+            listing.grads[writer.names[i]] = plain(g)
     _title(listing, f, tape, writer, root)
     return listing
 
@@ -211,33 +213,36 @@ def _leaves(
             )
 
 
-def _truth(
-    given: _Given, tape: Tape, place: int, inputs: Sequence[int], cotangents: Cotangents
-) -> dict[int, Array]:
-    """Return JAX's own gradients of the whole function, by the values of its arguments.
-
-    JAX has none through `while_loop`: they are then what its steps give one after the other.
-    """
+def _truth(given: _Given, place: int, inputs: Sequence[int]) -> Cotangents:
+    """Return JAX's own gradients of the whole function, by the values of its arguments."""
     moved = [k for k, x in enumerate(given.arguments) if x.moved]
-    if tape.has_while:
-        found = [
-            cotangents.get(inputs[k], jnp.zeros_like(tape.values[inputs[k]])) for k in moved
-        ]
-    else:
-        values = [jnp.asarray(x.value) for x in given.arguments]
+    values = [jnp.asarray(x.value) for x in given.arguments]
 
-        def function(*xs: Any) -> Any:
-            for k, x in zip(moved, xs, strict=True):
-                values[k] = x
-            return jax.tree_util.tree_leaves(given.function(*values))[place]
+    def function(*xs: Any) -> Any:
+        for k, x in zip(moved, xs, strict=True):
+            values[k] = x
+        return jax.tree_util.tree_leaves(given.function(*values))[place]
 
-        root, pull = jax.vjp(function, *(values[k] for k in moved))
-        found = pull(jnp.ones((), root.dtype))
-    arrays = [np.asarray(g) for g in found]
-    return {
-        inputs[k]: np.conj(g) if g.dtype.kind == "c" else g
-        for k, g in zip(moved, arrays, strict=True)
-    }
+    root, pull = jax.vjp(function, *(values[k] for k in moved))
+    return {inputs[k]: g for k, g in zip(moved, pull(jnp.ones((), root.dtype)), strict=True)}
+
+
+def _cotangents(tape: Tape, root: int, grads: Cotangents) -> Cotangents:
+    """Return what comes to each value from the root; to matrices that are decomposed the symmetric
+    part, if with that the gradients of the arguments are JAX's own."""
+    for tape.symmetric in (True, False):
+        found: Cotangents = {root: jnp.ones((), tape.values[root].dtype)}
+        sweep(tape, tape.steps, found)
+        if all(_close(found[i], g) for i, g in grads.items() if i in found):
+            break
+    return found
+
+
+def _close(a: Any, b: Any) -> bool:
+    """Say whether gradients are alike to half of their digits."""
+    a, b = np.asarray(a), np.asarray(b)
+    room = epsilon(b) ** 0.5 * np.max(np.abs(b), initial=0.0)
+    return bool(np.allclose(a, b, rtol=0.0, atol=float(room), equal_nan=True))
 
 
 def _title(

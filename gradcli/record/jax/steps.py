@@ -62,46 +62,29 @@ CALLS = {"jit": "jaxpr", "pjit": "jaxpr", "closed_call": "call_jaxpr", "core_cal
 RULED = {"custom_jvp_call": "call_jaxpr", "custom_vjp_call": "call_jaxpr",
          "custom_vjp_call_jaxpr": "fun_jaxpr"}  # fmt: skip
 
+RANDOM = ("random_", "threefry")  # what draws numbers, and what keys are made of
+
 
 @dataclass
 class Tape:
     """The values of a run and the steps that made them.
 
     `active` are the values that a gradient may come to: they depend on what is differentiated.
-    `drawn` are random numbers and what is made of them, `made` has the step of each result.
+    `drawn` are random numbers and what is made of them. Where `symmetric` is set, a gradient that
+    goes to a symmetric matrix which is decomposed is its symmetric part.
     """
 
     values: list[Any] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     active: set[int] = field(default_factory=set)
     drawn: set[int] = field(default_factory=set)
-    made: dict[int, Step] = field(default_factory=dict)
     has_while: bool = False
+    symmetric: bool = True
 
     def new(self, value: Any) -> int:
         """Keep a value and return its index."""
         self.values.append(value)
         return len(self.values) - 1
-
-    def is_symmetrised(self, id: int) -> bool:
-        """Say whether a value is `a + a.T`, or a part of it: a gradient there may be symmetrised."""
-        step = self.made.get(id)
-        while step is not None and step.name in ("div", "mul") and len(step.inputs) == 1:
-            step = self.made.get(step.inputs[0])
-        if step is None or step.name != "add" or len(step.inputs) != 2:
-            return False
-        a, b = step.inputs
-        return any(self._is_transposed(x, y) for x, y in ((a, b), (b, a)))
-
-    def _is_transposed(self, id: int, of: int) -> bool:
-        step = self.made.get(id)
-        rank = self.values[of].ndim
-        return (
-            step is not None
-            and step.name == "transpose"
-            and step.inputs == (of,)
-            and tuple(step.params["permutation"]) == (*range(rank - 2), rank - 1, rank - 2)
-        )
 
     def value(self, operand: Operand) -> Any:
         """Return the value of an operand."""
@@ -155,7 +138,7 @@ class Walk:
             return self._scan(params, given, site)
         return list(self._step(equation, given, site))
 
-    def _step(self, equation: Any, given: tuple[Operand, ...], site: Site) -> tuple[int, ...]:
+    def _step(self, equation: Any, given: tuple[Operand, ...], site: Site) -> tuple[Operand, ...]:
         name, params = equation.primitive.name, equation.params
         inside: list[Step] = []
         ends: list[Operand] = []
@@ -168,6 +151,10 @@ class Walk:
             ends = self.closed(jaxpr, operands, within)
             self.tape.steps = outer
         call = _alone(equation, given)
+        if given and all(isinstance(x, Number) for x in given) and len(equation.outvars) == 1:
+            value = call()[0]  # a number of numbers is one
+            if value.shape == () and not name.startswith(RANDOM):
+                return (Number(np.asarray(value)),)
         return self.add(name, params, given, call, site, tuple(inside), tuple(ends))
 
     def add(
@@ -194,10 +181,9 @@ class Walk:
         step = Step(name, params, given, (), call, site, inside, ends)
         step.results = tuple(map(tape.new, call(*(tape.values[i] for i in step.inputs))))
         tape.steps.append(step)
-        tape.made.update(dict.fromkeys(step.results, step))
         if name != "stop_gradient" and tape.active.intersection(step.inputs):
             tape.active.update(i for i in step.results if differs(tape.values[i]))
-        if name.startswith(("random_", "threefry")) or tape.drawn.intersection(step.inputs):
+        if name.startswith(RANDOM) or tape.drawn.intersection(step.inputs):
             tape.drawn.update(step.results)
         return step.results
 

@@ -45,14 +45,16 @@ def pulled(tape: Tape, step: Step, cotangents: Mapping[int, Any]) -> Cotangents:
 
 
 def _symmetric(tape: Tape, step: Step, id: int, g: Any) -> Any:
-    """Return the symmetric part of what goes to a matrix that is made symmetric before.
+    """Return the symmetric part of what goes to a symmetric matrix that is decomposed.
 
-    JAX's Cholesky factor and eigenvectors send another matrix, of the same symmetric part: what
-    comes to `a` of `a + a.T` is the same.
+    JAX sends another matrix there, of the same symmetric part: where the matrix is symmetric for
+    all values of what it is made of, that makes no difference to these.
     """
-    if step.name in ("cholesky", "eigh") and tape.is_symmetrised(id):
-        return (g + jnp.swapaxes(g, -1, -2)) / 2
-    return g
+    if not tape.symmetric or step.name not in ("cholesky", "eigh"):
+        return g
+    a = tape.values[id]
+    turned = jnp.swapaxes(a, -1, -2)
+    return (g + jnp.swapaxes(g, -1, -2)) / 2 if near(a, turned) else g
 
 
 def _open(tape: Tape, step: Step, cotangents: Cotangents, back: Cotangents) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -117,7 +118,7 @@ class Writer:
                         self._as_data(step, [result])
                         continue
                     self.rows.append(self._row(step, result, text))
-            self._need(step)
+            self._need(step, " ".join(texts))
             return
         for result in reversed(results):
             if result in self.tape.active and result in self.cotangents:
@@ -126,8 +127,11 @@ class Writer:
             else:
                 self._as_data(step, [result])
 
-    def _need(self, step: Step) -> None:
-        self.needed.update(x for o in step.operands if isinstance(x := self.operand(o), int))
+    def _need(self, step: Step, text: str | None = None) -> None:
+        """Need what a step reads, of it what a text names."""
+        words = None if text is None else set(re.findall(r"\w+", text))
+        ids = {x for o in step.operands if isinstance(x := self.operand(o), int)}
+        self.needed |= {i for i in ids if words is None or self.names[i] in words}
 
     def _row(self, step: Step, result: int, text: str) -> Row:
         return Row((self.names[result],), text, _modules(step.site), place=_place(step.site))
@@ -144,7 +148,7 @@ class Writer:
         inputs = [i for i in step.inputs if isinstance(self.operand(i), int)]
         names = {i: self.names[self.id_of(i)] for i in inputs}
         back = pulled(self.tape, step, {result: self.cotangents[result]})
-        gradients = {names[i]: _plain(g) for i, g in back.items()}
+        gradients = {names[i]: plain(g) for i, g in back.items()}
         row = Opaque(
             (self.names[result],), _title(step), _modules(step.site), place=_place(step.site),
             inputs=tuple(dict.fromkeys(names.values())), value=self.array(result),
@@ -239,11 +243,11 @@ class Writer:
             for given in (recorded, probe):
                 if given:
                     found = pulled(self.tape, step, given)
-                    arrays = [_plain(given[r]) if r in given else None for r in step.results]
+                    arrays = [plain(given[r]) if r in given else None for r in step.results]
                     total: dict[str, Array] = {}
                     for i, g in found.items():
                         name = of[self.operand(i)]
-                        total[name] = total[name] + _plain(g) if name in total else _plain(g)
+                        total[name] = total[name] + plain(g) if name in total else plain(g)
                     backs.append((arrays, total))
         scale = 0.0
         if step.name.startswith(SUMMED):
@@ -281,12 +285,12 @@ class Writer:
             for name in row.names:
                 id = of[name]
                 if id in self.cotangents:
-                    self.listing.cotangents[name] = _plain(self.cotangents[id])
+                    self.listing.cotangents[name] = plain(self.cotangents[id])
                 if self.tape.values[id].size <= SMALL:
                     self.listing.values[name] = self.array(id)
 
 
-def _plain(g: Any) -> Array:
+def plain(g: Any) -> Array:
     """Return a cotangent as PyTorch has it: JAX's of a complex number is the conjugate."""
     array = np.asarray(g)
     return np.conj(array) if array.dtype.kind == "c" else array
