@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gradcli.compare import Differences
     from gradcli.errors import GradcliError
     from gradcli.inspection import Inspection, NodeFacts
+    from gradcli.record.api import record
     from gradcli.run import Run
     from gradcli.verify import Settings
 
@@ -32,6 +33,7 @@ __all__ = [
     "diff",
     "load",
     "loads",
+    "record",
 ]
 
 _HOMES = {
@@ -46,6 +48,7 @@ _HOMES = {
     "Inspection": "gradcli.inspection",
     "NodeFacts": "gradcli.inspection",
     "Run": "gradcli.run",
+    "record": "gradcli.record.api",
     "Settings": "gradcli.verify",
     "load_ipython_extension": "gradcli.notebook",  # for %load_ext gradcli
 }

@@ -70,6 +70,11 @@ PLACES = {
         f"gradcli export {_LINEAR} --to torch",
         "gradcli export samples/mlp.expr --to numpy",
     )),
+    "record": _Place("record", "record", "Run a PyTorch program; its run becomes a file.", (
+        "gradcli record train.py",
+        "gradcli record train.py --step 100 -o step100 --epochs 3",
+        "gradcli record train.py --on-nan",
+    ), passes_on=True),
     "watch": _Place("watch", "watch", "Run a command again on every save of a file.", (
         f"gradcli watch {_LINEAR}",
         f"gradcli watch {_LINEAR} check --order 2",

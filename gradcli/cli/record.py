@@ -1,0 +1,62 @@
+"""`gradcli record`: the run of a PyTorch program as a file that replays without PyTorch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gradcli.errors import InputFault
+
+DATA = "Values to keep: none (shapes only), small (the default) or all."
+
+
+def record(
+    script: Annotated[Path, typer.Argument(metavar="SCRIPT.py", show_default=False,
+                                           help="The program, which is run as Python.")],
+    arguments: Annotated[list[str] | None, typer.Argument(
+        metavar="[ARGS]...", show_default=False, help="The program's own arguments.")] = None,
+    output: Annotated[Path, typer.Option(
+        "-o", "--output", metavar="OUT", show_default=False,
+        help="Write OUT.expr and OUT.npz (default: run); OUT.safetensors names the other kind.",
+    )] = Path("run"),
+    step: Annotated[int | None, typer.Option(
+        "--step", min=1, metavar="N", show_default=False,
+        help="The step to record, counted from 1 (default: the first). A step ends with "
+        "optimizer.step(); without optimizers, where the program goes on after a backward().",
+    )] = None,
+    steps: Annotated[str | None, typer.Option(
+        "--steps", metavar="A:B", show_default=False, help="Several steps, both ends included.",
+    )] = None,
+    on_nan: Annotated[bool, typer.Option(
+        "--on-nan", help="The first step whose loss or gradient is not finite, and no other.",
+    )] = False,
+    function: Annotated[str | None, typer.Option(
+        "--function", metavar="NAME", show_default=False,
+        help="Calls of this function of the program, in the place of steps.",
+    )] = None,
+    save_data: Annotated[str, typer.Option(
+        "--save-data", metavar="WHICH", show_default=False, help=DATA)] = "small",
+    max_rows: Annotated[int, typer.Option(
+        "--max-rows", min=1, metavar="N", help="Rows at most; the record ends there.")] = 10_000,
+    verify: Annotated[bool, typer.Option(
+        "--verify", help="Hold the gradients of opaque rows against differences, in the program.",
+    )] = False,
+) -> None:  # fmt: skip
+    """Run a PyTorch program and write what it computes as an expression file.
+
+    This is the one command that runs Python: SCRIPT.py, with all that it may do. The files that it
+    writes hold none: they are evaluated as any expression file is, without PyTorch.
+    """
+    from gradcli.record.api import record as recording
+
+    if step is None and steps is None and not on_nan:
+        step = 1
+    made = recording(output, step=step, steps=steps, on_nan=on_nan, max_rows=max_rows,
+                     save_data=save_data, verify=verify)  # fmt: skip
+    from gradcli.record.script import run
+
+    if script.is_dir():
+        raise InputFault(f"{script} is a folder", hint="gradcli record SCRIPT.py")
+    raise typer.Exit(run(script, arguments or [], made, function))
