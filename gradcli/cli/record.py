@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gradcli.errors import InputFault
+
+if TYPE_CHECKING:
+    from gradcli.record.settings import Settings
 
 DATA = "Values to keep: none (shapes only), small (the default) or all."
 
@@ -43,20 +47,50 @@ def record(
     verify: Annotated[bool, typer.Option(
         "--verify", help="Hold the gradients of opaque rows against differences, in the program.",
     )] = False,
+    jax: Annotated[bool, typer.Option(
+        "--jax", help="The program is one of JAX: record a call of --function NAME, which --step "
+        "counts.",
+    )] = False,
 ) -> None:  # fmt: skip
     """Run a PyTorch program and write what it computes as an expression file.
 
     This is the one command that runs Python: SCRIPT.py, with all that it may do. The files that it
     writes hold none: they are evaluated as any expression file is, without PyTorch.
     """
+    if script.is_dir():
+        raise InputFault(f"{script} is a folder", hint="gradcli record SCRIPT.py")
+    if jax:
+        if steps is not None or on_nan or verify:
+            raise InputFault("--steps, --on-nan and --verify are of PyTorch's programs",
+                             hint="--step N: which call of --function is recorded")  # fmt: skip
+        from gradcli.record.settings import settings
+
+        made = settings(step, max_rows=max_rows, save_data=save_data)
+        raise typer.Exit(_jax(script, arguments or [], output, function, made))
     from gradcli.record.api import record as recording
 
     if step is None and steps is None and not on_nan:
         step = 1
-    made = recording(output, step=step, steps=steps, on_nan=on_nan, max_rows=max_rows,
-                     save_data=save_data, verify=verify)  # fmt: skip
+    begun = recording(output, step=step, steps=steps, on_nan=on_nan, max_rows=max_rows,
+                      save_data=save_data, verify=verify)  # fmt: skip
     from gradcli.record.script import run
 
-    if script.is_dir():
-        raise InputFault(f"{script} is a folder", hint="gradcli record SCRIPT.py")
-    raise typer.Exit(run(script, arguments or [], made, function))
+    raise typer.Exit(run(script, arguments or [], begun, function))
+
+
+def _jax(
+    script: Path, arguments: list[str], output: Path, function: str | None, made: Settings
+) -> int:
+    """Record a call in a program of JAX."""
+    if function is None:
+        raise InputFault("which function of the program is to be recorded?",
+                         hint="--function loss: it returns what is differentiated")  # fmt: skip
+    from gradcli.record.files import paths
+
+    paths(output)
+    try:
+        from gradcli.record.jax.script import run
+    except ImportError as error:
+        raise InputFault("JAX is not installed where gradcli runs",
+                         hint=f"{sys.executable} -m pip install jax") from error  # fmt: skip
+    return run(script, arguments, output, function, made)

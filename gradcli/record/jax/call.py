@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
 from typing import Any, NamedTuple, ParamSpec, TypeVar
@@ -22,9 +22,10 @@ from gradcli.record.jax.places import Site
 from gradcli.record.jax.steps import Operand, Tape, Walk
 from gradcli.record.jax.sweep import Cotangents, sweep
 from gradcli.record.jax.writer import Writer, plain
-from gradcli.record.listing import Leaf, Listing, Row
+from gradcli.record.listing import Listing, Row
+from gradcli.record.settings import ROWS, Settings, settings
 
-LIMIT = 20_000  # steps of a function
+DEFAULT = Settings()
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,23 +36,26 @@ def record_jax(
     output: str | Path = "run",
     *,
     argnums: int | Sequence[int] | None = None,
-    limit: int = LIMIT,
+    max_rows: int = ROWS,
+    save_data: str = "small",
 ) -> Callable[P, R]:
     """Return a function that calls `f`, writes the call as a record and returns what `f` returns.
 
     The record is `output` with the endings .expr and .npz. Differentiated is the first scalar of
     what `f` returns, by every array of floating point among the arguments, or by the arguments at
-    `argnums` alone. `limit` is the most steps that a call may take: loops are written out.
+    `argnums` alone. `max_rows` is the most steps that a call may take: loops are written out.
+    `save_data` says which values are kept, as the command's option does.
 
     Raises: InputFault where `f` returns no scalar that depends on these, takes too many steps or
     has a dtype that the language has not, or where the files cannot be written.
     """
     numbers = (argnums,) if isinstance(argnums, int) else argnums
+    made = settings(max_rows=max_rows, save_data=save_data)
 
     @wraps(f)
     def recorded(*args: P.args, **kwargs: P.kwargs) -> R:
         result = f(*args, **kwargs)
-        write(listed(f, args, kwargs, numbers, limit), Path(output))
+        write(listed(f, args, kwargs, numbers, made), Path(output))
         return result
 
     return recorded
@@ -78,7 +82,7 @@ def listed(
     args: Sequence[Any],
     kwargs: dict[str, Any],
     argnums: Sequence[int] | None = None,
-    limit: int = LIMIT,
+    settings: Settings = DEFAULT,
 ) -> Listing:
     """Return the record of a call of a function of JAX.
 
@@ -91,14 +95,14 @@ def listed(
     inputs = [tape.new(jnp.asarray(x)) for x in values]
     tape.active.update(i for i, x in zip(inputs, given.arguments, strict=True) if x.moved)
     consts = [tape.new(jnp.asarray(x)) for x in closed.consts]
-    walk = Walk(tape, limit)
+    walk = Walk(tape, settings.max_rows)
     ends = walk.run(closed.jaxpr, [*consts, *inputs], Site())
     root = _root(f, tape, ends, given.arguments)
 
     grads = {} if tape.has_while else _truth(given, ends.index(root), inputs)
     cotangents = _cotangents(tape, root, grads)
     listing = Listing()
-    writer = Writer(tape, cotangents, listing)
+    writer = Writer(tape, cotangents, listing, settings)
     for i, x in zip(inputs, given.arguments, strict=True):
         writer.names[i] = listing.name(x.path)
     for k, i in enumerate(consts, 1):
@@ -113,7 +117,8 @@ def listed(
     for i, x in zip(inputs, given.arguments, strict=True):
         if x.moved:
             g = grads.get(i, cotangents.get(i, jnp.zeros_like(tape.values[i])))
-            listing.grads[writer.names[i]] = plain(g)
+            if settings.keeps(g.size, truth=True):
+                listing.grads[writer.names[i]] = plain(g)
     _title(listing, f, tape, writer, root)
     return listing
 
@@ -169,8 +174,9 @@ def _root(
 ) -> int:
     """Return the scalar that is differentiated: the first one of what the function returns."""
     for end in ends:
-        if isinstance(end, int) and end in tape.active and tape.values[end].shape == ():
-            if jnp.issubdtype(tape.values[end].dtype, jnp.floating):
+        if isinstance(end, int) and end in tape.active:
+            value = tape.values[end]
+            if value.shape == () and jnp.issubdtype(value.dtype, jnp.floating):
                 return end
     name = getattr(f, "__name__", "the function")
     if not any(x.moved for x in arguments):
@@ -201,16 +207,12 @@ def _leaves(
     """Put the arguments and the constants that are read at the beginning of the listing."""
     for i, x in zip(inputs, arguments, strict=True):
         if i in writer.needed or x.moved:
-            value = writer.array(i)
             writer.listing.items.append(
-                Leaf(writer.names[i], value, value.shape, value.dtype.name, x.path, x.moved)
+                replace(writer.leaf(i), label=x.path, requires_grad=x.moved)
             )
     for i in consts:
         if i in writer.needed:
-            value = writer.array(i)
-            writer.listing.items.append(
-                Leaf(writer.names[i], value, value.shape, value.dtype.name)
-            )
+            writer.listing.items.append(writer.leaf(i))
 
 
 def _truth(given: _Given, place: int, inputs: Sequence[int]) -> Cotangents:
@@ -228,8 +230,11 @@ def _truth(given: _Given, place: int, inputs: Sequence[int]) -> Cotangents:
 
 
 def _cotangents(tape: Tape, root: int, grads: Cotangents) -> Cotangents:
-    """Return what comes to each value from the root; to matrices that are decomposed the symmetric
-    part, if with that the gradients of the arguments are JAX's own."""
+    """Return what comes to each value from the root.
+
+    To matrices that are decomposed it is the symmetric part, if with that the gradients of the
+    arguments are JAX's own.
+    """
     for tape.symmetric in (True, False):
         found: Cotangents = {root: jnp.ones((), tape.values[root].dtype)}
         sweep(tape, tape.steps, found)
@@ -245,9 +250,7 @@ def _close(a: Any, b: Any) -> bool:
     return bool(np.allclose(a, b, rtol=0.0, atol=float(room), equal_nan=True))
 
 
-def _title(
-    listing: Listing, f: Callable[..., Any], tape: Tape, writer: Writer, root: int
-) -> None:
+def _title(listing: Listing, f: Callable[..., Any], tape: Tape, writer: Writer, root: int) -> None:
     """Write what the record is of."""
     name = getattr(f, "__name__", "a function")
     dtype = tape.values[root].dtype.name
@@ -265,5 +268,3 @@ def _title(
             "JAX has no gradient through while_loop: the recorded ones are those of its turns."
         )
     listing.facts |= {"jax": jax.__version__, "script": name}
-
-

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ast
+import gc
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from types import ModuleType
@@ -16,24 +15,24 @@ import jax
 import numpy as np
 
 from gradcli.errors import InputFault
-from gradcli.record.jax.call import LIMIT, listed
+from gradcli.record.files import write
+from gradcli.record.jax.call import listed
 from gradcli.record.listing import Listing
-
-_WATCHED = "__gradcli_watched__"
+from gradcli.record.script import RECORDED, _as_python, _decorate, _parsed, _show
+from gradcli.record.settings import Settings
 
 
 @dataclass
 class Watch:
     """The calls of a function while its program runs: the one that is wanted is kept.
 
-    Inside of `jit` or `grad` a call has no numbers; these come while what was traced is run.
+    Inside of `jit` or `grad` a call has no numbers; these come when what was traced is run.
     """
 
     wanted: int
     count: int = 0
     function: Callable[..., Any] | None = None
     kept: tuple[Sequence[Any], dict[str, Any]] | None = None
-    seen: list[str] = field(default_factory=list)
 
     def watching(self, f: Callable[..., Any]) -> Callable[..., Any]:
         """Return a function as `f` is, whose calls are counted."""
@@ -51,7 +50,7 @@ class Watch:
                 self.came(*jax.tree_util.tree_unflatten(tree, given))
 
             if any(isinstance(x, jax.core.Tracer) for x in leaves):
-                jax.debug.callback(came, *(leaves[k] for k in at), ordered=False)
+                jax.debug.callback(came, *(leaves[k] for k in at))
             else:
                 came(*(leaves[k] for k in at))
             return f(*args, **kwargs)
@@ -66,100 +65,53 @@ class Watch:
 
 
 def _copied(value: Any) -> Any:
-    """Return a value that a later change in place, or donation, does not reach."""
-    return np.array(value) if isinstance(value, jax.Array | np.ndarray) and _plain(value) else value
+    """Return a value that a later change in place, or a donation, does not reach."""
+    if not isinstance(value, jax.Array | np.ndarray):
+        return value
+    is_key = jax.dtypes.issubdtype(value.dtype, jax.dtypes.extended)
+    return value if is_key else np.array(value)
 
 
-def _plain(value: Any) -> bool:
-    return not jax.dtypes.issubdtype(value.dtype, jax.dtypes.extended)
+def run(script: Path, arguments: list[str], output: Path, function: str, settings: Settings) -> int:
+    """Run a JAX program, record a call of its function, and return the exit status it ends with.
 
+    The call is the one that `settings.first` counts. An error of the program's own is shown as
+    Python shows it, when what was recorded is written.
 
-def recorded_script(
-    script: Path,
-    function: str,
-    args: Sequence[str] = (),
-    *,
-    call: int = 1,
-    argnums: Sequence[int] | None = None,
-    limit: int = LIMIT,
-) -> Listing:
-    """Run a Python program, and return the record of a call of one of its functions.
-
-    `function` is the name of a function at the program's top level, `call` which of its calls,
-    from 1; `args` is what the program finds in `sys.argv` after its own name.
-
-    Raises: InputFault where there is no such function or call, where the program fails, and as
-    `record_jax` does.
+    Raises: InputFault where there is no such program, function or call, as `record_jax` does, and
+    what the program itself is ended by: SystemExit, KeyboardInterrupt.
     """
-    watch = Watch(call)
-    code = _watched_code(script, function)
-    with _running(script, args) as scope:
-        scope[_WATCHED] = watch.watching
-        try:
-            exec(code, scope)  # the program is the user's own, as for `python SCRIPT`
-            jax.effects_barrier()
-        except SystemExit as end:
-            if end.code not in (None, 0):
-                raise InputFault(f"{script} ended with exit status {end.code}") from None
-        except Exception as error:
-            raise InputFault(
-                f"{script} failed{_line(error, script)}: {type(error).__name__}: {error}",
-                hint=f"`python {script}` must run by itself",
-            ) from error
-        if watch.kept is None or watch.function is None:
-            raise InputFault(
-                f"`{function}` was called {watch.count} times, and call {call} was to be recorded",
-                hint="--step N records another" if watch.count else "call it in the program",
-            )
-        return listed(watch.function, *watch.kept, argnums, limit)
-
-
-def _watched_code(script: Path, function: str) -> Any:
-    """Return a program's code, in which a function is watched: the outermost decorator is ours."""
-    try:
-        tree = ast.parse(script.read_bytes(), str(script))
-    except OSError as error:
-        said = (error.strerror or str(error)).lower()
-        raise InputFault(f"{script}: cannot read: {said}") from None
-    except (SyntaxError, ValueError) as error:
-        raise InputFault(f"{script} is no Python program: {error}") from None
-    functions = [x for x in tree.body if isinstance(x, ast.FunctionDef)]
-    found = [x for x in functions if x.name == function]
-    if not found:
-        names = ", ".join(f"`{x.name}`" for x in functions)
-        raise InputFault(
-            f"{script} defines no function `{function}` at its top level",
-            hint=f"it defines {names}" if names else "name the function that computes the loss",
-        )
-    for definition in found:
-        first = definition.decorator_list[0] if definition.decorator_list else definition
-        ours = ast.copy_location(ast.Name(_WATCHED, ast.Load()), first)
-        definition.decorator_list.insert(0, ours)
-    return compile(tree, str(script), "exec")
-
-
-@contextmanager
-def _running(script: Path, args: Sequence[str]) -> Any:
-    """Be the interpreter that runs a program: `__main__`, its folder and its arguments."""
+    tree = _parsed(script)
+    _decorate(tree, function)
+    watch, status = Watch(settings.first), 0
     module = ModuleType("__main__")
     module.__file__ = str(script)
-    before = sys.argv, sys.path[:], sys.modules.get("__main__")
-    sys.argv = [str(script), *args]
-    sys.path.insert(0, str(script.resolve().parent))
-    sys.modules["__main__"] = module
-    try:
-        yield module.__dict__
-    finally:
-        sys.argv, sys.path[:] = before[0], before[1]
-        if before[2] is not None:
-            sys.modules["__main__"] = before[2]
+    vars(module).update({"__builtins__": __builtins__, RECORDED: watch.watching})
+    gc.enable()  # the command line switches it off
+    with _as_python(script, arguments, module):
+        try:
+            exec(compile(tree, str(script), "exec"), vars(module))
+            jax.effects_barrier()  # until what was traced has told its numbers
+        except (SystemExit, KeyboardInterrupt, InputFault):
+            raise
+        except BaseException as error:
+            _show(error)
+            status = 1
+        if watch.kept is not None and watch.function is not None:
+            listing = listed(watch.function, *watch.kept, settings=settings)
+            print(told(listing, *write(listing, output)), file=sys.stderr)
+        elif not status:
+            raise InputFault(
+                f"`{function}` was called {watch.count} times, and call {watch.wanted} was to be "
+                "recorded",
+                hint="--step N records another" if watch.count else "the program must call it",
+            )
+    return status
 
 
-def _line(error: BaseException, script: Path) -> str:
-    """Return where in a program an error was raised."""
-    place, found = error.__traceback__, ""
-    while place is not None:
-        if place.tb_frame.f_code.co_filename == str(script):
-            found = f" in line {place.tb_lineno}"
-        place = place.tb_next
-    return found
+def told(listing: Listing, text: Path, data: Path) -> str:
+    """Return what is said of a record that has been written."""
+    size = sum(path.stat().st_size for path in (text, data))
+    lines = [f"gradcli: wrote {text} and {data.name} ({size / 1024:.0f} KiB)"]
+    lines += [f"  {line}" for line in listing.title[1:]]
+    return "\n".join([*lines, *(f"  opaque: {x.text}, {x.place}" for x in listing.opaque[:5])])

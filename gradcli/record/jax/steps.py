@@ -175,7 +175,7 @@ class Walk:
         if self.count > self.limit:
             raise InputFault(
                 f"the function takes more than {self.limit:,} steps: loops are written out",
-                hint="record one turn of the loop, or allow more: record_jax(f, limit=...)",
+                hint="record the body of a loop, or allow more: --max-rows N",
             )
         tape = self.tape
         step = Step(name, params, given, (), call, site, inside, ends)
@@ -269,6 +269,7 @@ def _alone(equation: Any, given: tuple[Operand, ...]) -> Callable[..., Sequence[
     def call(*values: Any) -> Sequence[Any]:
         known = dict(zip(distinct, values, strict=True))
         found = [known[x] if isinstance(x := of[v], int) else x.value for v in variables]
-        return jax.core.eval_jaxpr(jaxpr, (), *found)
+        made: Sequence[Any] = jax.core.eval_jaxpr(jaxpr, (), *found)
+        return made
 
     return call

@@ -63,7 +63,7 @@ def _derivatives_agree(case: Case, texts: Sequence[str]) -> bool:
         found = _gradients(case, texts, {k: g for k in parts if (g := given[k]) is not None})
         if found is None:
             return False
-        largest = max((float(np.max(np.abs(g), initial=0)) for g in given if g is not None))
+        largest = max(float(np.max(np.abs(g), initial=0)) for g in given if g is not None)
         for name, g in expected.items():
             back = found.get(name)
             back = np.zeros_like(g) if back is None else back
@@ -105,7 +105,7 @@ def _run(
     """Run lines at the operands; return the values of their names, None where they fail."""
     bindings = {
         name: Binding(np.asarray(value), name in case.moved, optional=True)
-        for name, value in (case.operands | dict(more)).items()
+        for name, value in {**case.operands, **more}.items()
     }
     try:
         with np.errstate(all="ignore"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -13,27 +14,30 @@ from gradcli.errors import InputFault
 from gradcli.record.jax.alike import near
 from gradcli.record.jax.places import Site
 from gradcli.record.jax.rows import ROWS, Call, Said, Word, written
-from gradcli.record.jax.steps import Number, Operand, Step, Tape
+from gradcli.record.jax.steps import RULED, Number, Operand, Step, Tape
 from gradcli.record.jax.sweep import Cotangents, pulled
 from gradcli.record.jax.trial import Case, words
 from gradcli.record.listing import Leaf, Listing, Modules, Opaque, Place, Row
+from gradcli.record.settings import Settings
 from gradcli.rule.dtypes import DTYPES, Array
 from gradcli.trace.builtins import names as known_names
 
 JACOBIAN = 4096  # elements up to which the derivatives of an opaque row are stored
-SMALL = 1024  # elements up to which a value is stored to be compared
 # steps whose sums may cancel, so that their rounding is that of what is summed
 SUMMED = ("dot_general", "reduce_sum", "cumsum", "conv_", "scatter-add", "custom_linear_solve",
-          "triangular_solve", "cholesky", "reduce_window_sum", "eigh", "svd", "qr", "lu")  # fmt: skip
+          "triangular_solve", "cholesky", "reduce_window_sum", "eigh", "svd", "qr")  # fmt: skip
 
 
 class Writer:
-    """What writes a tape to a listing, from its end to its beginning: what nothing reads is left out.
+    """What writes a tape to a listing, from its end on: what nothing reads is left out.
 
     `cotangents` are what came to each value; `wanted` the values that the file must have.
     """
 
-    def __init__(self, tape: Tape, cotangents: Cotangents, listing: Listing) -> None:
+    def __init__(
+        self, tape: Tape, cotangents: Cotangents, listing: Listing, settings: Settings
+    ) -> None:
+        self.settings = settings
         self.tape = tape
         self.cotangents = cotangents
         self.listing = listing
@@ -51,7 +55,7 @@ class Writer:
     # ---- names ----------------------------------------------------------------------------
 
     def name_steps(self, steps: Sequence[Step]) -> None:
-        """Give names to what steps make: the program's own where it has one, else the primitive's."""
+        """Give names to what steps make: the program's own, else the primitive's."""
         self.ordered = ordered = list(self._opened(steps))
         last = {}
         for step in ordered:
@@ -83,7 +87,7 @@ class Writer:
 
     def _chosen(self, step: Step) -> bool:
         """Say whether a function with its own derivative has a word of its own."""
-        return step.name not in ("custom_linear_solve",) and bool(self._said(step, list(step.results)))
+        return step.name in RULED and self._said(step, list(step.results)) is not None
 
     def operand(self, operand: Operand) -> Operand:
         """Return what stands for an operand in the file."""
@@ -138,11 +142,7 @@ class Writer:
 
     def _as_data(self, step: Step, results: Iterable[int]) -> None:
         for result in results:
-            value = self.array(result)
-            name = self.names[result]
-            self.data.append(
-                Leaf(name, value, value.shape, value.dtype.name, place=_place(step.site))
-            )
+            self.data.append(replace(self.leaf(result), place=_place(step.site)))
 
     def _opaque(self, step: Step, result: int) -> Opaque:
         inputs = [i for i in step.inputs if isinstance(self.operand(i), int)]
@@ -190,7 +190,7 @@ class Writer:
 
     # ---- words ----------------------------------------------------------------------------
 
-    def _said(self, step: Step, results: list[int]) -> tuple[tuple[str, ...], dict[str, Array]] | None:
+    def _said(self, step: Step, results: list[int]) -> Said | None:
         """Return words for a step's results that do what JAX has done, and the arrays they read."""
         row = ROWS.get(step.name)
         if row is None or not self._known(step):
@@ -207,7 +207,7 @@ class Writer:
             data = {places[key]: array for key, array in said.data.items()}
             tried = words(case._replace(operands={**case.operands, **data}), texts)
             if tried is not None:
-                return tried, data
+                return Said(tried, data)
         return None
 
     def _named(self, step: Step, said: Said) -> dict[str, str]:
@@ -262,6 +262,12 @@ class Writer:
 
     # ---- values ---------------------------------------------------------------------------
 
+    def leaf(self, id: int) -> Leaf:
+        """Return a value as a leaf of the file; its numbers are left out where they are many."""
+        value = self.array(id)
+        kept = self.settings.keeps(value.size, truth=False)
+        return Leaf(self.names[id], value if kept else None, value.shape, value.dtype.name)
+
     def array(self, id: int) -> Array:
         """Return a value as the file's dtypes have it.
 
@@ -284,9 +290,11 @@ class Writer:
         for row in self.rows:
             for name in row.names:
                 id = of[name]
-                if id in self.cotangents:
+                size = self.tape.values[id].size
+                kept = self.settings.keeps(size, truth=True) or isinstance(row, Opaque)
+                if kept and id in self.cotangents:
                     self.listing.cotangents[name] = plain(self.cotangents[id])
-                if self.tape.values[id].size <= SMALL:
+                if kept:
                     self.listing.values[name] = self.array(id)
 
 

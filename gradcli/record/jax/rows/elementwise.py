@@ -109,7 +109,7 @@ def operator(sign: str) -> Row:
     return row
 
 
-def div(call: Call) -> Iterator[Said]:
+def _div(call: Call) -> Iterator[Said]:
     a, b = call.operands
     if call.result.dtype.kind in "iu":
         yield one(f"div({a}, {b}, rounding_mode='trunc')")
@@ -117,35 +117,35 @@ def div(call: Call) -> Iterator[Said]:
         yield from operator("/")(call)
 
 
-def negated(call: Call) -> Iterator[Said]:
+def _negated(call: Call) -> Iterator[Said]:
     yield one(f"~{call[0]}")
 
 
-def integer_pow(call: Call) -> Iterator[Said]:
+def _integer_pow(call: Call) -> Iterator[Said]:
     n = call.params["y"]
     if n < 0:
         yield one(f"1 / {call[0]} ** {-n}" if n < -1 else f"1 / {call[0]}")
     yield one(f"{call[0]}**{n}")
 
 
-def power(call: Call) -> Iterator[Said]:
+def _power(call: Call) -> Iterator[Said]:
     a, b = call.operands
     if not a.is_number:
         yield one(f"{a} ** {b.factor}")
     yield one(f"{a} ** {b}")
 
 
-def rounded(call: Call) -> Iterator[Said]:
+def _rounded(call: Call) -> Iterator[Said]:
     a = call[0]
     yield one(f"round({a})")
     yield one(f"sign({a}) * floor(abs({a}) + 0.5)")  # away from zero
 
 
-def converted(call: Call) -> Iterator[Said]:
+def _converted(call: Call) -> Iterator[Said]:
     yield one(f"{call[0]}.to({call.result.dtype.name})")
 
 
-def select_n(call: Call) -> Iterator[Said]:
+def _select_n(call: Call) -> Iterator[Said]:
     which, *cases = call.operands
     text = str(cases[0])
     if which.dtype == "bool":
@@ -157,7 +157,7 @@ def select_n(call: Call) -> Iterator[Said]:
     yield one(text)
 
 
-def clamp(call: Call) -> Iterator[Said]:
+def _clamp(call: Call) -> Iterator[Said]:
     low, a, high = call.operands
     yield one(f"clamp({a}, {low.name}, {high.name})")
     yield one(f"clamp({a}, {low}, {high})")
@@ -166,23 +166,23 @@ def clamp(call: Call) -> Iterator[Said]:
     yield one(f"where({inside}, {a}, clamp({a}.detach(), {low}, {high}))")
 
 
-def absolute(call: Call) -> Iterator[Said]:
+def _absolute(call: Call) -> Iterator[Said]:
     yield one(f"abs({call[0]})")
     yield one(f"where({call[0]} >= 0, {call[0]}, -{call[0]})")  # JAX's derivative at 0 is 1
 
 
-def polygamma(call: Call) -> Iterator[Said]:
+def _polygamma(call: Call) -> Iterator[Said]:
     order = call[0].value
     if order.size and np.all(order == order.flat[0]):
         yield one(f"special.polygamma({int(order.flat[0])}, {call[1]})")
 
 
-def several(call: Call) -> Iterator[Said]:
+def _several(call: Call) -> Iterator[Said]:
     yield Said(tuple(f"{x}.clone()" for x in call.operands))
 
 
-def ruled(call: Call) -> Iterator[Said]:
-    """The words for a function with its own derivative, if it is JAX's own and known."""
+def _ruled(call: Call) -> Iterator[Said]:
+    """Say a function with its own derivative, if it is JAX's own and known."""
     for text in NAMED.get(call.params["name"], ()) if call.params["library"] else ():
         if "{b}" not in text or len(call.operands) > 1:
             yield from template(text)(call)
@@ -191,20 +191,20 @@ def ruled(call: Call) -> Iterator[Said]:
 ROWS: dict[str, Row] = {
     **{name: template(text) for name, text in (UNARY | BINARY).items()},
     **{name: operator(sign) for name, sign in OPERATORS.items()},
-    "abs": absolute,
-    "div": div,
-    "not": negated,
-    "integer_pow": integer_pow,
-    "pow": power,
-    "round": rounded,
-    "convert_element_type": converted,
-    "select_n": select_n,
-    "clamp": clamp,
-    "polygamma": polygamma,
-    "optimization_barrier": several,
+    "abs": _absolute,
+    "div": _div,
+    "not": _negated,
+    "integer_pow": _integer_pow,
+    "pow": _power,
+    "round": _rounded,
+    "convert_element_type": _converted,
+    "select_n": _select_n,
+    "clamp": _clamp,
+    "polygamma": _polygamma,
+    "optimization_barrier": _several,
     "lt_to": operator("<"),
     "le_to": operator("<="),
-    "custom_jvp_call": ruled,
-    "custom_vjp_call": ruled,
-    "custom_vjp_call_jaxpr": ruled,
+    "custom_jvp_call": _ruled,
+    "custom_vjp_call": _ruled,
+    "custom_vjp_call_jaxpr": _ruled,
 }

@@ -18,7 +18,7 @@ from gradcli.rule.dtypes import Array
 _EXACT = 1 << 24  # integers up to here are exact in float32
 
 
-def gather(call: Call) -> Iterator[Said]:
+def _gather(call: Call) -> Iterator[Said]:
     a, index = call.operands
     numbers = call.params["dimension_numbers"]
     rank = len(a.shape)
@@ -77,7 +77,7 @@ def _places(call: Call) -> Array | None:
     return np.asarray(found).astype(np.int64)
 
 
-def scatter_add(call: Call) -> Iterator[Said]:
+def _scatter_add(call: Call) -> Iterator[Said]:
     a, _, update = call.operands
     found = _targets(call)
     if found is None:
@@ -92,7 +92,7 @@ def scatter_add(call: Call) -> Iterator[Said]:
     yield one(f"reshape({added}, {sizes(a.shape)})", **data)
 
 
-def scatter(call: Call) -> Iterator[Said]:
+def _scatter(call: Call) -> Iterator[Said]:
     a, _, update = call.operands
     found = _targets(call)
     if found is None:
@@ -102,7 +102,10 @@ def scatter(call: Call) -> Iterator[Said]:
     values = f"reshape({update}, (-1,))"
     if kept is not None:
         values, data["kept"] = f"{values}[{{kept}}]", kept
-    text = f"index_put(reshape({a}, (-1,)), ({{places}},), {values})"
+    flat = f"reshape({a}, (-1,))"
+    if call.name != "scatter":
+        values = f"{flat}[{{places}}] * {values}"
+    text = f"index_put({flat}, ({{places}},), {values})"
     yield one(f"reshape({text}, {sizes(a.shape)})", **data)
 
 
@@ -129,4 +132,9 @@ def _targets(call: Call) -> tuple[Array, Array | None] | None:
     return places[kept] - 1, kept
 
 
-ROWS: dict[str, Row] = {"gather": gather, "scatter-add": scatter_add, "scatter": scatter}
+ROWS: dict[str, Row] = {
+    "gather": _gather,
+    "scatter-add": _scatter_add,
+    "scatter": _scatter,
+    "scatter_mul": _scatter,
+}

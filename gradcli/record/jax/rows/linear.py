@@ -8,7 +8,7 @@ from string import ascii_lowercase
 from gradcli.record.jax.rows.call import Call, Row, Said, one, sizes
 
 
-def dot_general(call: Call) -> Iterator[Said]:
+def _dot_general(call: Call) -> Iterator[Said]:
     a, b = call.operands
     (left, right), (batch_a, batch_b) = call.params["dimension_numbers"]
     n = len(batch_a)
@@ -47,11 +47,13 @@ def _letters(
     return "".join(of_a), "".join(of_b), "".join([*(of_a[i] for i in first), *rest])
 
 
-def cholesky(call: Call) -> Iterator[Said]:
+def _cholesky(call: Call) -> Iterator[Said]:
     yield one(f"linalg.cholesky({call[0]})")
+    # the primitive leaves the other triangle as it was, and takes no gradient from there
+    yield one(f"linalg.cholesky({call[0]}) + triu({call[0]}.detach(), 1)")
 
 
-def triangular_solve(call: Call) -> Iterator[Said]:
+def _triangular_solve(call: Call) -> Iterator[Said]:
     a, b = call.operands
     p = call.params
     upper, text = not p["lower"], str(a)
@@ -65,7 +67,7 @@ def triangular_solve(call: Call) -> Iterator[Said]:
     yield one(f"linalg.solve_triangular({text}, {b}, {', '.join(words)})")
 
 
-def linear_solve(call: Call) -> Iterator[Said]:
+def _linear_solve(call: Call) -> Iterator[Said]:
     """`jnp.linalg.solve`: the matrix is the constant of what multiplies by it."""
     lengths = call.params["const_lengths"]
     if len(call.results) != 1 or lengths.matvec != 1:
@@ -78,11 +80,11 @@ def linear_solve(call: Call) -> Iterator[Said]:
         yield one(f"linalg.solve({a}, {b}[..., None])[..., 0]")
 
 
-def eigh(call: Call) -> Iterator[Said]:
+def _eigh(call: Call) -> Iterator[Said]:
     yield Said((f"linalg.eigh({call[0]})[1]", f"linalg.eigh({call[0]})[0]"))
 
 
-def svd(call: Call) -> Iterator[Said]:
+def _svd(call: Call) -> Iterator[Said]:
     a, p = call[0], call.params
     if not p["compute_uv"]:
         yield one(f"linalg.svdvals({a})")
@@ -91,19 +93,19 @@ def svd(call: Call) -> Iterator[Said]:
     yield Said((f"{text}[1]", f"{text}[0]", f"{text}[2]"))
 
 
-def qr(call: Call) -> Iterator[Said]:
+def _qr(call: Call) -> Iterator[Said]:
     mode = "complete" if call.params["full_matrices"] else "reduced"
     text = f"linalg.qr({call[0]}, mode='{mode}')"
     yield Said((f"{text}[0]", f"{text}[1]"))
 
 
-def lu(call: Call) -> Iterator[Said]:
+def _lu(call: Call) -> Iterator[Said]:
     text = f"linalg.lu_factor({call[0]})"
     # the permutation is in no words: where it is read, its value is stored
     yield Said((f"{text}[0]", f"{text}[1] - 1", ""))
 
 
-def fft(call: Call) -> Iterator[Said]:
+def _fft(call: Call) -> Iterator[Said]:
     kind = str(call.params["fft_type"]).rpartition(".")[2].lower()
     lengths = tuple(call.params["fft_lengths"])
     if len(lengths) == 1:
@@ -114,13 +116,13 @@ def fft(call: Call) -> Iterator[Said]:
 
 
 ROWS: dict[str, Row] = {
-    "dot_general": dot_general,
-    "cholesky": cholesky,
-    "triangular_solve": triangular_solve,
-    "custom_linear_solve": linear_solve,
-    "eigh": eigh,
-    "svd": svd,
-    "qr": qr,
-    "lu": lu,
-    "fft": fft,
+    "dot_general": _dot_general,
+    "cholesky": _cholesky,
+    "triangular_solve": _triangular_solve,
+    "custom_linear_solve": _linear_solve,
+    "eigh": _eigh,
+    "svd": _svd,
+    "qr": _qr,
+    "lu": _lu,
+    "fft": _fft,
 }

@@ -64,7 +64,7 @@ def running(text: str) -> Row:
     return row
 
 
-def sort(call: Call) -> Iterator[Said]:
+def _sort(call: Call) -> Iterator[Said]:
     if call.params["num_keys"] != 1:
         return
     d, key = call.params["dimension"], call[0]
@@ -73,7 +73,7 @@ def sort(call: Call) -> Iterator[Said]:
     yield Said((f"sort({key}, dim={d}, stable=True)[0]", *rest))
 
 
-def top_k(call: Call) -> Iterator[Said]:
+def _top_k(call: Call) -> Iterator[Said]:
     p = call.params
     d = p.get("axis", -1)
     text = f"topk({call[0]}, {p['k']}, dim={d})"
@@ -94,6 +94,6 @@ ROWS: dict[str, Row] = {
     "cummax": running("cummax({a}, {d})[0]"),
     "cummin": running("cummin({a}, {d})[0]"),
     "cumlogsumexp": running("logcumsumexp({a}, {d})"),
-    "sort": sort,
-    "top_k": top_k,
+    "sort": _sort,
+    "top_k": _top_k,
 }

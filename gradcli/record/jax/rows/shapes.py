@@ -9,7 +9,7 @@ import numpy as np
 from gradcli.record.jax.rows.call import Call, Row, Said, one, sizes
 
 
-def broadcast_in_dim(call: Call) -> Iterator[Said]:
+def _broadcast_in_dim(call: Call) -> Iterator[Said]:
     a, shape = call[0], call.shape
     if a.is_number:
         yield one(f"full({sizes(shape)}, {a.name}, dtype={a.dtype})")
@@ -26,25 +26,25 @@ def broadcast_in_dim(call: Call) -> Iterator[Said]:
     yield one(f"broadcast_to({text}, {sizes(shape)})")
 
 
-def reshape(call: Call) -> Iterator[Said]:
+def _reshape(call: Call) -> Iterator[Said]:
     yield one(f"reshape({call[0]}, {sizes(call.shape)})")
 
 
-def transpose(call: Call) -> Iterator[Said]:
+def _transpose(call: Call) -> Iterator[Said]:
     order = tuple(call.params["permutation"])
     yield one(f"{call[0]}.T" if order == (1, 0) else f"permute({call[0]}, {sizes(order)})")
 
 
-def concatenate(call: Call) -> Iterator[Said]:
+def _concatenate(call: Call) -> Iterator[Said]:
     parts = ", ".join(map(str, call.operands))
     yield one(f"cat([{parts}], dim={call.params['dimension']})")
 
 
-def stack(call: Call) -> Iterator[Said]:
+def _stack(call: Call) -> Iterator[Said]:
     yield one(f"stack([{', '.join(map(str, call.operands))}])")
 
 
-def item(call: Call) -> Iterator[Said]:
+def _item(call: Call) -> Iterator[Said]:
     yield one(f"{call[0]}[{call.params['index']}]")
 
 
@@ -61,7 +61,7 @@ def _cut(text: str, shape: Sequence[int], starts: Sequence[int], ends: Sequence[
     return f"{text}[{', '.join(parts)}]" if parts else f"{text}.clone()"
 
 
-def cut(call: Call) -> Iterator[Said]:
+def _slice(call: Call) -> Iterator[Said]:
     a, p = call[0], call.params
     steps = p["strides"] or (1,) * len(a.shape)
     yield one(_cut(str(a), a.shape, p["start_indices"], p["limit_indices"], steps))
@@ -76,14 +76,14 @@ def _starts(call: Call, first: int, window: Sequence[int]) -> list[int]:
     ]  # fmt: skip
 
 
-def dynamic_slice(call: Call) -> Iterator[Said]:
+def _dynamic_slice(call: Call) -> Iterator[Said]:
     a, window = call[0], call.shape
     starts = _starts(call, 1, window)
     ends = [i + n for i, n in zip(starts, window, strict=True)]
     yield one(_cut(str(a), a.shape, starts, ends, [1] * len(window)))
 
 
-def dynamic_update_slice(call: Call) -> Iterator[Said]:
+def _dynamic_update_slice(call: Call) -> Iterator[Said]:
     a, update = call[0], call[1]
     starts = _starts(call, 2, update.shape)
     yield one(placed(str(a), a.shape, str(update), update.shape, starts))
@@ -119,7 +119,7 @@ def _outer(a: str, shape: Sequence[int], part: Sequence[int], starts: Sequence[i
     return f"{a}[{', '.join(cuts)}]" if cuts else a
 
 
-def pad(call: Call) -> Iterator[Said]:
+def _pad(call: Call) -> Iterator[Said]:
     a, filler = call.operands
     config = call.params["padding_config"]
     if not any(inner for _, _, inner in config):
@@ -137,7 +137,7 @@ def pad(call: Call) -> Iterator[Said]:
         yield one(placed(base, call.shape, str(a), a.shape, starts, steps))
 
 
-def iota(call: Call) -> Iterator[Said]:
+def _iota(call: Call) -> Iterator[Said]:
     shape, d, dtype = call.shape, call.params["dimension"], call.result.dtype.name
     text = f"arange({shape[d]}, dtype={dtype})"
     if len(shape) > 1:
@@ -147,38 +147,36 @@ def iota(call: Call) -> Iterator[Said]:
     yield one(text)
 
 
-def rev(call: Call) -> Iterator[Said]:
+def _rev(call: Call) -> Iterator[Said]:
     yield one(f"flip({call[0]}, {sizes(call.params['dimensions'])})")
 
 
-def split(call: Call) -> Iterator[Said]:
+def _split(call: Call) -> Iterator[Said]:
     axis, ends = call.params["axis"], np.cumsum(call.params["sizes"])
     front = ":, " * axis
     starts = [0, *ends[:-1]]
-    yield Said(
-        tuple(f"{call[0]}[{front}{i}:{j}]" for i, j in zip(starts, ends, strict=True))
-    )
+    yield Said(tuple(f"{call[0]}[{front}{i}:{j}]" for i, j in zip(starts, ends, strict=True)))
 
 
-def tile(call: Call) -> Iterator[Said]:
+def _tile(call: Call) -> Iterator[Said]:
     yield one(f"tile({call[0]}, {sizes(call.params['reps'])})")
 
 
 ROWS: dict[str, Row] = {
-    "broadcast_in_dim": broadcast_in_dim,
-    "reshape": reshape,
-    "squeeze": reshape,
-    "expand_dims": reshape,
-    "transpose": transpose,
-    "concatenate": concatenate,
-    "stack": stack,
-    "item": item,
-    "slice": cut,
-    "dynamic_slice": dynamic_slice,
-    "dynamic_update_slice": dynamic_update_slice,
-    "pad": pad,
-    "iota": iota,
-    "rev": rev,
-    "split": split,
-    "tile": tile,
+    "broadcast_in_dim": _broadcast_in_dim,
+    "reshape": _reshape,
+    "squeeze": _reshape,
+    "expand_dims": _reshape,
+    "transpose": _transpose,
+    "concatenate": _concatenate,
+    "stack": _stack,
+    "item": _item,
+    "slice": _slice,
+    "dynamic_slice": _dynamic_slice,
+    "dynamic_update_slice": _dynamic_update_slice,
+    "pad": _pad,
+    "iota": _iota,
+    "rev": _rev,
+    "split": _split,
+    "tile": _tile,
 }

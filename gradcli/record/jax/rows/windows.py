@@ -14,7 +14,7 @@ def _permuted(text: str, order: Sequence[int]) -> str:
     return text if list(order) == sorted(order) else f"permute({text}, {sizes(order)})"
 
 
-def convolution(call: Call) -> Iterator[Said]:
+def _convolution(call: Call) -> Iterator[Said]:
     a, kernel = call.operands
     p = call.params
     numbers = p["dimension_numbers"]
@@ -95,7 +95,7 @@ def pooled(word: str, filler: str) -> Row:
 
 
 ROWS: dict[str, Row] = {
-    "conv_general_dilated": convolution,
+    "conv_general_dilated": _convolution,
     "reduce_window_max": pooled("max", "-inf"),
     "reduce_window_sum": pooled("avg", "0.0"),
 }
