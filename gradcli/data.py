@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import InputFault
+from gradcli.recording import TRUTH
 from gradcli.rule.dtypes import BOOL, DTYPES, FLOAT64, INT64, Array
 from gradcli.source import READS, unchanged
 
@@ -161,7 +162,8 @@ def _check_size(size: int, limit: int) -> None:
         )
 
 
-def _npy(data: bytes, _limit: int) -> Array:
+def _npy(data: bytes, _limit: int, text: bool = False) -> Array:
+    """Return the array of a file; the bytes of its characters where it may be a `text`, and is."""
     from numpy.lib import format as npy
 
     file = io.BytesIO(data)
@@ -176,6 +178,9 @@ def _npy(data: bytes, _limit: int) -> Array:
             "holds Python objects, whose pickle can run any code when it is read",
             hint="save an array of numbers: numpy.save(..., allow_pickle=False)",
         )
+    if text and dtype.kind == "U" and not shape:
+        characters = data[file.tell() :].decode("utf-32-be" if dtype.str[0] == ">" else "utf-32-le")
+        return np.frombuffer(characters.encode(), np.uint8)
     return _from_buffer(memoryview(data)[file.tell() :], dtype, shape, "F" if fortran else "C")
 
 
@@ -228,7 +233,7 @@ def _npz(data: bytes, limit: int) -> dict[str, Array]:
                     found = f"holds {_quoted(member.filename)}"
                     raise InputFault(f"{found}, which numpy.savez did not write")
                 with _told_of(f"holds {_quoted(name)}, which"):
-                    arrays[name] = _npy(archive.read(member), limit)
+                    arrays[name] = _npy(archive.read(member), limit, name.startswith(TRUTH))
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError, ValueError) as error:
         raise InputFault(f"is not a .npz file: {error}", hint="numpy.savez writes one") from error
     return arrays

@@ -151,18 +151,21 @@ class Use(NamedTuple):
 class Frame(NamedTuple):
     """A call of a function of the file: its place, what was called, and the call that it is in.
 
-    `number` tells calls apart that stand in one place, as those of a loop do.
+    `number` tells calls apart that stand in one place, as those of a loop do. A block of the file
+    that stands for a module of a model is one too: its `module` is the class, its name the path.
     """
 
     span: Span
     name: str
     number: int
     outer: Frame | None
+    module: str = ""
 
     @property
-    def outermost(self) -> Frame:
-        """The call that the file's own lines make."""
-        return self if self.outer is None else self.outer.outermost
+    def outermost(self) -> Frame | None:
+        """The call that the file's own lines make: the lines of a module's block are its own."""
+        further = None if self.outer is None else self.outer.outermost
+        return further or (None if self.module else self)
 
 
 class Loop(NamedTuple):
@@ -180,8 +183,9 @@ class Provenance:
     """Where rows come from: their places in the file, and what it calls them.
 
     `origins` say whether a node was written in the file, made to check a claim, or made by
-    differentiating. `aliases` are the names that a node has in the end besides its own, `calls` the
-    calls of functions in whose bodies nodes were made, `sources` the rows
+    differentiating. `titles` are names that people know nodes by, as `fc1.weight`, where those of
+    the file are others. `aliases` are the names that a node has in the end besides its own, `calls`
+    the calls of functions in whose bodies nodes were made, `sources` the rows
     whose values leaves of their own took over, `severed` what results were made of that became
     parameters, `numbers` those that the file read as numbers.
     `uses` are those of composite operations that say what their arguments are, `loops` the times
@@ -191,6 +195,7 @@ class Provenance:
     spans: list[Span] = field(default_factory=list)
     origins: list[Origin] = field(default_factory=list)
     names: dict[int, str] = field(default_factory=dict)
+    titles: dict[int, str] = field(default_factory=dict)
     aliases: dict[int, list[str]] = field(default_factory=dict)
     calls: dict[int, Frame] = field(default_factory=dict)
     sources: dict[int, int] = field(default_factory=dict)
@@ -203,7 +208,12 @@ class Provenance:
     def called_at(self, row: int) -> Span | None:
         """Return where the file's own lines made the call in which a row was made."""
         frame = self.calls.get(row)
-        return None if frame is None else frame.outermost.span
+        outermost = None if frame is None else frame.outermost
+        return None if outermost is None else outermost.span
+
+    def title(self, row: int) -> str | None:
+        """Return the name that people know a node by, None where it has none."""
+        return self.titles.get(row) or self.names.get(row)
 
 
 class Graph:
@@ -450,10 +460,10 @@ class Graph:
             found = self.stored[id]
         return np.array(found) if type(found) is float else found
 
-    def entered(self, name: str) -> Frame:
-        """Return a call that is made at the place of what is being evaluated."""
+    def entered(self, name: str, module: str = "") -> Frame:
+        """Return a call that is made at the place of what is being evaluated, or a module's."""
         self.frames += 1
-        return Frame(self.span, name, self.frames, self.call)
+        return Frame(self.span, name, self.frames, self.call, module)
 
     @property
     def values(self) -> Values:
@@ -501,8 +511,9 @@ class Graph:
     def moved(self, id: int, value: Array) -> int:
         """Append a parameter's next value; it takes over the name and the gradient."""
         node = self.leaf(value, True)
-        if id in self.notes.names:
-            self.notes.names[node.id] = self.notes.names[id]
+        for known in (self.notes.names, self.notes.titles):
+            if id in known:
+                known[node.id] = known[id]
         if id in self.autograd.grads:
             self.autograd.grads[node.id] = self.autograd.grads.pop(id)
         if id in self.autograd.live:
@@ -512,8 +523,9 @@ class Graph:
 
     def follow(self, old: int, new: int) -> None:
         """Let a row stand for what another one stood for: its name, and whether `.grad` is kept."""
-        if old in self.notes.names:
-            self.notes.names.setdefault(new, self.notes.names[old])
+        for known in (self.notes.names, self.notes.titles):
+            if old in known:
+                known.setdefault(new, known[old])
         if old in self.autograd.retained and self.requires_grad[new]:
             self.autograd.retained.remove(old)
             self.autograd.retained.add(new)

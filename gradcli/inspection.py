@@ -7,7 +7,7 @@ through: whoever shows a part of a run pays for that part.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, NamedTuple
 
@@ -88,11 +88,15 @@ def _blocks(array: Array) -> Iterator[Array]:
 
 
 class FrameFacts(NamedTuple):
-    """A call of a function of the file: a number of its own, what was called, and on which line."""
+    """A call of a function of the file: a number of its own, what was called, and on which line.
+
+    A module of a model is one too: its name is its path, and `module` its class, "" of a call.
+    """
 
     number: int
     name: str
     line: int
+    module: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -231,6 +235,69 @@ class Notice:
     message: str
 
 
+class Difference(NamedTuple):
+    """How a row differs from its record: in what, by how much of the largest element, in words.
+
+    `kind` is `grad_fn`, `value` or `gradient`; `gap` is inf where no number says it. `nonfinite`
+    says that nan or infinity is in one of them and not in the other.
+    """
+
+    kind: str
+    gap: float
+    words: str
+    nonfinite: bool = False
+
+
+class RecordedRow(NamedTuple):
+    """What a record says of a row: its place in the program, `model.py:12:6`, and its text there.
+
+    `module` is the path of the model's module; "" stands for what is not known. `differs` is what
+    the replay does otherwise.
+    """
+
+    place: str
+    source: str
+    module: str
+    differs: tuple[Difference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFacts:
+    """How a run differs from the record that its file replays.
+
+    `file` is the record's data file, `torch` PyTorch's release. `rows` are those of the record by
+    their ids, `lines` stand for all rows of a line of the file, `absent` are names that the file no
+    longer has. `own` says whether gradients were compared: those of the file's own backward passes.
+    `compared` counts what was, by kind, and `gaps` has the largest gap of what agrees, relative to
+    the largest element.
+    """
+
+    file: str
+    torch: str
+    rows: Mapping[int, RecordedRow]
+    lines: Mapping[int, RecordedRow]
+    absent: tuple[str, ...]
+    own: bool
+    compared: Mapping[str, int]
+    gaps: Mapping[str, float]
+
+    @property
+    def differing(self) -> list[int]:
+        """The rows that differ, the first cause first.
+
+        Other values and functions come as the rows were made; where gradients alone differ, that
+        is as backward goes.
+        """
+        found = sorted(id for id, row in self.rows.items() if row.differs)
+        forward = [i for i in found if any(d.kind != "gradient" for d in self.rows[i].differs)]
+        return [*forward, *(i for i in reversed(found) if i not in set(forward))]
+
+    @property
+    def holds(self) -> bool:
+        """Whether values and gradients are those of the record; other names of them may differ."""
+        return all(d.kind == "grad_fn" for row in self.rows.values() for d in row.differs)
+
+
 @dataclass(frozen=True, slots=True)
 class Inspection:
     """Everything that is known after a run.
@@ -241,7 +308,7 @@ class Inspection:
     `why` says why it is this root, "" where no other could be meant; `sum` what the gradients are
     of where several `backward()` calls have gathered them; `elsewhere` what the file's own
     `backward()` ran from where that is not the root. The nodes are in the order of their ids.
-    `loops` are those that were run, in their order.
+    `loops` are those that were run, in their order. `record` is what the file is a replay of.
     """
 
     file: str
@@ -257,6 +324,7 @@ class Inspection:
     sum: str = ""
     elsewhere: str = ""
     loops: tuple[LoopFacts, ...] = ()
+    record: RecordFacts | None = None
 
     def node(self, id: int) -> NodeFacts:
         """Return the node with an id.

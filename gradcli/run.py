@@ -55,8 +55,8 @@ class Run:
 
         Raises: KeyError where there is none.
         """
-        if name in self._ids:
-            return self._inspection.node(self._ids[name])
+        if (known := self._session.tracer.name_of(name)) in self._ids:
+            return self._inspection.node(self._ids[known])
         labelled = (node for node in self.nodes if node.label == name)
         if (node := next(labelled, None)) is not None:
             return node
@@ -75,7 +75,7 @@ class Run:
         return len(self._ids)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._ids
+        return isinstance(name, str) and self._session.tracer.name_of(name) in self._ids
 
     @property
     def values(self) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from gradcli.roots.sums import name_of
 from gradcli.rule.meta import Shape
 from gradcli.rule.rule import number
 from gradcli.syntax import parse
-from gradcli.syntax.words import spelled
 from gradcli.trace import Options, Tracer
 from gradcli.trace.values import is_numeric_list
 
@@ -129,7 +128,7 @@ def _check_names(tracer: Tracer) -> None:
     """Refuse bindings and --wrt names that the file does not have."""
     for name in (*tracer.options.bindings, *tracer.options.wrt):
         binding = tracer.options.bindings.get(name)
-        if name in tracer.scope or (binding is not None and binding.optional):
+        if tracer.name_of(name) in tracer.scope or (binding is not None and binding.optional):
             continue
         known = [n for n, value in tracer.scope.items() if isinstance(value, Node)]
         raise InputFault(
@@ -183,7 +182,7 @@ def named(tracer: Tracer, name: str) -> int:
 
     Raises: AutogradFault where it does not require grad, InputFault where there is none.
     """
-    value = tracer.scope.get(spelled(name))
+    value = tracer.scope.get(tracer.name_of(name))
     if is_numeric_list(value):
         value = tracer.tensor(value)
     if isinstance(value, Node):

@@ -16,7 +16,7 @@ HOUSE = Path(__file__).parent.parent / "gradcli"
 
 CORE = "errors rule ops"
 ENGINE = f"{CORE} graph execute autodiff"
-LANGUAGE = f"{ENGINE} syntax random tensor_text data"
+LANGUAGE = f"{ENGINE} syntax random tensor_text recording data"
 RUN = f"{LANGUAGE} inspection trace roots session facts"
 
 # a room, and the rooms that it may import besides itself; the lowest floor first
@@ -30,7 +30,8 @@ MAY_IMPORT: dict[str, str] = {
     "ops": "errors rule",
     "tensor_text": CORE,
     "random": CORE,
-    "data": f"{CORE} source",
+    "recording": CORE,
+    "data": f"{CORE} source recording",
     "graph": CORE,
     "execute": f"{CORE} graph",
     "autodiff": f"{CORE} graph execute",

@@ -206,5 +206,5 @@ def root_of(session: Session) -> str:
     graph, source, id = session.graph, session.source, session.root
     if id is None:
         return ""
-    name = graph.notes.names.get(id) or source.snippet(graph.notes.spans[id])
+    name = graph.notes.title(id) or source.snippet(graph.notes.spans[id])
     return f"`{name}` (line {source.line_of(graph.notes.spans[id])})"

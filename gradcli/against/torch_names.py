@@ -298,5 +298,5 @@ def _given(session: Session, torch: Any) -> Callable[[str, Any], Any]:
 def _loaded(session: Session, name: str, torch: Any) -> Any:
     found = session.tracer.read(name)
     if isinstance(found, dict):
-        return {key: torch.tensor(node.value) for key, node in found.items()}
-    return torch.tensor(found if isinstance(found, np.ndarray) else found.value)
+        return {key: torch.tensor(array) for key, array in found.items()}
+    return torch.tensor(found)

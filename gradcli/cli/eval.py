@@ -77,7 +77,9 @@ def evaluate(
         request = o.made_request(options, of, grad_output, backward=backward)
         with Progress("nodes") as progress:
             inspection = inspected(o.session(source, options, request, progress))
-        statuses.append(OK if all(claim.holds for claim in inspection.claims) else FALSE)
+        held = inspection.record is None or inspection.record.holds
+        fine = held and all(claim.holds for claim in inspection.claims)
+        statuses.append(OK if fine else FALSE)
         return inspection
 
     found: Iterable[Inspection] = o.each(files, run.expr, one, statuses)

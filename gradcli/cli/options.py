@@ -259,7 +259,9 @@ def pairs(given: list[str] | None, option: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in given or []:
         name, equals, value = text.partition("=")
-        if not (equals and name.strip().isidentifier() and value.strip()):
+        parts = name.strip().split(".")  # a tensor of a record may be `layers.0.weight`
+        named = parts[0].isidentifier() and all(f"_{part}".isidentifier() for part in parts)
+        if not (equals and named and value.strip()):
             raise InputFault(f"{option} {text}: expected NAME=VALUE", hint=f"{option} 'x=[1., 2.]'")
         found[name.strip()] = value
     return found

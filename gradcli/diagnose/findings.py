@@ -146,7 +146,8 @@ class Finding:
     """What was found: of which kind, where, and what to write instead.
 
     `line` is counted from 1, `source` the piece of the file, `row` the id of the node. `more`
-    counts further places of the same kind that are not shown.
+    counts further places of the same kind that are not shown. `place` is where the recorded program
+    has it, of the replay of a record: "model.py:12:6 `F.relu(h)`".
     """
 
     name: str
@@ -162,6 +163,7 @@ class Finding:
     remedy: Remedy | None
     advice: str
     more: int = 0
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +172,8 @@ class Diagnosis:
 
     `fault` is the error that ended the run, where one did, without its hint where a finding says
     better what to do; `stopped` is its line. `looked` says what was looked at, `ruined` what is
-    not finite in the end, "" where all of it is.
+    not finite in the end, "" where all of it is. `replayed` are sentences on how a replay differs
+    from its record.
     """
 
     file: str
@@ -179,6 +182,7 @@ class Diagnosis:
     fault: str | None = None
     ruined: str = ""
     stopped: int | None = None
+    replayed: tuple[str, ...] = ()
 
     @property
     def worst(self) -> Severity | None:

@@ -14,6 +14,8 @@ from gradcli.diagnose.subject import Subject, examined
 from gradcli.diagnose.table import KINDS, kind
 from gradcli.diagnose.trial import Trials
 from gradcli.errors import AutogradFault, GradcliError, Source, Span
+from gradcli.facts import inspect
+from gradcli.facts.replayed import program_place
 from gradcli.rule.dtypes import Array
 from gradcli.session import Request
 from gradcli.trace import Options
@@ -78,6 +80,7 @@ def diagnosed(subject: Subject, ignore: Collection[str] = ()) -> Diagnosis:
         None if fault is None else _reported(fault, findings),
         ruined(subject),
         None if fault is None or fault.span is None else subject.source.line_of(fault.span),
+        tuple(differing(subject)),
     )
 
 
@@ -175,8 +178,27 @@ def _finding(subject: Subject, trials: Trials, seen: Seen, more: int) -> Finding
     return Finding(
         one.name, one.group, severity, one.title, sighting.words, subject.source.line_of(span),
         subject.source.snippet(span), sighting.row, sighting.index, sighting.spoils, remedy,
-        advice, more,
+        advice, more, program_place(subject.session, subject.source.line_of(span)),
     )  # fmt: skip
+
+
+def differing(subject: Subject) -> Iterator[str]:
+    """Yield how a replay differs from its record: nan and infinity that one of them has alone."""
+    if subject.session.tracer.record is None or subject.fault is not None:
+        return
+    inspection = inspect(subject.session)
+    assert inspection.record is not None, "the file replays a record"
+    rows = [(id, inspection.record.rows[id]) for id in inspection.record.differing]
+    odd = [(id, d.words) for id, row in rows for d in row.differs if d.nonfinite]
+    for id, words in odd[:NAMED]:
+        node = inspection.node(id)
+        program = program_place(subject.session, node.line)
+        at = f"line {node.line}, {program}" if program else f"line {node.line}"
+        yield f"`{node.label}` ({at}): {words}"
+    if len(odd) > NAMED:
+        yield f"nan or infinity in {len(odd) - NAMED} more rows of only one of record and replay"
+    if rows and not odd:
+        yield f"{len(rows):,} rows differ from the record (gradcli eval shows them)"
 
 
 def ruined(subject: Subject) -> str:

@@ -127,6 +127,9 @@ class Subject:
     request: Request
     fault: GradcliError | None = None
 
+    def __post_init__(self) -> None:
+        self.session.tracer.probed = True
+
     @property
     def graph(self) -> Graph:
         """The tape."""

@@ -19,7 +19,6 @@ from gradcli.formula.expressions import Formula
 from gradcli.graph import Graph, Node
 from gradcli.inspection import Array, Inspection, NodeFacts
 from gradcli.session import Session, named
-from gradcli.syntax.words import spelled
 
 SHORT = 60  # rows on the way, up to which a formula of all of it says anything
 LENGTH = 250  # operations in the root written out in its inputs: what is used twice counts twice
@@ -95,7 +94,7 @@ def _nothing(session: Session) -> InputFault:
 
 def _tensor(session: Session, name: str) -> int:
     """Return the row of a tensor, whether or not it requires a gradient."""
-    value = session.tracer.scope.get(spelled(name))
+    value = session.tracer.scope.get(session.tracer.name_of(name))
     return value.id if isinstance(value, Node) else named(session.tracer, name)
 
 

@@ -335,9 +335,9 @@ class Translation:
             raise UntranslatedError(error.message) from None
         stem = re.sub(r"\W", "_", path.value.rpartition("/")[2].partition(".")[0])
         if isinstance(found, dict):
-            arrays = {k: np.asarray(node.value) for k, node in found.items()}
+            arrays = {k: np.asarray(array) for k, array in found.items()}
             if key is not None:
-                new = self.arrays.written(str(key.value), arrays[key.value])
+                new = self.arrays.written(str(key.value), arrays[str(key.value)])
             else:
                 items = (f"{dumps(k)}: {self.arrays.written(k, v)}" for k, v in arrays.items())
                 new = f"{{{', '.join(items)}}}"

@@ -61,7 +61,7 @@ class Labels:
         graph, notes, line_of = self._graph, self._graph.notes, self._line_of
         found = _Counts({}, {}, {}, set())
         for id in self._ids:
-            name, span = notes.names.get(id), notes.spans[id]
+            name, span = notes.title(id), notes.spans[id]
             if name is not None:
                 found.names[name] = found.names.get(name, 0) + 1
                 place = name, line_of(span)
@@ -81,7 +81,7 @@ class Labels:
 
     def _own(self, id: int) -> str:
         notes = self._graph.notes
-        name, span = notes.names.get(id), notes.spans[id]
+        name, span = notes.title(id), notes.spans[id]
         if name is None:
             return self._snippet(span)
         counts, line = self._counts, self._line_of(span)

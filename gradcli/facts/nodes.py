@@ -80,7 +80,7 @@ class _Node(NodeFacts):
 
     @property
     def name(self) -> str | None:
-        name = self._run.graph.notes.names.get(self.id)
+        name = self._run.graph.notes.title(self.id)
         return None if name is None else cropped(name, NAME_WIDTH)
 
     @property
@@ -167,14 +167,15 @@ class _Node(NodeFacts):
 
     @property
     def call_line(self) -> int | None:
-        call = self._run.graph.notes.calls.get(self.id)
-        return None if call is None else self._run.line_of(call.outermost.span)
+        span = self._run.graph.notes.called_at(self.id)
+        return None if span is None else self._run.line_of(span)
 
     @property
     def frames(self) -> tuple[FrameFacts, ...]:
         found, call = list[FrameFacts](), self._run.graph.notes.calls.get(self.id)
         while call is not None:
-            found.append(FrameFacts(call.number, call.name, self._run.line_of(call.span)))
+            line = self._run.line_of(call.span)
+            found.append(FrameFacts(call.number, call.name, line, call.module))
             call = call.outer
         return tuple(reversed(found))
 

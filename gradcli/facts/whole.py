@@ -18,7 +18,9 @@ from gradcli.inspection import (
     FunctionFacts,
     Inspection,
     LoopFacts,
+    NodeFacts,
     Notice,
+    RecordFacts,
     ValueFacts,
 )
 from gradcli.session import TEXT_LENGTH, Session
@@ -38,11 +40,12 @@ def inspect(session: Session) -> Inspection:
     ids = shown(graph, [*([] if root is None else [root]), *(node.id for node in tracer.results)])
     with tracer.placed():
         ensure(graph, ids)
+    facts = nodes(session, ids)
     return Inspection(
         file=session.source.name,
         root=root,
         ran_backward=session.ran_backward,
-        nodes=nodes(session, ids),
+        nodes=facts,
         functions=Asked(partial(_order, graph, root), partial(_function, graph)),
         claims=tuple(_claim(session.source, c) for c in tracer.claims),
         notices=tuple(Notice(session.source.line_of(s), m) for s, m in graph.notes.warnings),
@@ -54,7 +57,14 @@ def inspect(session: Session) -> Inspection:
         loops=tuple(
             LoopFacts(session.source.line_of(loop.span), loop.turns) for loop in graph.notes.loops
         ),
+        record=None if tracer.record is None else _replayed(session, facts),
     )
+
+
+def _replayed(session: Session, facts: Sequence[NodeFacts]) -> RecordFacts | None:
+    from gradcli.facts.replayed import replayed
+
+    return replayed(session, {node.id: node for node in facts})
 
 
 class _Stated(NamedTuple):

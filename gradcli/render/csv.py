@@ -2,7 +2,8 @@
 
 The columns are the keys of a node in `gradcli.eval/1` (see `gradcli.render.json`). A cell that
 holds a list (`inputs`, `shape`, the value of a tensor) is JSON; a cell of nothing is empty. A text
-that a spreadsheet would take for a formula, as the source `-w`, has `'` before it.
+that a spreadsheet would take for a formula, as the source `-w`, has `'` before it. The replay of a
+record has two columns more: `program`, the place there, and `record`, how the row differs.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from gradcli.render.json import (
     plain,
     plain_record,
 )
+from gradcli.render.replayed import place
 from gradcli.render.rows import shown
 from gradcli.render.words import harmless_lines, json_text
 
@@ -44,9 +46,16 @@ def render(
     elided.
     """
     del full, turn, all_turns
-    yield ",".join(node_keys(pytorch)) + "\r\n"
+    record = inspection.record
+    more = () if record is None else ("program", "record")
+    yield ",".join((*node_keys(pytorch), *more)) + "\r\n"
     for node in shown(inspection, named):
-        yield from _row(node_record(node, pytorch), precision)
+        facts = node_record(node, pytorch)
+        if record is not None:
+            row = record.rows.get(node.id)
+            words = () if row is None else (d.words for d in row.differs)
+            facts |= {"program": place(record, node), "record": "; ".join(words)}
+        yield from _row(facts, precision)
 
 
 def _row(record: dict[str, Any], precision: int | None) -> Iterator[str]:

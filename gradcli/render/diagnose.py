@@ -37,6 +37,8 @@ class _Page:
     ) -> Iterator[RenderableType]:
         writer = _Writer(console, options.max_width, options.ascii_only)
         yield from writer.filled(headline(self.diagnosis), 0, "bold")
+        for sentence in self.diagnosis.replayed:
+            yield from writer.filled(sentence, _INDENT)
         for finding in self.diagnosis.findings:
             yield Text()
             yield from writer.finding(finding)
@@ -61,6 +63,8 @@ class _Writer:
         yield head
         yield Text(" " * _INDENT + shorten(where, self.width - _INDENT,
                                            ascii_only=self.ascii_only), no_wrap=True)  # fmt: skip
+        if finding.place:
+            yield from self.filled(finding.place, _INDENT, "dim")
         yield from self.filled(finding.words, _INDENT)
         if finding.spoils:
             yield from self.labelled("spoils", [spoiled(finding.spoils)])

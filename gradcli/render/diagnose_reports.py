@@ -9,7 +9,8 @@ A finding: `name`, `group`, `severity` (error, warning, note), `title`, `words`,
 `source`, `row` (an id of `gradcli.eval/1`, or null), `index` (of an element, or null), `spoils`
 (labels), `advice`, `more` (further places of the kind that are left out) and `remedy`, null where
 none could be confirmed: `lines` (`line`, `before`, and `after`, null where the line goes), `text`
-(the whole file), `why` and `checked`.
+(the whole file), `why` and `checked`. Of the replay of a record `place` is where the program has
+it, else "", and at the top `replayed` are sentences on how the replay differs.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ def json(diagnosis: Diagnosis) -> str:
         "fault": diagnosis.fault,
         "stopped": diagnosis.stopped,
         "findings": [_record(finding) for finding in diagnosis.findings],
+        "replayed": list(diagnosis.replayed),
     }
     return json_text(record, indent=1) + "\n"
 
@@ -55,6 +57,7 @@ def _record(finding: Finding) -> dict[str, Any]:
         "advice": finding.advice,
         "more": finding.more,
         "remedy": None if finding.remedy is None else _remedy(finding.remedy),
+        "place": finding.place,
     }
 
 
@@ -83,7 +86,7 @@ def kinds_markdown(rows: tuple[Kind, ...]) -> str:
 
 def markdown(diagnosis: Diagnosis) -> str:
     """Return a heading and a section a finding."""
-    parts = [f"### {escape(headline(diagnosis))}"]
+    parts = [f"### {escape(headline(diagnosis))}", *map(prose, diagnosis.replayed)]
     parts += [text for finding in diagnosis.findings for text in _section(finding)]
     if diagnosis.fault is not None:
         parts += ["The run ended with an error:", block(diagnosis.fault)]
@@ -95,6 +98,8 @@ def _section(finding: Finding) -> Iterator[str]:
         f"**{finding.severity}: {escape(finding.title)}** ({place(finding)}, {finding.name})  \n"
         f"{code(finding.source)}"
     )
+    if finding.place:
+        yield prose(finding.place)
     yield prose(finding.words)
     if finding.spoils:
         yield f"Spoils {escape(spoiled(finding.spoils))}."

@@ -8,7 +8,7 @@ below the first.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -35,7 +35,7 @@ def render(
     depth: int | None = None,
 ) -> RenderableType:
     """Return the derivations of some gradients of a run, one below the other."""
-    return _Page(explanations, inspection, Style(full=full, depth=depth))
+    return _Page(explanations, inspection, Style(full=full, depth=depth, record=inspection.record))
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class _Page:
     ) -> Iterator[RenderableType]:
         plain = options.ascii_only
         style = for_width(self.style, options.max_width)
-        style = Style(plain, style.values, style.full, style.depth)
+        style = replace(style, ascii_only=plain)
         writer = _Writer(self.inspection, style, options.max_width, console)
         for position, explanation in enumerate(self.explanations):
             if position:

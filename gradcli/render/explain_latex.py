@@ -28,7 +28,7 @@ def render(
 ) -> str:
     r"""Return the derivations as LaTeX; a node without a gradient is a line of text."""
     nodes = {node.id: node for node in inspection.nodes}
-    style = Style(values=_VALUES, full=full, depth=depth)
+    style = Style(values=_VALUES, full=full, depth=depth, record=inspection.record)
     blocks = []
     for e in explanations:
         blocks += [_pass(p, nodes, style) for p in e.passes]

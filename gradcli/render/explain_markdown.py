@@ -22,7 +22,7 @@ def render(
 ) -> str:
     """Return the derivations as Markdown."""
     nodes = {node.id: node for node in inspection.nodes}
-    style = Style(values=_VALUES, full=full, depth=depth)
+    style = Style(values=_VALUES, full=full, depth=depth, record=inspection.record)
     blocks = [block for e in explanations for block in _explanation(e, nodes, style)]
     return "\n\n".join(blocks) + "\n"
 

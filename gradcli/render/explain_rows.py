@@ -13,9 +13,10 @@ from gradcli.explain.explanation import Explanation
 from gradcli.formula.dialects import ASCII, MATHEMATICS, Dialect
 from gradcli.formula.expressions import Formula, Number
 from gradcli.formula.text import text
-from gradcli.inspection import Array, NodeFacts
+from gradcli.inspection import Array, NodeFacts, RecordFacts
 from gradcli.render.cells import shorten
 from gradcli.render.numbers import brief
+from gradcli.render.replayed import where
 from gradcli.render.words import one_line
 
 LABEL = 24  # columns of the operand that something is passed on to
@@ -49,6 +50,7 @@ class Style:
     values: int = 24
     full: bool = False
     depth: int | None = None
+    record: RecordFacts | None = None  # where the lines of a replay are in the program
 
     @property
     def dialect(self) -> Dialect:
@@ -257,6 +259,8 @@ class _Writer:
     def _remarks(self, group: list[Step]) -> Iterator[str]:
         for step in group:
             row, operand = self.nodes[step.row], self.nodes[step.operand]
+            if row.name is not None and (said := where(self.style.record, row)):
+                yield said
             if step.summed:
                 yield f"({_sizes(row, operand)})"
             if step.kink is not None and step.kink.places:

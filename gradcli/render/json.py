@@ -21,6 +21,7 @@ Top level:
 - `values`: the numbers, lists, strings and other values of Python that the file's own names hold
   in the end, and those of expressions on their own, in the order of the file. A list that was used
   as a tensor is a node instead. The table shows them where a file has no tensor.
+- `record`: only of a file that replays a record: how the run compares with the recorded one.
 
 A node:
 
@@ -44,7 +45,8 @@ A node:
 - `view`: whether it is a view of its first operand.
 - `taken_from`: the id of the node whose value a leaf took over, as in `param(randn(3))`, or null.
 - `frames`: the calls of the file's functions in which it was made, the outermost first; each is a
-  number of its own, the function's name, and the line of the call.
+  number of its own, the function's name, and the line of the call. The block of a module of a
+  model is one too: its path stands for the name, and its class comes fourth.
 
 A value: `name` (null for an expression on its own), `label` (the name, or the source text),
 `line`, `type` (Python's class: `"int"`, `"list"`), `text` (the value as Python shows it) and
@@ -57,6 +59,14 @@ functions that receive its gradients, null where an operand needs none.
 A claim: `line`, `source`, `holds`, `message` (or null), `relation` (for instance `"=="` or
 `"allclose"`, or null), `left` and `right`: each null or `{"source", "value"}`;
 `note`: how the sides of a false claim differ, in words, "" where nothing fits.
+
+A record: `file` (its data file), `torch` (PyTorch's release), `holds` (whether values and gradients
+are the recorded ones), `own` (whether gradients were compared: those of the file's own backward
+passes are), `compared` (how many of each kind: `grad_fn`, `value`, `gradient`), `gaps` (the largest
+gap of those that agree, relative to the largest element), `absent` (names that the file has no
+longer) and `rows`, each with `id`, `place` (`"model.py:12:6"` in the program), `source` (its text
+there), `module` (the path of the model's module), and `differs`: for each difference its `kind`,
+`gap` and `words`.
 
 Numbers: integers are exact, booleans are true and false, NaN and infinities are the strings
 `"nan"`, `"inf"`, `"-inf"`, a complex number is `{"re", "im"}`. Floats read back exactly in their
@@ -71,7 +81,17 @@ from typing import Any
 
 import numpy as np
 
-from gradcli.inspection import Array, Claim, FunctionFacts, Inspection, NodeFacts, ValueFacts
+from gradcli.inspection import (
+    Array,
+    Claim,
+    FrameFacts,
+    FunctionFacts,
+    Inspection,
+    NodeFacts,
+    RecordedRow,
+    RecordFacts,
+    ValueFacts,
+)
 from gradcli.render.numbers import shortest
 from gradcli.render.rows import shown
 from gradcli.render.words import json_text
@@ -118,6 +138,8 @@ def render(
     for key, items in lists.items():
         yield f',\n  "{key}": '
         yield from _list(items)
+    if inspection.record is not None:
+        yield f',\n  "record": {json_text(_record(inspection.record))}'
     yield "\n}\n"
 
 
@@ -171,7 +193,9 @@ def node_keys(pytorch: bool) -> Iterator[str]:
 
 def node_record(node: NodeFacts, pytorch: bool) -> dict[str, Any]:
     """Return a node with the keys of the schema, its value and gradients as arrays."""
-    return {key: getattr(node, key) for key in node_keys(pytorch)}
+    record = {key: getattr(node, key) for key in node_keys(pytorch)}
+    frames: tuple[FrameFacts, ...] = record["frames"]
+    return record | {"frames": [frame if frame.module else frame[:3] for frame in frames]}
 
 
 def plain_record(record: dict[str, Any], precision: int | None) -> dict[str, Any] | None:
@@ -211,6 +235,23 @@ def array_text(array: Array | None, precision: int | None) -> Iterator[str]:
             yield from array_text(array[k], precision)
         before = ", "
     yield "]"
+
+
+def _record(record: RecordFacts) -> dict[str, Any]:
+    def row(id: int, row: RecordedRow) -> dict[str, Any]:
+        differs = [d._asdict() | {"gap": _float(d.gap, None)} for d in row.differs]
+        return {"id": id} | row._asdict() | {"differs": differs}
+
+    return {
+        "file": record.file,
+        "torch": record.torch,
+        "holds": record.holds,
+        "own": record.own,
+        "compared": dict(record.compared),
+        "gaps": dict(record.gaps),
+        "absent": record.absent,
+        "rows": [row(id, one) for id, one in record.rows.items()],
+    }
 
 
 def _function(function: FunctionFacts) -> str:

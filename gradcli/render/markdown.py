@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from gradcli.inspection import Inspection, NodeFacts, ValueFacts
 from gradcli.render.numbers import Flow, Shown, bracketed, grad_of, lines, value_of
+from gradcli.render.replayed import differs, place, replayed
 from gradcli.render.rows import Excerpt, Wanted, excerpt, folds, left_out
 from gradcli.render.turns import changes, root_of_turn
 from gradcli.render.values import COLUMNS, cells
@@ -58,20 +59,31 @@ def _lines(
     first = answer(inspection, precision, root_of_turn(inspection, found))
     yield from (f"**{escape(first)}**", "")
     yield from (escape(headline(inspection)), "")
+    if said := replayed(inspection):
+        yield from (escape(said), "")
     for loop, shown in found:
         yield from (f"Of the loop in line {loop.line}: turn {shown:,} of {len(loop):,}.", "")
         for name, text, line in changes(inspection, loop, precision):
             yield f"- {code(name)}: {escape(text)} {line}".rstrip()
         yield ""
+    record = inspection.record
+    more = () if record is None else ("program", "record")
+
+    def cells_of(node: NodeFacts) -> str:
+        told = "" if record is None else (
+            f" {escape(place(record, node))} | {escape(differs(record, node.id))} |"
+        )  # fmt: skip
+        return _row(node, rows, grads[node.id], wanted.full, precision) + told
+
     values = stated(inspection)
-    yield from _values(values, wanted.full) if values else _header(_COLUMNS)
-    yield from (_row(n, rows, grads[n.id], wanted.full, precision) for n in rows.first)
+    yield from _values(values, wanted.full) if values else _header((*_COLUMNS, *more))
+    yield from (cells_of(n) for n in rows.first)
     if rows.last:
-        yield f"| | {left_out(rows.left_out)} |" + " |" * (len(_COLUMNS) - 2)
-    yield from (_row(n, rows, grads[n.id], wanted.full, precision) for n in rows.last)
+        yield f"| | {left_out(rows.left_out)} |" + " |" * (len(_COLUMNS) + len(more) - 2)
+    yield from (cells_of(n) for n in rows.last)
     yield ""
-    said = notes(inspection, rows.nodes, flowed=[n for n in rows.nodes if grads[n.id].passed])
-    yield "<br>".join(escape(text) for text in ["  ".join(legend(rows.nodes)), *said])
+    remarks = notes(inspection, rows.nodes, flowed=[n for n in rows.nodes if grads[n.id].passed])
+    yield "<br>".join(escape(text) for text in ["  ".join(legend(rows.nodes)), *remarks])
     yield from _claims(inspection, precision)
     if inspection.notices:
         yield from ("", *(f"- line {n.line}: {escape(n.message)}" for n in inspection.notices))

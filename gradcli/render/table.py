@@ -79,8 +79,8 @@ class _Layout(NamedTuple):
 
 _BOOLEANS = ("requires\n_grad", "is_leaf")
 _NUMBERS = ("value", "grad")
-_COLUMNS = ("node", "expression", "times", "op", "line", "inputs", "type", *_NUMBERS, *_BOOLEANS,
-            "grad_fn")  # fmt: skip
+_COLUMNS = ("node", "record", "expression", "times", "op", "line", "program", "inputs", "type",
+            *_NUMBERS, *_BOOLEANS, "grad_fn")  # fmt: skip
 # the first that has room is taken: columns go, those that stay keep their names and their order
 _WIDE = ("inputs", "expression")
 _LAYOUTS = (
@@ -92,12 +92,13 @@ _LAYOUTS = (
     _Layout((*_WIDE, *_BOOLEANS, "grad_fn"), 22),
     _Layout((*_WIDE, "op", *_BOOLEANS, "grad_fn"), 17),
     _Layout((*_WIDE, "op", *_BOOLEANS, "grad_fn", "type"), 15),
-    _Layout((*_WIDE, "op", *_BOOLEANS, "grad_fn", "type", "line", "times"), 0),
+    _Layout((*_WIDE, "op", *_BOOLEANS, "grad_fn", "type", "line", "times", "program"), 0),
 )
 
 # the columns that may be shortened, and to what
 _BESIDE_HEAT = 24  # columns for what stands beside values as blocks
-_CAPS = {"node": 14, "op": 12, "expression": 24, "inputs": 16, "grad_fn": 20}
+_CAPS = {"node": 14, "op": 12, "expression": 24, "inputs": 16, "grad_fn": 20, "program": 16,
+         "record": 20}  # fmt: skip
 
 
 def _lines(node: NodeFacts) -> str:
@@ -198,6 +199,11 @@ def first_lines(
     yield Text(one_line(said.replace("·", "|") if ascii_only else said, ascii_only=ascii_only),
                style="bold" if fine else "bold red")  # fmt: skip
     yield Text(one_line(headline(inspection), ascii_only=ascii_only), style="dim")
+    if inspection.record is not None:
+        from gradcli.render.replayed import replayed
+
+        style = "bold red" if inspection.record.differing else "dim"
+        yield Text(one_line(replayed(inspection), ascii_only=ascii_only), style=style)
 
 
 class _Labels(dict[int, str]):
@@ -239,7 +245,14 @@ class _Rows:
         self.texts["times"] = [
             f"{times} {shown.times[n.id]:,}" if n.id in shown.times else "" for n in nodes
         ]
+        self.texts |= {"record": [], "program": []}  # of what is no replay
         self.texts["op"] = [shown.ops.get(node.id, node.op) for node in nodes]
+        if (record := report.inspection.record) is not None:
+            from gradcli.render.replayed import differs, place
+
+            mark = "x" if self.ascii_only else "✗"
+            self.texts["record"] = [differs(record, n.id, mark) for n in nodes]
+            self.texts["program"] = [place(record, n) for n in nodes]
         full, digits = report.wanted.full, report.precision
         if report.heat:
             grads = [Flow(n.grad if n.grad is not None else n.gradient, n.grad is None)
@@ -332,6 +345,8 @@ class _Rows:
             return self.numbers[name][i]
         width = self.widths[name]
         text = shorten(self.texts[name][i], width, ascii_only=self.ascii_only)
+        if name == "record":
+            return Text(text, style="bold red")
         if name == "node":
             return Text(text, style=STYLES[node.kind])
         return Text(text, style="dim" if text in ("None", "False") else "")

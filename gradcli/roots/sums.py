@@ -26,7 +26,7 @@ def accumulated(tracer: Tracer) -> list[list[Pass]]:
 
 def name_of(graph: Graph, source: Source, id: int) -> str:
     """Return what a file calls a row: its name, or the text that made it."""
-    return graph.notes.names.get(id) or source.snippet(graph.notes.spans[id])
+    return graph.notes.title(id) or source.snippet(graph.notes.spans[id])
 
 
 def sum_text(graph: Graph, source: Source, calls: Sequence[Pass]) -> str:

@@ -97,6 +97,7 @@ class Derivative:
     tangent: Body | None = None
 
     broadcasts: ClassVar[bool] = False  # the engine sums cotangents to the operand's shape
+    recorded: ClassVar[bool] = False  # it is taken from a record, and holds nowhere else
 
     def body(self, slot: int) -> Body | None:
         """Return the body for an argument."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.errors import ArgumentFault, GradcliError
+from gradcli.errors import ArgumentFault
 from gradcli.graph import Node
 from gradcli.ops import FUNCTIONS as ROWS
 from gradcli.rule.dtypes import DTYPES, is_floating, promote, promote_types
@@ -15,7 +15,7 @@ from gradcli.rule.dtypes import SYNONYMS as DTYPE_SYNONYMS
 from gradcli.rule.meta import broadcast
 from gradcli.rule.signature import Signature
 from gradcli.tensor_text import PROFILES
-from gradcli.trace import dropout, in_place, running, transforms
+from gradcli.trace import dropout, files, in_place, replay, running, transforms
 from gradcli.trace.calls import Args, Keywords, only, row_function
 from gradcli.trace.creation import CREATION, parameter
 from gradcli.trace.gradmode import MODES
@@ -85,18 +85,6 @@ def _set_default_dtype(tracer: Tracer, args: Args, keywords: Keywords) -> None:
             hint="float64, float32 or float16",
         )
     tracer.graph.default_dtype = dtype
-
-
-def _load(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
-    name = only(args, keywords, "load")
-    if not isinstance(name, str):
-        raise ArgumentFault("load() takes a file's name", hint='load("points.npz")["x"]')
-    try:
-        found = tracer.read(name)
-    except GradcliError as error:
-        error.hint = error.hint or "files are looked for beside the expression file"
-        raise error.at(tracer.source, tracer.graph.span) from None
-    return found if isinstance(found, dict) else tracer.graph.leaf(found)
 
 
 def _backward(tracer: Tracer, args: Args, keywords: Keywords) -> None:
@@ -194,7 +182,8 @@ OTHERS: dict[str, Any] = {
     "unfold": _row("nn.functional.unfold", "unfold"),  # x.unfold is another one
     "param": parameter, "nn.Parameter": parameter, "Parameter": parameter,
     "allclose": _allclose, "equal": _equal, "array_equal": _equal, "result_type": _result_type,
-    "manual_seed": _manual_seed, "set_default_dtype": _set_default_dtype, "load": _load,
+    "manual_seed": _manual_seed, "set_default_dtype": _set_default_dtype,
+    **files.FUNCTIONS, **replay.FUNCTIONS,
     **{name: _of_tensor(name, fact) for name, fact in FACTS.items()},
     "is_tensor": _is_tensor, "promote_types": _promote_types,
     "broadcast_shapes": _broadcast_shapes,

@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 
 Maker = Callable[..., Array]
 OPTIONS = ", dtype: dtype = None, requires_grad: bool = False, device: any = None"
+TITLE = ", name: str = None"  # what people know the tensor by, where the file cannot: fc1.weight
 
 
-def _made(text: str, make: Maker) -> Any:
+def _made(text: str, make: Maker, more: str = "") -> Any:
     """Return a function of a file from a signature and what makes the array."""
-    signature = Signature(text[:-1] + OPTIONS + ")")
+    signature = Signature(text[:-1] + OPTIONS + more + ")")
 
     def run(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> Node:
         bound = signature.bind(args, keywords)
@@ -40,12 +41,27 @@ def _made(text: str, make: Maker) -> Any:
             if signature.name == "zeros" and min(bound["size"], default=0) < 0:
                 raise ArgumentFault("zeros: Dimension size must be non-negative.")
             tracer.afford(bound["size"], dtype or tracer.graph.default_dtype)
-        leaf = tracer.graph.leaf(make(tracer, dtype, **bound), requires)
+        title = bound.pop("name", None)
+        array = make(tracer, dtype, **bound)
+        leaf = tracer.graph.leaf(array, requires) if title is None else _titled(
+            tracer, title, array, requires)  # fmt: skip
         if isinstance(bound.get("data"), Node):
             tracer.graph.notes.sources[leaf.id] = bound["data"].id
         return leaf
 
     return run
+
+
+def _titled(tracer: Tracer, title: str, array: Array, requires: bool) -> Node:
+    """Return a leaf under the name that people know it by, with what they gave for that name."""
+    options = tracer.options
+    binding = options.bindings.get(title)
+    if binding is not None:
+        array = to_array(binding.value, tracer.graph.default_dtype)
+        requires = requires or binding.parameter
+    leaf = tracer.graph.leaf(array, requires or title in options.wrt)
+    tracer.graph.notes.titles[leaf.id] = title
+    return leaf
 
 
 def _tensor(tracer: Tracer, dtype: DType | None, data: Any, pin_memory: Any = None) -> Array:
@@ -282,12 +298,12 @@ CREATION: dict[str, Any] = {
     ),
     "bartlett_window": _made(f"bartlett{_LENGTH})", _window(lambda x: 1 - np.abs(x))),
     "kaiser_window": _made(f"kaiser{_LENGTH}, beta: number = 12.0)", _window(_kaiser)),
-    "tensor": _made("tensor(data: any, pin_memory: any = None)", _tensor),
+    "tensor": _made("tensor(data: any, pin_memory: any = None)", _tensor, TITLE),
     "as_tensor": _made("as_tensor(data: any)", _array),
     "array": _made("array(data: any)", _array),
     "asarray": _made("asarray(data: any)", _array),
     "from_numpy": _made("from_numpy(data: any)", _array),
-    "param": _made("param(data: any)", _array),
+    "param": _made("param(data: any)", _array, TITLE),
     "zeros": _made("zeros(size: sizes)", _filled(0)),
     "ones": _made("ones(size: sizes)", _filled(1)),
     "empty": _made("empty(size: sizes)", _filled(0)),

@@ -14,6 +14,7 @@ from gradcli.graph import Graph
 from gradcli.rule.signature import Signature
 from gradcli.syntax import tree
 from gradcli.trace.code import Code
+from gradcli.trace.replay import Module
 from gradcli.trace.values import Function, UserFunction, described
 
 if TYPE_CHECKING:
@@ -49,11 +50,15 @@ class Entered:
 
 
 def within(tracer: Tracer, context: tree.Expression, body: Code) -> Code:
-    """Return what runs a body in the mode that an expression of `with` stands for."""
+    """Return what runs a body in the mode, or the module, that an expression stands for."""
     evaluate = tracer.code(context)
 
     def run() -> None:
         mode = evaluate()
+        if isinstance(mode, Module):
+            with mode.entered(tracer.graph):
+                body()
+            return
         if not isinstance(mode, GradMode):
             raise _no_context(mode, context)
         with Entered(tracer.graph, mode, mode.before):
@@ -67,7 +72,8 @@ def _no_context(value: Any, expression: tree.Expression) -> ArgumentFault:
     return ArgumentFault(
         f"{described(value)} is no context for `with`", expression.span,
         f"write `with torch.{name}():`" if name in MODES
-        else "there are no_grad(), enable_grad(), set_grad_enabled(…) and inference_mode()",
+        else "there are no_grad(), enable_grad(), set_grad_enabled(…), inference_mode() and "
+        "module(…)",
     )  # fmt: skip
 
 

@@ -26,9 +26,11 @@ from gradcli.execute import new_graph
 from gradcli.graph import Limits, Node
 from gradcli.ops import Row
 from gradcli.random import Generator
+from gradcli.recording import Record
 from gradcli.rule.dtypes import FLOAT64, Array, DType
 from gradcli.rule.meta import Meta
 from gradcli.syntax import tree
+from gradcli.syntax.words import spelled
 from gradcli.tensor_text import DEFAULT
 from gradcli.trace import containers, operators
 from gradcli.trace.attributes import attribute
@@ -115,6 +117,8 @@ class Tracer:
         self.grad_owners: dict[int, int] = {}
         self.active: list[Code] = []  # bodies of the functions that are being called
         self.sizes: dict[str, tuple[int, int]] = {}  # named in annotations: the size, the line
+        self.record: Record | None = None  # the run of a program that the file replays
+        self.probed = False  # whether gradients are tried out with cotangents of no run
         self.libraries: set[str] = set()  # imported: what methods mean differs between them
         self.lists = Lists(self.graph)
         self.places: dict[str, Span] = {}  # of the file's names: where they were bound last
@@ -206,6 +210,17 @@ class Tracer:
         node = self.graph.leaf(array, requires_grad or name in self.options.wrt)
         self.graph.notes.names[node.id] = name
         return node
+
+    def name_of(self, name: str) -> str:
+        """Return the file's own name for a tensor that people may know by another: `fc1.weight`."""
+        name = spelled(name)
+        if name in self.scope:
+            return name
+        titles = self.graph.notes.titles
+        known = (
+            n for n, x in self.scope.items() if isinstance(x, Node) and titles.get(x.id) == name
+        )
+        return next(known, name)
 
     @property
     def results(self) -> list[Node]:
@@ -384,19 +399,19 @@ class Tracer:
                 )
         self.graph.afford(Meta(shape, dtype))
 
-    def read(self, name: str) -> Any:
-        """Read a data file beside the expression file."""
+    def read(self, name: str) -> Array | dict[str, Array]:
+        """Read a data file beside the expression file.
+
+        Raises: InputFault where there is none, or where it is none of the known kinds.
+        """
         from gradcli.data import LIMIT, read
 
-        found = read(
+        return read(
             Path(name),
             folder=self.options.folder,
             allowed=self.options.allowed_folders,
             limit=min(LIMIT, self.graph.limits.memory - self.graph.bytes),
         )
-        if isinstance(found, dict):
-            return {key: self.graph.leaf(array) for key, array in found.items()}
-        return found
 
     def backward(
         self,

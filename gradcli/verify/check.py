@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from math import isfinite
@@ -16,6 +16,7 @@ from gradcli.errors import Source
 from gradcli.facts import inspect
 from gradcli.graph import Graph
 from gradcli.inspection import Inspection, NodeFacts
+from gradcli.roots import name_of
 from gradcli.rule.dtypes import Array, is_differentiable
 from gradcli.rule.rule import Multilinear
 from gradcli.session import Request, Session, run
@@ -31,12 +32,20 @@ from gradcli.verify.places import flat
 from gradcli.verify.probe import Probe, place
 from gradcli.verify.reasons import cuts, numbers, reason
 from gradcli.verify.report import Element, Finding, Mode, Report, worst_of
-from gradcli.verify.target import Settings, Target, every_parameter, target_of
+from gradcli.verify.target import (
+    Settings,
+    Target,
+    every_parameter,
+    is_recorded,
+    recorded_rows,
+    target_of,
+)
 from gradcli.verify.taylor import slope, sweep
 from gradcli.verify.verdicts import FAILURE, Level, Verdict
 from gradcli.verify.workers import Rows, Work, Workers
 
 FEW = 3  # operations named where a gradient is 0
+NAMED = 2  # opaque rows that a note names
 KEPT = 50  # elements of a finding that a report keeps: those that are not OK; when verbose, any
 
 
@@ -74,7 +83,9 @@ def _checked(
         findings = [replace(f, level=FAILURE) for f in findings]
     findings.sort(key=lambda f: f.verdict.rank)
     began = monotonic()
-    claims = check_claims(session, inspection, every_parameter(session), settings.points, generator)
+    # what an opaque row gives at other points nobody knows
+    points = 0 if any(map(is_recorded, session.graph.ops)) else settings.points
+    claims = check_claims(session, inspection, every_parameter(session), points, generator)
     return Report(
         session.source.name,
         target.outputs.labels,
@@ -219,10 +230,18 @@ class _Check:
         note = note or next((e.note for e in elements if e.note), "")
         if verdict is Verdict.OK and not note:
             note = _where_flat(session, target, node.id, elements)
+        if passed := recorded_rows(target.graph, node.id, target.outputs.roots):
+            elements = [
+                replace(e, verdict=Verdict.RECORDED) if e.verdict is Verdict.OK else e
+                for e in elements
+            ]
+            if verdict is Verdict.OK:
+                verdict, note = Verdict.RECORDED, _recorded(session, passed)
         finite = all(map(isfinite, [*target.values, *(e.analytic for e in elements)]))
         facts = vectors(elements)
         doubtful = (not verdict.level.good and not settled) or self.settings.verbose
-        odd = [e for e in elements if e.verdict is not Verdict.OK and not self.settings.verbose]
+        right = (Verdict.OK, Verdict.RECORDED)
+        odd = [e for e in elements if e.verdict not in right and not self.settings.verbose]
         return Finding(
             parameter=_label(session.graph, target, node),
             line=node.line,
@@ -277,9 +296,17 @@ def _as_reverse_mode_does(
     return result
 
 
+def _recorded(session: Session, rows: Sequence[int]) -> str:
+    """Return through which opaque rows a gradient comes."""
+    said = [f"`{name_of(session.graph, session.source, i)}` ({session.graph.label(i)})"
+            for i in rows[:NAMED]]  # fmt: skip
+    more = f" and {len(rows) - NAMED} more" if len(rows) > NAMED else ""
+    return f"through {', '.join(said)}{more}: recorded, not checked"
+
+
 def _label(graph: Graph, target: Target, node: NodeFacts) -> str:
     """Return a parameter's name; with its line where another one that counts has it too."""
-    names = [graph.notes.names.get(i) for i in target.parameters]
+    names = [graph.notes.title(i) for i in target.parameters]
     return node.name if node.name and names.count(node.name) == 1 else node.label
 
 

@@ -91,7 +91,7 @@ def origin_text(graph: Graph, source: Source, root: int) -> str:
 
 def _name(graph: Graph, source: Source, id: int) -> str:
     if graph.ops[id] is None:
-        name = graph.notes.names.get(id) or source.snippet(graph.notes.spans[id])
+        name = graph.notes.title(id) or source.snippet(graph.notes.spans[id])
         return f"`{name}` (line {source.line_of(graph.notes.spans[id])})"
     return str(reason(graph, source, id))
 

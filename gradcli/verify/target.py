@@ -11,6 +11,7 @@ import numpy as np
 from gradcli.execute import compute
 from gradcli.graph import Graph
 from gradcli.roots import accumulated, name_of, sum_node, sum_text
+from gradcli.rule.rule import Primitive
 from gradcli.session import Session, leaves, named
 from gradcli.verify import analytic
 from gradcli.verify.altered import upstream
@@ -91,7 +92,7 @@ def target_of(session: Session, settings: Settings, generator: np.random.Generat
     if settings.order == 2:
         names = dict(roots)
         found = analytic.gradient_nodes(graph, list(names), parameters, generator)
-        roots = [(g, f"d{names[r]}/d{graph.notes.names.get(leaf, '?')}") for r, leaf, g in found]
+        roots = [(g, f"d{names[r]}/d{graph.notes.title(leaf) or '?'}") for r, leaf, g in found]
         parameters = parameters if roots else []
     narrow = is_narrow(graph)
     wide = widened(graph) if narrow else graph
@@ -110,7 +111,8 @@ def every_parameter(session: Session) -> list[int]:
     """Return the parameters: those asked for by name, or all."""
     graph, wanted = session.graph, session.tracer.options.wrt
     found = leaves(graph, [i for i in range(len(graph)) if graph.notes.origins[i] == "file"])
-    return [i for i in found if not wanted or graph.notes.names.get(i) in wanted]
+    notes = graph.notes
+    return [i for i in found if not wanted or {notes.names.get(i), notes.title(i)} & {*wanted}]
 
 
 def seen_by(graph: Graph, parameters: list[int], roots: list[int]) -> list[int]:
@@ -126,6 +128,18 @@ def seen_by(graph: Graph, parameters: list[int], roots: list[int]) -> list[int]:
         if i in seen or last.get(name) not in seen:
             last[name] = i
     return [i for i in parameters if i in seen or i in last.values()]
+
+
+def is_recorded(op: Primitive | None) -> bool:
+    """Say whether an operation's derivative is only known from a record."""
+    return op is not None and op.derivative is not None and op.derivative.recorded
+
+
+def recorded_rows(graph: Graph, leaf: int, roots: Sequence[int]) -> list[int]:
+    """Return the rows between a parameter and some roots whose derivative is only recorded."""
+    found = [i for i, op in enumerate(graph.ops) if is_recorded(op)]
+    above = upstream(graph, list(roots)) if found else set()
+    return [i for i in found if i in above and leaf in upstream(graph, [i])]
 
 
 def _roots(

@@ -103,6 +103,15 @@ class Verdict(StrEnum):
         "w = param(2.)\ny = (w*3).detach()*2 + param(1.)",
         "w = param(2.)\ny = (w*3)*2 + param(1.)",
     )  # fmt: skip
+    RECORDED = "RECORDED", Row(
+        "◦", "o", "cyan", REMARK,
+        "recorded, not checked: it comes through an operation of which only the record is known",
+        "An `opaque` row stands between the parameter and what is differentiated. Its gradient is "
+        "what the recorded run has given, and differences see the same: what agrees is the way to "
+        "it and from it. Write the operation out to have it checked.",
+        'w = param(2.)\ny = opaque("MySquare", w, value=4., jacobians=(4.,)) * 3',
+        "w = param(2.)\ny = w**2 * 3",
+    )  # fmt: skip
     OK = "OK", Row(
         "✓", "+", "green", REMARK,
         "the gradient agrees with the differences",

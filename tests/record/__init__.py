@@ -1,0 +1,1 @@
+"""Runs of PyTorch programs as files."""
