@@ -84,7 +84,7 @@ def _jax(
     """Record a call in a program of JAX."""
     if function is None:
         raise InputFault("which function of the program is to be recorded?",
-                         hint="--function loss: it returns what is differentiated")  # fmt: skip
+                         hint=f"gradcli record --jax --function loss {script}")  # fmt: skip
     from gradcli.record.files import paths
 
     paths(output)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from gradcli.rule.dtypes import Array
@@ -34,6 +35,4 @@ def near(a: Any, b: Any, scale: float = 0.0) -> bool:
 
 def epsilon(array: Array) -> float:
     """Return the distance from 1 to the next number of an array's dtype."""
-    if array.dtype.name == "bfloat16":
-        return 2.0**-7
-    return float(np.finfo(array.dtype).eps)
+    return float(jnp.finfo(array.dtype).eps)

@@ -54,9 +54,9 @@ def record_jax(
 
     @wraps(f)
     def recorded(*args: P.args, **kwargs: P.kwargs) -> R:
-        result = f(*args, **kwargs)
-        write(listed(f, args, kwargs, numbers, made), Path(output))
-        return result
+        listing = listed(f, args, kwargs, numbers, made)
+        write(listing, Path(output))
+        return f(*args, **kwargs)
 
     return recorded
 
@@ -88,6 +88,11 @@ def listed(
 
     Raises: InputFault as `record_jax` does.
     """
+    if any(isinstance(x, jax.core.Tracer) for x in jax.tree_util.tree_leaves((args, kwargs))):
+        raise InputFault(
+            f"{_name(f)} is called inside of jit, grad or vmap, where arrays have no numbers",
+            hint="record_jax(f)(*args) outside of them, or gradcli record --jax --function NAME",
+        )
     given = _given(f, args, kwargs, argnums)
     values = [x.value for x in given.arguments]
     closed, shapes = jax.make_jaxpr(given.function, return_shape=True)(*values)
@@ -163,6 +168,10 @@ def _names(f: Callable[..., Any], count: int) -> list[str]:
     return [*found, *(f"{rest}.{k}" for k in range(len(found), count))][:count]
 
 
+def _name(f: Callable[..., Any]) -> str:
+    return getattr(f, "__name__", "the function")
+
+
 def _dotted(path: Iterable[Any]) -> str:
     """Return a path in a tree as people write it: `.layers.0.w`."""
     text = jax.tree_util.keystr(tuple(path))
@@ -178,7 +187,7 @@ def _root(
             value = tape.values[end]
             if value.shape == () and jnp.issubdtype(value.dtype, jnp.floating):
                 return end
-    name = getattr(f, "__name__", "the function")
+    name = _name(f)
     if not any(x.moved for x in arguments):
         raise InputFault(
             f"{name} is given no array of floating point, by which it could be differentiated",
@@ -252,7 +261,7 @@ def _close(a: Any, b: Any) -> bool:
 
 def _title(listing: Listing, f: Callable[..., Any], tape: Tape, writer: Writer, root: int) -> None:
     """Write what the record is of."""
-    name = getattr(f, "__name__", "a function")
+    name = _name(f)
     dtype = tape.values[root].dtype.name
     rows, opaque = len([x for x in listing.rows if x.names]), listing.opaque
     parameters = sum(leaf.requires_grad for leaf in listing.leaves)

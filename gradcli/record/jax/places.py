@@ -80,7 +80,7 @@ def called(jaxpr: Any) -> tuple[str, bool]:
 def site_of(equation: Any, outer: Site) -> Site:
     """Return where an equation stands."""
     info = equation.source_info
-    names = [x for x in str(info.name_stack).split("/") if x]
+    names = [x for x in str(info.name_stack).split("/") if x and "(" not in x]  # no vmap(…)
     scope = outer.scope + tuple((x, "named_scope") for x in names)
     if outer.fixed:
         return replace(outer, scope=scope)

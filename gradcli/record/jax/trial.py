@@ -27,6 +27,7 @@ class Case(NamedTuple):
     results: Sequence[Array]
     backs: Sequence[tuple[Sequence[Array | None], Mapping[str, Array]]]
     scale: float = 0.0
+    factor: float = 0.0
 
 
 def words(case: Case, texts: Sequence[str]) -> tuple[str, ...] | None:
@@ -67,7 +68,7 @@ def _derivatives_agree(case: Case, texts: Sequence[str]) -> bool:
         for name, g in expected.items():
             back = found.get(name)
             back = np.zeros_like(g) if back is None else back
-            if not near(back, g, largest * bool(case.scale)):
+            if not near(back, g, largest * case.factor):
                 return False
     return True
 

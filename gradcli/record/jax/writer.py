@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import jax
@@ -23,9 +24,9 @@ from gradcli.rule.dtypes import DTYPES, Array
 from gradcli.trace.builtins import names as known_names
 
 JACOBIAN = 4096  # elements up to which the derivatives of an opaque row are stored
-# steps whose sums may cancel, so that their rounding is that of what is summed
-SUMMED = ("dot_general", "reduce_sum", "cumsum", "conv_", "scatter-add", "custom_linear_solve",
-          "triangular_solve", "cholesky", "reduce_window_sum", "eigh", "svd", "qr")  # fmt: skip
+# steps of sums, which may cancel: of numbers, and of products of two
+SUMS = ("reduce_sum", "cumsum", "scatter-add", "reduce_window_sum")
+PRODUCTS = ("dot_general", "conv_general_dilated")
 
 
 class Writer:
@@ -249,12 +250,12 @@ class Writer:
                         name = of[self.operand(i)]
                         total[name] = total[name] + plain(g) if name in total else plain(g)
                     backs.append((arrays, total))
-        scale = 0.0
-        if step.name.startswith(SUMMED):
-            inexact = [x.value for x in call.operands if x.value.dtype.kind in "fcV"]
-            scale = max((_largest(x) for x in inexact), default=0.0)
+        sizes = [_largest(x.value) for x in call.operands if x.value.dtype.kind in "fcV"]
+        scale = prod(sizes) if step.name in PRODUCTS else max(sizes, default=0.0)
+        scale *= step.name in (*SUMS, *PRODUCTS)
         names = list(dict.fromkeys(of[self.operand(i)] for i in moved)) if backs else []
-        return Case(operands, names, call.results, backs, scale)
+        factor = max(sizes, default=0.0) if step.name in PRODUCTS else float(step.name in SUMS)
+        return Case(operands, names, call.results, backs, scale, factor)
 
     def _probe(self, value: Any) -> Any:
         numbers = self.random.uniform(0.5, 1.5, value.shape)

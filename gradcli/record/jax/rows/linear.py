@@ -106,7 +106,7 @@ def _lu(call: Call) -> Iterator[Said]:
 
 
 def _fft(call: Call) -> Iterator[Said]:
-    kind = str(call.params["fft_type"]).rpartition(".")[2].lower()
+    kind = call.params["fft_type"].name.lower()
     lengths = tuple(call.params["fft_lengths"])
     if len(lengths) == 1:
         yield one(f"fft.{kind}({call[0]}, {lengths[0]})")
