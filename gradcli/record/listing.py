@@ -108,13 +108,15 @@ class Opaque(Row):
     """A row that no operation of the table stands for: its value, and its measured gradient.
 
     `inputs` are names; `gradients` has what backward gave to each of them, and `jacobians` the
-    derivatives, where they are known: of the shape of the result, then of the input.
+    derivatives, where they are known: of the shape of the result, then of the input. `is_hook` says
+    that it leaves the value, and changes the gradient alone.
     """
 
     inputs: tuple[str, ...] = ()
     value: Array | None = None
     gradients: dict[str, Array] = field(default_factory=dict)
     jacobians: dict[str, Array] = field(default_factory=dict)
+    is_hook: bool = False
 
     def line(self) -> str:
         """Return the line of the file."""

@@ -17,7 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from gradcli.errors import InputFault
 from gradcli.record import special
-from gradcli.record.gradients import Watch, jacobians
+from gradcli.record.gradients import Watch
 from gradcli.record.listing import Opaque, Row
 from gradcli.record.openings import OPENINGS, foreach
 from gradcli.record.spelling import UnspelledError, name_of, spelled
@@ -99,6 +99,8 @@ class Recorder(TorchFunctionMode):
     def _handled(self, tape: Tape, func: Any, args: Any, kwargs: Any) -> Any:
         name = name_of(func)
         is_attribute = name.endswith((".__get__", ".__set__"))
+        if name.startswith("torch.nn.init."):  # what it has made is seen where it is used
+            return func(*args, **kwargs)
         if name in _FACTS or (is_attribute and name not in _ATTRIBUTES):
             handle = special.ATTRIBUTES.get(name)
             return func(*args, **kwargs) if handle is None else handle(tape, func, args)
@@ -109,12 +111,12 @@ class Recorder(TorchFunctionMode):
         if last.startswith("_foreach_"):
             opening = foreach(last)
         operands = tensors((args, kwargs))
-        if not any(tape.moves(x) for x in operands):
+        differentiated = torch.is_grad_enabled() and last not in ("__get__", "detach")
+        if not any(tape.moves(x, differentiated=differentiated) for x in operands):
             result = func(*args, **kwargs)
             tape.hint(result, last.strip("_"))
             return result
-        forward = torch.is_grad_enabled() and any(x.requires_grad for x in operands)
-        now = self.on_row(forward and last not in ("__get__", "detach"))
+        now = self.on_row(differentiated and any(x.requires_grad for x in operands))
         if now is None:
             return func(*args, **kwargs)
         tape = now
@@ -308,7 +310,7 @@ class _Call:
                 opaque(self.recorder, self.tape, self.label, x, inputs,
                        self.tape.name(at, self.label, place), at)  # fmt: skip
             else:
-                self.tape.hints[id(x)] = x, at, self.label
+                self.tape.hint(x, self.label)
 
 
 def opaque(recorder: Recorder, tape: Tape, label: str, result: torch.Tensor,
@@ -317,7 +319,6 @@ def opaque(recorder: Recorder, tape: Tape, label: str, result: torch.Tensor,
     assert result.grad_fn is not None, "what needs no gradient is data"
     row = Opaque((name,), label, place=at.place, inputs=(*inputs,), value=array(result),
                  grad_fn={name: type(result.grad_fn).__name__})  # fmt: skip
-    row.jacobians = jacobians(result, inputs)
     recorder.watch.opaque(row, result, inputs)
     recorder.watch.row(tape, result, name, always=True)
     tape.append(row)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -101,8 +102,8 @@ def _register_hook(recorder: Recorder, tape: Tape, func: Any, args: Any, kwargs:
     at = tape.spot()
     name = tape.listing.name(f"{known.name}_hooked")
     called = getattr(hook, "__name__", type(hook).__name__)
-    row = Opaque((name,), f"hook {called}", place=at.place, inputs=(known.name,),
-                 value=array(tensor))  # fmt: skip
+    row = Opaque((name,), re.sub(r"\W+", "", called), place=at.place, inputs=(known.name,),
+                 value=array(tensor), is_hook=True)  # fmt: skip
     before = known.name
 
     def watched(gradient: torch.Tensor) -> Any:
@@ -111,6 +112,8 @@ def _register_hook(recorder: Recorder, tape: Tape, func: Any, args: Any, kwargs:
         if found is not None and recorder.watch.passing:
             tape.listing.cotangents[name] = array(gradient)
             row.gradients[before] = array(found)
+            if before in tape.listing.cotangents:
+                tape.listing.cotangents[before] = array(found)
         return found
 
     tape.append(row)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from gradcli.errors import InputFault
@@ -20,6 +21,7 @@ from gradcli.record.labels import Labels
 from gradcli.record.listing import Leaf, Listing, Modules, Opaque, Place, Row, entry
 from gradcli.record.places import Spot, frames, spot
 from gradcli.record.settings import Settings
+from gradcli.record.trial import agree
 from gradcli.rule.dtypes import DTYPES, Array
 
 LIBRARY = str(Path(torch.__file__).parent)
@@ -84,7 +86,7 @@ class Tape:
         self.listing = Listing()
         self.entries: dict[int, Entry] = {}
         self.stored: dict[int, list[Entry]] = {}
-        self.hints: dict[int, tuple[torch.Tensor, Spot, str]] = {}
+        self.hints: dict[int, tuple[torch.Tensor, Spot, str, str]] = {}
         self.modules = modules  # which are being run
         self.is_part = False  # whether leaves get gradients from what is not recorded, too
         self.unread: dict[str, Row] = {}  # rows that read a .grad, until something uses it
@@ -96,10 +98,14 @@ class Tape:
         """Return what is known of a tensor."""
         return self.entries.get(id(tensor))
 
-    def moves(self, tensor: torch.Tensor) -> bool:
-        """Say whether a tensor depends on what requires a gradient."""
+    def moves(self, tensor: torch.Tensor, *, differentiated: bool) -> bool:
+        """Say whether a tensor depends on what requires a gradient.
+
+        What nothing is differentiated by is of interest where the file has it already: what
+        becomes of a parameter before it is used, as its initialisation, is not.
+        """
         known = self.find(tensor)
-        return bool(tensor.requires_grad) or (known is not None and known.moves)
+        return known.moves if known is not None else differentiated and tensor.requires_grad
 
     def operand(self, tensor: torch.Tensor) -> Entry:
         """Return the entry of a tensor that is used: a leaf where it is new."""
@@ -136,9 +142,7 @@ class Tape:
         place = Place()
         if hinted is not None and not is_path:
             place = hinted[1].place
-            name = name or hinted[2]
-        if not is_path and hinted is not None and hinted[1].targets:
-            name = hinted[1].targets[0]
+            name = hinted[2] or name or hinted[3]
         label = name if is_path else ""
         identifier = self.listing.name(name or "constant")
         moves = bool(tensor.requires_grad)
@@ -181,17 +185,16 @@ class Tape:
         for tensor in tensors(result):
             if id(tensor) not in self.entries:
                 at = at or self.spot()
-                self.hints[id(tensor)] = tensor, at, self.drawing or wanted
+                given = "" if at.within or not at.targets else at.targets[0]
+                self.hints[id(tensor)] = tensor, at, self.drawing or given, wanted
 
     def name(self, at: Spot, wanted: str, place: int = 0) -> str:
         """Return a name for a result: the program's own, the module's, or the function's."""
-        if not at.within and place < len(at.targets):
+        if place < len(at.targets) and (not at.within or len(self.modules) == 1):
             return self.listing.name(at.targets[place])
-        if at.within and self.modules:
-            path = self.modules[-1][0].split(".")
-            numbers = next((i for i, x in enumerate(reversed(path)) if not x.isdecimal()), 0)
-            return self.listing.name("_".join(path[len(path) - 1 - numbers :]))
-        return self.listing.name(wanted)
+        path = self.modules[-1][0].split(".") if at.within and self.modules else []
+        numbers = next((i for i, x in enumerate(reversed(path)) if not x.isdecimal()), 0)
+        return self.listing.name("_".join(path[len(path) - 1 - numbers :]) or wanted)
 
     def append(self, row: Row) -> None:
         """Append a row, in the module that is being run."""
@@ -258,10 +261,12 @@ class Tape:
                     listing.grads[name] = grad
         unread = [*self.unread.values()]
         listing.items = [x for x in listing.items if not any(x is row for row in unread)]
-        for hook in [x for x in listing.opaque if x.text.startswith("hook ") and not x.gradients]:
+        for hook in [x for x in listing.opaque if x.is_hook and not x.gradients]:
             listing.items[listing.items.index(hook)] = Row(  # it has only looked
                 hook.names, hook.inputs[0], hook.modules, place=hook.place)  # fmt: skip
             listing.cotangents.pop(hook.names[0], None)
+        for row in listing.opaque:
+            keep_linear(row, listing.cotangents.get(row.names[0]))
         self._drop_unused()
         return listing
 
@@ -280,6 +285,22 @@ class Tape:
         for truth in (self.listing.grads, self.listing.cotangents, self.listing.values):
             for name in truth.keys() - known:
                 del truth[name]
+
+
+def keep_linear(row: Opaque, cotangent: Array | None) -> None:
+    """Drop derivatives that do not give the gradients of the run.
+
+    They are of a backward that is no linear function of what arrives.
+    """
+    if cotangent is None:
+        return
+    for name, jacobian in row.jacobians.items():
+        made = np.tensordot(cotangent, jacobian.conj(), cotangent.ndim)
+        if name in row.gradients and not agree(
+            np.asarray(made, jacobian.dtype), row.gradients[name]
+        ):
+            row.jacobians = {}
+            return
 
 
 def tensors(value: Any) -> list[torch.Tensor]:
