@@ -78,8 +78,9 @@ def _decorate(tree: ast.Module, function: str) -> None:
     if not isinstance(found, ast.FunctionDef):
         raise InputFault(f"the script defines no function `{function}`",
                          hint="--function step, or Trainer.step for a method")  # fmt: skip
-    name = ast.Name(RECORDED, ast.Load(), lineno=found.lineno, col_offset=found.col_offset)
-    found.decorator_list.append(ast.fix_missing_locations(name))
+    place = {"lineno": found.lineno, "col_offset": found.col_offset}
+    ends = {"end_lineno": found.lineno, "end_col_offset": found.col_offset}
+    found.decorator_list.append(ast.Name(RECORDED, ast.Load(), **place, **ends))
 
 
 @contextmanager

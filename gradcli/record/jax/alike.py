@@ -12,10 +12,11 @@ from gradcli.rule.dtypes import Array
 ROUNDING = 200  # units in the last place of the largest number, by which two ways may differ
 
 
-def near(a: Any, b: Any, scale: float = 0.0) -> bool:
+def near(a: Any, b: Any, scale: float = 0.0, rounding: float = ROUNDING) -> bool:
     """Say whether arrays are alike but for rounding: nan and infinities at the same places.
 
-    `scale` is the size of numbers that have cancelled, where that is more than the largest.
+    `scale` is the size of numbers that have cancelled, where that is more than the largest;
+    `rounding` is in units in the last place.
     """
     a, b = np.asarray(a), np.asarray(b)
     if a.shape != b.shape:
@@ -30,7 +31,7 @@ def near(a: Any, b: Any, scale: float = 0.0) -> bool:
         return False
     a, b = a[finite], b[finite]
     largest = max(float(np.max(np.abs(b), initial=0.0)), scale)
-    return bool(np.all(np.abs(a - b) <= ROUNDING * eps * largest))
+    return bool(np.all(np.abs(a - b) <= rounding * eps * largest))
 
 
 def epsilon(array: Array) -> float:

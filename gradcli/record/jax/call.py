@@ -17,7 +17,7 @@ import numpy as np
 from gradcli import __version__
 from gradcli.errors import InputFault
 from gradcli.record.files import write
-from gradcli.record.jax.alike import epsilon
+from gradcli.record.jax.alike import epsilon, near
 from gradcli.record.jax.places import Site
 from gradcli.record.jax.steps import Operand, Tape, Walk
 from gradcli.record.jax.sweep import Cotangents, sweep
@@ -247,16 +247,10 @@ def _cotangents(tape: Tape, root: int, grads: Cotangents) -> Cotangents:
     for tape.symmetric in (True, False):
         found: Cotangents = {root: jnp.ones((), tape.values[root].dtype)}
         sweep(tape, tape.steps, found)
-        if all(_close(found[i], g) for i, g in grads.items() if i in found):
+        # to half of their digits: another matrix would be another by far more
+        if all(near(found[i], g, 0.0, epsilon(g) ** -0.5) for i, g in grads.items() if i in found):
             break
     return found
-
-
-def _close(a: Any, b: Any) -> bool:
-    """Say whether gradients are alike to half of their digits."""
-    a, b = np.asarray(a), np.asarray(b)
-    room = epsilon(b) ** 0.5 * np.max(np.abs(b), initial=0.0)
-    return bool(np.allclose(a, b, rtol=0.0, atol=float(room), equal_nan=True))
 
 
 def _title(listing: Listing, f: Callable[..., Any], tape: Tape, writer: Writer, root: int) -> None:
@@ -264,12 +258,13 @@ def _title(listing: Listing, f: Callable[..., Any], tape: Tape, writer: Writer, 
     name = _name(f)
     dtype = tape.values[root].dtype.name
     rows, opaque = len([x for x in listing.rows if x.names]), listing.opaque
+    word = "row" if len(opaque) == 1 else "rows"
     parameters = sum(leaf.requires_grad for leaf in listing.leaves)
     code = getattr(inspect.unwrap(f), "__code__", None)
     where = f", {Path(code.co_filename).name}:{code.co_firstlineno}" if code else ""
     listing.title += [
         f"Recorded by gradcli {__version__} from `{name}`{where}; JAX {jax.__version__}, {dtype}.",
-        f"{rows} rows, {parameters} parameters, {len(opaque)} opaque.",
+        f"{rows} rows, {parameters} parameters, {len(opaque)} opaque {word}.",
     ]
     listing.title += writer.remarks
     if tape.has_while:

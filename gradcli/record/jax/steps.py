@@ -115,12 +115,15 @@ class Walk:
             return scope[atom]
 
         for equation in jaxpr.eqns:
-            made = self.equation(equation, tuple(map(read, equation.invars)), site)
+            given = tuple(map(read, equation.invars))
+            made = self.equation(equation, given, site, jaxpr.debug_info)
             scope.update(zip(equation.outvars, made, strict=True))
         return [read(x) for x in jaxpr.outvars]
 
-    def equation(self, equation: Any, given: tuple[Operand, ...], outer: Site) -> list[Operand]:
-        """Evaluate an equation: return its results."""
+    def equation(
+        self, equation: Any, given: tuple[Operand, ...], outer: Site, info: Any
+    ) -> list[Operand]:
+        """Evaluate an equation of a jaxpr, of which JAX keeps information: return its results."""
         name, params = equation.primitive.name, equation.params
         site = site_of(equation, outer)
         if name in CALLS:
@@ -136,10 +139,16 @@ class Walk:
             return self._while(params, given, site)
         if name == "scan":
             return self._scan(params, given, site)
-        return list(self._step(equation, given, site))
+        return list(self._step(equation, given, site, info))
 
-    def _step(self, equation: Any, given: tuple[Operand, ...], site: Site) -> tuple[Operand, ...]:
+    def _step(
+        self, equation: Any, given: tuple[Operand, ...], site: Site, info: Any
+    ) -> tuple[Operand, ...]:
         name, params = equation.primitive.name, equation.params
+        if name == "convert_element_type" and (
+            self.tape.value(given[0]).dtype == params["new_dtype"]
+        ):
+            return given[:1]  # which makes a strong type of a weak one, and no row
         inside: list[Step] = []
         ends: list[Operand] = []
         if name in RULED or name == "custom_linear_solve":
@@ -150,7 +159,7 @@ class Walk:
             params = {**params, "name": title or name, "library": library}
             ends = self.closed(jaxpr, operands, within)
             self.tape.steps = outer
-        call = _alone(equation, given)
+        call = _alone(equation, given, info)
         if given and all(isinstance(x, Number) for x in given) and len(equation.outvars) == 1:
             value = call()[0]  # a number of numbers is one
             if value.shape == () and not name.startswith(RANDOM):
@@ -251,14 +260,15 @@ def _inner(name: str, params: Any, given: tuple[Operand, ...]) -> tuple[Any, tup
     return params["jaxprs"].solve, (*given[start : start + lengths.solve], *given[behind:])
 
 
-def _alone(equation: Any, given: tuple[Operand, ...]) -> Callable[..., Sequence[Any]]:
+def _alone(equation: Any, given: tuple[Operand, ...], info: Any) -> Callable[..., Sequence[Any]]:
     """Return an equation as a function of the distinct values that it reads.
 
     Two of its variables that stand for one value are one argument; numbers are given.
     """
     fresh = [x for x in equation.invars if not isinstance(x, core.Literal)]
     variables = tuple(dict.fromkeys(fresh))
-    jaxpr = core.Jaxpr((), variables, equation.outvars, [equation], equation.effects)
+    named = info._replace(arg_names=("",) * len(variables), result_paths=None)
+    jaxpr = core.Jaxpr((), variables, equation.outvars, [equation], equation.effects, named)
     of = {
         atom: operand
         for atom, operand in zip(equation.invars, given, strict=True)

@@ -14,7 +14,9 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
         self.drop = nn.Dropout(0.1)
-        self.register_buffer("mask", torch.tril(torch.ones(length, length)).view(1, 1, length, length))
+        self.register_buffer(
+            "mask", torch.tril(torch.ones(length, length)).view(1, 1, length, length)
+        )
 
     def forward(self, x):
         B, T, C = x.size()
@@ -34,7 +36,11 @@ class Block(nn.Module):
         self.attn = Attention(width, heads, length)
         self.ln2 = nn.LayerNorm(width)
         self.mlp = nn.ModuleDict(
-            {"fc": nn.Linear(width, 4 * width), "act": nn.GELU(), "proj": nn.Linear(4 * width, width)}
+            {
+                "fc": nn.Linear(width, 4 * width),
+                "act": nn.GELU(),
+                "proj": nn.Linear(4 * width, width),
+            }
         )
 
     def forward(self, x):

@@ -136,5 +136,5 @@ ROWS: dict[str, Row] = {
     "gather": _gather,
     "scatter-add": _scatter_add,
     "scatter": _scatter,
-    "scatter_mul": _scatter,
+    "scatter-mul": _scatter,
 }
