@@ -114,7 +114,7 @@ def branches(a: Any, x: Any) -> Any:
     return lax.cond(x.sum() > 0, jnp.sum, lambda x: -jnp.sum(x**2), x)
 
 
-@jax.custom_vjp
+@jax.custom_vjp  # type: ignore[untyped-decorator]
 def clipped(x: Any) -> Any:
     return x * 1.0
 
