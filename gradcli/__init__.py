@@ -50,7 +50,6 @@ _HOMES = {
     "Inspection": "gradcli.inspection",
     "NodeFacts": "gradcli.inspection",
     "Run": "gradcli.run",
-    "record": "gradcli.record.api",
     "record_jax": "gradcli.record.jax.call",
     "Settings": "gradcli.verify",
     "load_ipython_extension": "gradcli.notebook",  # for %load_ext gradcli
@@ -59,8 +58,10 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import what is asked for when it is: `gradcli --help` needs none of it."""
-    if name in _HOMES:
-        from importlib import import_module
+    from importlib import import_module
 
+    if name == "record":  # a room, which can be called
+        return import_module("gradcli.record")
+    if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'gradcli' has no attribute {name!r}")

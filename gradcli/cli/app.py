@@ -71,9 +71,9 @@ PLACES = {
         "gradcli export samples/mlp.expr --to numpy",
     )),
     "record": _Place("record", "record", "Run a PyTorch program; its run becomes a file.", (
-        "gradcli record train.py",
-        "gradcli record train.py --step 100 -o step100 --epochs 3",
-        "gradcli record train.py --on-nan",
+        "gradcli record samples/train.py",
+        "gradcli record --step 3 -o step3 samples/train.py --rate 0.01",
+        "gradcli record --on-nan samples/train.py",
     ), passes_on=True),
     "watch": _Place("watch", "watch", "Run a command again on every save of a file.", (
         f"gradcli watch {_LINEAR}",

@@ -28,7 +28,8 @@ def record(
     step: Annotated[int | None, typer.Option(
         "--step", min=1, metavar="N", show_default=False,
         help="The step to record, counted from 1 (default: the first). A step ends with "
-        "optimizer.step(); without optimizers, where the program goes on after a backward().",
+        "optimizer.step(); without optimizers, where the program computes again after a backward() "
+        "and an update.",
     )] = None,
     steps: Annotated[str | None, typer.Option(
         "--steps", metavar="A:B", show_default=False, help="Several steps, both ends included.",

@@ -48,6 +48,7 @@ class record(ContextDecorator):  # noqa: N801  # reads as the function that it s
 
     def __enter__(self) -> record:
         try:
+            from gradcli.record.hearing import recording
             from gradcli.record.steps import Steps
         except ImportError as error:
             raise InputFault(
@@ -62,7 +63,7 @@ class record(ContextDecorator):  # noqa: N801  # reads as the function that it s
             self.settings, script, self.folder, self._written, of_calls=self.of_calls
         )
         self._stack = ExitStack()
-        self._stack.enter_context(self.steps.recording())
+        self._stack.enter_context(recording(self.steps))
         return self
 
     def __exit__(self, *raised: Any) -> None:
@@ -70,7 +71,11 @@ class record(ContextDecorator):  # noqa: N801  # reads as the function that it s
         fault = self._fault or self.steps.recorder.refusal
         if raised[0] is None and fault is not None:
             raise fault
-        if raised[0] is None and self.listing is None and not self.settings.on_nan:
+        if raised[0] is None and self.listing is None and self.settings.on_nan:
+            if not self.quiet:
+                print("gradcli: losses and gradients are finite in every step: nothing is written",
+                      file=sys.stderr)  # fmt: skip
+        elif raised[0] is None and self.listing is None:
             raise InputFault("nothing was recorded: no step that was asked for has a row that "
                              "depends on a parameter",
                              hint="PyTorch's parameters have requires_grad=True")  # fmt: skip

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
@@ -15,13 +15,31 @@ from torch.optim.optimizer import (
 )
 
 from gradcli.record.mode import opaque
-from gradcli.record.places import frames
+from gradcli.record.places import frames, reread
 from gradcli.record.steps import Steps
 from gradcli.record.tape import LIBRARY, tensors
 
 
-def heard(steps: Steps, stack: ExitStack) -> None:
-    """Hear of all of them until the stack is closed."""
+@contextmanager
+def recording(steps: Steps) -> Iterator[None]:
+    """Record what runs within; the record is written at the latest when it ends."""
+    reread()
+    with ExitStack() as stack:
+        _modules(steps, stack)
+        _optimizers(steps, stack)
+        _functions(steps, stack)
+        _whole(stack)
+        stack.enter_context(steps.recorder)
+        if not steps.of_calls:
+            steps.begin()
+        try:
+            yield
+        finally:
+            steps.finish()
+
+
+def _modules(steps: Steps, stack: ExitStack) -> None:
+    """Know which modules are being run."""
     modules = nn.modules.module
 
     def entered(module: nn.Module, _: Any) -> None:
@@ -38,8 +56,10 @@ def heard(steps: Steps, stack: ExitStack) -> None:
         modules.register_module_forward_hook(left, always_call=True),
     ):
         stack.callback(handle.remove)
-    _optimizers(steps, stack)
-    _functions(steps, stack)
+
+
+def _whole(stack: ExitStack) -> None:
+    """Let PyTorch run as it stands in the program: not compiled, and no part of it twice."""
     stack.enter_context(torch.compiler.set_stance("force_eager"))
     # a checkpoint is recorded as what it computes; it is run once
     checkpoint: Any = torch.utils.checkpoint

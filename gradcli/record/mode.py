@@ -7,6 +7,7 @@ unknown is an opaque row. What depends on no parameter is no row at all, but dat
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FunctionType
@@ -242,7 +243,10 @@ class _Call:
         if outcome is not None:
             theirs = [array(x) for x in made]
             results = outcome.results if made else ()
-            same = len(results) == len(theirs) and all(map(agree, results, theirs))
+            size = max((_size(x) for x in self.operands), default=0.0)
+            same = len(results) == len(theirs) and all(
+                agree(a, b, size) for a, b in zip(results, theirs, strict=True)
+            )
             for i, x in enumerate(self.operands):
                 if any(x is y for y in changed):
                     same = same and agree(outcome.operands[f"a{i}"], array(x))
@@ -270,7 +274,7 @@ class _Call:
         names = tuple(tape.name(at, self.label, i) for i in range(len(made)))
         outputs = list(zip(names, made, strict=True))
         if not made and own and self.entries[self._place(own[0])].leaf is None:
-            name = tape.name(at, self.label)
+            name = tape.listing.name(self.entries[self._place(own[0])].name)
             outputs, names = [(name, own[0])], (name,)
         if len(tensors(result)) > 1 or isinstance(result, tuple | list):
             names = tuple(names)
@@ -280,11 +284,8 @@ class _Call:
         row = Row(names, text, no_grad=needs, place=at.place)
         tape.append(row)
         for name, x in outputs:
-            known = tape.find(x)
-            if known is None:
-                tape.enter(x, name, moves=True)
-            else:
-                known.name = name
+            known = tape.find(x) or tape.enter(x, name, moves=True)
+            known.name, known.row = name, row
             self._truth(row, name, x)
 
     def _place(self, tensor: torch.Tensor) -> int:
@@ -294,8 +295,17 @@ class _Call:
         if x.grad_fn is not None:
             row.grad_fn[name] = type(x.grad_fn).__name__
             self.recorder.watch.row(self.tape, x, name, always=isinstance(row, Opaque))
-        if self.tape.settings.keeps(x.numel(), truth=True) and not isinstance(row, Opaque):
+        known = self.tape.find(x)
+        is_gradient = known is not None and known.owner is not None  # which passes change
+        if self.tape.settings.keeps(x.numel(), truth=True) and not (
+            is_gradient or self._cancels(x)
+        ):
             self.tape.listing.values[name] = array(x)
+
+    def _cancels(self, x: torch.Tensor) -> bool:
+        """Say whether a sum is 0 but for rounding, so that no two ways to add give the same."""
+        size = max((_size(y) for y in self.operands if y.numel() > x.numel()), default=0.0)
+        return bool(size) and float(x.detach().abs().max()) < 1e4 * size
 
     def _unknown(self, made: list[Any], changed: list[Any], at: Any) -> None:
         """Record results as opaque rows; what needs no gradient is data where it is used."""
@@ -311,6 +321,14 @@ class _Call:
                        self.tape.name(at, self.label, place), at)  # fmt: skip
             else:
                 self.tape.hint(x, self.label)
+
+
+def _size(x: torch.Tensor) -> float:
+    """Return how large an operand's part in a sum may be, by the size of rounding errors."""
+    if not x.numel() or not x.dtype.is_floating_point:
+        return 0.0
+    largest = float(x.detach().nan_to_num(0, 0, 0).abs().max())
+    return float(largest * torch.finfo(x.dtype).eps * math.sqrt(x.numel()))
 
 
 def opaque(recorder: Recorder, tape: Tape, label: str, result: torch.Tensor,

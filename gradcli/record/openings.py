@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-Tensor = torch.Tensor
+Tensor = Any  # PyTorch's
 _SELU_FLOOR = 1.7580993408473766  # -(the least value of selu), which alpha dropout drops to
 
 

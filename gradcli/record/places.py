@@ -12,11 +12,10 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import NamedTuple
 
-import gradcli
 from gradcli.record.listing import Place
 
 Range = tuple[int, int, int, int]  # lines and columns of a beginning and of an end
-_OWN = str(Path(gradcli.__file__).parent / "record")
+_OWN = str(Path(__file__).parent)
 _PYTHON = sysconfig.get_paths()["stdlib"]
 
 
@@ -29,6 +28,12 @@ class Spot(NamedTuple):
     place: Place
     targets: tuple[str, ...]
     within: bool
+
+
+def reread() -> None:
+    """Forget the texts of programs: a file of the same name may be another one by now."""
+    _targets.cache_clear()
+    linecache.checkcache()
 
 
 def frames(library: str) -> Iterator[tuple[FrameType, bool]]:

@@ -13,11 +13,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import gradcli
 from gradcli.errors import InputFault
 from gradcli.record.api import record
 
-OWN = str(Path(gradcli.__file__).parent)
+OWN = str(Path(__file__).parents[1])
 RECORDED = "__gradcli_recorded__"  # what the script's function is decorated with
 
 

@@ -1,14 +1,14 @@
 """A program being recorded: its steps, and when a record is written.
 
-A step ends with `optimizer.step()`, of any optimizer; in a program without one, where the next
-computation begins after a `backward()`. Where a function is recorded, its calls are the steps.
+A step ends with `optimizer.step()`, of any optimizer; in a program without one, where it computes
+again after a `backward()` and a change of the parameters or of their gradients. Where a function is
+recorded, its calls are the steps.
 """
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from gradcli.record.listing import Listing
 from gradcli.record.mode import Recorder
 from gradcli.record.settings import Settings
 from gradcli.record.tape import Tape, tensors
+
+TOLERANCE = 0.02  # of what is computed in half precision, relative
 
 
 class Steps:
@@ -41,21 +43,6 @@ class Steps:
         self.notes: list[str] = []
         self.modules: list[tuple[str, str]] = []  # which are being run
         self.between: Tape | None = None  # what has been recorded, between two calls
-
-    @contextmanager
-    def recording(self) -> Iterator[None]:
-        """Record what runs within; the record is written at the latest when it ends."""
-        from gradcli.record.hearing import heard
-
-        with ExitStack() as stack:
-            heard(self, stack)
-            stack.enter_context(self.recorder)
-            if not self.of_calls:
-                self.begin()
-            try:
-                yield
-            finally:
-                self.finish()
 
     def begin(self) -> None:
         """Begin to record, where this step is wanted and nothing is being recorded."""
@@ -111,6 +98,10 @@ class Steps:
             *self.notes,
         ]
         listing.facts = {"torch": torch.__version__, "script": self.script, "step": last}
+        names = {x.dtype for x in listing.leaves} | {"bfloat16" for x in listing.rows
+                                                     if "bfloat16" in x.text}  # fmt: skip
+        if names & {"bfloat16", "float16"}:  # results may be rounded to a neighbour
+            listing.facts["tolerance"] = TOLERANCE
 
     # ---- what a program does -------------------------------------------------------------------
 
@@ -123,13 +114,19 @@ class Steps:
                 f"The record ends after {limit} rows, the program went on: --max-rows."
             )
             self.finish()
-        elif forward and self.passed and not self.of_calls and not self._has_optimizer():
+        elif forward and tape and self._is_next(tape):
             self.ended()
         return self.recorder.tape
 
+    def _is_next(self, tape: Tape) -> bool:
+        """Say whether a program without optimizers computes its next step."""
+        return self.passed and not (self.of_calls or self._has_optimizer()) and tape.is_updated()
+
     def _has_optimizer(self) -> bool:
         if self.optimized is None:
-            self.optimized = any(isinstance(x, torch.optim.Optimizer) for x in gc.get_objects())
+            self.optimized = any(
+                issubclass(type(x), torch.optim.Optimizer) for x in gc.get_objects()
+            )
         return self.optimized
 
     def after_backward(self, roots: Any) -> None:

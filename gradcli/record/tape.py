@@ -72,6 +72,8 @@ class Entry:
     last: Array | None = None
     held: torch.Tensor | None = None  # the gradient itself: its id stays its own
     owner: Entry | None = None
+    passed: int = 0  # its version when a pass had run
+    row: Row | None = None  # which made it
 
 
 class Tape:
@@ -85,7 +87,7 @@ class Tape:
         self.settings, self.labels, self.folder = settings, labels, folder
         self.listing = Listing()
         self.entries: dict[int, Entry] = {}
-        self.stored: dict[int, list[Entry]] = {}
+        self.sharing: dict[int, list[Entry]] = {}
         self.hints: dict[int, tuple[torch.Tensor, Spot, str, str]] = {}
         self.modules = modules  # which are being run
         self.is_part = False  # whether leaves get gradients from what is not recorded, too
@@ -122,18 +124,20 @@ class Tape:
         """Return a new entry for a tensor."""
         made = Entry(tensor, name, version(tensor), moves)
         self.entries[id(tensor)] = made
-        self.stored.setdefault(_storage(tensor), []).append(made)
+        self.sharing.setdefault(_storage(tensor), []).append(made)
         return made
 
     def settled(self, tensor: torch.Tensor) -> None:
         """Take what shares a tensor's memory as known: the file has changed it as the program."""
-        for known in self.stored.get(_storage(tensor), ()):
+        for known in self.sharing.get(_storage(tensor), ()):
             known.version = version(known.tensor)
             if known.owner is not None and known.owner.held is known.tensor:
                 known.owner.grad = id(known.tensor), known.version
             for truth in (self.listing.cotangents, self.listing.values):
                 if known.leaf is None:
                     truth.pop(known.name, None)
+            if known.row is not None and not isinstance(known.row, Opaque):
+                known.row.grad_fn.pop(known.name, None)
 
     def _leaf(self, tensor: torch.Tensor) -> Entry:
         hinted = self.hints.get(id(tensor))
@@ -240,7 +244,18 @@ class Tape:
         for known in self.leaves():
             grad = known.tensor.grad
             known.grad = None if grad is None else (id(grad), version(grad))
-            known.held = grad
+            known.held, known.passed = grad, version(known.tensor)
+            if grad is not None:
+                self.settled(grad)
+
+    def is_updated(self) -> bool:
+        """Say whether a parameter or its gradient has been changed since the last pass."""
+        return any(
+            version(x.tensor) != x.passed
+            or x.grad
+            != (None if x.tensor.grad is None else (id(x.tensor.grad), version(x.tensor.grad)))
+            for x in self.leaves()
+        )
 
     def finish(self) -> Listing:
         """Return the record: with the gradients of leaves, without what nothing uses."""

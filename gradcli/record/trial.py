@@ -57,8 +57,11 @@ def _nodes(value: Any) -> list[Node]:
     return []
 
 
-def agree(ours: Array, theirs: Array) -> bool:
-    """Say whether two arrays are one but for rounding."""
+def agree(ours: Array, theirs: Array, rounding: float = 0.0) -> bool:
+    """Say whether two arrays are one but for rounding.
+
+    `rounding` is that of what they were made of, which is all that is left where a sum is 0.
+    """
     if ours.shape != theirs.shape or ours.dtype != theirs.dtype:
         return False
     if not ours.size:
@@ -72,4 +75,4 @@ def agree(ours: Array, theirs: Array) -> bool:
     if not np.array_equal(a[~finite], b[~finite], equal_nan=True):
         return False
     size = float(np.max(np.abs(b[finite]), initial=0.0))
-    return bool(np.all(np.abs(a[finite] - b[finite]) <= tolerance * size))
+    return bool(np.all(np.abs(a[finite] - b[finite]) <= tolerance * size + 4 * rounding))

@@ -11,7 +11,7 @@ import pytest
 
 import gradcli
 from gradcli.cli.app import PLACES
-from tests.cli.runner import run
+from tests.cli.runner import ROOT, run
 from tests.cli.watching import Watching
 from tests.play.command import Command
 
@@ -76,7 +76,9 @@ EXAMPLES = [(name, example) for name, place in PLACES.items() for example in pla
 
 
 @pytest.mark.parametrize(("name", "example"), EXAMPLES)
-def test_an_example_in_a_page_of_help_stands_on_a_line_and_works(name: str, example: str) -> None:
+def test_an_example_in_a_page_of_help_stands_on_a_line_and_works(
+    name: str, example: str, tmp_path: Path
+) -> None:
     assert f"\n    {example}\n" in run(name, "--help").output
     command = shlex.split(example.partition(" | ")[0])
     assert (command[0], command[1]) == ("gradcli", name)
@@ -85,7 +87,11 @@ def test_an_example_in_a_page_of_help_stands_on_a_line_and_works(name: str, exam
         assert "<title>gradcli play</title>" in playing.ask("")
         assert playing.end(signal.SIGINT) == (0, "")
         return
-    if name == "watch":  # which has no end: its first run is seen, all well
+    if name == "record":  # which writes where it is called
+        pytest.importorskip("torch")
+        (tmp_path / "samples").symlink_to(ROOT / "samples")
+        assert run(*command[1:], folder=tmp_path).status == 0
+    elif name == "watch":  # which has no end: its first run is seen, all well
         with Watching(*command[2:]) as watching:
             watching.until(r"^-- \S+ · gradcli [^·]* · \S+ s\n")
     else:
