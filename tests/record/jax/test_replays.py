@@ -84,6 +84,12 @@ def test_a_replay_passes_the_check(name: str) -> None:
     assert outcome.status == 0, outcome.output
 
 
+@pytest.mark.parametrize("name", OPAQUE)
+def test_a_replay_is_found_to_be_as_the_record(name: str) -> None:
+    outcome = run("eval", str(RECORDS / f"{name}.expr"))
+    assert "differ" not in outcome.output.partition("node")[0]
+
+
 def test_a_nan_of_jax_is_found_where_it_begins() -> None:
     outcome = run("diagnose", str(RECORDS / "hidden_branch.expr"))
     assert "hidden-branch" in outcome.output

@@ -50,8 +50,11 @@ def _same(given: Sequence[int]) -> str:
     return str(given[0]) if len(set(given)) == 1 else sizes(given)
 
 
-def pooled(word: str, filler: str) -> Row:
-    """Return the row of a reduction over windows, by a pooling over dimensions brought last."""
+def pooled(word: str, filler: str, sign: str = "") -> Row:
+    """Return the row of a reduction over windows, by a pooling over dimensions brought last.
+
+    With a sign it is that of the negative operand, and so is the result.
+    """
 
     def row(call: Call) -> Iterator[Said]:
         a, p = call[0], call.params
@@ -72,7 +75,7 @@ def pooled(word: str, filler: str) -> Row:
             return
         rest = [d for d in range(rank) if d not in moved]
         order = [*rest, *moved]
-        text = _permuted(str(a), order)
+        text = _permuted(f"({sign}{a})" if sign else str(a), order)
         outer = int(np.prod([a.shape[d] for d in rest]))
         inner = [a.shape[d] for d in moved]
         if len(rest) != 1:
@@ -89,7 +92,7 @@ def pooled(word: str, filler: str) -> Row:
         if len(rest) != 1:
             text = f"reshape({text}, {sizes(call.shape[d] for d in order)})"
         back = np.argsort(order).tolist()
-        yield one(_permuted(text, back))
+        yield one(f"{sign}{_permuted(text, back)}")
 
     return row
 
@@ -97,5 +100,6 @@ def pooled(word: str, filler: str) -> Row:
 ROWS: dict[str, Row] = {
     "conv_general_dilated": _convolution,
     "reduce_window_max": pooled("max", "-inf"),
+    "reduce_window_min": pooled("max", "-inf", "-"),
     "reduce_window_sum": pooled("avg", "0.0"),
 }
