@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gradcli.errors import GradcliError
     from gradcli.inspection import Inspection, NodeFacts
     from gradcli.record.api import record
+    from gradcli.record.jax.call import record_jax
     from gradcli.run import Run
     from gradcli.verify import Settings
 
@@ -34,6 +35,7 @@ __all__ = [
     "load",
     "loads",
     "record",
+    "record_jax",
 ]
 
 _HOMES = {
@@ -48,6 +50,7 @@ _HOMES = {
     "Inspection": "gradcli.inspection",
     "NodeFacts": "gradcli.inspection",
     "Run": "gradcli.run",
+    "record_jax": "gradcli.record.jax.call",
     "Settings": "gradcli.verify",
     "load_ipython_extension": "gradcli.notebook",  # for %load_ext gradcli
 }

@@ -68,7 +68,7 @@ HOMES: dict[str, str] = {
     "rich": "render picture cli",
     "scipy": "ops",
     "torch": "record",
-    "jax": "against",
+    "jax": "against record",
     "mpmath": "execute",
     "resvg_py": "picture",
     "svg2pdf_py": "picture",

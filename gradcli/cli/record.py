@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ from gradcli.errors import InputFault
 
 if TYPE_CHECKING:
     from gradcli.record.api import record as recording
+    from gradcli.record.settings import Settings
 
 Step = Annotated[int | None, typer.Option(
     "--step", min=1, metavar="N", show_default=False,
@@ -55,6 +57,10 @@ def record(
     save_data: SaveData = "small",
     max_rows: MaxRows = 10_000,
     verify: Verify = False,
+    jax: Annotated[bool, typer.Option(
+        "--jax", help="The program is one of JAX: record a call of --function NAME, which --step "
+        "counts.",
+    )] = False,
 ) -> None:  # fmt: skip
     """Run a PyTorch program and write what it computes as an expression file.
 
@@ -62,16 +68,43 @@ def record(
     writes hold none: they are evaluated as any expression file is, without PyTorch. The first step
     is recorded where no other is asked for.
     """
-    from gradcli.record.api import record as recording
-    from gradcli.record.script import run
-
     if script.is_dir():
         raise InputFault(f"{script} is a folder", hint="gradcli record SCRIPT.py")
+    if jax:
+        if steps is not None or on_nan or verify:
+            raise InputFault("--steps, --on-nan and --verify are of PyTorch's programs",
+                             hint="--step N: which call of --function is recorded")  # fmt: skip
+        from gradcli.record.settings import settings
+
+        made = settings(step, max_rows=max_rows, save_data=save_data)
+        raise typer.Exit(_jax(script, arguments or [], output, function, made))
+    from gradcli.record.api import record as recording
+
     if step is None and steps is None and not on_nan:
         step = 1
-    made = recording(output, step=step, steps=steps, on_nan=on_nan, max_rows=max_rows,
-                     save_data=save_data, verify=verify)  # fmt: skip
-    raise typer.Exit(run(script, arguments or [], made, function))
+    begun = recording(output, step=step, steps=steps, on_nan=on_nan, max_rows=max_rows,
+                      save_data=save_data, verify=verify)  # fmt: skip
+    from gradcli.record.script import run
+
+    raise typer.Exit(run(script, arguments or [], begun, function))
+
+
+def _jax(
+    script: Path, arguments: list[str], output: Path, function: str | None, made: Settings
+) -> int:
+    """Record a call in a program of JAX."""
+    if function is None:
+        raise InputFault("which function of the program is to be recorded?",
+                         hint=f"gradcli record --jax --function loss {script}")  # fmt: skip
+    from gradcli.record.files import paths
+
+    paths(output)
+    try:
+        from gradcli.record.jax.script import run
+    except ImportError as error:
+        raise InputFault("JAX is not installed where gradcli runs",
+                         hint=f"{sys.executable} -m pip install jax") from error  # fmt: skip
+    return run(script, arguments, output, function, made)
 
 
 def read_cell(line: str) -> recording:
