@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from gradcli.errors import NOWHERE, ArgumentFault, GradcliError, NameFault
 from gradcli.graph import Node
 from gradcli.trace.faults import is_a
+from gradcli.trace.sentences import class_name, fault
 from gradcli.trace.values import Function, Scope, UserFunction, check_size
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def _linearised(name: str, bases: tuple[UserClass, ...]) -> list[UserClass]:
         else:
             names = ", ".join(base.name for base in bases)
             raise ArgumentFault(
-                "Cannot create a consistent method resolution order (MRO) for bases " + names
+                "Cannot create a consistent method resolution\norder (MRO) for bases " + names
             )
         found.append(first)
         lists = [one[1:] if one[0] is first else one for one in lists]
@@ -184,8 +185,9 @@ class Super:
 class ClassScope(Scope):
     """The names of a class's body; methods do not see them, but the class as `__class__`."""
 
-    def __init__(self, outer: dict[str, Any]) -> None:
+    def __init__(self, outer: dict[str, Any], name: str) -> None:
         super().__init__(outer, {})
+        self.name = name
         self.cell = Scope(outer, {})
         self.annotated: list[str] = []
 
@@ -330,7 +332,9 @@ def delete_attribute(tracer: Tracer, owner: Any, name: str) -> None:
     Raises: NameFault, with Python's sentence, where there is no such attribute.
     """
     found = owner.cls.find(name) if isinstance(owner, Instance) else None
-    if isinstance(found, Property) and found.deleter is not None:
+    if isinstance(found, Property):
+        if found.deleter is None:
+            raise NameFault(f"property '{name}' of '{owner.cls.name}' object has no deleter")
         tracer.call(found.deleter, (owner,), {})
         return
     if isinstance(owner, UserClass):
@@ -410,8 +414,9 @@ def make(tracer: Tracer, cls: UserClass, args: Args, keywords: Keywords) -> Any:
         made = tracer.apply(function, (cls, *args), keywords)
         if not isinstance(made, Instance) or not made.cls.is_a(cls):
             return made
-    if tracer.apply(BoundMethod(start, made), args, keywords) is not None:
-        raise ArgumentFault("__init__() should return None")
+    returned = tracer.apply(BoundMethod(start, made), args, keywords)
+    if returned is not None:
+        raise fault(TypeError(f"__init__() should return None, not '{class_name(returned)}'"))
     return made
 
 
@@ -508,7 +513,7 @@ def truth(tracer: Tracer, value: Instance) -> bool:
     if found is not None:
         result = found()
         if not isinstance(result, bool):
-            raise ArgumentFault(f"__bool__ should return bool, returned {type(result).__name__}")
+            raise fault(TypeError(f"__bool__ should return bool, returned {class_name(result)}"))
         return result
     size = special(tracer, value, "__len__")
     return True if size is None else tracer.truth(size())
@@ -525,6 +530,8 @@ def iterate(tracer: Tracer, value: Instance) -> Iterator[Any]:
         return _indexed(tracer, item)
     found = start()
     if not isinstance(found, Instance):
+        if not hasattr(found, "__next__"):
+            raise fault(TypeError(f"iter() returned non-iterator of type '{class_name(found)}'"))
         return iter(tracer.iterate(found))
     return _stepped(tracer, needed(tracer, found, "__next__", "is not an iterator"))
 

@@ -142,6 +142,10 @@ def contains(tracer: Tracer, item: Any, container: Any) -> bool:
             return key(item) in container
         if isinstance(container, str | range) and not isinstance(item, Node):
             return item in container
+        if isinstance(container, Instance) and not any(
+            special(tracer, container, name) for name in ("__iter__", "__getitem__")
+        ):
+            raise TypeError(f"argument of type '{class_name(container)}' is not iterable")
         if not isinstance(container, (Node, Instance, *CONTAINERS)) and not hasattr(
             container, "__next__"
         ):
@@ -249,7 +253,7 @@ def delete_item(tracer: Tracer, owner: Any, at: Any) -> None:
     Raises: ArgumentFault, with Python's sentence, where there is no such item.
     """
     if isinstance(owner, Instance):
-        needed(tracer, owner, "__delitem__", "does not support item deletion")(at)
+        needed(tracer, owner, "__delitem__", "doesn't support item deletion")(at)
         return
     with python_errors():
         if isinstance(owner, dict):

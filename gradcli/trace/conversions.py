@@ -70,9 +70,9 @@ def cast(kind: Any) -> Any:
             x, *base = INT.bind(args, keywords).values()
         else:
             x, base = only(args, keywords, kind.__name__), []
-        x = _number(tracer, kind, x)
         if kind is bool:
             return tracer.truth(x)
+        x = _number(tracer, kind, x)
         found = _converted(kind, x, *base)
         if kind is int:
             check_bits(found.bit_length(), "the integer")

@@ -145,7 +145,7 @@ def _too_many(function: UserFunction, placed: list[str], given: int, values: Any
 
 
 def _name(function: UserFunction) -> str:
-    return function.name if function.is_def else "<lambda>"
+    return f"{function.inside}{function.name}" if function.is_def else "<lambda>"
 
 
 def _signature(tracer: Tracer, function: UserFunction) -> str:

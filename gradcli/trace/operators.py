@@ -25,7 +25,7 @@ from gradcli.trace import classes, containers
 from gradcli.trace.budgets import kept
 from gradcli.trace.classes import Instance
 from gradcli.trace.mistakes import no_attribute
-from gradcli.trace.sentences import class_name, python_errors, sentence
+from gradcli.trace.sentences import class_name, fault, python_errors, sentence
 from gradcli.trace.skipped import Skipped
 from gradcli.trace.sources import Source
 from gradcli.trace.storage import Tensor
@@ -86,7 +86,8 @@ def binary(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
         made = classes.binary(tracer, operator, left, right)
         if made is not NotImplemented:
             return made
-        raise _uncombined(operator, left, right)
+        raise fault(TypeError(f"unsupported operand type(s) for {operator}: "
+                              f"'{class_name(left)}' and '{class_name(right)}'"))  # fmt: skip
     if operator == "%" and isinstance(left, str):
         with python_errors():
             return kept(tracer, percent(tracer, left, right))
@@ -186,7 +187,10 @@ def unary(tracer: Tracer, operator: str, value: Any) -> Any:
         return not tracer.truth(value)
     if isinstance(value, Instance):
         method = {"-": "__neg__", "+": "__pos__", "~": "__invert__"}[operator]
-        return classes.needed(tracer, value, method, f"has no `{operator}`: no {method}")()
+        found = classes.special(tracer, value, method)
+        if found is None:
+            raise fault(TypeError(f"bad operand type for unary {operator}: '{class_name(value)}'"))
+        return found()
     if isinstance(value, Node):
         if operator == "~" and value.dtype.kind == "b":
             from gradcli.ops.pointwise.elementwise import logical_not
@@ -215,7 +219,8 @@ def compare(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
         made = classes.compare(tracer, operator, left, right)
         if made is not NotImplemented:
             return made
-        raise ArgumentFault(f"`{operator}` cannot compare {described(left)} and {described(right)}")
+        raise fault(TypeError(f"'{operator}' not supported between instances of "
+                              f"'{class_name(left)}' and '{class_name(right)}'"))  # fmt: skip
     if isinstance(left, Node) or isinstance(right, Node):
         if left is None or right is None:
             return operator == "!="

@@ -13,7 +13,7 @@ from gradcli.rule.signature import Signature
 from gradcli.trace import classes, iterators, kinds, objects
 from gradcli.trace.budgets import kept
 from gradcli.trace.calls import Args, Keywords, any_node, only, row_function
-from gradcli.trace.classes import Instance, needed
+from gradcli.trace.classes import Instance, special
 from gradcli.trace.containers import CONTAINERS, items_of, sort
 from gradcli.trace.conversions import MOST_DIGITS
 from gradcli.trace.sentences import class_name, fault, python_errors
@@ -112,7 +112,7 @@ def _len(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
             raise ArgumentFault("len() of a 0-d tensor")
         return x.shape[0]
     if isinstance(x, Instance):
-        return needed(tracer, x, "__len__", "has no len()")()
+        return _length(tracer, x)
     if isinstance(x, CONTAINERS):
         return len(x)
     raise ArgumentFault(f"object of type '{class_name(x)}' has no len()")
@@ -123,6 +123,9 @@ def _on_numbers(text: str, function: Any) -> Any:
     signature = Signature(text)
 
     def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+        own = special(tracer, args[0], f"__{signature.name}__") if args else None
+        if own is not None:
+            return own(*args[1:], *keywords.values())
         if any_node((*args, *keywords.values())) or is_numeric_list(args[0] if args else None):
             return _row(signature.name, tracer, args, keywords)
         return function(tracer, *signature.bind(args, keywords).values())
@@ -131,8 +134,6 @@ def _on_numbers(text: str, function: Any) -> Any:
 
 
 def _abs(tracer: Tracer, x: Any) -> Any:
-    if isinstance(x, Instance):
-        return needed(tracer, x, "__abs__", "has no abs(): no __abs__")()
     if not number(x):
         raise ArgumentFault(f"abs() takes a number or a tensor, not {described(x)}")
     try:
@@ -191,11 +192,27 @@ def _to(stream: Any) -> str:
     return str(name)
 
 
+def _length(tracer: Tracer, x: Instance) -> int:
+    size = special(tracer, x, "__len__")
+    if size is None:
+        raise fault(TypeError(f"object of type '{class_name(x)}' has no len()"))
+    found = size()
+    if not isinstance(found, int):
+        raise fault(TypeError(f"'{class_name(found)}' object cannot be interpreted as an integer"))
+    if found < 0:
+        raise fault(ValueError("__len__() should return >= 0"))
+    return found
+
+
 def _divmod(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     if keywords:
         raise fault(TypeError("divmod() takes no keyword arguments"))
     if len(args) != 2:
         raise fault(TypeError(f"divmod expected 2 arguments, got {len(args)}"))
+    for owner, method, other in zip(args, ("__divmod__", "__rdivmod__"), args[::-1], strict=True):
+        own = special(tracer, owner, method)
+        if own is not None:
+            return own(other)
     if any(isinstance(x, complex | str | list | tuple | dict | set | None) for x in args):
         names = " and ".join(f"'{class_name(x)}'" for x in args)
         raise fault(TypeError(f"unsupported operand type(s) for divmod(): {names}"))

@@ -64,4 +64,6 @@ def sentence(error: Exception) -> str:
 def class_name(value: Any) -> str:
     """Return the name of a value's class, as Python's sentences have it."""
     name = "dtype" if isinstance(value, np.dtype) else type(value).__name__
+    if name == "Instance":
+        return str(value.cls.name)
     return CLASSES.get(name) or LONG.get(name, name)

@@ -216,7 +216,9 @@ def _def(tracer: Tracer, s: tree.Def) -> Code:
 
     def define() -> None:
         scope = tracer.scope
-        seen = scope.cell if isinstance(scope, classes.ClassScope) else scope
+        seen, inside = scope, ""
+        if isinstance(scope, classes.ClassScope):
+            seen, inside = scope.cell, f"{scope.name}."
         function: Any = UserFunction(
             s.name,
             s.parameters,
@@ -227,6 +229,7 @@ def _def(tracer: Tracer, s: tree.Def) -> Code:
             names.own,
             flows,
             s.span is NOWHERE,
+            inside,
         )
         for decorator_of, span in decorators:
             decorator = decorator_of()
@@ -250,7 +253,7 @@ def _class(tracer: Tracer, s: tree.Class) -> Code:
     def define() -> None:
         found = tuple(bases())
         outer = tracer.scope
-        tracer.scope = scope = classes.ClassScope(outer)
+        tracer.scope = scope = classes.ClassScope(outer, s.name)
         try:
             body()
         finally:

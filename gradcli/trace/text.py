@@ -198,6 +198,12 @@ def formatted_value(tracer: Tracer, value: Any, form: str) -> str:
     Raises: TypeError and ValueError, as Python does, where it has no such format.
     """
     check_width(form)
+    own = classes.special(tracer, value, "__format__")
+    if own is not None:
+        found = own(form)
+        if not isinstance(found, str):
+            raise TypeError(f"__format__ must return a str, not {class_name(found)}")
+        return found
     if isinstance(value, Node):
         library = library_of(tracer, value)
         if has_arrays(library):

@@ -125,6 +125,7 @@ class UserFunction:
     own: frozenset[str] = frozenset()  # the names that its body binds
     yields: bool = False  # its body is a generator's
     is_prelude: bool = False
+    inside: str = ""  # the class whose body it stands in, with a dot
 
     def __repr__(self) -> str:
         return f"<function {self.name if self.is_def else '<lambda>'}>"
