@@ -7,6 +7,8 @@ from typing import Any
 
 from gradcli.errors import Span
 from gradcli.syntax import tree
+from gradcli.syntax.tree import nodes_of
+from gradcli.trace.inputs import bound_names
 
 
 def children(x: Any) -> Iterator[Any]:
@@ -22,30 +24,10 @@ def children(x: Any) -> Iterator[Any]:
 
 
 def bound(statements: Any, functions: set[str]) -> set[str]:
-    """Return every name that a file binds; add those of its functions to a set."""
-    found: set[str] = set()
-    pending: list[Any] = [*statements]
-    while pending:
-        x = pending.pop()
-        targets: tuple[Any, ...] = ()
-        if isinstance(x, tree.Assign):
-            targets = x.targets
-            if isinstance(x.value, tree.Lambda):
-                functions |= {t.id for t in targets if isinstance(t, tree.Name)}
-        elif isinstance(x, tree.Annotated | tree.Augmented | tree.For | tree.Clause):
-            targets = (x.target,)
-        elif isinstance(x, tree.Def):
-            found.add(x.name)
+    """Return every name that a file binds; add those of its functions and classes to a set."""
+    for x in nodes_of(statements):
+        if isinstance(x, tree.Assign) and isinstance(x.value, tree.Lambda):
+            functions |= {t.id for t in x.targets if isinstance(t, tree.Name)}
+        elif isinstance(x, tree.Def | tree.Class):
             functions.add(x.name)
-        elif isinstance(x, tree.Parameter):
-            found.add(x.name)
-        elif isinstance(x, tree.Import):
-            found.add(x.name.partition(".")[0])
-        while targets:
-            first, *rest = targets
-            found |= {first.id} if isinstance(first, tree.Name) else set()
-            inner = getattr(first, "inner", getattr(first, "value", None))
-            inside = isinstance(first, tree.Starred | tree.Group)
-            targets = (*getattr(first, "items", ()), *([inner] if inside else []), *rest)
-        pending += children(x)
-    return found
+    return bound_names(statements)

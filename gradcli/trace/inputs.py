@@ -112,8 +112,13 @@ def captures(pattern: tree.Expression) -> set[str]:
 
 def assigned_names(program: tree.Program) -> set[str]:
     """Return every name that the file binds anywhere."""
+    return bound_names(program.statements)
+
+
+def bound_names(statements: Iterable[Any]) -> set[str]:
+    """Return every name that statements, and what is in them, bind."""
     found: set[str] = set()
-    for item in nodes_of(program.statements):
+    for item in nodes_of(statements):
         found |= _bound_by(item)
         if isinstance(item, tree.Clause):
             found |= names_of(item.target)
