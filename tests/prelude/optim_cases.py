@@ -328,6 +328,29 @@ for i in range(3):
     opt.step()
 print(opt, p, q, opt.state[p])
 """,
+    "Python's max and min of a tensor and an integer": """
+a = torch.tensor(-0.5)
+print(max(a, 0), max(a, -1), min(a, 0), min(max(a, 0), 1.0), a.type())
+""",
+    "a rate that is a tensor": """
+for make in (torch.optim.SGD, torch.optim.Adam, torch.optim.Adagrad, torch.optim.Adamax,
+             torch.optim.NAdam, torch.optim.RAdam, torch.optim.RMSprop, torch.optim.Adadelta):
+    opt = make([p, q], lr=torch.tensor(0.125))
+    for i in range(3):
+        opt.zero_grad()
+        loss().backward()
+        opt.step()
+    print(p, q, opt.param_groups[0]["lr"])
+""",
+    "schedules before optimisers": """
+opt = torch.optim.Muon([q], lr=0.1)
+s = torch.optim.lr_scheduler.ExponentialLR(opt, 0.5)
+for i in range(3):
+    loss().backward()
+    opt.step()
+    s.step()
+print(s.get_last_lr(), opt.state_dict()["param_groups"])
+""",
     "a complex parameter": """
 z = torch.tensor([1.0 + 2.0j, 0.25 - 0.5j], requires_grad=True)
 for make in (torch.optim.SGD, torch.optim.Adam, torch.optim.RMSprop, torch.optim.Adagrad):

@@ -156,9 +156,9 @@ def _optimisers(subject: Subject) -> Iterator[tuple[str, Statement]]:
         if not isinstance(s, ExpressionStatement) or not isinstance(of := receiver(s.value), Name):
             continue
         owner = scope.get(of.id)
-        if isinstance(owner, Instance) and "param_groups" in owner.attributes:
-            if subject.written(s.span).startswith(f"{of.id}.step("):
-                yield of.id, s
+        steps = subject.written(s.span).startswith(f"{of.id}.step(")
+        if steps and isinstance(owner, Instance) and "param_groups" in owner.attributes:
+            yield of.id, s
 
 
 def _updates(subject: Subject, parameters: Sequence[int]) -> dict[str, Statement]:
