@@ -22,6 +22,7 @@ FILES = {
     "nn.utils.rnn": "utils",
     "optim": "optim",
     "optim.lr_scheduler": "schedulers",
+    "optim.swa_utils": "swa",
     "utils.data": "data",
 }
 _BEGIN = re.compile(r"^(?:(?:class|def) (\w+)|(\w+) = )", re.MULTILINE)

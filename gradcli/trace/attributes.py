@@ -13,7 +13,7 @@ from gradcli.graph import Node
 from gradcli.ops import FUNCTIONS as ROWS
 from gradcli.ops.shape.aliases import strided
 from gradcli.ops.shape.shapes import adjoint, detach, permute, transpose
-from gradcli.rule.dtypes import DTYPES, is_differentiable, is_floating
+from gradcli.rule.dtypes import DTYPES, SCALAR_NAMES, is_differentiable, is_floating
 from gradcli.rule.meta import dim_index
 from gradcli.rule.signature import GUESSED, Signature
 from gradcli.trace import draws, in_place
@@ -210,6 +210,13 @@ def _to(
     return ROWS["to"].call((x, given.dtype if isinstance(given, Node) else given), {})
 
 
+def _type(tracer: Tracer, x: Node, dtype: Any, non_blocking: Any) -> Any:
+    """`x.type(dtype)`; without one the name that tensors of its dtype have had."""
+    if dtype is None:
+        return f"torch.{SCALAR_NAMES[x.dtype.name]}Tensor"
+    return _to(tracer, x, None, dtype, non_blocking, False, None)
+
+
 def _astype(tracer: Tracer, x: Node, dtype: Any, copy: bool) -> Any:
     return ROWS["to"].call((x, dtype), {})
 
@@ -279,7 +286,7 @@ _BOUND: dict[str, Callable[..., Any]] = {
     "is_floating_point()": lambda tracer, x: is_floating(x.dtype),
     "is_complex()": lambda tracer, x: x.dtype.kind == "c",
     f"to({_TO})": _to,
-    f"type({_TO})": _to,
+    "type(dtype: any = None, non_blocking: any = False)": _type,
     "astype(dtype: dtype, copy: bool = True)": _astype,
     "copy()": lambda tracer, x: ROWS["clone"].call((x,), {}),
     "polygamma(n: int)": lambda tracer, x, n: ROWS["polygamma"].call((n, x), {}),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from gradcli.errors import NOWHERE, ArgumentFault, GradcliError, NameFault
 from gradcli.graph import Node
 from gradcli.trace.faults import is_a
+from gradcli.trace.gradmode import Decorated
 from gradcli.trace.sentences import class_name, fault
 from gradcli.trace.values import Function, Scope, UserFunction, check_size
 
@@ -268,7 +269,7 @@ def _bound(found: Any, owner: Instance | None, cls: UserClass, tracer: Any = Non
         if found.getter is None:
             raise NameFault("unreadable attribute")
         return tracer.call(found.getter, (owner,), {})
-    if isinstance(found, UserFunction | Native):
+    if isinstance(found, UserFunction | Native | Decorated):
         return BoundMethod(found, owner)
     return found
 

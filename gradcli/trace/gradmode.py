@@ -47,7 +47,11 @@ class Entered:
         self.graph.grad_enabled, self.graph.inference = self.after, self.inference
 
 
-def decorated(tracer: Tracer, mode: GradMode, function: Any) -> Function:
+class Decorated(Function):
+    """A function that runs in a mode of its own; in a class it is a method, as others are."""
+
+
+def decorated(tracer: Tracer, mode: GradMode, function: Any) -> Decorated:
     """Return a function of the file that runs in a mode of its own.
 
     The file goes on in the mode from before: `@set_grad_enabled(False)` has changed it.
@@ -62,7 +66,7 @@ def decorated(tracer: Tracer, mode: GradMode, function: Any) -> Function:
             result.mode = lambda: Entered(graph, mode, graph.grad_enabled)
         return result
 
-    return Function(function.name, run)
+    return Decorated(function.name, run)
 
 
 def _mode(name: str, signature: Signature, enabled: bool | None) -> Any:

@@ -33,7 +33,7 @@ def names(prefix: str) -> list[str]:
     return [name for name in prelude.pieces(prelude.FILES[prefix]) if not name.startswith("_")]
 
 
-LIBRARY = ("math", "copy", "collections")  # modules that the prelude has without importing them
+LIBRARY = ("math", "copy", "collections", "warnings")  # modules of the prelude, without imports
 
 
 class Definitions(dict[str, Any]):

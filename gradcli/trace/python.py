@@ -60,8 +60,11 @@ def _extremum(name: str, sign: str) -> Any:
     def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
         keyed = "key" in keywords and args and isinstance(args[0], Node)  # of a tensor's elements
         alone = len(args) == 1 and bool(keyed or _iterable(args[0]))
+        plain = [x for x in args if not isinstance(x, Node)]
         several = len(args) > 1 and (
-            any(isinstance(x, float) for x in args) or not any(isinstance(x, Node) for x in args)
+            any(isinstance(x, float) for x in plain)
+            or len(plain) == len(args)
+            or (bool(plain) and isinstance(args[0], Node) and not args[0].shape)  # no axis to name
         )
         if not (alone or several) or keywords.keys() - {"key", "default"}:
             return _row(name, tracer, args, keywords)

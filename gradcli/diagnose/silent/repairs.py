@@ -36,6 +36,7 @@ from gradcli.syntax.tree import (
     TupleDisplay,
     nodes_of,
 )
+from gradcli.trace.classes import Instance
 
 RETAIN = re.compile(r",?\s*retain_graph\s*=\s*True")
 
@@ -138,11 +139,26 @@ def _trained(comparison: Comparison) -> str:
 
 def reset(subject: Subject, sighting: Sighting) -> Iterator[Rewrite]:
     """Yield files that reset `.grad` after each update."""
+    for name, step in _optimisers(subject):
+        edit = edits.line_after(subject, step, f"{name}.zero_grad()")
+        yield Rewrite((edit,), "each pass begins at 0")
     places = _updates(subject, sighting.evidence or ())
     for text in (".grad.zero_()", ".grad = None"):
         found = tuple(edits.line_after(subject, s, f"{name}{text}") for name, s in places.items())
         if found:
             yield Rewrite(found, "each pass begins at 0")
+
+
+def _optimisers(subject: Subject) -> Iterator[tuple[str, Statement]]:
+    """Yield the names of optimisers, with the statements that call their `step`."""
+    scope = subject.session.tracer.scope
+    for s in nodes_of(subject.statements):
+        if not isinstance(s, ExpressionStatement) or not isinstance(of := receiver(s.value), Name):
+            continue
+        owner = scope.get(of.id)
+        steps = subject.written(s.span).startswith(f"{of.id}.step(")
+        if steps and isinstance(owner, Instance) and "param_groups" in owner.attributes:
+            yield of.id, s
 
 
 def _updates(subject: Subject, parameters: Sequence[int]) -> dict[str, Statement]:
@@ -183,6 +199,7 @@ def taken_in(subject: Subject, sighting: Sighting) -> Iterator[Rewrite]:
     """Yield files that update a parameter as they update another one."""
     name = sighting.spoils[0]
     if name not in subject.session.tracer.scope:
+        yield from _all_of_module(subject, name)
         return
     others = {subject.graph.notes.names.get(i, "") for i in sighting.evidence or ()}
     for node in nodes_of(subject.statements):
@@ -207,13 +224,23 @@ def taken_in(subject: Subject, sighting: Sighting) -> Iterator[Rewrite]:
             yield Rewrite(tuple(found), f"it is updated as {other} is")
 
 
+def _all_of_module(subject: Subject, name: str) -> Iterator[Rewrite]:
+    """Yield files whose optimiser takes all parameters of the module that one belongs to."""
+    module = name.partition(".")[0]
+    whole = f"{module}.parameters()"
+    for node in nodes_of(subject.statements):
+        text = subject.written(node.span) if isinstance(node, Call) else ""
+        if re.fullmatch(rf"{re.escape(module)}\b.+\.parameters\(\)", text):
+            yield Rewrite((Edit(node.span, whole),), f"it takes all parameters of {module}")
+
+
 def takes_in(comparison: Comparison) -> str:
     """Judge a loop that is to update a parameter more."""
     missed = {s.spoils[0] for s in left_out(comparison.before)}
     left = {s.spoils[0] for s in left_out(comparison.after)}
     told = _trained(comparison)
     names = sorted(missed - left)
-    return f"{listed(names)} moves; {told}" if told and names else ""
+    return f"{listed(names)} move{'s' * (len(names) == 1)}; {told}" if told and names else ""
 
 
 # ---- graphs that are used again ------------------------------------------------------------

@@ -238,10 +238,10 @@ def _backward(subject: Subject) -> Span | None:
 
 def left_out(subject: Subject) -> Iterator[Sighting]:
     """Yield the parameters that a loop gives gradients and never moves, while it moves others."""
-    passes, moved = subject.session.tracer.passes, versions(subject)
+    passes, moved = subject.session.tracer.passes, _moved(subject)
     if not moved or subject.fault is not None:
         return
-    steps, asked = max(len(rows) for rows in moved.values()) - 1, asked_for(subject)
+    steps, asked = max(len(rows) for rows in moved.values()), asked_for(subject)
     for i in subject.parameters:
         name = name_of(subject, i)
         count = sum(i in made.reached for made in passes.made) * (i not in asked)
@@ -249,7 +249,7 @@ def left_out(subject: Subject) -> Iterator[Sighting]:
             continue
         if any(made.inputs for made in passes.made) or not _gets(subject, i):
             continue
-        others = [name_of(subject, rows[0]) for rows in moved.values()]
+        others = [name_of(subject, now) for now in moved]
         yield Sighting(
             f"`{name}` gets a gradient in each of {count} passes and is never updated; "
             f"{listed(others)} {'is' if len(others) == 1 else 'are'}, {steps} times.",
@@ -258,6 +258,14 @@ def left_out(subject: Subject) -> Iterator[Sighting]:
             spoils=(name,),
             evidence=tuple(moved),
         )
+
+
+def _moved(subject: Subject) -> dict[int, list[int]]:
+    """Return what updates have made of parameters after the first pass: not what began them."""
+    made = subject.session.tracer.passes.made
+    first = made[0].at if made else 0
+    found = {now: [i for i in rows if i > first] for now, rows in versions(subject).items()}
+    return {now: rows for now, rows in found.items() if rows}
 
 
 def _gets(subject: Subject, leaf: int) -> bool:

@@ -24,6 +24,7 @@ from gradcli.ops.pointwise.elementwise import (
     sgn,
     where,
 )
+from gradcli.ops.pointwise.fused import plus_product
 from gradcli.ops.pointwise.scalars import mul_number
 from gradcli.ops.shape.shapes import to, zeros_like
 from gradcli.rule.dtypes import COMPLEX128, FLOAT64, factor, is_complex, is_differentiable, limits
@@ -34,8 +35,9 @@ from gradcli.rule.rule import POSITIVE, REAL, Elementwise, number
 
 
 def _lerp(a: Any, end: Any, weight: Any) -> Any:
+    weight = np.asarray(weight, np.result_type(a, end, weight))
     far = np.abs(weight) >= 0.5  # from the nearer end, as PyTorch: exact at both
-    return np.where(far, end - (end - a) * (1 - weight), a + weight * (end - a))
+    return plus_product(np.where(far, end, a), np.where(far, weight - 1, weight), end - a)
 
 
 def _nan_to_num(a: Any, nan: Any, posinf: Any, neginf: Any) -> Any:
@@ -117,14 +119,14 @@ lerp_tensor = inexact("lerp.Tensor(input, end, weight)", "LerpBackward1", _lerp,
     lambda g, y, a, b, weight: g * (b - a), doc="a + weight·(b - a)")
 addcmul = elementwise(
     "addcmul(input, tensor1, tensor2, value: number = 1)", "AddcmulBackward0",
-    lambda a, b, c, value: a + factor(value, np.result_type(a, b, c)) * b * c,
+    lambda a, b, c, value: plus_product(a, factor(value, np.result_type(a, b, c)) * b, c),
     lambda g, y, a, b, c, value: g,
     lambda g, y, a, b, c, value: g * (c * value),
     lambda g, y, a, b, c, value: g * (b * value),
     doc="a + value·b·c")
 addcdiv = inexact(
     "addcdiv(input, tensor1, tensor2, value: number = 1)", "AddcdivBackward0",
-    lambda a, b, c, value: a + value * (b / c),
+    lambda a, b, c, value: a + value * b / c,
     lambda g, y, a, b, c, value: g,
     lambda g, y, a, b, c, value: g * _over(value, c),
     lambda g, y, a, b, c, value: -g * (value * b / (c * c)), doc="a + value·b/c",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcli.errors import ArgumentFault, AutogradFault, DtypeFault
+from gradcli.ops.pointwise.fused import plus_product
 from gradcli.ops.shape.shapes import conj, zeros_like
 from gradcli.rule.costs import fold
 from gradcli.rule.dtypes import FLOAT32, FLOAT64, promote
@@ -159,11 +160,11 @@ _ROUND = {"floor": _floor_divide, "trunc": lambda a, b: np.trunc(a / b)}
 
 # arithmetic
 add = elementwise("add(input, other, alpha: number = 1)", "AddBackward0",
-    lambda a, b, alpha: np.add(a, b if alpha == 1 else alpha * b),
+    lambda a, b, alpha: np.add(a, b) if alpha == 1 else plus_product(a, b, alpha),
     lambda g, y, a, b, alpha: g,
     lambda g, y, a, b, alpha: g if alpha == 1 else g * alpha, doc="a + b")
 sub = elementwise("sub(input, other, alpha: number = 1)", "SubBackward0",
-    lambda a, b, alpha: np.subtract(a, b if alpha == 1 else alpha * b),
+    lambda a, b, alpha: np.subtract(a, b) if alpha == 1 else plus_product(a, b, -alpha),
     lambda g, y, a, b, alpha: g,
     lambda g, y, a, b, alpha: -g if alpha == 1 else g * -alpha,
     result="difference", doc="a - b", aliases="subtract")
