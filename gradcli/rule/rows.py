@@ -194,6 +194,7 @@ def composite(
     needs: str = "",
     memory: Cost | None = None,
     work: Cost | None = None,
+    draws: bool = False,
 ) -> Composite:
     """Make a row of an operation that is written with others."""
     return Composite(
@@ -202,4 +203,5 @@ def composite(
         expand=expand,
         memory=memory,
         work=work,
+        draws=draws,
     )

@@ -332,9 +332,14 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class Composite(Row):
-    """An operation that PyTorch, too, writes with other operations; it makes no node itself."""
+    """An operation that PyTorch, too, writes with other operations; it makes no node itself.
+
+    Of one that `draws`, the body takes as its last argument what drops elements of a tensor at
+    random, `drop(a, p)`; None where there is no run to draw in.
+    """
 
     expand: Body
+    draws: bool = field(default=False, kw_only=True)
 
     def apply(self, bound: dict[str, Any]) -> Any:
         if self.memory is not None or self.work is not None:

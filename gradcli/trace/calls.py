@@ -12,6 +12,7 @@ from gradcli.graph import Node, Use
 from gradcli.ops import Row
 from gradcli.rule.nesting import check_arguments
 from gradcli.rule.rule import Composite, number
+from gradcli.trace.dropout import dropper
 from gradcli.trace.in_place import WITH_KEYWORD, into, method
 from gradcli.trace.values import (
     Function,
@@ -59,6 +60,8 @@ def row_function(
                     bound = row.bind(args, unset | keywords)
             if isinstance(row, Composite) and (row.needs or row.domain):
                 _note(row, tracer, args, keywords)
+            if isinstance(row, Composite) and row.draws:
+                bound["drop"] = dropper(tracer)
             return results_of(row.run(bound, lenient=lenient), name)
         except (AttributeError, TypeError, LookupError, ValueError, ArithmeticError):
             _refuse_numbers(row, name, args, keywords)

@@ -30,8 +30,10 @@ class UserClass:
 
     `namespace` has functions and values of a file; a class that is built in has `Native` methods.
     `annotations` are the names that the body annotates, in order. What `is_built_in` is never
-    changed: other runs have it too.
+    changed: other runs have it too. `module` is where Python says that it is from.
     """
+
+    module = "__main__"
 
     def __init__(
         self,
@@ -65,7 +67,7 @@ class UserClass:
         return other in self.order
 
     def __repr__(self) -> str:
-        return f"<class '__main__.{self.name}'>"
+        return f"<class '{self.module}.{self.name}'>"
 
 
 def _linearised(name: str, bases: tuple[UserClass, ...]) -> list[UserClass]:
@@ -118,7 +120,7 @@ class Instance:
         return hash(found())
 
     def __repr__(self) -> str:
-        return f"<__main__.{self.cls.name} object>"
+        return f"<{self.cls.module}.{self.cls.name} object>"
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,7 +219,7 @@ def get_attribute(tracer: Tracer, owner: Any, name: str) -> Any:
 _FACTS: dict[str, Callable[[UserClass], Any]] = {
     "__name__": lambda cls: cls.name,
     "__qualname__": lambda cls: cls.name,
-    "__module__": lambda cls: "__main__",
+    "__module__": lambda cls: cls.module,
     "__doc__": lambda cls: None,
     "__bases__": lambda cls: cls.bases,
     "__mro__": lambda cls: cls.order,
@@ -234,6 +236,9 @@ def _of_instance(tracer: Tracer, owner: Instance, name: str) -> Any:
         return owner.attributes[name]
     if found is not MISSING:
         return _bound(found, owner, owner.cls)
+    for table in tables(owner):
+        if name in table:
+            return table[name]
     if name == "__class__":
         return owner.cls
     if name == "__dict__":
@@ -246,6 +251,22 @@ def _of_instance(tracer: Tracer, owner: Instance, name: str) -> Any:
     if fallback is not MISSING:
         return tracer.call(_bound(fallback, owner, owner.cls), (name,), {})
     return MISSING
+
+
+# where a module has its parameters, buffers and parts, which are read as its attributes
+TABLES = ("_parameters", "_buffers", "_modules")
+
+
+def tables(owner: Instance) -> list[dict[str, Any]]:
+    """Return the dictionaries of a module; any other object has none."""
+    own = owner.attributes
+    return [own[name] for name in TABLES if name in own] if TABLES[-1] in own else []
+
+
+def forget(owner: Instance, name: str) -> None:
+    """Let an object have no attribute of a name, wherever it stands."""
+    for names in (owner.attributes, *tables(owner)):
+        names.pop(name, None)
 
 
 def _of_super(tracer: Tracer, owner: Super, name: str) -> Any:
@@ -292,6 +313,9 @@ def set_attribute(tracer: Tracer, owner: Any, name: str, value: Any) -> None:
     if isinstance(owner, UserClass):
         _check_changeable(owner, name)
         owner.namespace[name] = value
+        return
+    if name == "__class__" and isinstance(value, UserClass):
+        owner.cls = value
         return
     found = owner.cls.find(name)
     if isinstance(found, Property):
@@ -340,10 +364,11 @@ def delete_attribute(tracer: Tracer, owner: Any, name: str) -> None:
         return
     if isinstance(owner, UserClass):
         _check_changeable(owner, name)
-    names = owner.namespace if isinstance(owner, UserClass) else owner.attributes
-    if name not in names:
+    own = [owner.namespace] if isinstance(owner, UserClass) else [owner.attributes, *tables(owner)]
+    if not any(name in names for names in own):
         raise NameFault(no_attribute(owner, name))
-    del names[name]
+    for names in own:
+        names.pop(name, None)
 
 
 def no_attribute(owner: Any, name: str) -> str:
@@ -359,7 +384,7 @@ def names_of(owner: Any) -> list[str]:
     if not isinstance(owner, Instance | UserClass):
         return []
     order = owner.cls.order if isinstance(owner, Instance) else owner.order
-    found = dict(owner.attributes) if isinstance(owner, Instance) else {}
+    found = dict(_parts(owner)) if isinstance(owner, Instance) else {}
     for cls in order:
         found |= cls.namespace
     return [name for name in found if not name.startswith("__")]
@@ -379,11 +404,17 @@ def call_by_path(tracer: Tracer, path: str, value: Any) -> None:
             if value.path is None:
                 value.path = path
                 tracer.graph.spend(len(value.attributes) // 100)
-                pending += [(f"{path}.{k}", x) for k, x in reversed(value.attributes.items())]
+                pending += [(f"{path}.{k}", x) for k, x in reversed(_parts(value))]
         elif isinstance(value, dict) and len(value) <= MOST_PARTS:
             pending += [(f"{path}.{k}", x) for k, x in value.items() if _has_path(k, x)]
         elif isinstance(value, list | tuple) and len(value) <= MOST_PARTS:
             pending += [(f"{path}.{i}", x) for i, x in enumerate(value) if _has_path("", x)]
+
+
+def _parts(owner: Instance) -> list[tuple[str, Any]]:
+    """Return the attributes of an object, and those of a module that stand in its dictionaries."""
+    own = [(name, x) for name, x in owner.attributes.items() if name not in TABLES]
+    return own + [part for table in tables(owner) for part in table.items()]
 
 
 MOST_PARTS = 1000  # of a list whose items are called by their place

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import sqrt
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,8 @@ import numpy as np
 from gradcli.errors import ArgumentFault, DtypeFault
 from gradcli.graph import Node
 from gradcli.ops.shape.shapes import squeeze_dim, unsqueeze
-from gradcli.rule.dtypes import FLOAT32, SCALAR_NAMES, is_differentiable
-from gradcli.rule.meta import broadcast
+from gradcli.rule.dtypes import FLOAT32, SCALAR_NAMES, Array, is_differentiable
+from gradcli.rule.meta import broadcast, dense_strides
 from gradcli.rule.nesting import check_arguments
 from gradcli.rule.signature import Signature
 from gradcli.trace.draws import generator_of
@@ -31,7 +32,8 @@ def dropped(tracer: Tracer, a: Node, p: float, *, feature: bool, alpha: bool) ->
     if p == 1 and not alpha:
         return a * tracer.graph.leaf(np.zeros((), dtype))
     shape = (*a.shape[:2], *(1,) * (len(a.shape) - 2)) if feature else a.shape
-    kept = tracer.generator.bernoulli(np.full(shape, 1 - p)).astype(dtype)
+    strides = None if feature else dense_strides(shape, (a,))
+    kept = _in_memory_order(tracer, shape, strides, 1 - p).astype(dtype)
     if not alpha:
         wide = FLOAT32 if dtype.itemsize == 2 else dtype  # a half is divided as a float
         return a * tracer.graph.leaf((kept / np.asarray(1 - p, wide)).astype(dtype))
@@ -64,6 +66,22 @@ def _dropout(
         return squeeze_dim(a, dim=(0,)) if alone else a
 
     return run
+
+
+def _in_memory_order(
+    tracer: Tracer, shape: tuple[int, ...], strides: tuple[int, ...] | None, p: float
+) -> Array:
+    """Draw for each element of a tensor, in the order in which they lie in its memory."""
+    if strides is None:
+        return tracer.generator.bernoulli(np.full(shape, p))
+    order = sorted(range(len(shape)), key=lambda k: -strides[k])
+    drawn = tracer.generator.bernoulli(np.full([shape[k] for k in order], p))
+    return np.transpose(drawn, np.argsort(order))
+
+
+def dropper(tracer: Tracer) -> Callable[[Node, float], Any]:
+    """Return what drops elements of a tensor inside of an operation that does so in training."""
+    return lambda a, p: FUNCTIONS["dropout"](tracer, (a, p), {})
 
 
 RRELU = Signature(

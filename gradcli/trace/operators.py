@@ -311,8 +311,12 @@ def member_of(tracer: Tracer, value: Any, e: tree.Attribute) -> Any:
     if isinstance(value, Source) and (method := value.method(name)) is not None:
         return method
     if isinstance(value, GradFn) and name == "name":
-        space = "torch::autograd::" if value.name == "CopySlices" else ""
+        space = "torch::autograd::" * (value.name in ("CopySlices", "AccumulateGrad"))
         return Function(name, lambda tr, args, keywords: space + value.name)
+    if isinstance(value, GradFn) and name == "next_functions":
+        return value.next_functions
+    if isinstance(value, GradFn) and name == "variable" and value.name == "AccumulateGrad":
+        return value.node
     if isinstance(value, GradFn) and name in ("__class__", "__name__"):
         return value if name == "__class__" else value.name
     if name in ("__name__", "__qualname__") and isinstance(value, Function | UserFunction):

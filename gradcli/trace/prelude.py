@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gradcli import prelude
+from gradcli.trace import modules
+from gradcli.trace.classes import UserClass
 from gradcli.trace.values import Namespace
 
 if TYPE_CHECKING:
@@ -34,6 +36,13 @@ def names(prefix: str) -> list[str]:
 
 
 LIBRARY = ("math", "copy", "collections", "warnings")  # modules of the prelude, without imports
+# where Python says that classes are from, by the prelude's file: with the name of its part
+HOMES = {
+    "nn": "torch.nn.modules.{}",
+    "data_parallel": "torch.nn.parallel.data_parallel",
+    "utils": "torch.nn.utils",
+    "data": "torch.utils.data",
+}
 
 
 class Definitions(dict[str, Any]):
@@ -45,12 +54,14 @@ class Definitions(dict[str, Any]):
         self.file = file
 
     def __contains__(self, name: object) -> bool:
-        known = name in prelude.pieces(self.file) or name in LIBRARY
+        known = name in prelude.pieces(self.file) or name in LIBRARY or name in modules.METHODS
         return known or super().__contains__(name)
 
     def __missing__(self, name: str) -> Any:
         if name in LIBRARY:
             return Namespace(name)
+        if name in modules.METHODS:
+            return modules.METHODS[name]
         if name not in prelude.pieces(self.file):
             raise KeyError(name)
         tracer = self.tracer
@@ -62,7 +73,11 @@ class Definitions(dict[str, Any]):
                 tracer.block((statement,))()
         finally:
             tracer.scope, tracer.graph.span, tracer.graph.home = before, span, home
-        return self[name]
+        found = self[name]
+        if isinstance(found, UserClass) and self.file in HOMES:
+            stem = prelude.pieces(self.file)[name].stem
+            found.module = HOMES.get(stem, HOMES[self.file].format(stem))
+        return found
 
 
 def defined(tracer: Tracer, found: Any) -> Any:

@@ -168,7 +168,7 @@ def written(value: Any) -> str:
     if isinstance(value, Type):
         return value.full_name
     if isinstance(value, UserClass):
-        return f"__main__.{value.name}"
+        return f"{value.module}.{value.name}"
     if isinstance(value, list):
         return f"[{', '.join(map(written, value))}]"
     return "..." if value is ... else repr(value)

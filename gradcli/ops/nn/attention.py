@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod, sqrt
 from typing import Any
 
@@ -116,7 +117,7 @@ flash_attention = primitive(Derivative,
 
 def _attention(
     q: Any, k: Any, v: Any, mask: Any, dropout_p: float, is_causal: bool, scale: float | None,
-    enable_gqa: bool,
+    enable_gqa: bool, drop: Callable[[Any, float], Any] | None = None,
 ) -> Any:  # fmt: skip
     """Attend by the steps of ATen: fused for 4-d tensors, else `_scaled_dot_product_math`."""
     if min(len(x.shape) for x in (q, k, v)) < 2:
@@ -130,10 +131,9 @@ def _attention(
             "_scaled_dot_product_attention: Explicit attn_mask should not be set when "
             "is_causal=True"
         )
-    if dropout_p:
+    if dropout_p and drop is None:
         raise ArgumentFault(
-            "scaled_dot_product_attention(): dropout_p is not supported",
-            hint="drop the result of softmax by hand: F.dropout(softmax(...), p) @ v",
+            "scaled_dot_product_attention(): dropout_p is random, and there is no run to draw it in"
         )
     if enable_gqa:
         _check_groups(q, k, v)
@@ -141,7 +141,7 @@ def _attention(
     size = natural if scale is None else scale
     if 0 in (*q.shape[:-1], k.shape[-2], v.shape[-1]):
         return _nothing(q, k, v)
-    if _is_fused(q, k, v, mask, enable_gqa):
+    if not dropout_p and _is_fused(q, k, v, mask, enable_gqa):
         return flash_attention(q, k, v, mask, scale=size, is_causal=is_causal)
     if enable_gqa and {k.shape[-3], v.shape[-3]} != {q.shape[-3]}:
         k, v = (repeat_interleave(x, q.shape[-3] // x.shape[-3], -3, None) for x in (k, v))
@@ -154,7 +154,8 @@ def _attention(
     left = mul_number(q, other=root if size >= 0 else -root)
     scores = matmul(left, mul_number(_swap(k), other=root))
     scores = scores if mask is None else scores + mask
-    return matmul(safe_softmax(scores, dim=len(scores.shape) - 1), v)
+    weights = safe_softmax(scores, dim=len(scores.shape) - 1)
+    return matmul(drop(weights, dropout_p) if dropout_p and drop is not None else weights, v)
 
 
 def _nothing(q: Any, k: Any, v: Any) -> Any:
@@ -265,7 +266,7 @@ def _bilinear(a: Any, b: Any, weight: Any, bias: Any) -> Any:
 scaled_dot_product_attention = composite(
     "scaled_dot_product_attention(query, key, value, attn_mask = None, dropout_p: real = 0.0, "
     "is_causal: bool = False, scale: real = None, enable_gqa: bool = False)", _attention,
-    refuses="query key value: bool", doc="softmax(q @ k.mT · scale + mask) @ v",
+    refuses="query key value: bool", doc="softmax(q @ k.mT · scale + mask) @ v", draws=True,
     examples="F.scaled_dot_product_attention(M, A, A); "
     "F.scaled_dot_product_attention(T, T, 2*T, is_causal=True); "
     "F.scaled_dot_product_attention(T, T, T, attn_mask=A, scale=0.3)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import sqrt
 from typing import Any, NamedTuple
 
@@ -35,6 +36,7 @@ from gradcli.rule.meta import shown
 from gradcli.rule.rows import composite
 
 NAME = "multi_head_attention_forward"
+Drop = Callable[[Any, float], Any]
 
 
 class Masks(NamedTuple):
@@ -188,22 +190,29 @@ def _with_keys(masks: Masks, batch: int, heads: int, length: int) -> Masks:
     return masks._replace(pairs=keys if masks.pairs is None else masks.pairs + keys)
 
 
-def _weighted(q: Any, k: Any, v: Any, mask: Any) -> tuple[Any, Any]:
+def _weighted(
+    q: Any, k: Any, v: Any, mask: Any, dropout_p: float, drop: Drop | None
+) -> tuple[Any, Any]:
     """Attend step by step; return the values, as rows, and the weights too."""
     scaled, turned = q * sqrt(1.0 / q.shape[-1]), transpose(k, dim0=-2, dim1=-1)
     scores = bmm(scaled, turned) if mask is None else baddbmm(mask, scaled, turned)
     weights = softmax_(scores, dim=-1)
+    if dropout_p and drop is not None:
+        weights = drop(weights, dropout_p)
     return transpose(bmm(weights, v), dim0=0, dim1=1), weights
 
 
-def _at_once(q: Any, k: Any, v: Any, masks: Masks, batch: int) -> Any:
+def _at_once(
+    q: Any, k: Any, v: Any, masks: Masks, batch: int, dropout_p: float, drop: Drop | None
+) -> Any:
     heads, size = q.shape[0], q.shape[2]
     mask = masks.pairs
     if mask is not None:
         mask = unsqueeze(mask, dim=0) if mask.shape[0] == 1 else view(
             mask, shape=(batch, heads // batch, -1, k.shape[1]))  # fmt: skip
     q, k, v = (view(x, shape=(batch, heads // batch, x.shape[1], size)) for x in (q, k, v))
-    y = scaled_dot_product_attention(q, k, v, mask, 0.0, masks.is_causal, None, False)
+    how = mask, dropout_p, masks.is_causal, None, False, drop
+    y = scaled_dot_product_attention(q, k, v, *how)
     return permute(y, dims=(2, 0, 1, 3))
 
 
@@ -212,7 +221,7 @@ def _forward(
     bias_k: Any, bias_v: Any, add_zero_attn: bool, dropout_p: float, out_weight: Any,
     out_bias: Any, training: bool, keys: Any, need_weights: bool, pairs: Any, separate: bool,
     q_weight: Any, k_weight: Any, v_weight: Any, static_k: Any, static_v: Any, average: bool,
-    is_causal: bool,
+    is_causal: bool, drop: Drop | None = None,
 ) -> tuple[Any, Any]:  # fmt: skip
     """Source: the steps of `torch.nn.functional.multi_head_attention_forward`."""
     _check(query, key, value, keys, pairs)
@@ -222,9 +231,10 @@ def _forward(
         keys = keys if keys is None else unsqueeze(keys, dim=0)
     queries, batch, width = query.shape
     _check_sizes(query, key, value, embed_dim, num_heads, separate)
-    if dropout_p and training:
+    dropout_p = dropout_p if training else 0.0
+    if dropout_p and drop is None:
         raise ArgumentFault(
-            f"{NAME}(): dropout in training is random, and not supported",
+            f"{NAME}(): dropout in training is random, and there is no run to draw it in",
             hint="training=False, or dropout_p=0.0",
         )
     masks = _masks(pairs, keys, is_causal, need_weights, query.dtype)
@@ -253,11 +263,11 @@ def _forward(
     masks = _with_keys(masks, batch, num_heads, k.shape[1])
     weights = None
     if need_weights:
-        y, weights = _weighted(q, k, v, masks.pairs)
+        y, weights = _weighted(q, k, v, masks.pairs, dropout_p, drop)
         weights = view(weights, shape=(batch, num_heads, queries, k.shape[1]))
         weights = mean(weights, dim=(1,)) if average else weights
     else:
-        y = _at_once(q, k, v, masks, batch)
+        y = _at_once(q, k, v, masks, batch, dropout_p, drop)
     y = linear(reshape(y, (queries * batch, width)), out_weight, out_bias)
     y = view(y, shape=(queries, batch, y.shape[1]))
     if alone:
@@ -289,7 +299,7 @@ multi_head_attention_forward = composite(
     "training: bool = True, key_padding_mask = None, need_weights: bool = True, "
     "attn_mask = None, use_separate_proj_weight: bool = False, q_proj_weight = None, "
     "k_proj_weight = None, v_proj_weight = None, static_k = None, static_v = None, "
-    "average_attn_weights: bool = True, is_causal: bool = False)", _forward,
+    "average_attn_weights: bool = True, is_causal: bool = False)", _forward, draws=True,
     refuses="query key value: bool integer",
     doc="Attention by several heads: its values, and its weights, None where they are not needed",
     examples=f"F.{NAME}(T, T, T, 3, 1, cat([A, 2*A, A]), cat([v, v, v]), None, None, False, 0.0, "

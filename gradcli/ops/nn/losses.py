@@ -337,7 +337,7 @@ def _poisson(a: Any, b: Any, log_input: bool, full: bool, eps: float, reduction:
     check_reduction(reduction)
     losses = exp(a) - b * a if log_input else a - b * log(plus(a, eps))
     if full:
-        turn = log(b * (2 * pi))
+        turn = log(mul_number(b, other=2 * pi))
         stirling = b * log(b) - b + mul_number(turn, other=0.5)
         losses = losses + masked_fill_number(stirling, le(b, 1), value=0)
     return reduced(losses, reduction)

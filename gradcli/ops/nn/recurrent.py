@@ -37,6 +37,7 @@ class Weights(NamedTuple):
 
 # a cell: what its input comes to, its state and its parameters, to its next state
 Cell = Callable[[Any, State, Weights], State]
+Drop = Callable[[Any, float], Any]
 
 # ---- cells ---------------------------------------------------------------------------------
 
@@ -184,7 +185,7 @@ def _weights(params: Sequence[Any], has_biases: bool, projected: bool, count: in
 
 def _layers(
     name: str, step: Cell, x: Any, states: list[State], cells: list[Weights], dropout: float,
-    train: bool, bidirectional: bool, batch_first: bool,
+    train: bool, bidirectional: bool, batch_first: bool, drop: Drop | None,
 ) -> tuple[Any, ...]:  # fmt: skip
     """Run layers one upon another; return what the last one gives, and all last states."""
     if len(x.shape) != 3 or not x.shape[not batch_first and 0]:
@@ -195,10 +196,11 @@ def _layers(
         )
     _check_dtypes(name, x, *(h for state in states for h in state), *(w for c in cells for w in c))
     ways = 1 + bidirectional
-    if dropout and train and len(cells) > ways:
+    between = dropout if train else 0
+    if between and drop is None and len(cells) > ways:
         raise ArgumentFault(
-            f"{name}() drops nothing between layers: dropout={dropout:g} in training is random",
-            hint="call it for one layer at a time, with F.dropout between them",
+            f"{name}(): dropout in training is random, and there is no run to draw it in",
+            hint="dropout=0.0, or train=False",
         )
     fused = step is _lstm_step and _is_fused(x, cells[0])
     x = transpose(x, dim0=0, dim1=1) if batch_first else x
@@ -212,6 +214,8 @@ def _layers(
             found.append(y)
             last.append(state)
         x = cat(*found, dim=2) if bidirectional else found[0]
+        if between and drop is not None and k + ways < len(cells):
+            x = drop(x, between)
     if batch_first:
         x = (transpose if step is _lstm_step else transpose_in_place)(x, dim0=0, dim1=1)
     return x, *(stack(*parts, dim=0) for parts in zip(*last, strict=True))
@@ -240,19 +244,20 @@ def _picked(h: Any) -> tuple[Any, ...]:
 def _stack_of(name: str, step: Cell) -> Body:
     def expand(
         x: Any, h: Any, params: Sequence[Any], has_biases: bool, num_layers: int, dropout: float,
-        train: bool, bidirectional: bool, batch_first: bool,
+        train: bool, bidirectional: bool, batch_first: bool, drop: Drop | None = None,
     ) -> tuple[Any, ...]:  # fmt: skip
         count = num_layers * (1 + bidirectional)
         cells = _weights(params, has_biases, False, count)
         states = _states(name, (h,), count, _apart)
-        return _layers(name, step, x, states, cells, dropout, train, bidirectional, batch_first)
+        options = dropout, train, bidirectional, batch_first, drop
+        return _layers(name, step, x, states, cells, *options)
 
     return expand
 
 
 def _lstm(
     x: Any, hx: State, params: Sequence[Any], has_biases: bool, num_layers: int, dropout: float,
-    train: bool, bidirectional: bool, batch_first: bool,
+    train: bool, bidirectional: bool, batch_first: bool, drop: Drop | None = None,
 ) -> tuple[Any, ...]:  # fmt: skip
     if len(hx) != 2:
         raise ArgumentFault("lstm expects two hidden states")
@@ -262,7 +267,8 @@ def _lstm(
     projected = hx[0].shape[-1:] != hx[1].shape[-1:]
     cells = _weights(params, has_biases, projected, count)
     states = _states("lstm", hx, count, _apart if projected or x.dtype != FLOAT32 else _picked)
-    return _layers("lstm", _lstm_step, x, states, cells, dropout, train, bidirectional, batch_first)
+    options = dropout, train, bidirectional, batch_first, drop
+    return _layers("lstm", _lstm_step, x, states, cells, *options)
 
 
 # ---- a layer that is one node --------------------------------------------------------------
@@ -331,7 +337,7 @@ def _cell(name: str, step: Cell, gates: int, refuses: str, doc: str) -> Composit
 
 
 def _stacked(name: str, step: Cell, params: str, refuses: str, doc: str) -> Composite:
-    return composite(f"{name}(input, hx, {_LAYERS})", _stack_of(name, step), doc=doc,
+    return composite(f"{name}(input, hx, {_LAYERS})", _stack_of(name, step), doc=doc, draws=True,
         refuses=f"input hx: {refuses}", alike="input hx",
         examples=f"{name}(T, A[None], [{params}], {_ONE})[0]")
 
@@ -348,8 +354,9 @@ rnn_tanh_cell = _cell("rnn_tanh_cell", _tanh_step, 1, "bool",
 rnn_relu_cell = _cell("rnn_relu_cell", _relu_step, 1, "bool complex",
     "relu(W_hh h + b_hh + W_ih x + b_ih)")
 lstm = composite(f"lstm(input, hx: tensors, {_LAYERS})", _lstm,
-    refuses="bool integer", doc="Layers of LSTM cells along sequences: all that the last one "
-    "gives, the last hidden states and cell states",
+    refuses="bool integer", draws=True,
+    doc="Layers of LSTM cells along sequences: all that the last one gives, the last hidden "
+    "states and cell states",
     examples=f"lstm(T, (A[None], 2*A[None]), [{_FOUR}, {_FOUR}, cat([v, v, v, v]), "
     f"cat([v, v, v, v])], {_ONE})")
 gru = _stacked("gru", _gru_step, f"{_THREE}, {_THREE}, cat([v, v, v]), cat([v, v, v])",
