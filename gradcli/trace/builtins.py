@@ -292,6 +292,13 @@ def member(module: Namespace, name: str) -> Any:
         return skipped.Skipped(path)
     if path in custom.MEMBERS:
         return custom.MEMBERS[path]
+    if path.startswith("torch.autograd.") and "check" in name.lower():
+        from gradcli.trace import gradcheck
+
+        if path in gradcheck.MEMBERS:
+            return gradcheck.MEMBERS[path]
+        if name == "GradcheckError":
+            return EXCEPTIONS[name]
     if path in MODULES or path in standard.FILES:
         return Namespace(path)
     if module.path not in MODULES and standard.is_standard(module.path):

@@ -217,6 +217,10 @@ def type_of(value: Any) -> Type | UserClass:
     own = getattr(value, "kind", None)
     if isinstance(own, Type):
         return own
+    if isinstance(value, GradFn):
+        from gradcli.trace import grad_fns
+
+        return grad_fns.class_of(value.name)
     if isinstance(value, Node):
         return TORCH["nn.Parameter"] if getattr(value, "is_parameter", False) else TENSOR
     for cls in type(value).__mro__:

@@ -57,6 +57,18 @@ class GradFn:
     def __repr__(self) -> str:
         return f"<{self.name} object>"
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, GradFn) and (self.name, self.row) == (other.name, other.row)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.row))
+
+    @property
+    def row(self) -> int:
+        """The row of the operation: several results have one."""
+        graph: Graph = self.node.graph
+        return graph.producer(self.node.row)
+
 
 class Results:
     """Several results of one operation, by position and by name.
