@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.errors import ArgumentFault, AutogradFault
+from gradcli.errors import ArgumentFault, AutogradFault, Span
 from gradcli.graph import Node
 from gradcli.rule.dtypes import is_differentiable
 from gradcli.trace import own
@@ -48,13 +48,22 @@ class FunctionCall(own.Call):
     cls: UserClass
     args: Args
     ctx: Context
-    outputs: Args
-    is_tuple: bool
+    outputs: Args = ()
+    is_tuple: bool = False
     places: tuple[int, ...] = ()
 
     @property
     def grad_fn(self) -> str:  # type: ignore[override]
         return f"{self.name}Backward"
+
+    @property
+    def words(self) -> tuple[str, str]:  # type: ignore[override]
+        return f"`{self.name}.backward`", f"`{self.name}.forward`"
+
+    def stated(self) -> Span | None:
+        method = get_attribute(self.tracer, self.cls, "backward")
+        named = isinstance(method, UserFunction) and method.parameters
+        return method.parameters[0].span if named else None
 
     def again(self, operands: tuple[Node, ...]) -> FunctionCall:
         fresh = iter(operands)
@@ -173,17 +182,15 @@ def forwarded(tracer: Tracer, cls: UserClass, args: Args, needs: tuple[bool, ...
     if method is MISSING:
         raise _missing("the forward function for custom autograd.Function.")
     prepare = get_attribute(tracer, cls, "setup_context")
-    operands = own.operands_of(args)
+    call = FunctionCall(tracer, cls.name, own.operands_of(args), cls=cls, args=args, ctx=ctx)
     if prepare is MISSING:
         found = tracer.call(method, (ctx, *args), {})
     else:
         found = tracer.call(method, args, {})
         tracer.call(prepare, (ctx, args, found), {})
-    is_tuple = isinstance(found, tuple)
-    outputs = tuple(found) if is_tuple else (found,)
-    return FunctionCall(
-        tracer, cls.name, operands, cls=cls, args=args, ctx=ctx, outputs=outputs, is_tuple=is_tuple
-    )
+    call.is_tuple = isinstance(found, tuple)
+    call.outputs = tuple(found) if call.is_tuple else (found,)
+    return call
 
 
 def apply(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
@@ -201,6 +208,8 @@ def apply(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
         return call.outputs if call.is_tuple else call.outputs[0]
     with own.inside(tracer):
         call = forwarded(tracer, cls, inputs, needs)
+    for x in call.ctx.plain:  # without a gradient it is a constant, as what no_grad recorded
+        graph.notes.coded.discard(x.id)
     plain = {id(x) for x in call.ctx.plain}
     call.places = tuple(
         i

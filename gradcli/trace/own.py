@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gradcli.autodiff.batched import Batched, PerSlice
-from gradcli.errors import AutogradFault
+from gradcli.errors import AutogradFault, Span
 from gradcli.graph import Node, copied
 from gradcli.ops.shape.shapes import sum_to
 from gradcli.rule.dtypes import Array, is_differentiable
@@ -42,8 +43,17 @@ class Call:
     operands: tuple[Node, ...]
     results: tuple[Node, ...] = ()
     last: tuple[Any, Any, Any] = (None, None, None)  # cotangent, operands, gradients for them
+    draws: Any = field(init=False)  # the generator as the file's code has met it
+
+    def __post_init__(self) -> None:
+        self.draws = deepcopy(self.tracer.generator)
 
     grad_fn = ""  # PyTorch's name of the rows' backward function
+    words = ("its derivative", "its value")  # what the file's code for each is called
+
+    def stated(self) -> Span | None:
+        """Return where the file states the derivative, None where no place is known."""
+        return None
 
     def again(self, operands: tuple[Node, ...]) -> Call:
         """Run the file's code for other operands, and return that call."""
@@ -79,7 +89,7 @@ class Call:
         graph = self.tracer.graph
         with aside(self.tracer):
             read = len(graph.notes.numbers)
-            call = self.again(self._leaves(arrays))
+            call = self._again(arrays)
             found = [x.value for x in call.results]
             own = [x.shape for x in self.operands]
             if len(graph.notes.numbers) > read and [np.shape(x) for x in arrays] != own:
@@ -118,9 +128,9 @@ class Call:
         with aside(self.tracer):
             call = self
             if not self._is_here(operands):
-                call = self.again(self._leaves(operands))
-            nodes = [None if x is None else graph.leaf(np.asarray(x)) for x in arrays]
+                call = self._again(operands)
             with inside(self.tracer):
+                nodes = [None if x is None else graph.leaf(np.asarray(x)) for x in arrays]
                 found = [
                     None if x is None else _fitting(x, y).value
                     for x, y in zip(way_of(call, way)(nodes), like, strict=True)
@@ -129,11 +139,16 @@ class Call:
             return found
         return [None if x is None else traced.constant(x) for x in found]
 
-    def _leaves(self, values: Args) -> tuple[Node, ...]:
-        return tuple(
-            self.tracer.graph.leaf(np.asarray(x.value if isinstance(x, Node) else x))
-            for x in values
-        )
+    def _again(self, values: Args) -> Call:
+        """Run the file's code for other values of the operands, with the same random numbers."""
+        tracer = self.tracer
+        before, tracer.generator = tracer.generator, deepcopy(self.draws)
+        try:
+            with inside(tracer):
+                arrays = (np.asarray(x.value if isinstance(x, Node) else x) for x in values)
+                return self.again(tuple(tracer.graph.leaf(x) for x in arrays))
+        finally:
+            tracer.generator = before
 
     def _is_here(self, operands: Args) -> bool:
         """Say whether operands are those of the run itself."""
@@ -160,10 +175,11 @@ def _fitting(found: Any, like: Node) -> Any:
 @contextmanager
 def inside(tracer: Tracer, grad_enabled: bool = False) -> Iterator[None]:
     """Let rows be those inside of an operation: tables do not show them, and no root is one."""
-    graph, made = tracer.graph, len(tracer.made)
+    graph, made, first = tracer.graph, len(tracer.made), len(tracer.graph)
     span, call = graph.span, graph.call
     with graph.settings("inside", grad_enabled):
         yield
+    graph.notes.coded.update(range(first, len(graph)))
     del tracer.made[made:]
     graph.span, graph.call = span, call  # where it fails they stay: an error has its place
 
