@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcli import autodiff
-from gradcli.graph import OUTPUT
+from gradcli.graph import OUTPUT, Graph
 from gradcli.rule.dtypes import Array
 from gradcli.verify.probe import Probe
 
