@@ -175,8 +175,9 @@ def _parts(
     _afford(graph, id, op, operands)
     for slot, i in enumerate(inputs):
         if i in inside and derivative.body(slot) is not None:
-            part = derivative.vjp(slot, g, y, operands, attrs)
-            yield i, fit(part, graph, i, derivative.broadcasts)
+            part = derivative.part(slot, g, y, operands, attrs)
+            if part is not None:
+                yield i, fit(part, graph, i, derivative.broadcasts)
 
 
 def _afford(graph: Graph, id: int, op: Primitive, operands: tuple[Any, ...]) -> None:
@@ -237,10 +238,10 @@ def backward(
     or needs saved tensors that an earlier pass has freed.
     """
     start = seed(Node(graph, root), gradient)
-    at_once = is_large(graph) and not create_graph
+    order = reachable(graph, (root,))
+    at_once = is_large(graph) and not create_graph and not any(_is_own(graph, i) for i in order)
     if not at_once:
         compute(graph, (root,))
-    order = reachable(graph, (root,))
     if inputs:
         order = towards(graph, order, inputs)
     free_saved(graph, order, retain_graph=retain_graph or create_graph)
@@ -265,6 +266,12 @@ def backward(
     for id, value in values.items():
         _accumulate(graph, graph.current(id), np.asarray(value))
     return [graph.current(i) for i in values]
+
+
+def _is_own(graph: Graph, id: int) -> bool:
+    """Say whether a row's derivative is code of the file, which runs on no other tape."""
+    op = graph.ops[id]
+    return op is not None and op.derivative is not None and op.derivative.own
 
 
 def _in_blocks(

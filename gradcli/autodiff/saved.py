@@ -61,15 +61,24 @@ def _check_unchanged(graph: Graph, id: int) -> None:
 
     Raises: AutogradFault, in PyTorch's words, where it was changed in place.
     """
+    own = _kept(graph, id) or set()
     written = {
-        i for i in (*graph.inputs[id], *results(graph, id)) if i >= 0 and _is_written(graph, i)
+        i
+        for i in (*graph.inputs[id], *results(graph, id), *own)
+        if i >= 0 and _is_written(graph, i)
     }
     if not written:
         return
     saved = saved_rows(graph, id)
-    for i in (*_operands(graph, id), *results(graph, id)):
+    for i in (*_operands(graph, id), *results(graph, id), *sorted(own)):
         if i in written and i in saved:
             raise _changed(graph, id, i)
+
+
+def _kept(graph: Graph, id: int) -> set[int] | None:
+    """Return the rows that code of the file has saved for a row's derivative, None of others."""
+    op = graph.ops[id]
+    return None if op is None or op.derivative is None else op.derivative.kept()
 
 
 def _operands(graph: Graph, id: int) -> list[int]:
@@ -239,6 +248,8 @@ def saved_rows(graph: Graph, id: int) -> set[int]:
     op = graph.ops[id]
     if op is None:
         return set()
+    if (own := _kept(graph, id)) is not None:
+        return own
     if op.in_place and id in graph.autograd.in_place:
         return set(results(graph, id))
     if not op.saves:

@@ -230,6 +230,10 @@ class _Walk:
     def _rule(self, edge: _Edge, arrived: Any) -> Formula:
         """Return what a row passes on to an operand as a formula of what arrives."""
         graph, id = self.graph, edge.id
+        assert edge.op.derivative is not None, "only what is differentiable is on the way"
+        if edge.op.derivative.own:
+            what = f"what the file's {edge.op.label} makes of {self.arriving}"
+            return Name(what, graph.metas[edge.operand].shape)
         tensors = [i for i in graph.inputs[id] if i >= 0]
         results = self._results(id)
         formulas = dict(zip((*tensors, *results), read(graph, (*tensors, *results), self.names),
@@ -249,7 +253,6 @@ class _Walk:
             ]
         else:
             (y,) = y
-        assert edge.op.derivative is not None, "only what is differentiable is on the way"
         found = edge.op.derivative.vjp(edge.slot, g, y, operands, graph.attrs[id])
         return found.formula  # type: ignore[no-any-return]
 

@@ -106,6 +106,9 @@ class Deriver:
     def derive(self, target: int) -> Derived | Refused:
         """Return the gradient by a tensor, or why there is no formula for it."""
         label = self._called(target)
+        if coded := self._coded(target):
+            why = f"the derivative of `{coded}` is code of the file, for which there is none"
+            return Refused(self.label, label, why)
         try:
             row = self.gradient(target)
         except GradcliError as error:
@@ -120,6 +123,15 @@ class Deriver:
         if isinstance(found, Derived):
             found = replace(found, side=self._side(target, label, row), note=self._note(target))
         return found
+
+    def _coded(self, target: int) -> str:
+        """Return the name of an operation on the way whose derivative the file itself has."""
+        tape = self.tape
+        for id in autodiff.towards(tape, autodiff.reachable(tape, (self.root,)), (target,)):
+            op = tape.ops[id]
+            if op is not None and op.derivative is not None and op.derivative.own:
+                return op.label
+        return ""
 
     def _side(self, target: int, label: str, row: int) -> str:
         """Return what is the gradient in the file: `.grad` where its backward() freed the graph."""

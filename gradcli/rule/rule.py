@@ -98,6 +98,7 @@ class Derivative:
 
     broadcasts: ClassVar[bool] = False  # the engine sums cotangents to the operand's shape
     recorded: ClassVar[bool] = False  # it is taken from a record, and holds nowhere else
+    own: ClassVar[bool] = False  # it is code of the file, which runs on its tape or on arrays
 
     def body(self, slot: int) -> Body | None:
         """Return the body for an argument."""
@@ -110,6 +111,16 @@ class Derivative:
         body = self.body(slot)
         assert body is not None, "asked for the cotangent of an argument that has none"
         return body(g, y, *operands, **attrs)
+
+    def part(
+        self, slot: int, g: Any, y: Any, operands: tuple[Any, ...], attrs: dict[str, Any]
+    ) -> Any:
+        """Return the same, None where nothing goes to that operand, whatever `g` is."""
+        return self.vjp(slot, g, y, operands, attrs)
+
+    def kept(self) -> set[int] | None:
+        """Return the rows that are saved for it; None: those whose values the bodies read."""
+        return None
 
     def jvp(
         self,

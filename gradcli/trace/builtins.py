@@ -264,7 +264,7 @@ MODULES = {
     "nn.utils": "nn.utils", "torch.nn.utils.rnn": "nn.utils.rnn", "torch.utils": "utils",
     "nn.utils.rnn": "nn.utils.rnn", "torch.utils.data": "utils.data",
     "torch.autograd": "autograd", "autograd": "hips", "torch.autograd.function": "autograd",
-    "autograd.numpy": "np",
+    "autograd.numpy": "np", "autograd.extend": "hips",
     "autograd.numpy.linalg": "linalg", "autograd.numpy.fft": "fft", "autograd.scipy": "scipy",
     "autograd.numpy.random": "random", "autograd.scipy.special": "scipy",
     "torch.autograd.functional": "", "torch.func": "func",
@@ -293,6 +293,18 @@ def member(module: Namespace, name: str) -> Any:
         return skipped.Skipped(path)
     if path in custom.MEMBERS:
         return custom.MEMBERS[path]
+    if name.startswith(("custom_", "primitive", "def")):
+        from gradcli.trace import custom_rules
+
+        if path in custom_rules.MEMBERS:
+            return custom_rules.MEMBERS[path]
+    if path.startswith("torch.autograd.") and "check" in name.lower():
+        from gradcli.trace import gradcheck
+
+        if path in gradcheck.MEMBERS:
+            return gradcheck.MEMBERS[path]
+        if name == "GradcheckError":
+            return EXCEPTIONS[name]
     if path in MODULES or path in standard.FILES:
         return Namespace(path)
     if module.path not in MODULES and standard.is_standard(module.path):

@@ -1,304 +1,196 @@
-"""`torch.autograd.Function`: operations whose derivative the file itself defines.
-
-A call of `apply` is one row of the graph. Its value is what the file's `forward` gives, its
-derivative what the file's `backward` does: that is what `check` compares with differences.
-"""
+"""`torch.autograd.Function`: classes of the file whose `backward` is a derivative."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.errors import ArgumentFault, AutogradFault
+from gradcli.errors import ArgumentFault, AutogradFault, Span
 from gradcli.graph import Node
-from gradcli.rule.dtypes import Array, is_differentiable
-from gradcli.rule.meta import Meta
-from gradcli.rule.rule import Body, Derivative, Primitive
-from gradcli.rule.signature import Signature
+from gradcli.rule.dtypes import is_differentiable
+from gradcli.trace import own
 from gradcli.trace.classes import (
     MISSING,
     OBJECT,
     ClassMethod,
-    Instance,
     Native,
-    Property,
+    StaticMethod,
     UserClass,
     get_attribute,
 )
+from gradcli.trace.custom_context import FACTS, Context, context_class
+from gradcli.trace.sentences import class_name
 from gradcli.trace.storage import Tensor
-from gradcli.trace.values import Function
+from gradcli.trace.values import Function, UserFunction
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
 
 Args = tuple[Any, ...]
 Keywords = dict[str, Any]
-CHANGED = (
-    "one of the variables needed for gradient computation has been modified by an inplace "
-    "operation: it was saved for the backward of {name}"
+LEGACY = (
+    "Legacy autograd function with non-static forward method is deprecated. Please use new-style "
+    "autograd function with static forward method. (Example: "
+    "https://pytorch.org/docs/stable/autograd.html#torch.autograd.Function)"
 )
+IN_PLACE_LEAF = "a leaf Variable that requires grad has been used in an in-place operation."
 
 
-@dataclass(eq=False)
-class Saved:
-    """What `ctx.save_for_backward` keeps: tensors, and how often each was changed by then."""
-
-    tensors: list[Any] = field(default_factory=list)
-    counts: list[int] = field(default_factory=list)
-
-
-class Context(Instance):
-    """`ctx`: what `forward` leaves for `backward`."""
-
-    __slots__ = ("materialize", "needs", "saved", "whole")
-
-    def __init__(self, tracer: Tracer, cls: UserClass, needs: tuple[bool, ...]) -> None:
-        super().__init__(tracer, CONTEXT)
-        self.whole = cls  # the class of the file
-        self.saved = Saved()
-        self.needs = needs
-        self.materialize = True
-
-
-# ---- what a context has --------------------------------------------------------------------
-
-
-def _save(tracer: Tracer, ctx: Context, args: Args, keywords: Keywords) -> None:
-    for x in args:
-        if x is not None and not isinstance(x, Node):
-            raise ArgumentFault(
-                f"save_for_backward can only save variables, but argument is of type "
-                f"{type(x).__name__}",
-                hint="other values are kept as attributes: ctx.n = n",
-            )
-    ctx.saved = Saved(list(args), [_count(x) for x in args])
-
-
-def _count(x: Any) -> int:
-    return x.storage.version.count if isinstance(x, Tensor) and x.storage is not None else 0
-
-
-def _saved(tracer: Tracer, ctx: Context) -> tuple[Any, ...]:
-    for x, count in zip(ctx.saved.tensors, ctx.saved.counts, strict=True):
-        if _count(x) != count:
-            raise AutogradFault(CHANGED.format(name=ctx.whole.name))
-    return tuple(ctx.saved.tensors)
-
-
-def _unmarked(name: str, why: str) -> Native:
-    def run(tracer: Tracer, ctx: Context, args: Args, keywords: Keywords) -> None:
-        raise ArgumentFault(f"ctx.{name}() is not here", hint=why)
-
-    return Native(name, run)
-
-
-def _plain(tracer: Tracer, ctx: Context, args: Args, keywords: Keywords) -> None:
-    ctx.attributes["_plain"] = args
-
-
-def _materialize(tracer: Tracer, ctx: Context, args: Args, keywords: Keywords) -> None:
-    ctx.materialize = tracer.truth(args[0])
-
-
-CONTEXT = UserClass(
-    "FunctionCtx",
-    (OBJECT,),
-    {
-        "save_for_backward": Native("save_for_backward", _save),
-        "save_for_forward": Native("save_for_forward", lambda *_: None),
-        "mark_non_differentiable": Native("mark_non_differentiable", _plain),
-        "set_materialize_grads": Native("set_materialize_grads", _materialize),
-        "mark_dirty": _unmarked("mark_dirty", "return a new tensor instead of changing an input"),
-        "saved_tensors": Property(
-            Function("saved_tensors", lambda tracer, args, keywords: _saved(tracer, args[0]))
-        ),
-        "saved_variables": Property(
-            Function("saved_variables", lambda tracer, args, keywords: _saved(tracer, args[0]))
-        ),
-        "needs_input_grad": Property(
-            Function("needs_input_grad", lambda tracer, args, keywords: args[0].needs)
-        ),
-    },
-)
-
-
-# ---- calls ---------------------------------------------------------------------------------
-
-
-@dataclass(eq=False)
-class Call:
+@dataclass(eq=False, kw_only=True)
+class FunctionCall(own.Call):
     """One call of `apply`: the class, its arguments, and what its `forward` has left.
 
-    `slots` are the places of tensors among the arguments; `several` whether it returns a tuple.
+    `outputs` are all that it returned; those at `places` are the row's results.
     """
 
-    tracer: Tracer
     cls: UserClass
     args: Args
-    slots: tuple[int, ...]
     ctx: Context
-    outputs: tuple[Any, ...]
-    several: bool
-    last: tuple[Any, Any] = (None, None)  # a cotangent, and the gradients for it
+    outputs: Args = ()
+    is_tuple: bool = False
+    places: tuple[int, ...] = ()
 
     @property
-    def name(self) -> str:
-        """The class of its rows' grad_fn."""
-        return f"{self.cls.name}Backward"
+    def grad_fn(self) -> str:  # type: ignore[override]
+        return f"{self.name}Backward"
 
-    def value(self, *arrays: Array) -> Any:
-        """Return what `forward` gives for other inputs."""
-        with self.tracer.graph.scratch():
-            call = self._again(arrays)
-            found = [x.value if isinstance(x, Node) else x for x in call.outputs]
-        return tuple(found) if self.several else found[0]
+    @property
+    def words(self) -> tuple[str, str]:  # type: ignore[override]
+        return f"`{self.name}.backward`", f"`{self.name}.forward`"
 
-    def _again(self, arrays: Args) -> Call:
-        """Return the call of the same arguments with other inputs, on the scratch tape."""
-        graph, args = self.tracer.graph, list(self.args)
-        for slot, array in zip(self.slots, arrays, strict=True):
-            args[slot] = graph.leaf(np.asarray(array))
-        return forwarded(self.tracer, self.cls, tuple(args), self.ctx.needs)
+    def stated(self) -> Span | None:
+        method = get_attribute(self.tracer, self.cls, "backward")
+        named = isinstance(method, UserFunction) and method.parameters
+        return method.parameters[0].span if named else None
 
-    def gradients(self, g: Any, operands: Args) -> list[Any]:
-        """Return the gradients of the inputs for a cotangent: arrays for arrays, nodes for nodes.
+    def again(self, operands: tuple[Node, ...]) -> FunctionCall:
+        fresh = iter(operands)
+        args = tuple(next(fresh) if isinstance(x, Node) else x for x in self.args)
+        call = forwarded(self.tracer, self.cls, args, self.ctx.needs)
+        call.places = self.places
+        call.results = tuple(call.outputs[i] for i in self.places)
+        return call
 
-        Raises: AutogradFault, in PyTorch's words, where `backward` returns what does not fit.
-        """
-        if self.last[0] is g:
-            return self.last[1]  # type: ignore[no-any-return]
-        parts = list(g) if self.several else [g]
-        if any(isinstance(x, Node) for x in parts):
-            found = self._backward(parts)
-        else:
-            graph = self.tracer.graph
-            with graph.scratch(), graph.settings("gradient", False):
-                call = self if self._is_here(operands) else self._again(operands)
-                nodes = [None if x is None else graph.leaf(np.asarray(x)) for x in parts]
-                found = [x if x is None else x.value for x in call._backward(nodes)]
-        self.last = g, found
+    def kept(self) -> set[int] | None:
+        return set(self.ctx.saved_rows)
+
+    def back(self, cotangents: list[Node | None]) -> list[Node | None]:
+        tracer, given = self.tracer, dict(zip(self.places, cotangents, strict=True))
+        method = get_attribute(tracer, self.cls, "backward")
+        if method is MISSING:
+            method = get_attribute(tracer, self.cls, "vjp")
+        if method is MISSING:
+            raise _missing(
+                "either the backward or vjp method for your custom autograd.Function to use it "
+                "with backward mode AD."
+            )
+        parts = [self._cotangent(given.get(i), y) for i, y in enumerate(self.outputs)]
+        with own.inside(tracer, tracer.graph.grad_enabled):
+            found = tracer.call(method, (self.ctx, *parts), {})
+        return self._gradients(found if isinstance(found, tuple) else (found,))
+
+    def _cotangent(self, g: Node | None, y: Any) -> Node | None:
+        """Return what `backward` gets for an output: zeros where nothing has arrived."""
+        if g is None and self.ctx.materialize and isinstance(y, Node):
+            return self.tracer.graph.leaf(np.zeros(y.shape, y.dtype))
+        return g
+
+    def _gradients(self, given: Args) -> list[Node | None]:
+        """Check what `backward` returned as PyTorch does; return what goes to the operands."""
+        count = len(self.args)
+        if len(given) < count or any(x is not None for x in given[count:]):
+            raise AutogradFault(
+                f"function {self.grad_fn} returned an incorrect number of gradients (expected "
+                f"{count}, got {len(given)})",
+                hint="a tuple with one for each argument of forward after ctx; None for what has "
+                "no gradient",
+            )
+        found: list[Node | None] = []
+        for i, (x, g) in enumerate(zip(self.args, given, strict=False)):
+            if g is not None and not isinstance(g, Node):
+                raise AutogradFault(f"expected Variable or None (got {class_name(g)})")
+            if isinstance(x, Node):
+                found.append(self._fitting(i, x, g))
+            elif g is not None:
+                raise AutogradFault(
+                    f"function {self.grad_fn} returned a gradient different than None at position "
+                    f"{i + 1}, but the corresponding forward input was not a Variable"
+                )
         return found
 
-    def _is_here(self, operands: Args) -> bool:
-        """Say whether operands are those of the run itself."""
-        return all(
-            x is self.args[slot].value or np.array_equal(x, self.args[slot].value)
-            for slot, x in zip(self.slots, operands, strict=True)
-        )
-
-    def _backward(self, cotangents: list[Any]) -> list[Any]:
-        tracer = self.tracer
-        if self.ctx.materialize:
-            cotangents = [
-                tracer.graph.leaf(np.zeros(y.shape, y.dtype)) if g is None and _is_tensor(y) else g
-                for g, y in zip(cotangents, self.outputs, strict=True)
-            ]
-        method = _method(tracer, self.cls, "backward")
-        found = tracer.call(method, (self.ctx, *cotangents), {})
-        given = found if isinstance(found, tuple | list) else (found,)
-        if len(given) != len(self.args):
-            extra = given[len(self.args) :]
-            if len(given) < len(self.args) or any(x is not None for x in extra):
-                raise AutogradFault(
-                    f"function {self.name} returned an incorrect number of gradients (expected "
-                    f"{len(self.args)}, got {len(given)})",
-                    hint="one for each argument of forward after ctx; None for what has no "
-                    "gradient",
-                )
-        return [self._fitting(slot, given[slot]) for slot in self.slots]
-
-    def _fitting(self, slot: int, gradient: Any) -> Any:
-        """Return a gradient in the shape of its input; what broadcasting repeats is summed."""
-        x = self.args[slot]
-        if gradient is None:
-            return None
-        if not isinstance(gradient, Node):
+    def _fitting(self, i: int, x: Node, g: Node | None) -> Node | None:
+        """Return a gradient if it has the shape of its input, or one that is summed to that."""
+        if g is None or g.shape == x.shape:
+            return g
+        ahead = len(g.shape) - len(x.shape)
+        if ahead < 0 or any(n not in (1, m) for n, m in zip(x.shape, g.shape[ahead:], strict=True)):
             raise AutogradFault(
-                f"function {self.name} returned a gradient different than a Tensor at position "
-                f"{slot}, but the corresponding forward input was a Tensor"
+                f"Function {self.grad_fn} returned an invalid gradient at index {i} - got "
+                f"{list(g.shape)} but expected shape compatible with {list(x.shape)}"
             )
-        if gradient.shape != x.shape:
-            from gradcli.ops.shape.shapes import sum_to
+        return g
 
-            if np.broadcast_shapes(gradient.shape, x.shape) != gradient.shape:
-                raise _invalid(self.name, slot, gradient, x)
-            return sum_to(gradient, x.shape)
-        return gradient
-
-
-def _invalid(name: str, slot: int, gradient: Node, x: Node) -> AutogradFault:
-    return AutogradFault(
-        f"Function {name} returned an invalid gradient at index {slot} - got "
-        f"{list(gradient.shape)} but expected shape compatible with {list(x.shape)}"
-    )
-
-
-def _is_tensor(x: Any) -> bool:
-    return isinstance(x, Node)
-
-
-class UserRule(Derivative):
-    """The derivative of a row is the `backward` of a class of the file."""
-
-    call: Call
-
-    def body(self, slot: int) -> Body | None:
-        """Return something for an argument that has a gradient."""
-        call = self.call
-        return call.gradients if is_differentiable(call.args[call.slots[slot]].dtype) else None
-
-    def vjp(
-        self,
-        slot: int,
-        g: Any,
-        y: Any,  # noqa: ARG002 -- as all rules
-        operands: Args,
-        attrs: dict[str, Any],  # noqa: ARG002
-    ) -> Any:
-        """Return the cotangent of one input, zeros where `backward` gives None."""
-        found = self.call.gradients(g, operands)[slot]
-        if found is not None:
-            return found
-        x = operands[slot]
-        return x.zeros_like() if isinstance(x, Node) else np.zeros(np.shape(x), x.dtype)
+    def ahead(self, tangents: list[Node | None]) -> list[Node | None]:
+        tracer = self.tracer
+        method = get_attribute(tracer, self.cls, "jvp")
+        if method is MISSING:
+            raise _missing(
+                "the jvp function for custom autograd.Function to use it with forward mode AD."
+            )
+        fresh = iter(tangents)
+        given = tuple(next(fresh) if isinstance(x, Node) else None for x in self.args)
+        ctx = self.ctx.forward()
+        if ctx.materialize:
+            given = tuple(
+                x.zeros_like() if t is None and isinstance(x, Node) and is_differentiable(x.dtype)
+                else t
+                for t, x in zip(given, self.args, strict=True)
+            )  # fmt: skip
+        with own.inside(tracer, tracer.graph.grad_enabled):
+            found = tracer.call(method, (ctx, *given), {})
+        parts = found if isinstance(found, tuple) else (found,)
+        if len(parts) != len(self.outputs):
+            raise AutogradFault(
+                f"{self.name}.jvp returned {len(parts)} tangents for {len(self.outputs)} outputs"
+            )
+        for i in self.places:
+            if parts[i] is not None and not isinstance(parts[i], Node):
+                raise AutogradFault(f"expected Variable or None (got {class_name(parts[i])})")
+            if parts[i] is not None and parts[i].shape != self.outputs[i].shape:
+                raise AutogradFault(
+                    f"{self.name}.jvp returned a tangent of shape {list(parts[i].shape)} for an "
+                    f"output of shape {list(self.outputs[i].shape)}"
+                )
+        return [parts[i] for i in self.places]
 
 
-def _method(tracer: Tracer, cls: UserClass, name: str) -> Any:
-    found = get_attribute(tracer, cls, name)
-    if found is MISSING:
-        raise AutogradFault(
-            f"You must implement {'the forward' if name == 'forward' else 'either the backward'} "
-            f"{'function' if name == 'forward' else 'or vjp method'} for custom autograd.Function"
-        )
-    return found
+def _missing(what: str) -> AutogradFault:
+    error = AutogradFault(f"You must implement {what}")
+    error.python = "NotImplementedError"
+    return error
 
 
-def forwarded(tracer: Tracer, cls: UserClass, args: Args, needs: tuple[bool, ...]) -> Call:
+def forwarded(tracer: Tracer, cls: UserClass, args: Args, needs: tuple[bool, ...]) -> FunctionCall:
     """Run the `forward` of a class with gradients off, and return what came of it.
 
-    Raises: AutogradFault, in PyTorch's words, where the class has no static `forward`.
+    Raises: AutogradFault, in PyTorch's words, where the class has no `forward`.
     """
-    graph = tracer.graph
-    ctx = Context(tracer, cls, needs)
+    ctx = Context(tracer, context_class(cls), needs)
+    method = get_attribute(tracer, cls, "forward")
+    if method is MISSING:
+        raise _missing("the forward function for custom autograd.Function.")
     prepare = get_attribute(tracer, cls, "setup_context")
-    with graph.settings(graph.origin, False):
-        method = _method(tracer, cls, "forward")
-        if prepare is MISSING:
-            found = tracer.call(method, (ctx, *args), {})
-        else:
-            found = tracer.call(method, args, {})
-            tracer.call(prepare, (ctx, args, found), {})
-    several = isinstance(found, tuple)
-    outputs = tuple(found) if several else (found,)
-    if not any(isinstance(x, Node) for x in outputs):
-        raise AutogradFault(
-            f"{cls.name}.forward: expected Variable (got {type(found).__name__}) for return value 0"
-        )
-    slots = tuple(i for i, x in enumerate(args) if isinstance(x, Node))
-    return Call(tracer, cls, args, slots, ctx, outputs, several)
+    call = FunctionCall(tracer, cls.name, own.operands_of(args), cls=cls, args=args, ctx=ctx)
+    if prepare is MISSING:
+        found = tracer.call(method, (ctx, *args), {})
+    else:
+        found = tracer.call(method, args, {})
+        tracer.call(prepare, (ctx, args, found), {})
+    call.is_tuple = isinstance(found, tuple)
+    call.outputs = tuple(found) if call.is_tuple else (found,)
+    return call
 
 
 def apply(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
@@ -307,84 +199,138 @@ def apply(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     Raises: AutogradFault and ArgumentFault, in PyTorch's words.
     """
     cls, *rest = args
-    if keywords:
-        raise ArgumentFault("apply() takes no keyword arguments")
     graph = tracer.graph
-    inputs, place = tuple(rest), graph.span
-    wanted = tuple(isinstance(x, Node) and graph.grad_enabled and x.requires_grad for x in inputs)
-    call = forwarded(tracer, cls, inputs, wanted)
-    if not any(wanted):
-        return tuple(call.outputs) if call.several else call.outputs[0]
-    graph.span = place
-    plain = {id(x) for x in call.ctx.attributes.pop("_plain", ())}
-    made = _recorded(call)
-    results = [
-        x if id(x) in plain or not isinstance(x, Node) else y
-        for x, y in zip(call.outputs, made, strict=True)
-    ]
-    finals = {id(x): y for x, y in zip(call.outputs, results, strict=True)}
-    saved = call.ctx.saved
-    saved.tensors = [finals.get(id(x), x) for x in saved.tensors]
-    saved.counts = [_count(x) for x in saved.tensors]
-    call.outputs = tuple(results)
-    return tuple(results) if call.several else results[0]
+    inputs = _bound(tracer, cls, tuple(rest), keywords)
+    needs = tuple(isinstance(x, Node) and x.requires_grad for x in inputs)
+    if not (graph.grad_enabled and any(needs)):
+        with graph.settings(graph.origin, False):
+            call = forwarded(tracer, cls, inputs, needs)
+        return call.outputs if call.is_tuple else call.outputs[0]
+    with own.inside(tracer):
+        call = forwarded(tracer, cls, inputs, needs)
+    for x in call.ctx.plain:  # without a gradient it is a constant, as what no_grad recorded
+        graph.notes.coded.discard(x.id)
+    plain = {id(x) for x in call.ctx.plain}
+    call.places = tuple(
+        i
+        for i, x in enumerate(call.outputs)
+        if isinstance(x, Node) and id(x) not in plain and is_differentiable(x.dtype)
+    )
+    if call.places:
+        dirty = [_dirty(call, x) for x in call.ctx.dirty]
+        made = own.recorded(call, [call.outputs[i] for i in call.places])
+        _placed(call, dict(zip(call.places, made, strict=True)), dirty)
+    return call.outputs if call.is_tuple else call.outputs[0]
 
 
-def _recorded(call: Call) -> list[Any]:
-    """Append the row of a call, with the value that it has."""
-    graph = call.tracer.graph
-    values = [x.value if isinstance(x, Node) else np.asarray(0.0) for x in call.outputs]
-    metas = tuple(Meta(x.shape, x.dtype) for x in values)
-    row = row_of(call, metas)
-    operands = tuple(call.args[slot] for slot in call.slots)
-    result = graph.record(row, operands, {})
-    if not call.several:
-        graph.put(result.id, values[0])
-        return [result]
-    graph.put(graph.producer(result[0].id), tuple(values))
-    return list(result)
+def _bound(tracer: Tracer, cls: UserClass, args: Args, keywords: Keywords) -> Args:
+    """Return the arguments of `forward` in their order, where some are given by name."""
+    method = get_attribute(tracer, cls, "forward")
+    prepared = get_attribute(tracer, cls, "setup_context") is not MISSING
+    if not (keywords or prepared) or not isinstance(method, UserFunction):
+        return args
+    from gradcli.trace.functions import arguments
+
+    first: Args = () if prepared else (None,)
+    values = arguments(tracer, method, (*first, *args), keywords)
+    if any(p.kind in ("*", "**", "keyword") for p in method.parameters):
+        if not keywords:
+            return args
+        raise ArgumentFault(f"{cls.name}.apply(): give the arguments by position")
+    return tuple(values[p.name] for p in method.parameters)[len(first) :]
 
 
-def row_of(call: Call, metas: tuple[Meta, ...]) -> Primitive:
-    """Return the operation of a call, which no other call has."""
-    names = ", ".join(f"input{i}" for i in range(len(call.slots)))
-    rule = UserRule((None,) * len(call.slots))
-    object.__setattr__(rule, "call", call)
-    meta: Callable[..., Any] = lambda *_, **__: metas if call.several else metas[0]  # noqa: E731
-    return Primitive(
-        Signature(f"{call.cls.name}({names})"),
-        f"The class `{call.cls.name}` of the file.",
-        (), "", (), (), "", "", "", "",
-        grad_fn=call.name,
-        forward=call.value,
-        meta=meta,
-        derivative=rule,
-        outputs=("*",) if call.several else (),
-    )  # fmt: skip
+def _dirty(call: FunctionCall, x: Any) -> Tensor:
+    """Return an input that `forward` says to have changed in place.
+
+    Raises: AutogradFault, in PyTorch's words, where it must not be.
+    """
+    place = next((i for i, y in enumerate(call.args) if y is x), None)
+    if place is None or not isinstance(x, Tensor):
+        raise AutogradFault("mark_dirty only accepts input tensors")
+    before = call.operands[sum(isinstance(y, Node) for y in call.args[:place])]
+    if before.requires_grad and x.graph.is_leaf(before.id):
+        raise AutogradFault(IN_PLACE_LEAF)
+    if x.steps:
+        raise ArgumentFault(
+            f"{call.name}: an input that is a view cannot be marked dirty here",
+            hint="give it a tensor of its own: x.clone()",
+        )
+    if not any(x is y for y in call.outputs):
+        raise AutogradFault(
+            "Some elements marked as dirty during the forward method were not returned as output. "
+            "The inputs that are modified inplace must all be outputs of the Function."
+        )
+    return x
+
+
+def _placed(call: FunctionCall, made: dict[int, Node], dirty: list[Tensor]) -> None:
+    """Put the row's results in the place of what `forward` gave, also where that was saved."""
+    finals = {id(call.outputs[i]): y for i, y in made.items()}
+    for x in dirty:
+        storage = x.held()
+        storage.hold(finals[id(x)].id)
+        x.row, x.seen = storage.row, storage.memory.clock
+        finals[id(x)] = x
+    own_inputs = {id(x) for x in call.args}
+    call.ctx.replace({k: y for k, y in finals.items() if k not in own_inputs})
+    call.outputs = tuple(
+        finals.get(id(x), x) if i in call.places else x for i, x in enumerate(call.outputs)
+    )
+
+
+def _legacy(tracer: Tracer, owner: Any, args: Args, keywords: Keywords) -> Any:
+    raise AutogradFault(LEGACY, hint=f"{owner.cls.name}.apply(…), and @staticmethod before forward")
 
 
 FUNCTION = UserClass(
     "Function",
     (OBJECT,),
-    {"apply": ClassMethod(Function("apply", apply))},
+    {"apply": ClassMethod(Function("apply", apply)), "__call__": Native("__call__", _legacy)},
 )
 
 
 def once_differentiable(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
-    """`@once_differentiable`: the backward is not differentiated itself."""
+    """`@once_differentiable`: what the backward gives can not be differentiated itself."""
     (function,) = args
+    if isinstance(function, StaticMethod):
+        function = function.function
 
     def run(tracer: Tracer, given: Args, words: Keywords) -> Any:
-        if tracer.graph.grad_enabled and any(
+        graph = tracer.graph
+        needed = graph.grad_enabled and any(
             isinstance(x, Node) and x.requires_grad for x in given[1:]
-        ):
-            raise AutogradFault(
-                "trying to differentiate twice a function that was marked with @once_differentiable"
-            )
-        with tracer.graph.settings(tracer.graph.origin, False):
-            return tracer.call(function, given, words)
+        )
+        with graph.settings(graph.origin, False):
+            found = tracer.call(function, given, words)
+        if not needed:
+            return found
+        if isinstance(found, tuple):
+            return tuple(_undifferentiable(tracer, x) for x in found)
+        return _undifferentiable(tracer, found)
 
     return Function("backward", run)
+
+
+class _Refusing(own.Call):
+    """What a once differentiable backward gave: it has no derivative."""
+
+    grad_fn = "torch::autograd::Error"
+
+    def back(self, cotangents: list[Node | None]) -> list[Node | None]:  # noqa: ARG002
+        raise AutogradFault(
+            "trying to differentiate twice a function that was marked with @once_differentiable"
+        )
+
+    def ahead(self, tangents: list[Node | None]) -> list[Node | None]:
+        return self.back(tangents)
+
+
+def _undifferentiable(tracer: Tracer, x: Any) -> Any:
+    if not isinstance(x, Node) or not is_differentiable(x.dtype):
+        return x
+    call = _Refusing(tracer, "backward", (tracer.graph.leaf(x.value, True),))
+    return own.recorded(call, [x])[0]
 
 
 MEMBERS: dict[str, Any] = {
@@ -393,4 +339,5 @@ MEMBERS: dict[str, Any] = {
     "torch.autograd.function.once_differentiable": Function(
         "once_differentiable", once_differentiable
     ),
+    **FACTS,
 }

@@ -13,11 +13,14 @@ if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
 
 
+_MODULES = {"_LinAlgError": "torch._C.", "GradcheckError": "torch.autograd.gradcheck."}
+
+
 class BuiltInClass(UserClass):
     """A class that is built in: it prints as Python's does."""
 
     def __repr__(self) -> str:
-        module = "torch._C." if self.name == "_LinAlgError" else ""
+        module = _MODULES.get(self.name, "")
         return f"<class '{module}{self.name}'>"
 
 

@@ -31,6 +31,7 @@ PARENTS = {
     "PermissionError": "OSError", "TimeoutError": "OSError",
     "NotImplementedError": "RuntimeError", "RecursionError": "RuntimeError",
     "_LinAlgError": "RuntimeError", "OutOfMemoryError": "RuntimeError",
+    "GradcheckError": "RuntimeError",
     "IndentationError": "SyntaxError", "UnicodeError": "ValueError",
     **dict.fromkeys((
         "BytesWarning", "DeprecationWarning", "FutureWarning", "ImportWarning",

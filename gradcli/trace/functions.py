@@ -23,7 +23,7 @@ def call_user(
 
     Raises: ArgumentFault where arguments do not fit, or calls are too many within each other.
     """
-    values = _arguments(tracer, function, args, keywords)
+    values = arguments(tracer, function, args, keywords)
     if len(tracer.active) >= MAX_DEPTH:
         raise ArgumentFault(
             "maximum recursion depth exceeded",
@@ -55,7 +55,7 @@ def call_user(
         tracer.active.pop()
 
 
-def _arguments(
+def arguments(
     tracer: Tracer, function: UserFunction, args: tuple[Any, ...], keywords: dict[str, Any]
 ) -> dict[str, Any]:
     """Return the values of a function's parameters."""

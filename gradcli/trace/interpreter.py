@@ -154,6 +154,7 @@ class Tracer:
         self.tries: list[Attempt] = []  # those whose blocks are being run
         self.deleted: set[str] = set()  # names that the file has taken away again
         self.running = False
+        self.is_over = False  # the file has been run; its functions may be called again
         self.sizes: dict[str, tuple[int, int]] = {}  # named in annotations: the size, the line
         self.record: Record | None = None  # the run of a program that the file replays
         self.probed = False  # whether gradients are tried out with cotangents of no run
@@ -186,6 +187,7 @@ class Tracer:
                     self.graph.span = statement.span
                     self.statement(statement)()
             self.settle()
+        self.is_over = True
 
     @contextmanager
     def naming(

@@ -220,6 +220,10 @@ def type_of(tracer: Tracer, value: Any) -> Type | UserClass:
     own = getattr(value, "kind", None)
     if isinstance(own, Type):
         return own
+    if isinstance(value, GradFn):
+        from gradcli.trace import grad_fns
+
+        return grad_fns.class_of(value.name)
     if isinstance(value, Node):
         if getattr(value, "is_parameter", False):
             return TORCH["nn.Parameter"]

@@ -37,7 +37,7 @@ def _assign(tracer: Tracer, owner: Instance, args: Args, keywords: Keywords) -> 
     buffer or a part would become something else; both in PyTorch's words.
     """
     name, value = args
-    kind = _kind(owner, name, value)
+    kind = _kind(tracer, owner, name, value)
     if not kind:
         keep(tracer, owner, name, value)
         return
@@ -66,7 +66,7 @@ EXPECTED = {
 }
 
 
-def _kind(owner: Instance, name: str, value: Any) -> str:
+def _kind(tracer: Tracer, owner: Instance, name: str, value: Any) -> str:
     """Return the dictionary that a value goes to under a name, "" where it is a plain attribute."""
     if getattr(value, "is_parameter", False):
         return "_parameters"
@@ -76,9 +76,8 @@ def _kind(owner: Instance, name: str, value: Any) -> str:
         if name in owner.attributes.get(kind, ()):
             if value is None or (kind == "_buffers" and isinstance(value, Node)):
                 return kind
-            raise fault(
-                TypeError(f"cannot assign '{typename(value)}' as {what} '{name}' ({expected})")
-            )
+            given = typename(tracer, value)
+            raise fault(TypeError(f"cannot assign '{given}' as {what} '{name}' ({expected})"))
     return ""
 
 
@@ -87,11 +86,11 @@ def is_module(value: Any) -> bool:
     return isinstance(value, Instance) and "_modules" in value.attributes
 
 
-def typename(value: Any) -> str:
+def typename(tracer: Tracer, value: Any) -> str:
     """Return what PyTorch calls the type of a value: `torch.FloatTensor`, `__main__.Net`, `int`."""
     if isinstance(value, Node):
         return f"torch.{SCALAR_NAMES[value.dtype.name]}Tensor"
-    kind = type_of(value)
+    kind = type_of(tracer, value)
     return kind.name if kind.module == "builtins" else f"{kind.module}.{kind.name}"
 
 
@@ -101,7 +100,7 @@ def _missing(tracer: Tracer, owner: Instance, args: Args, keywords: Keywords) ->
 
 
 def _typename(tracer: Tracer, owner: Any, args: Args, keywords: Keywords) -> str:
-    return typename(owner)
+    return typename(tracer, owner)
 
 
 def _undrawn(tracer: Tracer, owner: Any, args: Args, keywords: Keywords) -> Any:

@@ -23,7 +23,7 @@ from gradcli.rule.rule import number
 from gradcli.syntax import tree
 from gradcli.trace import classes, containers
 from gradcli.trace.budgets import kept
-from gradcli.trace.classes import Instance
+from gradcli.trace.classes import MISSING, Instance
 from gradcli.trace.mistakes import no_attribute
 from gradcli.trace.sentences import class_name, fault, python_errors, sentence
 from gradcli.trace.skipped import Skipped
@@ -310,15 +310,13 @@ def member_of(tracer: Tracer, value: Any, e: tree.Attribute) -> Any:
         return method
     if isinstance(value, Source) and (method := value.method(name)) is not None:
         return method
-    if isinstance(value, GradFn) and name == "name":
-        space = "torch::autograd::" * (value.name in ("CopySlices", "AccumulateGrad"))
-        return Function(name, lambda tr, args, keywords: space + value.name)
-    if isinstance(value, GradFn) and name == "next_functions":
-        return value.next_functions
-    if isinstance(value, GradFn) and name == "variable" and value.name == "AccumulateGrad":
-        return value.node
-    if isinstance(value, GradFn) and name in ("__class__", "__name__"):
-        return value if name == "__class__" else value.name
+    if isinstance(value, GradFn):
+        from gradcli.trace import grad_fns
+
+        if name in ("__class__", "__name__"):
+            return grad_fns.class_of(value.name) if name == "__class__" else value.name
+        if (found := grad_fns.attribute(tracer, value, name)) is not MISSING:
+            return found
     if name in ("__name__", "__qualname__") and isinstance(value, Function | UserFunction):
         return value.name if value.name != "lambda" else "<lambda>"
     if name == "__doc__" and isinstance(value, Function | UserFunction):

@@ -14,6 +14,7 @@ from gradcli.graph import Node
 from gradcli.ops.shape.shapes import clone, to_copy, zeros_like
 from gradcli.rule.meta import shown
 from gradcli.rule.signature import Signature
+from gradcli.trace.classes import CALLABLE
 from gradcli.trace.derivatives import Args, Keywords, checked, gradient, one, options
 from gradcli.trace.values import Function, Results, UserFunction, described
 
@@ -37,7 +38,7 @@ def _positions(argnums: Any) -> tuple[int, ...]:
 
 def _function(f: Any, name: str) -> Any:
     """Return the function that a transformation is of."""
-    if not isinstance(f, Function | UserFunction):
+    if not isinstance(f, (Function, UserFunction, *CALLABLE)):
         raise ArgumentFault(
             f"{name}() cannot differentiate {described(f)}",
             hint="it takes a function (`def` or `lambda`), or what it is differentiated by too",

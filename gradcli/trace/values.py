@@ -57,32 +57,20 @@ class GradFn:
         self.name = name
         self.node = node
 
-    @property
-    def next_functions(self) -> tuple[tuple[GradFn | None, int], ...]:
-        """The functions to which gradients go from here, None where an operand needs none."""
-        graph, found = self.node.graph, list[tuple[GradFn | None, int]]()
-        if self.name == "AccumulateGrad":
-            return ()
-        for id in graph.edges(graph.producer(self.node.id)):
-            if id is None:
-                found.append((None, 0))
-            else:
-                name = graph.grad_fn(id) or "AccumulateGrad"
-                found.append((GradFn(name, Node(graph, id)), 0))
-        return tuple(found)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, GradFn) and self._key() == other._key()
-
-    def __hash__(self) -> int:
-        return hash(self._key())
-
-    def _key(self) -> tuple[str, int]:
-        graph = self.node.graph
-        return self.name, graph.producer(self.node.id)
-
     def __repr__(self) -> str:
         return f"<{self.name} object>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, GradFn) and (self.name, self.row) == (other.name, other.row)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.row))
+
+    @property
+    def row(self) -> int:
+        """The row of the operation: several results have one."""
+        graph: Graph = self.node.graph
+        return graph.producer(self.node.row)
 
 
 class Results:

@@ -10,6 +10,7 @@ from math import isfinite, isnan
 import numpy as np
 
 from gradcli.errors import Source
+from gradcli.trace.own import Call, Own
 from gradcli.verify.beside import Beside
 from gradcli.verify.differences import SUBNORMAL, Numeric
 from gradcli.verify.judge import OUTSIDE
@@ -116,9 +117,30 @@ class Causes:
         if row is None:
             return element
         cause = self._reason(row)
+        op = self.graph.ops[self.graph.producer(row)]
+        if op is not None and isinstance(op.derivative, Own):
+            return self._wrong_code(element, line, row, op.derivative.call)
         note = f"the rule of {cause} is not the derivative of its values here"
+        if self.graph.producer(row) in self.graph.notes.coded:
+            note = (
+                f"the derivative that the file itself states takes for constant what moves with "
+                f"the parameter, in {cause}: what forward has computed, or what is detached"
+            )
         if cause.convention:
             note += f"; PyTorch's convention is {cause.convention}"
+        told = f"; {element.note}" if element.note else ""
+        return named(replace(element, note=note + told), cause)
+
+    def _wrong_code(self, element: Element, line: Line, row: int, call: Call) -> Element:
+        """Name the code of the file that states another derivative than its other code has."""
+        cause, stated, (back, ahead) = self._reason(row), call.stated(), call.words
+        place = "" if stated is None else f" (line {self.source.line_of(stated)})"
+        note = f"{back}{place} is not the derivative of {ahead} that line {cause.line} calls"
+        if not np.any(line.moved(row)):
+            note += (
+                "; that is flat here: a straight-through estimator states another derivative on "
+                "purpose, and written as `x + (y - x).detach()` it is compared as that"
+            )
         told = f"; {element.note}" if element.note else ""
         return named(replace(element, note=note + told), cause)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gradcli import autodiff
-from gradcli.graph import OUTPUT
+from gradcli.graph import OUTPUT, Graph
 from gradcli.rule.dtypes import Array
 from gradcli.verify.probe import Probe
 
@@ -119,10 +119,14 @@ def culprit(line: Line) -> int | None:
     """
     graph, generator = line.graph, np.random.default_rng(0)
     for id in line.rows:
-        if graph.ops[id] is OUTPUT or not graph.requires_grad[id]:
+        if not graph.requires_grad[id]:
             continue
-        g = generator.standard_normal(graph.metas[id].shape)
-        pulled, moved = _pulled(line, id, g), _inner(g, line.moved(id))
+        results = [id] if graph.ops[id] is not OUTPUT else _all_of_own(graph, id)
+        g = [generator.standard_normal(graph.metas[i].shape) for i in results]
+        if not g:
+            continue
+        pulled = _pulled(line, graph.producer(id), g if graph.ops[id] is OUTPUT else g[0])
+        moved = sum(_inner(part, line.moved(i)) for part, i in zip(g, results, strict=True))
         if pulled is None:
             continue
         if not abs(sum(pulled) - moved) <= DISAGREE * max(abs(moved), *map(abs, pulled)):
@@ -130,7 +134,16 @@ def culprit(line: Line) -> int | None:
     return None
 
 
-def _pulled(line: Line, id: int, g: Array) -> list[float] | None:
+def _all_of_own(graph: Graph, id: int) -> list[int]:
+    """Return all results of an operation of the file, where a row is the first of several."""
+    whole = graph.producer(id)
+    op = graph.ops[whole]
+    if id != whole + 1 or op is None or op.derivative is None or not op.derivative.own:
+        return []
+    return [whole + 1 + k for k in range(graph.widths[whole])]
+
+
+def _pulled(line: Line, id: int, g: Any) -> list[float] | None:
     """Return what each operand's part of a row's rule contributes, None for what is no array."""
     graph, values = line.graph, line.graph.values
     op = graph.ops[id]

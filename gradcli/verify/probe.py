@@ -112,11 +112,12 @@ def _held_rows(graph: Graph, leaf: int) -> frozenset[int]:
     """Return the rows that differentiation takes for constants though a parameter moves them.
 
     These are `detach`, what `no_grad` recorded, and what PyTorch has no derivative for; comparisons
-    and indices are not among them: they are constant between kinks by themselves.
+    and indices are not among them: they are constant between kinks by themselves. In the code of
+    an operation of the file nothing is taken for constant: its derivative is to be that of all.
     """
-    found = set()
+    found, coded = set(), graph.notes.coded
     for id in range(leaf + 1, len(graph)):
-        if graph.ops[id] is None or graph.requires_grad[id]:
+        if graph.ops[id] is None or graph.requires_grad[id] or id in coded:
             continue
         if is_differentiable(graph.metas[id].dtype) and any(
             i >= 0 and graph.requires_grad[i] for i in graph.inputs[id]
