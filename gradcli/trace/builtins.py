@@ -311,7 +311,7 @@ def member(module: Namespace, name: str) -> Any:
         return standard.member(module.path, name)
     if module.path == "torch" and path in TORCH:
         return TORCH[path]
-    if name == "ndarray" and _is_numpys(module.path):
+    if name == "ndarray" and is_numpys(module.path):
         return TORCH["np.ndarray"]
     if module.path == "math":
         from gradcli.trace import mathematics
@@ -331,11 +331,11 @@ def member(module: Namespace, name: str) -> Any:
     prefix = MODULES.get(module.path, module.path)
     if (deferred := prelude.find(prefix, name)) is not None:
         return deferred
-    if prefix == "random" and _is_numpys(module.path):
+    if prefix == "random" and is_numpys(module.path):
         from gradcli.trace import numpy_random
 
         return numpy_random.member(name)
-    if _is_numpys(module.path):
+    if is_numpys(module.path):
         if name == "set_printoptions":
             return Function(name, set_options)
         found = numpy_function(f"{prefix}.{name}" if prefix != "np" else name)
@@ -354,7 +354,7 @@ def member(module: Namespace, name: str) -> Any:
     )
 
 
-def _is_numpys(path: str) -> bool:
+def is_numpys(path: str) -> bool:
     """Say whether a module is NumPy's, or JAX's or HIPS autograd's of the same names."""
     library, _, rest = path.partition(".")
     return library in ("np", "numpy", "jnp") or rest.partition(".")[0] == "numpy"
