@@ -12,7 +12,6 @@ from gradcli.graph import Node, Use
 from gradcli.ops import Row
 from gradcli.rule.nesting import check_arguments
 from gradcli.rule.rule import Composite, number
-from gradcli.trace.dropout import dropper
 from gradcli.trace.in_place import WITH_KEYWORD, into, method
 from gradcli.trace.values import (
     Function,
@@ -61,7 +60,7 @@ def row_function(
             if isinstance(row, Composite) and (row.needs or row.domain):
                 _note(row, tracer, args, keywords)
             if isinstance(row, Composite) and row.draws:
-                bound["drop"] = dropper(tracer)
+                bound["drop"] = tracer.dropper
             return results_of(row.run(bound, lenient=lenient), name)
         except (AttributeError, TypeError, LookupError, ValueError, ArithmeticError):
             _refuse_numbers(row, name, args, keywords)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import NameFault
 from gradcli.graph import Node
-from gradcli.trace.classes import MISSING, OBJECT, UserClass, get_attribute
+from gradcli.trace.classes import MISSING, get_attribute
 from gradcli.trace.custom import FunctionCall
-from gradcli.trace.exceptions import BuiltInClass
 from gradcli.trace.own import Own
 from gradcli.trace.values import Function, GradFn
 
@@ -62,9 +60,3 @@ def _next(grad_fn: GradFn) -> tuple[tuple[GradFn | None, int], ...]:
         node = graph.handle(graph, i) if name is None else Node(graph, i)
         found.append((GradFn(name or ACCUMULATE, node), position))
     return tuple(found)
-
-
-@cache
-def class_of(name: str) -> UserClass:
-    """Return the class of a backward function, which has its name."""
-    return BuiltInClass(name, (OBJECT,), {})

@@ -41,6 +41,7 @@ from gradcli.trace.calls import only
 from gradcli.trace.claims import ClaimRecord
 from gradcli.trace.code import Code
 from gradcli.trace.derivatives import checked
+from gradcli.trace.dropout import dropper
 from gradcli.trace.exceptions import report
 from gradcli.trace.expressions import EXPRESSIONS
 from gradcli.trace.faults import Raised, outside
@@ -501,6 +502,11 @@ class Tracer:
             raise LimitFault(f"the file prints more than {MAX_OUTPUT:,} characters")
         self.graph.charge(len(text), "what is printed")
         self.output.append(text)
+
+    @property
+    def dropper(self) -> Callable[[Node, float], Any]:
+        """What drops elements of a tensor where an operation does so on its way."""
+        return dropper(self)
 
     @property
     def printed(self) -> tuple[str, ...]:

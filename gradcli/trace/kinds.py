@@ -15,6 +15,7 @@ from gradcli.trace import classes, containers, conversions, iterators
 from gradcli.trace.calls import Args, Keywords, only
 from gradcli.trace.classes import OBJECT, Instance, UserClass
 from gradcli.trace.creation import CREATION, module_parameter
+from gradcli.trace.grad_classes import class_of
 from gradcli.trace.gradmode import GradMode
 from gradcli.trace.iterators import Lazy
 from gradcli.trace.libraries import JAX, NUMPY, library_of
@@ -221,9 +222,7 @@ def type_of(tracer: Tracer, value: Any) -> Type | UserClass:
     if isinstance(own, Type):
         return own
     if isinstance(value, GradFn):
-        from gradcli.trace import grad_fns
-
-        return grad_fns.class_of(value.name)
+        return class_of(value.name)
     if isinstance(value, Node):
         if getattr(value, "is_parameter", False):
             return TORCH["nn.Parameter"]

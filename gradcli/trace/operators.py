@@ -25,6 +25,7 @@ from gradcli.syntax import tree
 from gradcli.trace import classes, containers
 from gradcli.trace.budgets import kept
 from gradcli.trace.classes import MISSING, Instance
+from gradcli.trace.grad_classes import class_of
 from gradcli.trace.libraries import has_arrays, library_of
 from gradcli.trace.mistakes import no_attribute
 from gradcli.trace.sentences import class_name, fault, python_errors, sentence
@@ -331,7 +332,7 @@ def member_of(tracer: Tracer, value: Any, e: tree.Attribute) -> Any:
         from gradcli.trace import grad_fns
 
         if name in ("__class__", "__name__"):
-            return grad_fns.class_of(value.name) if name == "__class__" else value.name
+            return class_of(value.name) if name == "__class__" else value.name
         if (found := grad_fns.attribute(tracer, value, name)) is not MISSING:
             return found
     if name in ("__name__", "__qualname__") and isinstance(value, Function | UserFunction):
