@@ -54,6 +54,22 @@ class Span(NamedTuple):
 NOWHERE = Span(0, 0)  # the place of what is in no file of a user
 
 
+class Line(int):
+    """A line of a notebook, counted through its cells of code; written, it is `CELL:LINE`.
+
+    `cell` and `line` are counted from 1, `line` within the cell.
+    """
+
+    cell: int
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.cell}:{self.line}"
+
+    def __format__(self, form: str) -> str:
+        return format(str(self), form)
+
+
 @dataclass(frozen=True)
 class Source:
     """The text of an expression file and the name it is known by in messages.
@@ -76,8 +92,16 @@ class Source:
         return line, offset - self.line_starts[line - 1] + 1
 
     def line_of(self, span: Span) -> int:
-        """Return the line, counted from 1, on which a span begins."""
-        return bisect_right(self.line_starts, span.start)
+        """Return the line, counted from 1, on which a span begins: of a notebook a `Line`."""
+        return self.numbered(bisect_right(self.line_starts, span.start))
+
+    def numbered(self, line: int) -> int:
+        """Return a line counted from 1: of a notebook a `Line`."""
+        if not self.cells:
+            return line
+        found = Line(line)
+        found.cell, found.line = self.place(line)
+        return found
 
     def place(self, line: int) -> tuple[int, int]:
         """Return the cell of a notebook that a line is in, and its line there, from 1.

@@ -1,4 +1,4 @@
-"""Modules and optimisers, written in the language itself: `nn.expr`, `optim.expr` and others.
+"""Modules, optimisers and more, written in the language itself: `nn.expr`, `optim.expr`, ….
 
 Each definition at the top level of such a file is a piece, which is read when a file first uses
 it. The pieces of one file see each other, and what is built in.
@@ -23,6 +23,9 @@ FILES = {
     "optim": "optim",
     "optim.lr_scheduler": "schedulers",
     "utils.data": "data",
+    "amp": "amp",
+    "lax": "lax",
+    "tree": "tree",
 }
 _BEGIN = re.compile(r"^(?:(?:class|def) (\w+)|(\w+) = )", re.MULTILINE)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import ArgumentFault, GradcliError
+from gradcli.rule.spelling import nearest
 from gradcli.trace.faults import outside
-from gradcli.trace.mistakes import nearest
 from gradcli.trace.suspended import Generator
 from gradcli.trace.values import Jump, Return, Scope, UserFunction
 
