@@ -12,6 +12,7 @@ from unicodedata import combining, east_asian_width
 EXCERPT_WIDTH = 100  # characters of a source line shown around an error; longer lines are cropped
 WORD_LENGTH = 200  # characters of a name in a message; longer ones are cropped
 MESSAGE_LENGTH = 4000  # characters of a message
+SHOWN_CALLS = 5  # of functions that are called within each other
 SNIPPET_LENGTH = 500  # characters of a piece of source text that stands for it
 _LINE_END = re.compile(r"\r\n?|\n")
 _LONG_WORD = re.compile(rf"[^\s]{{{WORD_LENGTH + 1},}}")
@@ -127,7 +128,8 @@ class GradcliError(Exception):
     """Something a person can put right; the command line ends with exit status 2.
 
     Attributes: `message`, one sentence; `span` and `source`, the place, where there is one;
-    `hint`, what to do about it; `notes`, further places, each with what happened there; `python`,
+    `hint`, what to do about it; `notes`, further places, each with what happened there; `calls`,
+    where the functions of the file that it has left were called, the innermost first; `python`,
     the class that Python or PyTorch raise here, where it is known; `given`, that one's arguments.
     """
 
@@ -148,6 +150,7 @@ class GradcliError(Exception):
         self.hint = hint and shortened(hint)
         self.source = source
         self.notes = notes
+        self.calls: list[Span] = []
 
     def at(self, source: Source | None, span: Span | None) -> GradcliError:
         """Complete the place of an error raised where the place was not known; return it."""
@@ -162,6 +165,8 @@ class GradcliError(Exception):
         report = [f"{self._place()}error: {self.message}", *self._excerpt(self.span)]
         for span, words in self.notes:
             report += self._excerpt(span, f" {words}")
+        if self.calls and self.source is not None:
+            report.append(f"called from {self._callers(self.source)}")
         if self.hint:
             report.append(f"hint: {self.hint}")
         return "\n".join(map(visible, report))
@@ -175,6 +180,13 @@ class GradcliError(Exception):
         cell, line = self.source.place(line)
         inside = f"cell {cell}:" if cell else ""
         return f"{visible(self.source.name)}:{inside}{line}:{column}: "
+
+    def _callers(self, source: Source) -> str:
+        """Return the lines of the calls, a long recursion cut short."""
+        lines = [f"line {source.line_of(span)}" for span in self.calls]
+        if len(lines) <= SHOWN_CALLS:
+            return ", from ".join(lines)
+        return f"{', from '.join(lines[: SHOWN_CALLS - 1])}, …, from {lines[-1]}"
 
     def _excerpt(self, span: Span | None, words: str = "") -> list[str]:
         if self.source is None or span is None:
