@@ -12,6 +12,7 @@ from unicodedata import combining, east_asian_width
 EXCERPT_WIDTH = 100  # characters of a source line shown around an error; longer lines are cropped
 WORD_LENGTH = 200  # characters of a name in a message; longer ones are cropped
 MESSAGE_LENGTH = 4000  # characters of a message
+SHOWN_CALLS = 5  # of functions that are called within each other
 SNIPPET_LENGTH = 500  # characters of a piece of source text that stands for it
 _LINE_END = re.compile(r"\r\n?|\n")
 _LONG_WORD = re.compile(rf"[^\s]{{{WORD_LENGTH + 1},}}")
@@ -54,6 +55,22 @@ class Span(NamedTuple):
 NOWHERE = Span(0, 0)  # the place of what is in no file of a user
 
 
+class Line(int):
+    """A line of a notebook, counted through its cells of code; written, it is `CELL:LINE`.
+
+    `cell` and `line` are counted from 1, `line` within the cell.
+    """
+
+    cell: int
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.cell}:{self.line}"
+
+    def __format__(self, form: str) -> str:
+        return format(str(self), form)
+
+
 @dataclass(frozen=True)
 class Source:
     """The text of an expression file and the name it is known by in messages.
@@ -76,8 +93,16 @@ class Source:
         return line, offset - self.line_starts[line - 1] + 1
 
     def line_of(self, span: Span) -> int:
-        """Return the line, counted from 1, on which a span begins."""
-        return bisect_right(self.line_starts, span.start)
+        """Return the line, counted from 1, on which a span begins: of a notebook a `Line`."""
+        return self.numbered(bisect_right(self.line_starts, span.start))
+
+    def numbered(self, line: int) -> int:
+        """Return a line counted from 1: of a notebook a `Line`."""
+        if not self.cells:
+            return line
+        found = Line(line)
+        found.cell, found.line = self.place(line)
+        return found
 
     def place(self, line: int) -> tuple[int, int]:
         """Return the cell of a notebook that a line is in, and its line there, from 1.
@@ -103,7 +128,8 @@ class GradcliError(Exception):
     """Something a person can put right; the command line ends with exit status 2.
 
     Attributes: `message`, one sentence; `span` and `source`, the place, where there is one;
-    `hint`, what to do about it; `notes`, further places, each with what happened there; `python`,
+    `hint`, what to do about it; `notes`, further places, each with what happened there; `calls`,
+    where the functions of the file that it has left were called, the innermost first; `python`,
     the class that Python or PyTorch raise here, where it is known; `given`, that one's arguments.
     """
 
@@ -124,6 +150,7 @@ class GradcliError(Exception):
         self.hint = hint and shortened(hint)
         self.source = source
         self.notes = notes
+        self.calls: list[Span] = []
 
     def at(self, source: Source | None, span: Span | None) -> GradcliError:
         """Complete the place of an error raised where the place was not known; return it."""
@@ -138,6 +165,8 @@ class GradcliError(Exception):
         report = [f"{self._place()}error: {self.message}", *self._excerpt(self.span)]
         for span, words in self.notes:
             report += self._excerpt(span, f" {words}")
+        if self.calls and self.source is not None:
+            report.append(f"called from {self._callers(self.source)}")
         if self.hint:
             report.append(f"hint: {self.hint}")
         return "\n".join(map(visible, report))
@@ -151,6 +180,13 @@ class GradcliError(Exception):
         cell, line = self.source.place(line)
         inside = f"cell {cell}:" if cell else ""
         return f"{visible(self.source.name)}:{inside}{line}:{column}: "
+
+    def _callers(self, source: Source) -> str:
+        """Return the lines of the calls, a long recursion cut short."""
+        lines = [f"line {source.line_of(span)}" for span in self.calls]
+        if len(lines) <= SHOWN_CALLS:
+            return ", from ".join(lines)
+        return f"{', from '.join(lines[: SHOWN_CALLS - 1])}, …, from {lines[-1]}"
 
     def _excerpt(self, span: Span | None, words: str = "") -> list[str]:
         if self.source is None or span is None:

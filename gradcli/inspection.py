@@ -235,6 +235,13 @@ class Notice:
     message: str
 
 
+class PassedOver(NamedTuple):
+    """A line of the file that is passed over, as it has no gradient, and what it does."""
+
+    line: int
+    what: str
+
+
 class Difference(NamedTuple):
     """How a row differs from its record: in what, by how much of the largest element, in words.
 
@@ -321,6 +328,7 @@ class Inspection:
     notices: tuple[Notice, ...]
     printed: tuple[str, ...]
     values: Sequence[ValueFacts] = ()
+    passed_over: tuple[PassedOver, ...] = ()
     why: str = ""
     sum: str = ""
     elsewhere: str = ""

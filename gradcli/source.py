@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from itertools import islice
 from pathlib import Path
@@ -13,6 +14,7 @@ from gradcli.errors import InputFault, Source
 
 SUFFIX = ".expr"  # of an expression file
 NOTEBOOK = ".ipynb"  # whose cells of code are read one after the other
+READ = (SUFFIX, NOTEBOOK, ".py")  # what may be meant by the name of a file that is not there
 _LIKE = 0.6  # of two names, from 0 to 1
 _LOOKED_AT = 2000  # files among which one of a similar name is looked for
 MAX_FILE = 64 << 20  # bytes of an expression file
@@ -30,7 +32,7 @@ def read_source(path: Path) -> Source:
         with path.open("rb") as file:
             data = unchanged(file, MAX_FILE + 1)
     except FileNotFoundError:
-        raise InputFault(f"{path}: there is no such file", hint=nearby(path, (SUFFIX,))) from None
+        raise InputFault(f"{path}: there is no such file", hint=nearby(path, READ)) from None
     except IsADirectoryError:
         raise InputFault(
             f"{path}: is a folder",
@@ -64,7 +66,10 @@ def decoded(name: str, data: bytes) -> Source:
 
 
 # what a cell may begin with and still be code for this kernel; other `%%` are for another one
-_OWN_CELLS = ("%%time", "%%timeit", "%%capture", "%%prun", "%%gradcli")
+_OWN_CELLS = re.compile(r"%%(time|capture|prun|gradcli)\b")
+
+
+_FROM_SHELL = re.compile(r"^([ \t]*)(?=[\w, ]+=[ \t]*!)")  # `files = !ls`, which no run can know
 
 
 def _notebook(name: str, data: bytes) -> Source:
@@ -75,21 +80,34 @@ def _notebook(name: str, data: bytes) -> Source:
     import json
 
     try:
-        cells = json.loads(data)["cells"]
+        found = json.loads(data)
+    except UnicodeDecodeError as error:
+        raise InputFault(f"{name}: not UTF-8 text: byte 0x{data[error.start]:02x}") from None
+    except (ValueError, RecursionError) as error:
+        where = f" in line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise InputFault(
+            f"{name}: not a notebook: it is no JSON{where}",
+            hint="a file of Python's with another ending, such as .py, is read as it is",
+        ) from None
+    if isinstance(found, dict) and "worksheets" in found:
+        hint = "jupyter nbconvert --to notebook writes it anew"
+        raise InputFault(f"{name}: a notebook of format 3, and format 4 is read", hint=hint)
+    try:
+        cells = found["cells"]
         codes = [cell["source"] for cell in cells if cell["cell_type"] == "code"]
         texts = [code if isinstance(code, str) else "".join(code) for code in codes]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (KeyError, TypeError):
         raise InputFault(
-            f"{name}: not a notebook: {type(error).__name__} in its JSON",
+            f"{name}: not a notebook: its JSON has no cells with a type and a source",
             hint="save it again with Jupyter, as format 4",
         ) from None
     begins, text = [], ""
     for code in texts:
         begins.append(text.count("\n") + 1)
         lines = code.replace("\r\n", "\n").split("\n")
-        if lines[0].startswith("%%") and not lines[0].startswith(_OWN_CELLS):
+        if lines[0].startswith("%%") and not _OWN_CELLS.match(lines[0]):
             lines = [lines[0], *(f"# {line}" for line in lines[1:])]
-        text += "\n".join(lines) + "\n"
+        text += "\n".join(_FROM_SHELL.sub(r"\1# ", line) for line in lines) + "\n"
     return Source(name, text, tuple(begins))
 
 

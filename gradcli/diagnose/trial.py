@@ -167,7 +167,7 @@ class Trials:
             if (judge, source.text) not in self._judged:  # several findings may have one remedy
                 self._judged[judge, source.text] = self._checked(judge, source)
             if checked := self._judged[judge, source.text]:
-                lines = changed(self.subject.source.text, source.text)
+                lines = changed(self.subject.source, source.text)
                 remedy = Remedy(lines, source.text, rewrite.why, checked)
                 if source.text not in self._doubted:
                     return remedy
@@ -302,9 +302,9 @@ def rewritten(source: Source, rewrite: Rewrite) -> Source | None:
     return None if text == source.text else Source(source.name, text)
 
 
-def changed(before: str, after: str) -> tuple[Line, ...]:
+def changed(before: Source, after: str) -> tuple[Line, ...]:
     """Return the lines that differ; a line that is new stands with the one after it."""
-    old, new = before.splitlines(), after.splitlines()
+    old, new = before.text.splitlines(), after.splitlines()
     first = next((k for k, (a, b) in enumerate(zip(old, new, strict=False)) if a != b),
                  min(len(old), len(new)))  # fmt: skip
     pairs = zip(reversed(old[first:]), reversed(new[first:]), strict=False)
@@ -319,7 +319,7 @@ def changed(before: str, after: str) -> tuple[Line, ...]:
         if d - c > b - a:
             texts = ["\n".join(new_part[c:d]), *[None] * (b - a - 1)]
         befores = old_part[a:b] or [""]
-        found += [Line(first + a + 1 + k, x, y)
+        found += [Line(before.numbered(first + a + 1 + k), x, y)
                   for k, (x, y) in enumerate(zip(befores, texts, strict=True))]  # fmt: skip
     return tuple(found)
 

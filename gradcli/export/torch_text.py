@@ -18,6 +18,7 @@ from gradcli.graph import Node
 from gradcli.rule.dtypes import Array
 from gradcli.session import Session
 from gradcli.syntax import tree
+from gradcli.syntax.tree import nodes_of
 from gradcli.trace.builtins import MODULES as NAMESPACES
 from gradcli.trace.python import PYTHON
 
@@ -60,6 +61,9 @@ class Translation:
         self.assigned: set[str] = set()
         self.tensors: dict[str, int] = {}  # lists that are tensors in the script, and their rows
         self.imports: list[str] = []
+        for magic in nodes_of(self.program.statements):
+            if isinstance(magic, tree.Magic):
+                self._insert(magic.span.start, "pass  # ")
         for statement in self.program.statements:
             self._top(statement)
             self._visit(statement)

@@ -20,6 +20,7 @@ from gradcli.inspection import (
     LoopFacts,
     NodeFacts,
     Notice,
+    PassedOver,
     RecordFacts,
     ValueFacts,
 )
@@ -49,6 +50,9 @@ def inspect(session: Session) -> Inspection:
         functions=Asked(partial(_order, graph, root), partial(_function, graph)),
         claims=tuple(_claim(session.source, c) for c in tracer.claims),
         notices=tuple(Notice(session.source.line_of(s), m) for s, m in graph.notes.warnings),
+        passed_over=tuple(
+            PassedOver(line, what) for line, (_, what) in sorted(tracer.skipped.items())
+        ),
         printed=tracer.printed,
         values=Asked(partial(_stated, tracer), partial(_value, tracer)),
         why=session.choice.why,

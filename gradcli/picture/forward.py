@@ -35,7 +35,7 @@ from gradcli.render.replayed import differs, place
 from gradcli.render.rows import Fold, Wanted, folds, unchained, unfolded
 from gradcli.render.turns import changes
 from gradcli.render.words import answer, nothing, one_line, operand_labels
-from gradcli.trace.mistakes import suggestion
+from gradcli.rule.spelling import nearest
 
 if TYPE_CHECKING:
     from gradcli.picture.origins import Origins
@@ -212,12 +212,13 @@ class _Scene:
             if name in (node.name, node.label, *node.aliases):
                 return node.id
         known = list(dict.fromkeys(self._title(n) for n in drawn))
-        near = suggestion(name, [*known, *(n.name for n in drawn if n.name)])
+        near = nearest(name, [*known, *(n.name for n in drawn if n.name)])
+        guess = f"did you mean `{near[0]}`?" if near else None
         some = ", ".join(f"`{one_line(label)}`" for label in known[:10])
         there = f"there are {some}" if some else "nothing is drawn"
         is_node = any(name in (n.name, n.label, *n.aliases) for n in self.inspection.nodes)
         what = "this node is not drawn" if is_node else "no node is called so"
-        raise InputFault(f"--around {name}: {what}", hint=there if is_node else near or there)
+        raise InputFault(f"--around {name}: {what}", hint=there if is_node else guess or there)
 
     @cached_property
     def _users(self) -> Mapping[int, Sequence[int]]:

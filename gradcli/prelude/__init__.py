@@ -24,6 +24,9 @@ FILES = {
     "optim.lr_scheduler": "schedulers",
     "optim.swa_utils": "swa",
     "utils.data": "data",
+    "amp": "amp",
+    "lax": "lax",
+    "tree": "tree",
 }
 _BEGIN = re.compile(r"^(?:(?:class|def) (\w+)|(\w+) = )", re.MULTILINE)
 

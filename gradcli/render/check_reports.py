@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from platform import node
 from xml.sax.saxutils import quoteattr
 
+from gradcli.errors import Line
 from gradcli.render.check_files import remarks, total
 from gradcli.render.check_words import (
     claim_text,
@@ -176,6 +177,8 @@ def _annotations(outcome: Outcome) -> Iterator[str]:
 
 
 def _command(kind: str, file: str, line: int, title: str, text: str) -> str:
+    if isinstance(line, Line):  # of a notebook's file nobody knows the line
+        title, line = f"{title} (cell {line.cell}, line {line.line})", 1
     place = f"file={_property(file)},line={line},title={_property(title)}"
     return f"::{kind} {place}::{_escaped(text)}"
 

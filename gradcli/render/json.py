@@ -15,6 +15,10 @@ Top level:
   visits it.
 - `claims`: the `assert` statements in the order of the file.
 - `notices`: warnings, each with `line` and `message`.
+- `passed_over`: the lines that are passed over, as they have no gradient, each with `line` and
+  `what`, the module or function: one of the notices says the same in words.
+- Of a notebook there is a `cell` beside each `line`, which is counted in that cell of code, and a
+  `call_cell` beside `call_line`; the lines of `frames` are counted through all cells.
 - `printed`: what `print` wrote, one string a call.
 - `loops`: the loops that are in no other, each with `line` and `turns`: for each turn the id from
   which its nodes are, and at the end one id more, that after the last turn.
@@ -94,7 +98,7 @@ from gradcli.inspection import (
 )
 from gradcli.render.numbers import shortest
 from gradcli.render.rows import shown
-from gradcli.render.words import json_text
+from gradcli.render.words import json_text, with_cells
 
 SCHEMA = "gradcli.eval/1"
 WHICH = ("why", "sum", "elsewhere")  # of what is differentiated
@@ -130,6 +134,7 @@ def render(
         ),
         "functions": ([_function(function)] for function in inspection.functions),
         "claims": ([json_text(_claim(claim, precision))] for claim in inspection.claims),
+        "passed_over": ([json_text(over._asdict())] for over in inspection.passed_over),
         "notices": ([json_text(asdict(notice))] for notice in inspection.notices),
         "printed": ([json_text(line)] for line in inspection.printed),
         "loops": (
@@ -215,7 +220,7 @@ def node_text(record: dict[str, Any], precision: int | None) -> Iterator[str]:
         yield json_text(small)
         return
     before = "{"
-    for key, fact in record.items():
+    for key, fact in with_cells(record).items():
         yield f'{before}"{key}": '
         yield from array_text(fact, precision) if key in ARRAYS else [json_text(fact)]
         before = ", "

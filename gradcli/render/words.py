@@ -6,8 +6,9 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from gradcli.errors import Line
 from gradcli.inspection import (
     Claim,
     Inspection,
@@ -68,13 +69,27 @@ def harmless_lines(text: str) -> str:
     return "\n".join(map(harmless, text.split("\n")))
 
 
+def with_cells(value: Any) -> Any:
+    """Return data with `cell` beside each `line` of a notebook, which is counted within it."""
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return [with_cells(x) for x in value]
+    if not isinstance(value, dict):
+        return value
+    found: dict[Any, Any] = {}
+    for key, x in value.items():
+        if isinstance(x, Line):
+            found[key.replace("line", "cell")] = x.cell
+        found[key] = x.line if isinstance(x, Line) else with_cells(x)
+    return found
+
+
 def json_text(value: object, indent: int | None = None) -> str:
     """Return a value as strict JSON, with what is unprintable in strings as JSON's own escapes.
 
     A lone surrogate, of a file name that is not UTF-8, is no character of JSON and becomes the
     text that `harmless` makes of it.
     """
-    text = _encoder(indent).encode(value)
+    text = _encoder(indent).encode(with_cells(value))
     if text.isascii() and text.isprintable():
         return text
     return _NOT_ASCII.sub(lambda found: "".join(map(_in_json, found.group())), text)

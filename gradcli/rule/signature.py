@@ -7,7 +7,6 @@ kind takes a tensor. The kinds are the keys of `KINDS`; `array|int` takes either
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from functools import cached_property
 from reprlib import Repr
 from typing import Any, NamedTuple, NoReturn
@@ -17,9 +16,9 @@ import numpy as np
 from gradcli.errors import ArgumentFault
 from gradcli.rule.dtypes import DTYPES
 from gradcli.rule.nesting import NESTED, check_arguments
+from gradcli.rule.spelling import nearest
 
 REQUIRED = object()
-GUESSED = 60  # characters of a name that is compared with others
 TENSOR_KINDS = ("tensor", "index", "tensors", "arrays")  # the rest are attributes
 
 # What NumPy and JAX call a parameter that PyTorch calls otherwise; PyTorch's own short forms too.
@@ -189,7 +188,7 @@ class Signature:
     def _unknown(self, word: str) -> NoReturn:
         names = [p.name for p in self.parameters]
         known = [*names, *(k for k in SYNONYMS if self.word(k))]
-        near = [] if len(word) > GUESSED else get_close_matches(word, known, 1)
+        near = nearest(word, known)[:1]
         raise self._fault(
             f"got an unexpected keyword argument '{word}'",
             f"did you mean `{near[0]}`? " if near else "",
@@ -265,6 +264,8 @@ def _described(value: object) -> str:
         return "an iterator"
     if isinstance(value, bool | int | float | complex | list | tuple | dict | set):
         return f"{type(value).__name__} {brief(value)}"
+    if hasattr(value, "words"):  # what is passed over
+        return str(value.words)
     if hasattr(value, "name"):
         return f"the function `{value.name}`"
     return repr(value) if type(value).__repr__ is not object.__repr__ else "several results"

@@ -21,7 +21,11 @@ _MATCH = re.compile(
     r"(?:(?:\r\n?|\n)[ \t\f]*(?:#[^\r\n]*)?)+case\b(?![ \t]*[=.,:])"
 )
 _CASE = re.compile(r"(?![ \t]*[=.,:])" + _TO_COLON)
-_MAGIC = re.compile(r"(?:%{1,2}[A-Za-z_]|!|\?)[^\r\n]*")
+_MAGIC = re.compile(
+    r"(?:%{1,2}[A-Za-z_]|!|\?|[A-Za-z_][\w.]*\?\??[ \t]*(?![^\r\n])"
+    r"|[A-Za-z_]\w*[ \t]*=[ \t]*%(?!time[ \t])[A-Za-z_])[^\r\n]*"
+)
+_TIMED = re.compile(r"%time[ \t]+(?=[^\s#])")  # before a statement, which is run
 
 OPENING = frozenset({"LPAR", "LSQB", "LBRACE"})
 CLOSING = frozenset({"RPAR", "RSQB", "RBRACE"})
@@ -65,6 +69,8 @@ class Lexer:
         levels = [""]
         line_end: Token | None = None
         matches = False
+        magical = end is None and any(sign in text for sign in "%!?")
+        equals = False  # whether the last token is `=`
         last = begin
         stop = len(text) if end is None else end
         found = self._next(text, begin, stop)
@@ -85,7 +91,10 @@ class Lexer:
                     yield from _change_level(line_end, levels)
                     line_end = None
                 start = token_end - len(value)
-                if value in ("%", "!", "?") and end is None and (line := _MAGIC.match(text, start)):
+                if value == "%" and (timed := _TIMED.match(text, start)):
+                    found = self._next(text, timed.end(), stop)
+                    continue
+                if magical and (line := _MAGIC.match(text, start)):
                     last = line.end()
                     yield Token("MAGIC", line[0], start, last)
                     found = self._next(text, last, stop)
@@ -94,6 +103,9 @@ class Lexer:
                     kind, matches = "MATCH", True
                 elif value == "case" and matches and _CASE.match(text, token_end):
                     kind = "CASE"
+            elif value == "%" and equals and (timed := _TIMED.match(text, token_end - 1)):
+                found = self._next(text, timed.end(), stop)
+                continue
             if kind == "NAME" or kind == "LITERAL":
                 kind = literals.get(value, kind)
                 if kind in OPENING:
@@ -104,6 +116,7 @@ class Lexer:
                 raise _stray(text, token_end - 1)
             yield Token(kind, value, token_end - len(value), token_end)
             last = token_end
+            equals = value == "="
         if last > begin:
             yield line_end or Token("NEWLINE", "", last, last)
             for _ in levels[1:]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import ArgumentFault, DtypeFault, ShapeFault
 from gradcli.graph import Node
 from gradcli.rule.dtypes import DTYPES
+from gradcli.rule.spelling import nearest
 from gradcli.syntax import tree
 from gradcli.trace.builtins import DTYPE_NAMES
 from gradcli.trace.classes import ClassScope
@@ -91,7 +91,7 @@ def _check(tracer: Tracer, annotation: tree.Expression, x: Node) -> None:
     elif name not in ("Tensor", "tensor"):
         raise ArgumentFault(
             f"`{tracer.source.snippet(kind.span)}` is not a dtype", kind.span,
-            "".join(f"did you mean `{n}`? " for n in get_close_matches(name, DTYPE_NAMES, 1))
+            "".join(f"did you mean `{n}`? " for n in nearest(name, DTYPE_NAMES)[:1])
             + "for example float64[n, 3], or Tensor",
         )  # fmt: skip
     if sizes is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from functools import cache
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -15,12 +14,14 @@ from gradcli.ops.shape.aliases import strided
 from gradcli.ops.shape.shapes import adjoint, detach, permute, transpose
 from gradcli.rule.dtypes import DTYPES, SCALAR_NAMES, is_differentiable, is_floating
 from gradcli.rule.meta import dim_index
-from gradcli.rule.signature import GUESSED, Signature
+from gradcli.rule.signature import Signature
+from gradcli.rule.spelling import nearest
 from gradcli.trace import draws, in_place
 from gradcli.trace.calls import row_function
 from gradcli.trace.conversions import is_nonzero, item
 from gradcli.trace.creation import CREATION
 from gradcli.trace.dropout import bernoulli
+from gradcli.trace.elsewhere import of_method
 from gradcli.trace.indexing import set_item
 from gradcli.trace.libraries import NUMPY, claim, has_arrays, library_of, named_dtype
 from gradcli.trace.numpy_forms import FORMS, PRESET, numpy_function
@@ -117,7 +118,7 @@ ATTRIBUTES: dict[str, Callable[[Tracer, Tensor], Any]] = {
     "itemsize": lambda tracer, x: x.dtype.itemsize,
     "nbytes": lambda tracer, x: x.dtype.itemsize * prod(x.shape),
     "device": lambda tracer, x: "cpu" if has_arrays(library_of(tracer, x)) else Device(),
-    "is_cuda": lambda tracer, x: False,
+    **dict.fromkeys(("is_cuda", "is_mps", "is_xpu"), lambda tracer, x: False),
 }
 
 # ---- methods -------------------------------------------------------------------------------
@@ -273,7 +274,9 @@ _BOUND: dict[str, Callable[..., Any]] = {
     "item()": lambda tracer, x: item(tracer, x),
     "tolist()": _tolist,
     "numpy()": _numpy,
-    "cpu()": lambda tracer, x: x,
+    **{f"{name}()": lambda tracer, x: x for name in ("cpu", "pin_memory", "share_memory_",
+                                                    "block_until_ready")},
+    "get_device()": lambda tracer, x: -1,
     "cuda(device: any = None, non_blocking: any = False)": lambda tracer, x, **_: x,
     "size(dim: int = None)": _size,
     "dim()": lambda tracer, x: len(x.shape),
@@ -375,8 +378,9 @@ def _method(tracer: Tracer, name: str, arrays: bool) -> Method:
     if function is not None:
         run = function.run
         return lambda tr, x, args, keywords: run(tr, (x, *args), keywords)
-    near = [] if len(name) > GUESSED else get_close_matches(name, [*ATTRIBUTES, *METHODS, *ROWS], 1)
+    near = nearest(name, [*ATTRIBUTES, *METHODS, *ROWS])
+    guess = f"did you mean `{near[0]}`?" if near else None
     raise NameFault(
         f"a tensor has no attribute or method `{name}`",
-        hint=f"did you mean `{near[0]}`?" if near else None,
+        hint=of_method(name) or guess,
     )

@@ -269,7 +269,8 @@ MODULES = {
     "autograd.numpy.random": "random", "autograd.scipy.special": "scipy",
     "torch.autograd.functional": "", "torch.func": "func",
     "func": "func", "np.random": "random", "torch.random": "random", "random": "random",
-    "torch.nn.init": "init", "nn.init": "init",
+    "torch.amp": "amp", "torch.cuda.amp": "amp", "torch.cpu.amp": "amp", "jax.tree": "tree",
+    "jax.tree_util": "tree", "torch.nn.init": "init", "nn.init": "init",
 }  # fmt: skip
 
 DTYPE_NAMES = {**{name: name for name in DTYPES}, **DTYPE_SYNONYMS}
@@ -289,8 +290,12 @@ def in_place_row(name: str) -> Function | None:
 def member(module: Namespace, name: str) -> Any:
     """Return what a module has under a name, None where it has nothing."""
     path = f"{module.path}.{name}" if module.path else name
-    if path in skipped.TORCHS:
-        return skipped.Skipped(path)
+    if path in files.OF_TORCH:
+        return Function(path, files.OF_TORCH[path])
+    if skipped.is_passed_over(path):
+        return skipped.found(path)
+    if path == "torch.autocast":
+        return prelude.find("amp", name)
     if path in custom.MEMBERS:
         return custom.MEMBERS[path]
     if name.startswith(("custom_", "primitive", "def")):
@@ -369,6 +374,8 @@ def lookup(name: str, *, bare: bool = True) -> Any:
         return EXCEPTIONS[name]
     if name == "linalg.LinAlgError":
         return EXCEPTIONS["_LinAlgError"]
+    if bare and name in skipped.BARE:
+        return skipped.found(name)
     if bare and name in PYTHON:
         return _function(name, PYTHON[name])
     if bare and name in PYTHONS_OWN:

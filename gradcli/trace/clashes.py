@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gradcli.errors import DtypeFault
+from gradcli.errors import NOWHERE, DtypeFault
 from gradcli.graph import Node
 from gradcli.rule.dtypes import FLOAT32, FLOAT64
 from gradcli.syntax import tree
@@ -25,7 +25,7 @@ def explained(
     found: dict[Any, tuple[str, Node]] = {}
     for e, value in operands:
         if isinstance(value, Node):
-            found.setdefault(value.dtype, (tracer.source.snippet(e.span), value))
+            found.setdefault(value.dtype, (_text(tracer, e, value), value))
     if FLOAT32 in found and FLOAT64 in found:
         told = [f"`{text}` is {x.dtype.name}, {_why(tracer, x)}" for text, x in found.values()]
         (wide, _), stated = found[FLOAT64], tracer.options.default_dtype is not None
@@ -33,6 +33,15 @@ def explained(
         ways = [] if stated or tracer.default_dtype == FLOAT64 else ["--dtype float64"]
         error.hint = f"{'; '.join(told)}: {', or '.join([*ways, cast])}"
     return error
+
+
+def _text(tracer: Tracer, e: tree.Expression, x: Node) -> str:
+    """Return what a file calls an operand: within a module of PyTorch's it is `fc1.weight`."""
+    if e.span is not NOWHERE:
+        return tracer.source.snippet(e.span)
+    notes = x.graph.notes
+    name = notes.titles.get(x.id) or notes.names.get(x.id)
+    return name or tracer.source.snippet(notes.spans[x.id])
 
 
 def _why(tracer: Tracer, x: Node) -> str:

@@ -10,8 +10,7 @@ from gradcli.trace.classes import Instance, special
 from gradcli.trace.exceptions import object_of
 from gradcli.trace.gradmode import MODES, Entered, GradMode
 from gradcli.trace.replay import Module
-from gradcli.trace.skipped import Skipped
-from gradcli.trace.values import described
+from gradcli.trace.values import Skipped, described
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from gradcli import autodiff
@@ -11,6 +10,7 @@ from gradcli.execute import compute
 from gradcli.graph import Node
 from gradcli.ops.shape.shapes import zeros_like
 from gradcli.rule.meta import shown
+from gradcli.rule.spelling import nearest
 from gradcli.trace.values import as_node, described
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def options(args: Args, keywords: Keywords) -> tuple[Any, Any, dict[str, Any]]:
     known = {*names, "allow_unused", "materialize_grads", "only_inputs", "is_grads_batched"}
     for word in given:
         if word not in known:
-            near = "".join(f"did you mean `{n}`? " for n in get_close_matches(word, known, 1))
+            near = "".join(f"did you mean `{n}`? " for n in nearest(word, known)[:1])
             raise ArgumentFault(
                 f"grad() got an unexpected keyword argument '{word}'", hint=near + SIGNATURE
             )

@@ -26,10 +26,9 @@ from gradcli.trace.generators import yields
 from gradcli.trace.indexing import goes_back, subscript, turned_round
 from gradcli.trace.inputs import assigned_names
 from gradcli.trace.libraries import has_arrays, is_number_of, library_of, owned
-from gradcli.trace.mistakes import suggestion, uncallable
+from gradcli.trace.mistakes import of_member, suggestion, uncallable
 from gradcli.trace.prelude import defined
 from gradcli.trace.sentences import class_name
-from gradcli.trace.skipped import Skipped
 from gradcli.trace.standard import instead, is_standard
 from gradcli.trace.storage import Tensor
 from gradcli.trace.targets import named, scope_for, unbound
@@ -38,6 +37,7 @@ from gradcli.trace.values import (
     Function,
     Inner,
     Namespace,
+    Skipped,
     Unbound,
     UserFunction,
     described,
@@ -124,9 +124,8 @@ def _member(module: Namespace, e: tree.Attribute) -> Any:
         return None
     found = member(module, e.name)
     if found is None:
-        known = [n.rpartition(".")[2] for n in names()]
         absent = module.path not in MODULES and is_standard(module.path)
-        hint = instead(module.path) if absent else suggestion(e.name, known)
+        hint = instead(module.path) if absent else of_member(module, e.name)
         raise NameFault(f"`{module.path}` has no `{e.name}` here", e.name_span, hint)
     return found
 
@@ -147,7 +146,7 @@ def _subscript(tracer: Tracer, e: tree.Subscript) -> Code:
                 found = Tensor(graph, found.id)  # no view, as one of PyTorch's is
             return found
         if isinstance(value, Skipped):
-            return value
+            return skipped.item(value, key)
         if isinstance(value, classes.Instance):
             return classes.needed(tracer, value, "__getitem__", "is not subscriptable")(key)
         return get_item(value, key, span)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,8 @@ from gradcli.errors import ArgumentFault, GradcliError
 from gradcli.recording import parted
 from gradcli.rule.dtypes import Array
 from gradcli.trace.calls import Args, Keywords, only
+from gradcli.trace.skipped import note
+from gradcli.trace.standard.copying import deepcopy
 
 if TYPE_CHECKING:
     from gradcli.graph import Node
@@ -57,4 +60,24 @@ def _recorded(tracer: Tracer, args: Args, keywords: Keywords) -> dict[str, Node]
         return {key: tracer.graph.leaf(array) for key, array in data.items()}
 
 
+def _torch_save(tracer: Tracer, args: Args, keywords: Keywords) -> None:
+    """`torch.save(obj, f)`: no file is written; what has this name is there for `torch.load`."""
+    given = dict(zip(("obj", "f"), args, strict=False)) | keywords
+    note(tracer, tracer.graph.place, "torch.save")
+    if isinstance(given.get("f"), str):
+        with suppress(GradcliError):  # what cannot be copied cannot be loaded either
+            tracer.saved[given["f"]] = deepcopy(tracer, (given.get("obj"),), {})
+
+
+def _torch_load(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+    """`torch.load(f)`: what the file itself has saved, or the data of a file."""
+    given = dict(zip(("f", "map_location", "pickle_module"), args, strict=False)) | keywords
+    name = given.get("f")
+    if isinstance(name, str) and name in tracer.saved:
+        return deepcopy(tracer, (tracer.saved[name],), {})
+    return _load(tracer, (name,), {})
+
+
+# what PyTorch has of these, by its path
+OF_TORCH: dict[str, Any] = {"torch.save": _torch_save, "torch.load": _torch_load}
 FUNCTIONS: dict[str, Any] = {"load": _load, "recorded": _recorded}

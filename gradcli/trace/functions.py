@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import ArgumentFault, GradcliError
+from gradcli.rule.spelling import nearest
 from gradcli.trace.faults import outside
-from gradcli.trace.mistakes import nearest
 from gradcli.trace.suspended import Generator
 from gradcli.trace.values import Jump, Return, Scope, UserFunction
 
@@ -31,6 +31,7 @@ def call_user(
         )
     scope = Scope(function.scope, values, function.own)
     graph, call, home = tracer.graph, tracer.graph.call, tracer.graph.home
+    called_at = graph.place
     if function.yields:
         inside = call if function.is_prelude else graph.entered(function.name)
         return Generator(tracer, function.name, scope, function.body(), inside)
@@ -49,6 +50,8 @@ def call_user(
     except GradcliError as error:
         if function.is_prelude:  # what is wrong is wrong where the file has called it
             error.at(None, graph.place)
+        elif tracer.source is error.source or error.source is None:
+            error.at(None, graph.place).calls.append(called_at)
         raise
     finally:
         tracer.scope, graph.call, graph.home = before, call, home

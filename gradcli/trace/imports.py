@@ -8,12 +8,13 @@ from gradcli.errors import NameFault
 from gradcli.syntax import tree
 from gradcli.syntax.tree import nodes_of
 from gradcli.trace import skipped
-from gradcli.trace.builtins import MODULES, lookup, member, names
+from gradcli.trace.builtins import MODULES, lookup, member
+from gradcli.trace.elsewhere import of_module
 from gradcli.trace.libraries import owned
-from gradcli.trace.mistakes import INSTEAD, suggestion
+from gradcli.trace.mistakes import of_member
 from gradcli.trace.prelude import defined
 from gradcli.trace.standard import instead, is_standard
-from gradcli.trace.values import Namespace
+from gradcli.trace.values import Namespace, Skipped
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -32,21 +33,20 @@ def import_names(tracer: Tracer, s: tree.Import) -> None:
     root = s.module.partition(".")[0]
     if root == "__future__":
         return
-    if root in skipped.MODULES or s.module in skipped.TORCHS:
+    if root in skipped.MODULES or s.module in skipped.TORCHS or _one_of(s):
         if s.imported is not None:
-            tracer.scope[s.name] = skipped.Skipped(f"{s.module}.{s.imported}")
+            tracer.scope[s.name] = skipped.found(f"{s.module}.{s.imported}")
         elif s.name == s.module:  # `import a.b` binds `a`
-            tracer.scope[root] = skipped.Skipped(root)
+            tracer.scope[root] = Skipped(root)
         else:
-            tracer.scope[s.name] = skipped.Skipped(s.module)
+            tracer.scope[s.name] = Skipped(s.module)
         return
     tracer.uses(root)
     if s.module not in MODULES and not is_here(s.module):
-        last = s.module.rpartition(".")[2]
         raise NameFault(
             f"cannot import `{s.module}`: a file can import nothing but names that are built in",
             s.span,
-            INSTEAD.get(last, 'torch, numpy, jax.numpy and math are; load("data.npz") reads data'),
+            of_module(s.module) or "torch, numpy, jax, scipy.special and Python's own modules are",
         )
     if s.imported is None:
         path = s.module if s.name != root or "." not in s.module else root
@@ -56,6 +56,11 @@ def import_names(tracer: Tracer, s: tree.Import) -> None:
     else:
         found = defined(tracer, _imported(s))
         tracer.scope[s.name] = owned(tracer, Namespace(s.module), found)
+
+
+def _one_of(s: tree.Import) -> bool:
+    """Say whether an import takes one name, of a module, that is passed over: `os.makedirs`."""
+    return s.imported is not None and skipped.is_passed_over(f"{s.module}.{s.imported}")
 
 
 def is_here(module: str) -> bool:
@@ -95,8 +100,6 @@ def _imported(s: tree.Import) -> Any:
         raise NameFault(
             f"cannot import `{name}` from `{s.module}`: it is not built in",
             s.span,
-            instead(s.module)
-            if known
-            else suggestion(name, [n.rpartition(".")[2] for n in names()]),
+            instead(s.module) if known else of_member(Namespace(s.module), name),
         )
     return found

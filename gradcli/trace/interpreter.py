@@ -64,17 +64,18 @@ from gradcli.trace.mistakes import UNFORESEEN, unbound, unforeseen
 from gradcli.trace.passes import Passes
 from gradcli.trace.prelude import Definitions, defined
 from gradcli.trace.sentences import class_name
-from gradcli.trace.skipped import Bar, Skipped
 from gradcli.trace.sources import Source
 from gradcli.trace.statements import STATEMENTS
 from gradcli.trace.storage import Tensor
 from gradcli.trace.targets import binding, deletion
 from gradcli.trace.text import formatted_value, text
 from gradcli.trace.values import (
+    NO_VALUE,
     Exit,
     Function,
     Jump,
     Return,
+    Skipped,
     UserFunction,
     as_node,
     described,
@@ -166,6 +167,7 @@ class Tracer:
         self.stated: dict[Span, Any] = {}  # values of expressions that stand on their own
         self.preludes: dict[str, Definitions] = {}  # what is defined so far of each file of it
         self.skipped: dict[int, tuple[Span, str]] = {}  # what was passed over, by line
+        self.saved: dict[str, Any] = {}  # what torch.save() would have written, by file
         self.loops = 0  # how many are being run, one in the other
         self.depth = 0  # of calls within calls
         self.iterating = 0  # iterators behind iterators that are asked for an item
@@ -408,7 +410,7 @@ class Tracer:
         if isinstance(function, UserFunction):
             return call_user(self, function, args, keywords)
         if isinstance(function, Skipped):
-            return skipped.call(self, function, args)
+            return skipped.call(self, function, args, keywords)
         if isinstance(function, classes.CALLABLE):
             return classes.call(self, function, args, keywords)
         if isinstance(function, np.dtype):
@@ -454,7 +456,7 @@ class Tracer:
                 items = (Tensor(self.graph, x.id) for x in items)  # no views, as PyTorch's are
             return containers.guarded(items, self.graph.spend)
         if isinstance(value, Skipped):
-            return self.iterate(value.items if isinstance(value, Bar) else ())
+            return self.iterate(skipped.items(value))
         if isinstance(value, classes.Instance):
             return containers.guarded(classes.iterate(self, value), self.graph.spend)
         if isinstance(value, containers.CONTAINERS) or hasattr(value, "__next__"):
@@ -486,7 +488,9 @@ class Tracer:
             return bool(value.value)
         if isinstance(value, classes.Instance):
             return classes.truth(self, value)
-        return bool(value) and not isinstance(value, Skipped)
+        if isinstance(value, Skipped):
+            raise ArgumentFault(f"whether {value.words} is true is not known", hint=NO_VALUE)
+        return bool(value)
 
     def notice(self, message: str) -> None:
         """Warn about the line that is being run."""

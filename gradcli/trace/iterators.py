@@ -7,6 +7,7 @@ takes its place on the C stack.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -20,7 +21,8 @@ from gradcli.trace.classes import special
 from gradcli.trace.containers import CONTAINERS, items_of
 from gradcli.trace.faults import is_a
 from gradcli.trace.sentences import class_name, fault
-from gradcli.trace.values import Results
+from gradcli.trace.skipped import Bar, Grid
+from gradcli.trace.values import Results, Skipped
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -110,7 +112,11 @@ def chosen(tracer: Tracer, function: Any, items: Iterator[Any], kept: bool) -> I
 
 def _zip(tracer: Tracer, args: Args, keywords: Keywords) -> Lazy:
     strict = ZIP_ARGUMENTS.bind((), keywords)["strict"]
-    return ZIP(tracer, _strictly(zip(*(tracer.iterate(x) for x in args), strict=strict)))
+    known = [x for x in args if not isinstance(x, Skipped) or isinstance(x, Bar | Grid)]
+    sources = [
+        repeat(x) if known and not any(x is y for y in known) else tracer.iterate(x) for x in args
+    ]  # of what is passed over there are as many as of the others
+    return ZIP(tracer, _strictly(zip(*sources, strict=strict)))
 
 
 def _strictly(pairs: Iterator[Any]) -> Iterator[Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from gradcli.errors import (
@@ -17,11 +16,13 @@ from gradcli.errors import (
 )
 from gradcli.graph import Node
 from gradcli.ops import FUNCTIONS as ROWS
-from gradcli.rule.signature import GUESSED
+from gradcli.rule.spelling import nearest
 from gradcli.syntax import tree
 from gradcli.trace.attributes import ATTRIBUTES, METHODS
-from gradcli.trace.builtins import names
+from gradcli.trace.builtins import MODULES, member, names
+from gradcli.trace.elsewhere import of_module, of_name
 from gradcli.trace.inputs import assigned_names, called_names
+from gradcli.trace.prelude import names as names_of_prelude
 from gradcli.trace.values import Namespace, Results
 
 # what NumPy and Python raise over arguments that no operation has refused; an AssertionError is not
@@ -38,36 +39,27 @@ LISTED = 20  # names in one message
 NOT_COMPUTED = "cannot be computed with these values"
 WHAT_TO_CHECK = "check their shapes, dtypes and ranges"
 
-# what people use that is not here, and what to write instead
-INSTEAD = {
-    "open": 'load("data.npz") reads a data file',
-    "input": "bind values on the command line: -s NAME=…, -p NAME=…, --data FILE",
-    "bytes": "write a string",
-    "bytearray": "write a list of integers",
-    "cuda": "leave it out: tensors are on the CPU",
-    "optim": "write the update by hand: with no_grad(): w -= 0.1 * w.grad",
-    "Linear": "write F.linear(x, weight, bias), with parameters that the file makes",
-    "Module": "write functions with `def`, and parameters with param(...)",
-    "Sequential": "write functions with `def`, and parameters with param(...)",
-}
-
 
 def counted(n: int, noun: str) -> str:
     """Return a number of things: `1 argument`, `2 arguments`."""
     return f"{n} {noun}{'' if n == 1 else 's'}"
 
 
-def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> list[str]:
-    """Return the known name most like one that is not, if any is: long names are like nothing."""
-    if len(name) > GUESSED:
-        return []
-    return get_close_matches(name, [k for k in known if len(k) <= GUESSED], 1, likeness)
-
-
-def suggestion(name: str, known: Any) -> str | None:
+def suggestion(name: str, known: Iterable[str]) -> str | None:
     """Say what to write for a name that is not here: something else, or the nearest known name."""
-    near = INSTEAD.get(name) or next(iter(nearest(name, known)), None)
-    return near if near is None or name in INSTEAD else f"did you mean `{near}`?"
+    if (instead := of_name(name)) is not None:
+        return instead
+    return next((f"did you mean `{near}`?" for near in nearest(name, known)), None)
+
+
+def of_member(module: Namespace, name: str) -> str | None:
+    """Say what to write for a name that a module lacks: something else, or one that it has."""
+    instead = of_module(f"{module.path}.{name}") or of_name(name, module.path)
+    if instead is not None:
+        return instead
+    prefix = MODULES.get(module.path, module.path)
+    found = nearest(name, [*names_of_prelude(prefix), *(n.rpartition(".")[2] for n in names())])
+    return next((f"did you mean `{n}`?" for n in found if member(module, n) is not None), None)
 
 
 def unbound(program: tree.Program, missing: Mapping[str, Span]) -> GradcliError:
@@ -78,14 +70,14 @@ def unbound(program: tree.Program, missing: Mapping[str, Span]) -> GradcliError:
         if name in called:  # an input is a tensor, and no tensor can be called
             if hasattr(builtins, name):
                 what = f"Python's `{name}` is not part of the language"
-                return NameFault(what, span, INSTEAD.get(name))
+                return NameFault(what, span, of_name(name))
             hint = suggestion(name, known) or f"define it with `def {name}(…):`"
             return NameFault(f"the function `{name}` is not defined", span, hint)
     first = list(missing)[:LISTED]
     more = f" and {len(missing) - LISTED:,} more" if len(missing) > LISTED else ""
     listed = ", ".join(f"`{name}`" for name in first) + more
     subject = "the input {} is" if len(missing) == 1 else "the inputs {} are"
-    near = {name: nearest(name, known, 0.75) for name in first}
+    near = {name: nearest(name, known) for name in first}
     guesses = [f"`{v[0]}`" + f" for `{k}`" * (len(missing) > 1) for k, v in near.items() if v]
     hint = "bind it with" if len(missing) == 1 else "bind them with"
     hint = f"{hint} {' '.join(f'-s {name}=…' for name in first)} (-p for a parameter), or --data"

@@ -29,16 +29,18 @@ from gradcli.trace.grad_classes import class_of
 from gradcli.trace.libraries import has_arrays, library_of
 from gradcli.trace.mistakes import no_attribute
 from gradcli.trace.sentences import class_name, fault, python_errors, sentence
-from gradcli.trace.skipped import Skipped
+from gradcli.trace.skipped import Device
 from gradcli.trace.sources import Source
 from gradcli.trace.storage import Tensor
 from gradcli.trace.strings import percent
 from gradcli.trace.types import Callee, Type
 from gradcli.trace.values import (
     MAX_BITS,
+    NO_VALUE,
     Function,
     GradFn,
     Results,
+    Skipped,
     UserFunction,
     check_bits,
     check_size,
@@ -84,7 +86,8 @@ def binary(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
     Raises: ArgumentFault, ShapeFault or DtypeFault where the operands do not fit it.
     """
     if isinstance(left, Skipped) or isinstance(right, Skipped):
-        return left if isinstance(left, Skipped) else right
+        return _beside_tensor(operator, *((left, right) if isinstance(left, Skipped)
+                                          else (right, left)))  # fmt: skip
     if isinstance(left, Instance) or isinstance(right, Instance):
         made = classes.binary(tracer, operator, left, right)
         if made is not NotImplemented:
@@ -135,6 +138,17 @@ def counted(tracer: Tracer, left: Any, right: Any) -> tuple[Any, Any] | None:
         return None
     integers = FUNCTIONS["to"].call((mask, INT64), {})
     return (integers, other) if masks[0] else (other, integers)
+
+
+def _beside_tensor(operator: str, passed: Skipped, other: Any) -> Skipped:
+    """Return what is made of something that is passed over.
+
+    Raises: ArgumentFault beside a tensor, whose values it would change.
+    """
+    if isinstance(other, Node):
+        what = f"`{operator}` cannot combine a tensor and {passed.words}"
+        raise ArgumentFault(what, hint=NO_VALUE)
+    return Skipped(passed.name, passed.where)
 
 
 def _of(error: Exception, said: ArgumentFault) -> ArgumentFault:
@@ -231,6 +245,9 @@ def compare(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
     """Apply one comparison."""
     if operator in ("is", "is not"):
         return (left is right) == (operator == "is")
+    for passed, other in ((left, right), (right, left)):
+        if isinstance(passed, Skipped):
+            return _beside_tensor(operator, passed, other)
     if operator in ("in", "not in"):
         return containers.contains(tracer, left, right) == (operator == "in")
     if isinstance(left, Instance) or isinstance(right, Instance):
@@ -328,6 +345,8 @@ def member_of(tracer: Tracer, value: Any, e: tree.Attribute) -> Any:
         return method
     if isinstance(value, Source) and (method := value.method(name)) is not None:
         return method
+    if isinstance(value, Device) and name in ("type", "index"):
+        return getattr(value, name)
     if isinstance(value, GradFn):
         from gradcli.trace import grad_fns
 

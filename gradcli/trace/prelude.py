@@ -31,8 +31,9 @@ def find(prefix: str, name: str) -> Deferred | None:
 
 
 def names(prefix: str) -> list[str]:
-    """Return the names that the prelude has behind a prefix."""
-    return [name for name in prelude.pieces(prelude.FILES[prefix]) if not name.startswith("_")]
+    """Return the names that the prelude has behind a prefix: none where it has nothing there."""
+    file = prelude.FILES.get(prefix)
+    return [name for name in prelude.pieces(file) if name[0] != "_"] if file else []
 
 
 LIBRARY = ("math", "copy", "collections", "warnings")  # modules of the prelude, without imports

@@ -17,8 +17,9 @@ from gradcli.trace.classes import Instance, special
 from gradcli.trace.containers import CONTAINERS, items_of, sort
 from gradcli.trace.conversions import MOST_DIGITS
 from gradcli.trace.sentences import class_name, fault, python_errors
+from gradcli.trace.skipped import Bar, Grid
 from gradcli.trace.strings import ascii_of
-from gradcli.trace.values import Function, described, is_numeric_list
+from gradcli.trace.values import Function, Skipped, described, is_numeric_list
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -118,6 +119,10 @@ def _len(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
         return _length(tracer, x)
     if isinstance(x, CONTAINERS):
         return len(x)
+    if isinstance(x, Bar):
+        return _len(tracer, (x.items,), {})
+    if isinstance(x, Grid):
+        return x.shape[0]
     raise ArgumentFault(f"object of type '{class_name(x)}' has no len()")
 
 
@@ -175,6 +180,8 @@ def _print(tracer: Tracer, args: Args, keywords: Keywords) -> None:
             raise ArgumentFault(f"{word} must be None or a string, not {described(value)}")
     separator, end = keywords.get("sep"), keywords.get("end")
     text = (" " if separator is None else separator).join(tracer.text(x) for x in args)
+    if isinstance(keywords.get("file"), Skipped):
+        return
     if keywords.get("file") is not None and _to(keywords["file"]) == "sys.stderr":
         tracer.notice(text)
         return

@@ -9,6 +9,7 @@ import numpy as np
 
 from gradcli.errors import ArgumentFault, Span
 from gradcli.rule.signature import brief
+from gradcli.trace.values import Skipped
 
 # what our classes are called in Python's and PyTorch's sentences
 CLASSES = {"Node": "Tensor", "UserFunction": "function", "Function": "function",
@@ -63,6 +64,8 @@ def sentence(error: Exception) -> str:
 
 def class_name(value: Any) -> str:
     """Return the name of a value's class, as Python's sentences have it."""
+    if isinstance(value, Skipped):
+        return value.name
     name = "dtype" if isinstance(value, np.dtype) else type(value).__name__
     if name == "Instance":
         return str(value.cls.name)

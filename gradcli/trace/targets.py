@@ -16,9 +16,8 @@ from gradcli.trace.code import Code
 from gradcli.trace.indexing import set_item
 from gradcli.trace.operators import PLAIN
 from gradcli.trace.sentences import class_name, fault
-from gradcli.trace.skipped import Skipped
 from gradcli.trace.storage import Tensor
-from gradcli.trace.values import check_size
+from gradcli.trace.values import Skipped, check_size
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer

@@ -22,7 +22,7 @@ from gradcli.trace.libraries import has_arrays, library_of
 from gradcli.trace.sentences import class_name, sentence
 from gradcli.trace.skipped import Device
 from gradcli.trace.strings import ascii_of, check_width
-from gradcli.trace.values import TOO_DEEP, Results, check_size
+from gradcli.trace.values import TOO_DEEP, Results, Skipped, check_size
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -211,6 +211,8 @@ def formatted_value(tracer: Tracer, value: Any, form: str) -> str:
         return format_tensor(value.value, form) if form or not value.shape else text(tracer, value)
     if isinstance(value, int | float | complex):
         return number_text(value, form)
+    if isinstance(value, Skipped):
+        return text(tracer, value)
     if form and not isinstance(value, str | np.dtype | Results):
         kind = class_name(value)
         raise TypeError(f"unsupported format string passed to {kind}.__format__")

@@ -47,6 +47,28 @@ class Namespace:
         return f"<module '{self.path}'>"
 
 
+NO_VALUE = "plots, files, devices and logs have no values here: leave out what is made of them"
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Something that is passed over, such as a plot: see `skipped`.
+
+    `name` is how a file reaches it, `matplotlib.pyplot.plot`; `where` the line that made it.
+    """
+
+    name: str
+    where: str = ""
+
+    @property
+    def words(self) -> str:
+        """What it is called in a message."""
+        return f"`{self.name}` (passed over{', ' * bool(self.where)}{self.where})"
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: passed over>"
+
+
 class GradFn:
     """What `x.grad_fn` is: something with a name that prints as PyTorch's does.
 
@@ -345,6 +367,8 @@ def described(value: Any) -> str:
         return f"the function `{value.name}`"
     if isinstance(value, Namespace):
         return f"the module `{value.path}`"
+    if isinstance(value, Skipped):
+        return value.words
     if isinstance(value, bool) or value is None:
         return repr(value)
     kinds = {int: "an integer", float: "a number", complex: "a complex number", str: "a string",

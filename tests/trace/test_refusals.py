@@ -176,7 +176,7 @@ REFUSED = {  # a file, and the sentence; those of Python and PyTorch have their 
     "with ones(2):\n    y = 1": "a tensor of shape [2] is no context for `with`",
     "break": "'break' outside loop",
     "return 1": "'return' outside function",
-    "from os import path": "cannot import `path` from `os`",
+    "from os import fork": "cannot import `fork` from `os`",
     "import torch\ntorch.hub": "`torch` has no `hub` here",
     "x = param(ones(2))*1\nx += ones(2, dtype=complex128)":
         "result type ComplexDouble can't be cast to the desired output type Double",

@@ -15,8 +15,8 @@ FILES = {
     "functools": "functools", "itertools": "itertools", "collections": "collections",
     "collections.abc": "abstract", "abc": "abstract", "numbers": "abstract", "typing": "typing",
     "copy": "copying", "operator": "operator", "time": "system", "sys": "system", "os": "system",
-    "warnings": "system", "json": "texts", "pprint": "texts", "textwrap": "texts",
-    "string": "texts", "statistics": "statistics", "types": "abstract",
+    "os.path": "system", "warnings": "system", "json": "texts", "pprint": "texts",
+    "textwrap": "texts", "string": "texts", "statistics": "statistics", "types": "abstract",
     "dataclasses": "dataclasses",
 }  # fmt: skip
 ELSEWHERE = ("math", "random", "builtins", "__future__")  # modules that are built in otherwise

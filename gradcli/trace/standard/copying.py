@@ -61,7 +61,8 @@ def _of_attributes(tracer: Tracer, like: Instance, attributes: dict[str, Any]) -
     return found
 
 
-def _deepcopy(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+def deepcopy(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+    """`copy.deepcopy(x)`: a copy of a value and of all that is in it."""
     return _Copies(tracer).of(_one("deepcopy", args, keywords), 0)
 
 
@@ -140,5 +141,5 @@ class _Copies:
 
 
 MODULES: dict[str, dict[str, Any]] = {
-    "copy": {"copy": Function("copy", _copy), "deepcopy": Function("deepcopy", _deepcopy)}
+    "copy": {"copy": Function("copy", _copy), "deepcopy": Function("deepcopy", deepcopy)}
 }

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import posixpath
 import sys
 from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import ArgumentFault
 from gradcli.rule.signature import Signature
 from gradcli.trace.calls import Args, Keywords, only
-from gradcli.trace.sentences import class_name, fault
+from gradcli.trace.sentences import class_name, fault, python_errors
+from gradcli.trace.skipped import Environment, note
 from gradcli.trace.standard.collections import named_tuple
 from gradcli.trace.types import Callee
-from gradcli.trace.values import Exit, Function
+from gradcli.trace.values import Exit, Function, Skipped
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -74,13 +76,28 @@ def _sleep(tracer: Tracer, args: Args, keywords: Keywords) -> None:
 
 
 def _get(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
-    """`os.environ.get(name, default)`: no variable is set."""
-    given = Signature("get(key: str, default: any = None)").bound(args, keywords)
-    return given["default"]
+    """`os.getenv(name, default)`: no variable is set."""
+    return Signature("get(key: str, default: any = None)").bound(args, keywords)["default"]
 
 
-def _environment(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
-    raise fault(TypeError("'_Environ' object is not callable"))
+def _of_path(name: str) -> Function:
+    """Return a function of `os.path` that works on the text of a path alone."""
+    function = getattr(posixpath, name)
+
+    def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+        for x in (*args, *keywords.values()):
+            if isinstance(x, Skipped):
+                return x
+        with python_errors():
+            return function(*args, **keywords)
+
+    return Function(name, run)
+
+
+def _no_file(tracer: Tracer, args: Args, keywords: Keywords) -> bool:
+    """`os.path.exists(path)`: a run sees no file but those that it reads."""
+    note(tracer, tracer.graph.place, "os.path")
+    return False
 
 
 def _warn(tracer: Tracer, args: Args, keywords: Keywords) -> None:
@@ -106,8 +123,14 @@ MODULES: dict[str, dict[str, Any]] = {
         "setrecursionlimit": _nothing("setrecursionlimit"),
     },
     "os": {
-        "environ": Callee("os.environ", _environment, {"get": Function("get", _get)}),
-        "getenv": Function("getenv", _get),
+        "environ": Environment("os.environ"), "getenv": Function("getenv", _get),
+    },
+    "os.path": {
+        **{name: _of_path(name) for name in ("join", "basename", "dirname", "split", "splitext",
+                                             "normpath")},
+        **{name: Function(name, _no_file) for name in ("exists", "isfile", "isdir")},
+        **{name: Skipped(f"os.path.{name}") for name in ("abspath", "realpath", "expanduser",
+                                                         "getsize", "getmtime")},
     },
     "time": {
         **{name: _zero(name, 0.0) for name in ("time", "perf_counter", "monotonic",
@@ -118,5 +141,6 @@ MODULES: dict[str, dict[str, Any]] = {
     "warnings": {
         "warn": Function("warn", _warn), "filterwarnings": _nothing("filterwarnings"),
         "simplefilter": _nothing("simplefilter"), "resetwarnings": _nothing("resetwarnings"),
+        "catch_warnings": Skipped("warnings.catch_warnings"),
     },
 }  # fmt: skip
