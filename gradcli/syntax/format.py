@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import NamedTuple
 
-from gradcli.errors import Source
+from gradcli.errors import Source, Span, SyntaxFault
 from gradcli.syntax.lexer import CLOSING, OPENING, Lexer, Token
 from gradcli.syntax.parser import program
 from gradcli.syntax.spacing import spaces
@@ -32,9 +32,20 @@ def formatted(source: Source) -> str:
     """Return the text of a file in canonical form, or raise `SyntaxFault`."""
     program(source)
     rows = _Rows(source.text)
-    for statement in _statements(source.text):
-        rows.add(statement)
+    try:
+        for statement in _statements(source.text):
+            rows.add(statement)
+    except SyntaxFault as fault:
+        raise fault.at(source, None) from None
     return "".join(_texts(rows.found))
+
+
+def _refuse_timing(text: str, begin: int, end: int) -> None:
+    """Refuse a `%time` between two tokens: it is none, and would be lost."""
+    if "%time" in text[begin:end] and "%time" in _COMMENT.sub("", text[begin:end]):
+        at = text.index("%time", begin)
+        hint = "leave it out: the statement after it is run as it is"
+        raise SyntaxFault("`%time` is not formatted", Span(at, at + 5), hint)
 
 
 class _Statement(NamedTuple):
@@ -54,9 +65,11 @@ def _statements(text: str) -> Iterator[_Statement]:
     found: list[Token] = []
     levels: tuple[int, ...] = ()
     inline = 0
-    depth = lambdas = 0
+    depth = lambdas = last = 0
     for token in Lexer(tables()).tokens(text):
         kind = token.type
+        _refuse_timing(text, last, token.start)
+        last = max(last, token.end)
         if kind == "INDENT":
             levels += (len(token.value.expandtabs()),)
         elif kind == "DEDENT":

@@ -7,6 +7,7 @@ have stood there.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -241,6 +242,10 @@ def _keyword_fault(word: Token) -> SyntaxFault:
     return SyntaxFault(f"`{word}` is a word of the language, and cannot be a name", span, hint)
 
 
+# the rest of a `match` line that lacks its colon: a line that begins with `case` follows
+_CASES = re.compile(r"([^\r\n#:]*[^\r\n#:\s])[ \t]*(?:#[^\r\n]*)?(?:\r\n?|\n)\s*case\b")
+
+
 def _not_in_the_language(scene: Scene) -> SyntaxFault | None:
     kind, last = scene.kind, scene.last
     if "AT" in scene.accepts and scene.accepts <= {"AT", "DEF", "CLASS"}:
@@ -256,6 +261,10 @@ def _not_in_the_language(scene: Scene) -> SyntaxFault | None:
     if kind == "COMMA" and scene.first == "EXCEPT":
         hint = "write `except (A, B):`"
         return SyntaxFault("several kinds of errors stand in round brackets", scene.place, hint)
+    is_match = last is not None and last.value == "match" and len(scene.line.tokens) == 1
+    if is_match and (end := _CASES.match(scene.text, scene.token.start)):
+        span = Span(end.end(1), end.end(1) + 1)
+        return SyntaxFault("expected `:` at the end of this `match` line", span)
     if scene.token.value == "case" and "CASE" in scene.accepts:
         return SyntaxFault("this `case` has no `:` at its end", scene.place)
     if scene.accepts == {"COMMA"} and any(t.value == ":=" for t in scene.line.tokens):

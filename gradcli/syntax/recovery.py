@@ -19,9 +19,11 @@ MOST = 20  # faults reported of one file
 # heads of blocks that go on with the statement above, and what stands for a broken one
 _FOLLOWING = {"elif": "elif 0:", "else": "else:", "except": "except a:", "finally": "finally:",
               "case": "case 0:"}  # fmt: skip
+# heads of blocks that others go on with, or that have blocks of their own kind
+_HEADS = {"try": "try:", "match": "match 0:"}
 _SCAN = re.compile(
     r"#[^\r\n]*|'''.*?'''|\"{3}.*?\"{3}|'(?:\\.|[^'\\\r\n])*'|\"(?:\\.|[^\"\\\r\n])*\""
-    r"|\\(?:\r\n?|\n)|[()\[\]\r\n]",
+    r"|\\(?:\r\n?|\n)|[()\[\]{}\r\n]",
     re.DOTALL,
 )
 _BLANK_LINES = re.compile(r"(?:[ \t\f]*(?:#[^\r\n]*)?(?:\r\n?|\n))*(?P<blanks>[ \t\f]*)")
@@ -85,8 +87,11 @@ def further_faults(
 def _patch(text: str, stop: Stop, line: Line) -> _Patch | None:
     """Return what to change so that the parser gets beyond a fault."""
     if not line.tokens and line.above and line.above[-1].type == "COLON":
-        end = line.above[-1].end  # the block is missing
-        return _Patch(end, end, " pass")
+        inside = len(_indentation(text, stop.at)) > len(_indentation(text, line.above[0].start))
+        if not inside:  # the block is missing
+            end = line.above[-1].end
+            is_try = line.above[0].type == "TRY"  # where it ends is anyone's guess
+            return None if is_try else _Patch(end, end, " pass")
     if not line.tokens and stop.kind == "INDENT":
         start = _line_start(text, stop.at)
         outer = _indentation(text, line.above[0].start) if line.above else ""
@@ -102,14 +107,14 @@ def _patch(text: str, stop: Stop, line: Line) -> _Patch | None:
     word = line.tokens[0].value if line.tokens else ""
     if word in _FOLLOWING and line.tokens[0].type != "NAME":
         return _Patch(begin, end, _FOLLOWING[word] + " pass" * (not has_block))
-    return _Patch(begin, end, "if 0:" if has_block else "pass")
+    return _Patch(begin, end, _HEADS.get(word, "if 0:") if has_block else "pass")
 
 
 def _end(text: str, stop: Stop, line: Line) -> int:
     """Return where the broken line ends: outside brackets, if those are ever closed."""
     at = stop.at
     span = stop.fault.span
-    if span and span.start < at and text[span.start] in "([":  # it was said to be never closed
+    if span and span.start < at and text[span.start] in "([{":  # it was said to be never closed
         start = _line_start(text, at)
         return start - 1 if not text[start:at].strip() and start > span.end else _scan(text, at, 0)
     return _scan(text, at, len(line.open_brackets()))
@@ -120,9 +125,9 @@ def _scan(text: str, at: int, depth: int) -> int:
     first = None
     for match in _SCAN.finditer(text, at):
         mark = match[0]
-        if mark in ("(", "["):
+        if mark in ("(", "[", "{"):
             depth += 1
-        elif mark in (")", "]"):
+        elif mark in (")", "]", "}"):
             depth -= 1
         elif mark in ("\r", "\n"):
             if depth <= 0:

@@ -63,6 +63,12 @@ def test_a_text_is_formatted_as_in_the_golden_file(before: str, after: str) -> N
     same_program(before)
 
 
+def test_what_is_no_token_is_refused_and_not_lost() -> None:
+    assert formatted(Source("m.expr", "x = 1  # %time f()\n")) == "x = 1  # %time f()\n"
+    with pytest.raises(SyntaxFault, match="`%time` is not formatted"):
+        formatted(Source("m.expr", "x = 1\n%time y = x\n"))
+
+
 def test_the_golden_file_is_written_when_asked(request: pytest.FixtureRequest) -> None:
     if request.config.getoption("--update-golden", default=False):
         entries = [before + REPORT + of(before) for before, _ in cases()]
