@@ -329,9 +329,7 @@ def _call(tracer: Tracer, ruled: Ruled, args: Args, keywords: Keywords) -> Any:
     """Call a function with rules: one row, where a gradient can flow to its arguments."""
     graph = tracer.graph
     if keywords and isinstance(ruled.function, UserFunction) and ruled.cls is not PRIMITIVE:
-        from gradcli.trace.functions import arguments
-
-        values = arguments(tracer, ruled.function, args, keywords)
+        values = tracer.arguments(ruled.function, args, keywords)
         args, keywords = tuple(values[p.name] for p in ruled.function.parameters), {}
     if ruled.cls is not PRIMITIVE:  # JAX makes arrays of numbers
         args = tuple(tracer.tensor(x) if number(x) and i not in ruled.kept_out else x
