@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -43,10 +42,11 @@ class Call:
     operands: tuple[Node, ...]
     results: tuple[Node, ...] = ()
     last: tuple[Any, Any, Any] = (None, None, None)  # cotangent, operands, gradients for them
-    draws: Any = field(init=False)  # the generator as the file's code has met it
+    draws: Any = field(init=False)  # the generator, and how the file's code has met it
 
     def __post_init__(self) -> None:
-        self.draws = deepcopy(self.tracer.generator)
+        generator = self.tracer.generator
+        self.draws = generator, generator.kept()
 
     grad_fn = ""  # PyTorch's name of the rows' backward function
     words = ("its derivative", "its value")  # what the file's code for each is called
@@ -166,13 +166,15 @@ class Call:
     def _again(self, values: Args) -> Call:
         """Run the file's code for other values of the operands, with the same random numbers."""
         tracer = self.tracer
-        before, tracer.generator = tracer.generator, deepcopy(self.draws)
+        generator, kept = self.draws
+        before = generator.kept()
+        generator.restore(kept)
         try:
             with inside(tracer):
                 arrays = (np.asarray(x.value if isinstance(x, Node) else x) for x in values)
                 return self.again(tuple(tracer.graph.leaf(x) for x in arrays))
         finally:
-            tracer.generator = before
+            generator.restore(before)
 
     def _is_wider(self, values: Args) -> bool:
         """Say whether operands are in double precision, as a check has them, and were not."""
