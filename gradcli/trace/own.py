@@ -105,13 +105,13 @@ class Call:
         """
         if self.last[0] is g and self.last[1] is operands:
             return self.last[2]  # type: ignore[no-any-return]
-        found = self._carried(list(g) if self.several else [g], operands, Call.back, self.operands)
+        found = self._carried(list(g) if self.several else [g], operands, _back, self.operands)
         self.last = g, operands, found
         return found
 
     def tangents(self, given: Args, operands: Args) -> Any:
         """Return the tangents of the results, for those of the operands."""
-        found = self._carried(list(given), operands, Call.ahead, self.results)
+        found = self._carried(list(given), operands, _ahead, self.results)
         return list(found) if self.several else found[0]
 
     def _carried(
@@ -121,7 +121,7 @@ class Call:
         graph = self.tracer.graph
         traced = next((x for x in (*given, *operands) if hasattr(x, "record")), None)
         if isinstance(traced, Node) and traced.graph is graph:
-            return [_fitting(x, y) for x, y in zip(way_of(self, way)(given), like, strict=True)]
+            return [_fitting(x, y) for x, y in zip(way(self, given), like, strict=True)]
         if traced is not None and not isinstance(traced, Node):
             if isinstance(traced, Batched):
                 raise PerSlice
@@ -134,7 +134,7 @@ class Call:
                 nodes = [None if x is None else graph.leaf(np.asarray(x)) for x in arrays]
                 return [
                     None if x is None else _fitting(x, y).value
-                    for x, y in zip(way_of(call, way)(nodes), like, strict=True)
+                    for x, y in zip(way(call, nodes), like, strict=True)
                 ]
 
         found = self._aside(operands, run)
@@ -193,9 +193,12 @@ class Call:
         return True
 
 
-def way_of(call: Call, way: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a method as the call's own class has it."""
-    return getattr(call, way.__name__)  # type: ignore[no-any-return]
+def _back(call: Call, cotangents: list[Node | None]) -> Sequence[Node | None]:
+    return call.back(cotangents)
+
+
+def _ahead(call: Call, tangents: list[Node | None]) -> Sequence[Node | None]:
+    return call.ahead(tangents)
 
 
 def _fitting(found: Any, like: Node) -> Any:
