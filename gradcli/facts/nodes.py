@@ -29,7 +29,9 @@ def nodes(session: Session, ids: Sequence[int]) -> Sequence[NodeFacts]:
 def shown(graph: Graph, results: Iterable[int]) -> Sequence[int]:
     """Return the nodes of the file's own lines, its results, and all that they depend on."""
     found = bytearray(len(graph))
-    names, origins, inputs = graph.notes.names, graph.notes.origins, graph.inputs
+    origins, inputs = graph.notes.origins, graph.inputs
+    # what the code of an operation gives a name to is known by it in there alone
+    names = graph.notes.names.keys() - graph.notes.coded
     for id in results:
         found[id] = True
     for id in reversed(range(len(graph))):  # operands have smaller ids

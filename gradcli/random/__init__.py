@@ -17,6 +17,7 @@ sentences of the errors are PyTorch 2.13's.
 from __future__ import annotations
 
 from math import prod, sqrt
+from typing import Any
 
 import numpy as np
 
@@ -57,6 +58,14 @@ class Generator:
             )
         self._seed = seed % 2**64
         self._calls = 0
+
+    def kept(self) -> tuple[Any, ...]:
+        """Return what it takes to draw the same numbers again."""
+        return (vars(self).copy(),)
+
+    def restore(self, kept: tuple[Any, ...]) -> None:
+        """Go back to what `kept` has returned."""
+        vars(self).update(kept[0])
 
     def rand(self, shape: Shape, dtype: DType = FLOAT64) -> Array:
         """Return numbers spread evenly over [0, 1); complex ones have such parts.

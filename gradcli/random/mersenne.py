@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from math import sqrt
+from typing import Any
 
 import numpy as np
 
@@ -44,6 +45,13 @@ class Mersenne(Generator):
         self._engine = np.random.MT19937()
         self._engine._legacy_seeding(self._seed % 2**32)
         self._spare: float | None = None  # the second of a pair of normal numbers
+
+    def kept(self) -> tuple[Any, ...]:
+        return (*super().kept(), self._engine.state)
+
+    def restore(self, kept: tuple[Any, ...]) -> None:
+        super().restore(kept)
+        self._engine.state = kept[1]
 
     def rand(self, shape: Shape, dtype: DType = FLOAT64) -> Array:
         return self.uniform(0.0, 1.0, shape, dtype)

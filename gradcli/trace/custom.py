@@ -229,10 +229,8 @@ def _bound(tracer: Tracer, cls: UserClass, args: Args, keywords: Keywords) -> Ar
     prepared = get_attribute(tracer, cls, "setup_context") is not MISSING
     if not (keywords or prepared) or not isinstance(method, UserFunction):
         return args
-    from gradcli.trace.functions import arguments
-
     first: Args = () if prepared else (None,)
-    values = arguments(tracer, method, (*first, *args), keywords)
+    values = tracer.arguments(method, (*first, *args), keywords)
     if any(p.kind in ("*", "**", "keyword") for p in method.parameters):
         if not keywords:
             return args

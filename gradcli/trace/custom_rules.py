@@ -5,7 +5,6 @@ Arguments and results may be nested lists, tuples and dictionaries of arrays.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from gradcli.rule.dtypes import is_differentiable
 from gradcli.rule.rule import number
 from gradcli.trace import own
 from gradcli.trace.classes import OBJECT, Instance, Native, UserClass
+from gradcli.trace.nests import filled, flat, matched
 from gradcli.trace.values import Function, UserFunction, described
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 Args = tuple[Any, ...]
 Keywords = dict[str, Any]
-NESTS: tuple[type[Any], ...] = (list, tuple, type({}.values()))
 
 
 class Ruled(Instance):
@@ -62,7 +61,7 @@ class RuledCall(own.Call):
         return f"{self.name}Backward"
 
     def again(self, operands: tuple[Node, ...]) -> RuledCall:
-        args = _filled(_moving(self.ruled, self.args), iter(operands))
+        args = filled(_moving(self.ruled, self.args), iter(operands))
         call = self.run(_whole(self.ruled, self.args, args), self.keywords)
         call.results = tuple(_outputs(call.output))
         return call
@@ -102,7 +101,7 @@ class Vjp(RuledCall):
         return self.place_of(self.ruled.rules[1])
 
     def run(self, args: Args, keywords: Keywords) -> Vjp:
-        call = Vjp(self.tracer, self.name, own.operands_of(_flat(_moving(self.ruled, args))),
+        call = Vjp(self.tracer, self.name, own.operands_of(flat(_moving(self.ruled, args))),
                    ruled=self.ruled, args=args, keywords=keywords)  # fmt: skip
         # what is left for the way back is differentiated itself, as in JAX
         with own.inside(self.tracer, self.tracer.graph.grad_enabled):
@@ -127,7 +126,7 @@ class Vjp(RuledCall):
                 f"cotangents, one for each argument that is differentiated by, and gave "
                 f"{described(found)}"
             )
-        return list(_matched(self.name, args, tuple(found)))
+        return list(matched(self.name, args, tuple(found)))
 
     def ahead(self, tangents: list[Node | None]) -> list[Node | None]:  # noqa: ARG002
         raise AutogradFault(
@@ -148,7 +147,7 @@ class Jvp(RuledCall):
         return self.place_of(rules if not isinstance(rules, tuple) else rules[0])
 
     def run(self, args: Args, keywords: Keywords) -> Jvp:
-        call = Jvp(self.tracer, self.name, own.operands_of(_flat(_moving(self.ruled, args))),
+        call = Jvp(self.tracer, self.name, own.operands_of(flat(_moving(self.ruled, args))),
                    ruled=self.ruled, args=args, keywords=keywords)  # fmt: skip
         with own.inside(self.tracer):
             call.output = call.called(self.ruled.function, args)
@@ -175,7 +174,7 @@ class Jvp(RuledCall):
         given = [x.zeros_like() if t is None else t
                  for t, x in zip(tangents, self.operands, strict=True)]  # fmt: skip
         args = _moving(self.ruled, self.args)
-        moves = _filled(args, iter(given))
+        moves = filled(args, iter(given))
         graph = self.tracer.graph
         with own.inside(self.tracer, graph.grad_enabled):
             if isinstance(self.ruled.rules, tuple):
@@ -186,7 +185,7 @@ class Jvp(RuledCall):
                 f"Custom JVP rule of `{self.name}` must produce a pair of the result and its "
                 f"tangent, and gave {described(found)}"
             )
-        return list(_matched(self.name, (self.output,), (found[1],)))
+        return list(matched(self.name, (self.output,), (found[1],)))
 
     def _summed(self, args: Args, moves: Args) -> Node | None:
         """Return the tangent of `defjvps`: a sum over the arguments."""
@@ -209,7 +208,7 @@ class Pulled(RuledCall):
         return next((self.place_of(r) for r in self.ruled.rules["vjp"].values()), None)
 
     def run(self, args: Args, keywords: Keywords) -> Pulled:
-        call = Pulled(self.tracer, self.name, own.operands_of(_flat(args)),
+        call = Pulled(self.tracer, self.name, own.operands_of(flat(args)),
                       ruled=self.ruled, args=args, keywords=keywords)  # fmt: skip
         with own.inside(self.tracer):
             call.output = self.tracer.call(self.ruled.function, args, keywords)
@@ -252,47 +251,7 @@ def _undefined(what: str, name: str, argument: int) -> AutogradFault:
     return error
 
 
-# ---- nested arguments and results ----------------------------------------------------------
-
-
-def _flat(value: Any) -> list[Node]:
-    """Return the arrays in nested lists, tuples and dictionaries, in order."""
-    if isinstance(value, Node):
-        return [value]
-    items = value.values() if isinstance(value, dict) else value
-    return [x for part in items for x in _flat(part)] if isinstance(items, NESTS) else []
-
-
-def _filled(value: Any, nodes: Iterator[Any]) -> Any:
-    """Return the same nest with other arrays."""
-    if isinstance(value, Node):
-        return next(nodes)
-    if isinstance(value, dict):
-        return {k: _filled(x, nodes) for k, x in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)([_filled(x, nodes) for x in value])
-    return value
-
-
-def _matched(name: str, like: Any, found: Any) -> Iterator[Node | None]:
-    """Yield what belongs to each array of a nest; None and 0 stand for zeros."""
-    if isinstance(like, Node):
-        if found is None or (isinstance(found, int | float) and not found):
-            yield None
-        elif not isinstance(found, Node) or found.shape != like.shape:
-            raise ArgumentFault(
-                f"the rule of `{name}` gave {described(found)} for an array of shape "
-                f"{list(like.shape)}: it must have the same shape"
-            )
-        else:
-            yield found
-    elif isinstance(like, dict | list | tuple):
-        keys = like if isinstance(like, dict) else range(len(like))
-        for k in keys:
-            if found is not None and (not isinstance(found, dict | list | tuple)
-                                      or len(found) != len(like)):  # fmt: skip
-                raise ArgumentFault(f"the rule of `{name}` gave another structure than it is for")
-            yield from _matched(name, like[k], None if found is None else found[k])
+# ---- arguments and results -----------------------------------------------------------------
 
 
 def _moving(ruled: Ruled, args: Args) -> Args:
@@ -307,7 +266,7 @@ def _whole(ruled: Ruled, args: Args, moving: Args) -> Args:
 
 
 def _outputs(output: Any) -> list[Node]:
-    return [y for y in _flat(output) if is_differentiable(y.dtype)]
+    return [y for y in flat(output) if is_differentiable(y.dtype)]
 
 
 def _cotangents(call: RuledCall, given: list[Node | None]) -> Any:
@@ -319,7 +278,7 @@ def _cotangents(call: RuledCall, given: list[Node | None]) -> Any:
         return graph.leaf(np.zeros(y.shape, y.dtype)) if g is None else g
 
     with own.inside(call.tracer, graph.grad_enabled):
-        return _filled(call.output, iter([of(y) for y in _flat(call.output)]))
+        return filled(call.output, iter([of(y) for y in flat(call.output)]))
 
 
 # ---- what a file calls ---------------------------------------------------------------------
@@ -329,14 +288,12 @@ def _call(tracer: Tracer, ruled: Ruled, args: Args, keywords: Keywords) -> Any:
     """Call a function with rules: one row, where a gradient can flow to its arguments."""
     graph = tracer.graph
     if keywords and isinstance(ruled.function, UserFunction) and ruled.cls is not PRIMITIVE:
-        from gradcli.trace.functions import arguments
-
-        values = arguments(tracer, ruled.function, args, keywords)
+        values = tracer.arguments(ruled.function, args, keywords)
         args, keywords = tuple(values[p.name] for p in ruled.function.parameters), {}
     if ruled.cls is not PRIMITIVE:  # JAX makes arrays of numbers
         args = tuple(tracer.tensor(x) if number(x) and i not in ruled.kept_out else x
                      for i, x in enumerate(args))  # fmt: skip
-    moving = graph.grad_enabled and any(x.requires_grad for x in _flat(_moving(ruled, args)))
+    moving = graph.grad_enabled and any(x.requires_grad for x in flat(_moving(ruled, args)))
     if not moving or ruled.busy:
         return tracer.call(ruled.function, args, keywords)
     if ruled.rules is None:
@@ -354,7 +311,7 @@ def _call(tracer: Tracer, ruled: Ruled, args: Args, keywords: Keywords) -> Any:
         return call.output
     made = dict(zip(map(id, outputs), own.recorded(call, outputs), strict=True))
     call.output, call.left = (
-        _filled(x, iter([made.get(id(y), y) for y in _flat(x)])) for x in (call.output, call.left)
+        filled(x, iter([made.get(id(y), y) for y in flat(x)])) for x in (call.output, call.left)
     )
     return call.output
 

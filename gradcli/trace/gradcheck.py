@@ -53,8 +53,12 @@ SINGLE = (
 
 
 def _mismatch(message: str) -> AutogradFault:
-    error = AutogradFault(message, hint="`gradcli check` says which operation is wrong, and how")
-    error.python = "GradcheckError"
+    """Return PyTorch's GradcheckError; where nothing catches it, what it says is one line."""
+    error = AutogradFault(
+        " ".join(message.replace(",\n", ", ").split()),
+        hint="`gradcli check` says which operation is wrong, and how",
+    )
+    error.python, error.given = "GradcheckError", (message,)
     return error
 
 

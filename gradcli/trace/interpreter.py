@@ -45,7 +45,7 @@ from gradcli.trace.dropout import dropper
 from gradcli.trace.exceptions import report
 from gradcli.trace.expressions import EXPRESSIONS
 from gradcli.trace.faults import Raised, outside
-from gradcli.trace.functions import call_user
+from gradcli.trace.functions import arguments, call_user
 from gradcli.trace.handlers import Attempt
 from gradcli.trace.imports import all_of, starred
 from gradcli.trace.inputs import Names, free_names, names_in
@@ -405,6 +405,13 @@ class Tracer:
         if isinstance(function, Function):
             return function.run(self, args, keywords)
         return self._call(function, args, keywords)
+
+    def arguments(self, function: UserFunction, args: Any, keywords: Any) -> dict[str, Any]:
+        """Return the values of a function's parameters.
+
+        Raises: ArgumentFault, with Python's sentence, where the arguments do not fit.
+        """
+        return arguments(self, function, args, keywords)
 
     def _call(self, function: Any, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         if isinstance(function, UserFunction):

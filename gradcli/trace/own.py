@@ -9,17 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gradcli.autodiff.batched import Batched, PerSlice
-from gradcli.errors import AutogradFault, Span
+from gradcli.errors import AutogradFault, DtypeFault, Span
 from gradcli.graph import Node, copied
 from gradcli.ops.shape.shapes import sum_to
-from gradcli.rule.dtypes import Array, is_differentiable
+from gradcli.rule.dtypes import FLOAT64, Array, is_differentiable, to_complex
 from gradcli.rule.meta import Meta
 from gradcli.rule.rule import Body, Derivative, Primitive
 from gradcli.rule.signature import Signature
@@ -43,10 +42,11 @@ class Call:
     operands: tuple[Node, ...]
     results: tuple[Node, ...] = ()
     last: tuple[Any, Any, Any] = (None, None, None)  # cotangent, operands, gradients for them
-    draws: Any = field(init=False)  # the generator as the file's code has met it
+    draws: Any = field(init=False)  # the generator, and how the file's code has met it
 
     def __post_init__(self) -> None:
-        self.draws = deepcopy(self.tracer.generator)
+        generator = self.tracer.generator
+        self.draws = generator, generator.kept()
 
     grad_fn = ""  # PyTorch's name of the rows' backward function
     words = ("its derivative", "its value")  # what the file's code for each is called
@@ -86,14 +86,16 @@ class Call:
 
         Raises: PerSlice where it decides by values, and several points come together.
         """
-        graph = self.tracer.graph
-        with aside(self.tracer):
-            read = len(graph.notes.numbers)
-            call = self._again(arrays)
-            found = [x.value for x in call.results]
-            own = [x.shape for x in self.operands]
-            if len(graph.notes.numbers) > read and [np.shape(x) for x in arrays] != own:
+        numbers, own = self.tracer.graph.notes.numbers, [x.shape for x in self.operands]
+
+        def run() -> list[Any]:
+            read = len(numbers)
+            found = [x.value for x in self._again(arrays).results]
+            if len(numbers) > read and [np.shape(x) for x in arrays] != own:
                 raise PerSlice
+            return found
+
+        found = self._aside(arrays, run)
         return tuple(found) if self.several else found[0]
 
     def gradients(self, g: Any, operands: Args) -> Sequence[Any]:
@@ -103,13 +105,13 @@ class Call:
         """
         if self.last[0] is g and self.last[1] is operands:
             return self.last[2]  # type: ignore[no-any-return]
-        found = self._carried(list(g) if self.several else [g], operands, Call.back, self.operands)
+        found = self._carried(list(g) if self.several else [g], operands, _back, self.operands)
         self.last = g, operands, found
         return found
 
     def tangents(self, given: Args, operands: Args) -> Any:
         """Return the tangents of the results, for those of the operands."""
-        found = self._carried(list(given), operands, Call.ahead, self.results)
+        found = self._carried(list(given), operands, _ahead, self.results)
         return list(found) if self.several else found[0]
 
     def _carried(
@@ -119,36 +121,67 @@ class Call:
         graph = self.tracer.graph
         traced = next((x for x in (*given, *operands) if hasattr(x, "record")), None)
         if isinstance(traced, Node) and traced.graph is graph:
-            return [_fitting(x, y) for x, y in zip(way_of(self, way)(given), like, strict=True)]
+            return [_fitting(x, y) for x, y in zip(way(self, given), like, strict=True)]
         if traced is not None and not isinstance(traced, Node):
             if isinstance(traced, Batched):
                 raise PerSlice
             raise AutogradFault(NO_FORMULA.format(name=self.name))
         arrays = [x.value if isinstance(x, Node) else x for x in given]
-        with aside(self.tracer):
-            call = self
-            if not self._is_here(operands):
-                call = self._again(operands)
+
+        def run() -> list[Any]:
+            call = self if self._is_here(operands) else self._again(operands)
             with inside(self.tracer):
                 nodes = [None if x is None else graph.leaf(np.asarray(x)) for x in arrays]
-                found = [
+                return [
                     None if x is None else _fitting(x, y).value
-                    for x, y in zip(way_of(call, way)(nodes), like, strict=True)
+                    for x, y in zip(way(call, nodes), like, strict=True)
                 ]
+
+        found = self._aside(operands, run)
         if traced is None:
             return found
         return [None if x is None else traced.constant(x) for x in found]
 
+    def _aside(self, values: Args, run: Callable[[], list[Any]]) -> list[Any]:
+        """Run the file's code for some operands, and leave nothing behind once the run is over.
+
+        Where a check has operands in double precision, and what the code creates does not go
+        with them, it creates that in double precision too.
+        """
+        tracer = self.tracer
+        try:
+            with aside(tracer):
+                return run()
+        except DtypeFault:
+            if not (tracer.is_over and self._is_wider(values)):
+                raise
+        with aside(tracer):
+            tracer.graph.default_dtype = FLOAT64
+            try:
+                return run()
+            except DtypeFault as error:
+                error.hint = "a check computes in float64: --dtype float64 runs the whole file so"
+                raise
+
     def _again(self, values: Args) -> Call:
         """Run the file's code for other values of the operands, with the same random numbers."""
         tracer = self.tracer
-        before, tracer.generator = tracer.generator, deepcopy(self.draws)
+        generator, kept = self.draws
+        before = generator.kept()
+        generator.restore(kept)
         try:
             with inside(tracer):
                 arrays = (np.asarray(x.value if isinstance(x, Node) else x) for x in values)
                 return self.again(tuple(tracer.graph.leaf(x) for x in arrays))
         finally:
-            tracer.generator = before
+            generator.restore(before)
+
+    def _is_wider(self, values: Args) -> bool:
+        """Say whether operands are in double precision, as a check has them, and were not."""
+        return any(
+            x.dtype in (FLOAT64, to_complex(FLOAT64)) and x.dtype != mine.dtype
+            for x, mine in zip(values, self.operands, strict=True)
+        )
 
     def _is_here(self, operands: Args) -> bool:
         """Say whether operands are those of the run itself."""
@@ -160,9 +193,12 @@ class Call:
         return True
 
 
-def way_of(call: Call, way: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a method as the call's own class has it."""
-    return getattr(call, way.__name__)  # type: ignore[no-any-return]
+def _back(call: Call, cotangents: list[Node | None]) -> Sequence[Node | None]:
+    return call.back(cotangents)
+
+
+def _ahead(call: Call, tangents: list[Node | None]) -> Sequence[Node | None]:
+    return call.ahead(tangents)
 
 
 def _fitting(found: Any, like: Node) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gradcli import loads
-from gradcli.errors import Source
+from gradcli.errors import DtypeFault, Source
 from gradcli.session import run as session_of
 from gradcli.verify.check import check
 from gradcli.verify.target import Settings
@@ -43,6 +43,11 @@ RIGHT = {
     "with random numbers": (
         "ctx.m = torch.rand(3) > 0.3; return x * ctx.m",
         "return g * ctx.m",
+        THREE,
+    ),
+    "with what float32 has created": (
+        "return x[[0, 2, 2]]",
+        "z = torch.zeros(3); z.index_add_(0, torch.tensor([0, 2, 2]), g); return z",
         THREE,
     ),
     "of many elements": (
@@ -152,11 +157,21 @@ def test_the_rules_of_jax_are_checked(kind: str, rule: str, factor: int, verdict
     assert ("rule of `f` (line 6)" in finding.note) == (verdict == "WRONG")
 
 
+def test_a_constant_of_float32_that_does_not_go_with_float64_is_told() -> None:
+    text = text_of("return x @ W", "return W @ g", "tensor([1.0, 2.0])")
+    text = text.replace("class Op", "W = torch.tensor([[1.0, 2.0], [3.0, 4.0]])\nclass Op")
+    with pytest.raises(DtypeFault) as error:
+        loads(text).check()
+    assert error.value.hint is not None
+    assert "--dtype float64" in error.value.hint
+
+
 FILE = text_of("return x.sin()", "return g * x.cos()", THREE)
 
 
 def test_the_code_of_an_operation_is_in_no_table() -> None:
-    names = [node.label for node in loads(FILE).nodes]
+    text = FILE.replace("return x.sin()", "z = x.sin(); return z")
+    names = [node.label for node in loads(text).nodes]
     assert names == ["x", "y", "y * y", "loss"]
 
 
