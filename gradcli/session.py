@@ -192,6 +192,9 @@ def named(tracer: Tracer, name: str) -> int:
     Raises: AutogradFault where it does not require grad, InputFault where there is none.
     """
     value = tracer.scope.get(tracer.name_of(name))
+    if value is None and "." in name:  # a parameter of a module, by its path
+        rows = [id for id, path in tracer.graph.notes.names.items() if path == name]
+        value = Node(tracer.graph, rows[-1]) if rows else None
     if is_numeric_list(value):
         value = tracer.tensor(value)
     if isinstance(value, Node):

@@ -120,7 +120,13 @@ def _undrawn(tracer: Tracer, owner: Any, args: Args, keywords: Keywords) -> Any:
         vars(tracer.generator).update(state)
 
 
+def _pattern(tracer: Tracer, owner: list[Node], args: Args, keywords: Keywords) -> None:
+    """Take note of parameters that others are copied from: they are shown only where used."""
+    tracer.graph.notes.patterns.update(x.id for x in owner)
+
+
 METHODS = {
+    "_pattern": Native("pattern", _pattern),
     "_undrawn": Native("undrawn", _undrawn),
     "_assign": Native("__setattr__", _assign),
     "_missing": Native("__getattr__", _missing),

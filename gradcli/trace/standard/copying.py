@@ -51,6 +51,7 @@ def _as_leaf(tracer: Tracer, found: Any, like: Any) -> Any:
     """Let a copy require a gradient, and be a parameter, where the tensor does."""
     if like.requires_grad:
         set_requires_grad(tracer, found, True, "floating point and complex dtype")
+        found.graph.notes.origins[found.id] = "file"  # a leaf of the file, whoever copies it
     found.is_parameter = like.is_parameter
     return found
 
@@ -103,7 +104,7 @@ class _Copies:
         if value.requires_grad and not value.graph.is_leaf(value.id):
             raise fault(RuntimeError(NO_LEAF))
         tracer = self.tracer
-        with tracer.graph.settings("call", False):
+        with tracer.graph.settings("file", False):
             data = read(tracer, value, "data")
             found = tracer.call(read(tracer, data, "clone"), (), {})
         grad = tracer.graph.autograd.grads.get(value.id)
