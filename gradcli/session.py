@@ -139,6 +139,8 @@ def _check_names(tracer: Tracer) -> None:
         binding = tracer.options.bindings.get(name)
         if tracer.name_of(name) in tracer.scope or (binding is not None and binding.optional):
             continue
+        if binding is None and name in tracer.graph.notes.names.values():  # `net.fc1.weight`
+            continue
         known = [n for n, value in tracer.scope.items() if isinstance(value, Node)]
         raise InputFault(
             f"{tracer.source.name} has no name `{name}`",
