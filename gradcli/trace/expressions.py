@@ -27,6 +27,7 @@ from gradcli.trace.inputs import assigned_names
 from gradcli.trace.libraries import owned
 from gradcli.trace.mistakes import suggestion, uncallable
 from gradcli.trace.prelude import defined
+from gradcli.trace.prelude import names as prelude_names
 from gradcli.trace.skipped import Skipped
 from gradcli.trace.standard import instead, is_standard
 from gradcli.trace.storage import Tensor
@@ -117,7 +118,8 @@ def _attribute(tracer: Tracer, e: tree.Attribute) -> Code:
 def _member(module: Namespace, e: tree.Attribute) -> Any:
     found = member(module, e.name)
     if found is None:
-        known = [n.rpartition(".")[2] for n in names()]
+        prefix = MODULES.get(module.path, module.path)
+        known = prelude_names(prefix) or [n.rpartition(".")[2] for n in names()]
         absent = module.path not in MODULES and is_standard(module.path)
         hint = instead(module.path) if absent else suggestion(e.name, known)
         raise NameFault(f"`{module.path}` has no `{e.name}` here", e.name_span, hint)

@@ -31,8 +31,10 @@ def find(prefix: str, name: str) -> Deferred | None:
 
 
 def names(prefix: str) -> list[str]:
-    """Return the names that the prelude has behind a prefix."""
-    return [name for name in prelude.pieces(prelude.FILES[prefix]) if not name.startswith("_")]
+    """Return the names that the prelude has behind a prefix, none where it has nothing."""
+    file = prelude.FILES.get(prefix)
+    found = prelude.pieces(file) if file is not None else ()
+    return [name for name in found if not name.startswith("_")]
 
 
 LIBRARY = ("math", "copy", "collections")  # modules that the prelude has without importing them
