@@ -209,10 +209,10 @@ class Provenance:
     whose values leaves of their own took over, `severed` what results were made of that became
     parameters, `numbers` those that the file read as numbers.
     `uses` are those of composite operations that say what their arguments are, `loops` the times
-    that a loop was run, `weak` the rows of Python's numbers,
-    `makers` the libraries that rows are of, where a run has values of several, `written` the rows
-    before those that stand for changes in place, `coded` those that operations of the file's own
-    were computed by, or their derivatives.
+    that a loop was run, `weak` the rows of Python's numbers, `patterns` the parameters of modules
+    that others were copied from, `makers` the libraries that rows are of, where a run has values
+    of several, `written` the rows before those that stand for changes in place, `coded` those that
+    operations of the file's own were computed by, or their derivatives.
     """
 
     spans: list[Span] = field(default_factory=list)
@@ -228,9 +228,18 @@ class Provenance:
     uses: list[Use] = field(default_factory=list)
     loops: list[Loop] = field(default_factory=list)
     weak: set[int] = field(default_factory=set)
+    patterns: set[int] = field(default_factory=set)
     makers: dict[int, Any] = field(default_factory=dict)
     written: dict[int, int] = field(default_factory=dict)
     coded: set[int] = field(default_factory=set)
+
+    def hide_patterns(self, inputs: Sequence[tuple[int, ...]]) -> None:
+        """Leave out the parameters that modules were copied from, and nothing is computed of."""
+        if self.patterns:
+            rows = zip(inputs, self.origins, strict=True)
+            used = {i for operands, origin in rows if origin != "inside" for i in operands}
+            for id in self.patterns - used:
+                self.origins[id] = "inside"
 
     def called_at(self, row: int) -> Span | None:
         """Return where the file's own lines made the call in which a row was made."""

@@ -150,6 +150,8 @@ def _check_names(tracer: Tracer) -> None:
         binding = tracer.options.bindings.get(name)
         if tracer.name_of(name) in tracer.scope or (binding is not None and binding.optional):
             continue
+        if binding is None and name in tracer.graph.notes.names.values():  # `net.fc1.weight`
+            continue
         known = [n for n, value in tracer.scope.items() if isinstance(value, Node)]
         raise InputFault(
             f"{tracer.source.name} has no name `{name}`",
@@ -203,6 +205,9 @@ def named(tracer: Tracer, name: str) -> int:
     Raises: AutogradFault where it does not require grad, InputFault where there is none.
     """
     value = tracer.scope.get(tracer.name_of(name))
+    if value is None and "." in name:  # a parameter of a module, by its path
+        rows = [id for id, path in tracer.graph.notes.names.items() if path == name]
+        value = Node(tracer.graph, rows[-1]) if rows else None
     if is_numeric_list(value):
         value = tracer.tensor(value)
     if isinstance(value, Node):

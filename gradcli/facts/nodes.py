@@ -170,7 +170,8 @@ class _Node(NodeFacts):
     @property
     def call_line(self) -> int | None:
         span = self._run.graph.notes.called_at(self.id)
-        return None if span is None else self._run.line_of(span)
+        line = None if span is None else self._run.line_of(span)
+        return None if line == self.line else line  # a module's nodes stand where it is called
 
     @property
     def frames(self) -> tuple[FrameFacts, ...]:

@@ -27,6 +27,7 @@ FILES = {
     "amp": "amp",
     "lax": "lax",
     "tree": "tree",
+    "func": "stateless",
 }
 _BEGIN = re.compile(r"^(?:(?:class|def) (\w+)|(\w+) = )", re.MULTILINE)
 

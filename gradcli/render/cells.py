@@ -119,9 +119,21 @@ def numbers_text(cell: Sequence[str], style: str = "") -> Text:
     return text
 
 
+def is_path(text: str) -> bool:
+    """Say whether a name is that of a module's parameter or part."""
+    return "." in text and all(part.isalnum() for part in text.replace("_", "a").split("."))
+
+
 def shorten(text: str, width: int, *, ascii_only: bool = False) -> str:
-    """Return text cut to a width in cells, with an ellipsis where something is missing."""
+    """Return text cut to a width in cells, with an ellipsis where something is missing.
+
+    Of the path of a parameter, `net.fc1.weight`, the end stays.
+    """
     if cell_len(text) <= width:
         return text
     ellipsis = "..." if ascii_only else "…"
+    mark, gap, name = text.rpartition(" ")
+    if is_path(name):
+        room = max(width - len(mark + gap + ellipsis), 0)
+        return mark + gap + ellipsis + name[len(name) - room :]
     return set_cell_size(text, max(width - len(ellipsis), 0)).rstrip() + ellipsis

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gradcli.inspection import Array, Inspection, Kind, NodeFacts, RecordFacts
-from gradcli.render.cells import STYLES, Column, NumberColumn, numbers_text, share, shorten
+from gradcli.render.cells import STYLES, Column, NumberColumn, is_path, numbers_text, share, shorten
 from gradcli.render.claims import claims, notices
 from gradcli.render.loops import loops
 from gradcli.render.modules import Groups, modules_note
@@ -104,6 +104,7 @@ _PATH = 28  # columns of a module's path
 _BESIDE_HEAT = 24  # columns for what stands beside values as blocks
 _CAPS = {"node": 14, "op": 12, "expression": 24, "inputs": 16, "grad_fn": 20, "program": 16,
          "record": 20}  # fmt: skip
+_CAP_OF_PATHS = 22
 
 
 def _lines(node: NodeFacts) -> str:
@@ -330,7 +331,8 @@ class _Rows:
                 if name in _NUMBERS or (name not in without and any(self.texts[name]))
             ]
             natural = {name: self._width(name) for name in columns if name not in _NUMBERS}
-            caps = _CAPS | ({"node": _PATH} if any(self.texts["rows"]) else {})
+            wide = {"node": _PATH} if any(self.texts["rows"]) else {"node": self._cap_of_names()}
+            caps = _CAPS | wide
             widths = {name: min(w, caps.get(name, w)) for name, w in natural.items()}
             room = width - sum(widths.values()) - _GAP * (len(columns) - 1)
             if room >= sum(max(c.minimum, min(c.width, comfort)) for c in (value, grad)):
@@ -343,6 +345,11 @@ class _Rows:
                 widths[name] += more
                 room -= more
         return {name: widths[name] for name in columns}
+
+    def _cap_of_names(self) -> int:
+        """Return to what names may be shortened: paths of modules say less where they are cut."""
+        paths = [text for text in self.texts["node"] if is_path(text.rpartition(" ")[2])]
+        return max([_CAPS["node"], *(min(len(text), _CAP_OF_PATHS) for text in paths)])
 
     def _width(self, name: str) -> int:
         return max(map(cell_len, [*_header(name).split("\n"), *self.texts[name]]))

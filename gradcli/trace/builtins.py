@@ -235,6 +235,7 @@ OTHERS: dict[str, Any] = {
     **{name: running.tracked(name, _row(name, name)) for name in running.TRACKED},
     "unfold": _row("nn.functional.unfold", "unfold"),  # x.unfold is another one
     "param": parameter, "nn.Parameter": TORCH["nn.Parameter"], "Parameter": TORCH["nn.Parameter"],
+    "nn.Buffer": TORCH["nn.Buffer"],
     "allclose": _allclose, "equal": _equal, "array_equal": _equal, "result_type": _result_type,
     "set_default_dtype": _set_default_dtype, **files.FUNCTIONS, **replay.FUNCTIONS,
     "set_default_tensor_type": _set_default_tensor_type, "config.update": _configure,

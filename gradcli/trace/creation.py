@@ -311,6 +311,18 @@ def module_parameter(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, 
     return found  # type: ignore[no-any-return]
 
 
+BUFFER = Signature("Buffer(data: any = None, persistent: bool = True)")
+
+
+def module_buffer(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> Tensor:
+    """`nn.Buffer(data)`: a tensor that modules count among their buffers."""
+    data, persistent = BUFFER.bind(args, keywords).values()
+    empty = CREATION["empty"]
+    found = detach(data) if isinstance(data, Tensor) else empty(tracer, (0,), {})
+    found.persists = persistent
+    return found  # type: ignore[no-any-return]
+
+
 def parameter(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> Node:
     """`param(data)`, `nn.Parameter(data)`: a leaf that requires a gradient."""
     keywords = {"requires_grad": True} | keywords

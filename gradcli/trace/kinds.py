@@ -14,7 +14,7 @@ from gradcli.rule.nesting import MAX_NESTING
 from gradcli.trace import classes, containers, conversions, iterators
 from gradcli.trace.calls import Args, Keywords, only
 from gradcli.trace.classes import OBJECT, Instance, UserClass
-from gradcli.trace.creation import CREATION, module_parameter
+from gradcli.trace.creation import CREATION, module_buffer, module_parameter
 from gradcli.trace.grad_classes import class_of
 from gradcli.trace.gradmode import GradMode
 from gradcli.trace.iterators import Lazy
@@ -171,6 +171,10 @@ TORCH: dict[str, Type] = {
     "nn.Parameter": Type(
         "Parameter", module_parameter, bases=(TENSOR,), module="torch.nn.parameter",
         test=lambda tracer, x: isinstance(x, Node) and getattr(x, "is_parameter", False),
+    ),
+    "nn.Buffer": Type(
+        "Buffer", module_buffer, bases=(TENSOR,), module="torch.nn.parameter",
+        test=lambda tracer, x: isinstance(x, Node) and getattr(x, "persists", None) is not None,
     ),
     "np.ndarray": Type(
         "ndarray", _no_call("numpy.ndarray"), module="numpy", test=_is_array

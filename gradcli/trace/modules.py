@@ -43,12 +43,15 @@ def _assign(tracer: Tracer, owner: Instance, args: Args, keywords: Keywords) -> 
         return
     table = owner.attributes.get(kind)
     if table is None:
-        what = {"_parameters": "parameters", "_modules": "module"}[kind]
+        what = {"_parameters": "parameters", "_modules": "module", "_buffers": "buffer"}[kind]
         raise fault(AttributeError(f"cannot assign {what} before Module.__init__() call"))
     if name not in table:
         forget(owner, name)
     if kind == "_parameters" and value is not None and not value.graph.is_leaf(value.id):
         raise fault(ValueError(NO_LEAF.format(name)))
+    if kind == "_buffers" and getattr(value, "persists", None) is not None:
+        passing = owner.attributes["_non_persistent_buffers_set"]
+        (passing.discard if value.persists else passing.add)(name)
     tracer.graph.charge(100, "an attribute")
     table[name] = value
     if owner.path is not None:
@@ -62,7 +65,7 @@ NO_LEAF = (
 EXPECTED = {
     "_parameters": ("parameter", "torch.nn.Parameter or None expected"),
     "_modules": ("child module", "torch.nn.Module or None expected"),
-    "_buffers": ("buffer", "torch.Tensor, torch.nn.Buffer or None expected"),
+    "_buffers": ("buffer", "torch.nn.Buffer, torch.Tensor or None expected"),
 }
 
 
@@ -72,6 +75,10 @@ def _kind(tracer: Tracer, owner: Instance, name: str, value: Any) -> str:
         return "_parameters"
     if is_module(value):
         return "_modules"
+    if getattr(value, "persists", None) is not None and name not in owner.attributes.get(
+        "_parameters", ()
+    ):
+        return "_buffers"
     for kind, (what, expected) in EXPECTED.items():
         if name in owner.attributes.get(kind, ()):
             if value is None or (kind == "_buffers" and isinstance(value, Node)):
@@ -112,7 +119,13 @@ def _undrawn(tracer: Tracer, owner: Any, args: Args, keywords: Keywords) -> Any:
         vars(tracer.generator).update(state)
 
 
+def _pattern(tracer: Tracer, owner: list[Node], args: Args, keywords: Keywords) -> None:
+    """Take note of parameters that others are copied from: they are shown only where used."""
+    tracer.graph.notes.patterns.update(x.id for x in owner)
+
+
 METHODS = {
+    "_pattern": Native("pattern", _pattern),
     "_undrawn": Native("undrawn", _undrawn),
     "_assign": Native("__setattr__", _assign),
     "_missing": Native("__getattr__", _missing),

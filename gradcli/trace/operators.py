@@ -8,6 +8,8 @@ from collections.abc import Callable
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from gradcli.errors import (
     NOWHERE,
     ArgumentFault,
@@ -19,7 +21,14 @@ from gradcli.errors import (
 )
 from gradcli.graph import Node
 from gradcli.ops import FUNCTIONS
-from gradcli.rule.dtypes import BOOL, INT64, SCALAR_NAMES, is_differentiable
+from gradcli.rule.dtypes import (
+    BOOL,
+    INT64,
+    SCALAR_NAMES,
+    is_complex,
+    is_differentiable,
+    is_floating,
+)
 from gradcli.rule.rule import number
 from gradcli.syntax import tree
 from gradcli.trace import classes, containers
@@ -302,6 +311,10 @@ def named(
 
 
 # attributes of Python's own values that are values too
+DTYPE_FACTS: dict[str, Any] = {
+    "is_floating_point": is_floating, "is_complex": is_complex,
+    "is_signed": lambda dtype: dtype.kind in "ifVc", "itemsize": lambda dtype: dtype.itemsize,
+}  # fmt: skip
 FACTS: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
     (int, ("real", "imag", "numerator", "denominator")),
     (float, ("real", "imag")),
@@ -326,6 +339,8 @@ def member_of(tracer: Tracer, value: Any, e: tree.Attribute) -> Any:
     name = e.name
     if isinstance(value, Callee) and name in value.members:
         return value.members[name]
+    if isinstance(value, np.dtype) and name in DTYPE_FACTS:
+        return DTYPE_FACTS[name](value)
     if isinstance(value, Type) and name in TYPE_FACTS:
         return TYPE_FACTS[name](value)
     if isinstance(value, tuple) and hasattr(value, "fields"):

@@ -326,12 +326,13 @@ def _while(tracer: Tracer, s: tree.While) -> Code:
 def _looped(tracer: Tracer, s: tree.For | tree.While, turns: Callable[[], Iterator[int]]) -> Code:
     """Return what runs a loop; `turns` yields, for each, the row with which it begins."""
     body, otherwise = tracer.block(s.body), tracer.block(s.otherwise)
+    is_files = s.header is not NOWHERE  # those of the prelude are nobody's
 
     def run() -> None:
         rows = array("q")
-        if not tracer.loops:  # a loop in a loop is part of its turns
+        if is_files and not tracer.loops:  # a loop in a loop is part of its turns
             tracer.graph.notes.loops.append(Loop(s.header, rows))
-        tracer.loops += 1
+        tracer.loops += is_files
         try:
             for row in turns():
                 rows.append(row)
@@ -342,7 +343,7 @@ def _looped(tracer: Tracer, s: tree.For | tree.While, turns: Callable[[], Iterat
                         return
         finally:
             rows.append(len(tracer.graph))
-            tracer.loops -= 1
+            tracer.loops -= is_files
         otherwise()
 
     return run

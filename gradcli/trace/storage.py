@@ -145,6 +145,7 @@ class Tensor(Node):
     made = ""
     tracked = False
     is_parameter = False  # made by nn.Parameter: a module counts it among its parameters
+    persists: bool | None = None  # made by nn.Buffer: whether a module's state has it
 
     @property
     def id(self) -> int:

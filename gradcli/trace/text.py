@@ -75,7 +75,8 @@ class _Text:
             library = library_of(self.tracer, value)
             if has_arrays(library):
                 return array_text(self.tracer, value, library, quoted=quoted)
-            return tensor_text(
+            named = "Parameter containing:\n" * getattr(value, "is_parameter", False)
+            return named + tensor_text(
                 value.value,
                 requires_grad=value.requires_grad,
                 grad_fn=graph.grad_fn(value.id),

@@ -50,6 +50,7 @@ def _as_leaf(tracer: Tracer, found: Any, like: Any) -> Any:
     """Let a copy require a gradient, and be a parameter, where the tensor does."""
     if like.requires_grad:
         set_requires_grad(tracer, found, True, "floating point and complex dtype")
+        found.graph.notes.origins[found.id] = "file"  # a leaf of the file, whoever copies it
     found.is_parameter = like.is_parameter
     return found
 
