@@ -122,6 +122,7 @@ CONTEXT = UserClass(
             Function("needs_input_grad", lambda tracer, args, keywords: args[0].needs)
         ),
     },
+    is_built_in=True,
 )
 
 
@@ -337,7 +338,9 @@ def _recorded(call: Call) -> list[Any]:
     metas = tuple(Meta(x.shape, x.dtype) for x in values)
     row = row_of(call, metas)
     operands = tuple(call.args[slot] for slot in call.slots)
+    eager, graph.eager = graph.eager, 0  # the value is there: forward is not run again
     result = graph.record(row, operands, {})
+    graph.eager = eager
     if not call.several:
         graph.put(result.id, values[0])
         return [result]
@@ -367,6 +370,7 @@ FUNCTION = UserClass(
     "Function",
     (OBJECT,),
     {"apply": ClassMethod(Function("apply", apply))},
+    is_built_in=True,
 )
 
 

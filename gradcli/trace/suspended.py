@@ -35,6 +35,7 @@ class Generator:
         self.running = self.started = False
         self.handling: list[Any] = []
         self.tries: list[Any] = []
+        self.eager = 0  # blocks that may catch an error, in which it was left
         self.mode: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def __iter__(self) -> Generator:
@@ -80,11 +81,13 @@ class Generator:
             raise LimitFault(f"calls and generators within each other more than {MAX_WITHIN} deep")
         scope, call, handling, tries = tracer.scope, graph.call, tracer.handling, tracer.tries
         home, graph.home = graph.home, graph.place  # where the prelude's code stands
+        eager = graph.eager
         self.running = self.started = True
         tracer.depth += 1
         tracer.loops += 1  # a loop in it is part of the loop that asks for its items
         tracer.scope, graph.call = self.scope, self.call
         tracer.handling, tracer.tries = [*handling, *self.handling], [*tries, *self.tries]
+        graph.eager += self.eager
         tracer.active.append(self.items)
         try:
             with self.mode():
@@ -95,6 +98,7 @@ class Generator:
             self.tries = tracer.tries[len(tries) :]
             tracer.scope, graph.call, graph.home = scope, call, home
             tracer.handling, tracer.tries = handling, tries
+            self.eager, graph.eager = graph.eager - eager, eager
             tracer.active.pop()
             tracer.loops -= 1
             tracer.depth -= 1
