@@ -6,11 +6,12 @@ dictionary and in what the bodies of its classes have bound, and nowhere else.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gradcli.errors import NOWHERE, ArgumentFault, GradcliError, NameFault
+from gradcli.errors import NOWHERE, ArgumentFault, GradcliError, LimitFault, NameFault
 from gradcli.graph import Node
 from gradcli.trace.faults import is_a
 from gradcli.trace.sentences import class_name, fault
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 Args = tuple[Any, ...]
 Keywords = dict[str, Any]
 MISSING = object()
+MOST_BEHIND = 500  # classes that one is derived from: a name that none has is looked up in all
 
 
 class UserClass:
@@ -64,30 +66,37 @@ class UserClass:
         return other in self.order
 
     def __repr__(self) -> str:
-        return f"<class '__main__.{self.name}'>"
+        return f"<class '{self.name}'>" if not self.bases else f"<class '__main__.{self.name}'>"
 
 
 def _linearised(name: str, bases: tuple[UserClass, ...]) -> list[UserClass]:
     """Return the bases of a class, theirs among them, in Python's order (C3).
 
-    Raises: ArgumentFault, with Python's sentence, where there is none.
+    Raises: ArgumentFault, with Python's sentence, where there is none; LimitFault for too many.
     """
     if len(set(bases)) < len(bases):
         twice = next(b for i, b in enumerate(bases) if b in bases[:i])
         raise ArgumentFault(f"duplicate base class {twice.name}")
-    lists = [list(base.order) for base in bases] + [list(bases)]
+    if len({cls for base in bases for cls in base.order}) > MOST_BEHIND:
+        raise LimitFault(f"`{name}` is derived from more than {MOST_BEHIND} classes")
+    if len(bases) == 1:
+        return list(bases[0].order)
+    lists = [list(reversed(base.order)) for base in bases] + [list(reversed(bases))]
+    behind = Counter(cls for one in lists for cls in one[:-1])  # how often each is no first
     found: list[UserClass] = []
     while lists := [one for one in lists if one]:
-        for first in (one[0] for one in lists):
-            if not any(first in one[1:] for one in lists):
-                break
-        else:
+        first = next((one[-1] for one in lists if not behind[one[-1]]), None)
+        if first is None:
             names = ", ".join(base.name for base in bases)
             raise ArgumentFault(
                 "Cannot create a consistent method resolution\norder (MRO) for bases " + names
             )
         found.append(first)
-        lists = [one[1:] if one[0] is first else one for one in lists]
+        for one in lists:
+            if one[-1] is first:
+                one.pop()
+                if one:
+                    behind[one[-1]] -= 1
     return found
 
 
@@ -106,7 +115,10 @@ class Instance:
         self.path: str | None = None
 
     def __eq__(self, other: object) -> bool:
-        return self is other or bool(self.tracer.truth(self.tracer.compare("==", self, other)))
+        if self is other:
+            return True
+        self.tracer.graph.spend()
+        return bool(self.tracer.truth(self.tracer.compare("==", self, other)))
 
     def __hash__(self) -> int:
         found = special(self.tracer, self, "__hash__")
@@ -126,6 +138,9 @@ class Native:
 
     name: str
     run: Callable[[Tracer, Any, Args, Keywords], Any]
+
+    def __repr__(self) -> str:
+        return f"<built-in method {self.name}>"
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,6 +165,9 @@ class BoundMethod:
     def __hash__(self) -> int:
         return hash((id(self.function), id(self.owner)))
 
+    def __repr__(self) -> str:
+        return f"<bound method {self.name} of {self.owner!r}>"
+
 
 @dataclass(frozen=True, eq=False)
 class StaticMethod:
@@ -157,12 +175,18 @@ class StaticMethod:
 
     function: Any
 
+    def __repr__(self) -> str:
+        return f"<staticmethod({self.function!r})>"
+
 
 @dataclass(frozen=True, eq=False)
 class ClassMethod:
     """`classmethod(function)`: it is called with the class."""
 
     function: Any
+
+    def __repr__(self) -> str:
+        return f"<classmethod({self.function!r})>"
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,6 +197,9 @@ class Property:
     setter: Any = None
     deleter: Any = None
 
+    def __repr__(self) -> str:
+        return "<property object>"
+
 
 @dataclass(frozen=True, eq=False)
 class Super:
@@ -180,6 +207,9 @@ class Super:
 
     after: UserClass
     owner: Any
+
+    def __repr__(self) -> str:
+        return f"<super: {self.after!r}, {self.owner!r}>"
 
 
 class ClassScope(Scope):
@@ -286,10 +316,15 @@ def _decorator_of(owner: Property, name: str) -> Any:
 def set_attribute(tracer: Tracer, owner: Any, name: str, value: Any) -> None:
     """Carry out `owner.name = value` of an object or a class.
 
-    Raises: NameFault, with Python's sentence, where a property cannot be set.
+    Raises: NameFault, with Python's sentence, where a property cannot be set; ArgumentFault for
+    what makes a class or an object what it is.
     """
+    _check_settable(name)
     if isinstance(owner, UserClass):
-        _check_changeable(owner, name)
+        check_changeable(owner, name)
+        if name not in owner.namespace:
+            check_size(len(owner.namespace) + 1)
+            tracer.graph.charge(100, "an attribute")
         owner.namespace[name] = value
         return
     found = owner.cls.find(name)
@@ -307,6 +342,7 @@ def set_attribute(tracer: Tracer, owner: Any, name: str, value: Any) -> None:
 
 def keep(tracer: Tracer, owner: Instance, name: str, value: Any) -> None:
     """Let an object have an attribute of its own."""
+    _check_settable(name)
     if name not in owner.attributes:
         check_size(len(owner.attributes) + 1)
         tracer.graph.charge(100, "an attribute")
@@ -317,7 +353,15 @@ def keep(tracer: Tracer, owner: Instance, name: str, value: Any) -> None:
         call_by_path(tracer, f"{owner.path}.{name}", value)
 
 
-def _check_changeable(cls: UserClass, name: str) -> None:
+_FIXED = ("__class__", "__dict__", "__bases__", "__mro__")
+
+
+def _check_settable(name: str) -> None:
+    if name in _FIXED:
+        raise ArgumentFault(f"`{name}` is not set here", hint="make a new class or object")
+
+
+def check_changeable(cls: UserClass, name: str) -> None:
     """Refuse to change a class that is built in.
 
     Raises: ArgumentFault, with Python's sentence.
@@ -338,7 +382,7 @@ def delete_attribute(tracer: Tracer, owner: Any, name: str) -> None:
         tracer.call(found.deleter, (owner,), {})
         return
     if isinstance(owner, UserClass):
-        _check_changeable(owner, name)
+        check_changeable(owner, name)
     names = owner.namespace if isinstance(owner, UserClass) else owner.attributes
     if name not in names:
         raise NameFault(no_attribute(owner, name))
@@ -361,7 +405,7 @@ def names_of(owner: Any) -> list[str]:
     found = dict(owner.attributes) if isinstance(owner, Instance) else {}
     for cls in order:
         found |= cls.namespace
-    return [name for name in found if not name.startswith("__")]
+    return [name for name in found if isinstance(name, str) and not name.startswith("__")]
 
 
 def call_by_path(tracer: Tracer, path: str, value: Any) -> None:
@@ -430,13 +474,16 @@ def call(tracer: Tracer, function: Any, args: Args, keywords: Keywords) -> Any:
     if isinstance(function, UserClass):
         return make(tracer, function, args, keywords)
     if isinstance(function, Native):
-        if not args:
+        kind = UserClass if function.name == "__new__" else Instance
+        if not args or not isinstance(args[0], kind):
             raise ArgumentFault(f"{function.name}() needs an object as its first argument")
         return function.run(tracer, args[0], args[1:], keywords)
     method = function.cls.find("__call__")
     if method is MISSING:
         raise ArgumentFault(f"'{function.cls.name}' object is not callable")
-    return tracer.apply(_bound(method, function, function.cls), args, keywords)
+    chained = isinstance(method, Instance)  # no call of the file's counts how many these are
+    run = tracer.call if chained else tracer.apply
+    return run(_bound(method, function, function.cls), args, keywords)
 
 
 def special(tracer: Tracer, owner: Any, name: str) -> Callable[..., Any] | None:
@@ -584,11 +631,14 @@ def _nothing(tracer: Tracer, owner: Any, args: Args, keywords: Keywords) -> None
 
 
 def _kept(tracer: Tracer, owner: Any, args: Args, keywords: Keywords) -> None:
-    name, value = args
-    keep(tracer, owner, name, value)
+    if len(args) != 2 or not isinstance(args[0], str):
+        raise ArgumentFault("__setattr__() takes an attribute's name and a value")
+    keep(tracer, owner, *args)
 
 
 def _fetched(tracer: Tracer, owner: Any, args: Args, keywords: Keywords) -> Any:
+    if len(args) != 1 or not isinstance(args[0], str):
+        raise ArgumentFault("__getattribute__() takes an attribute's name")
     (name,) = args
     found = owner.attributes.get(name, MISSING)
     if found is MISSING:
@@ -612,10 +662,11 @@ OBJECT = UserClass(
 )
 
 
-def built(name: str, bases: tuple[Any, ...], scope: ClassScope) -> UserClass:
+def built(tracer: Tracer, name: str, bases: tuple[Any, ...], scope: ClassScope) -> UserClass:
     """Return the class that a body has made.
 
-    Raises: ArgumentFault where a base is no class, or they have no common order.
+    Raises: ArgumentFault where a base is no class, or they have no common order; LimitFault where
+    that, or what there is, is too much.
     """
     for base in bases:
         if not isinstance(base, UserClass):
@@ -626,6 +677,8 @@ def built(name: str, bases: tuple[Any, ...], scope: ClassScope) -> UserClass:
             )
     found = bases or (OBJECT,)
     cls = UserClass(name, found, dict(scope), tuple(scope.annotated))
+    tracer.graph.charge(1000 + 100 * len(scope) + 8 * len(cls.order), "a class")
+    tracer.graph.spend(len(cls.order) // 10)
     scope.cell["__class__"] = cls
     return cls
 
@@ -638,7 +691,13 @@ def parent(tracer: Tracer, args: Args, keywords: Keywords) -> Super:
     if keywords or len(args) not in (0, 2):
         raise ArgumentFault("super() takes no arguments, or a class and an object of it")
     if args:
-        return Super(*args)
+        after, owner = args
+        cls = owner if isinstance(owner, UserClass) else getattr(owner, "cls", None)
+        if not isinstance(after, UserClass) or not isinstance(cls, UserClass):
+            raise ArgumentFault("super() takes no arguments, or a class and an object of it")
+        if not cls.is_a(after):
+            raise fault(TypeError("super(type, obj): obj must be an instance or subtype of type"))
+        return Super(after, owner)
     scope: Any = tracer.scope
     while isinstance(scope, Scope):
         outer = scope.outer
