@@ -327,15 +327,19 @@ def set_attribute(tracer: Tracer, owner: Any, name: str, value: Any) -> None:
             tracer.graph.charge(100, "an attribute")
         owner.namespace[name] = value
         return
+    own = owner.cls.find("__setattr__")
+    if own is not OBJECT.namespace["__setattr__"]:
+        tracer.call(_bound(own, owner, owner.cls), (name, value), {})
+        return
+    _set(tracer, owner, name, value)
+
+
+def _set(tracer: Tracer, owner: Instance, name: str, value: Any) -> None:
     found = owner.cls.find(name)
     if isinstance(found, Property):
         if found.setter is None:
             raise NameFault(f"property '{name}' of '{owner.cls.name}' object has no setter")
         tracer.call(found.setter, (owner, value), {})
-        return
-    own = owner.cls.find("__setattr__")
-    if own is not OBJECT.namespace["__setattr__"]:
-        tracer.call(_bound(own, owner, owner.cls), (name, value), {})
         return
     keep(tracer, owner, name, value)
 
@@ -375,6 +379,15 @@ def delete_attribute(tracer: Tracer, owner: Any, name: str) -> None:
 
     Raises: NameFault, with Python's sentence, where there is no such attribute.
     """
+    if isinstance(owner, Instance):
+        own = owner.cls.find("__delattr__")
+        if own is not OBJECT.namespace["__delattr__"]:
+            tracer.call(_bound(own, owner, owner.cls), (name,), {})
+            return
+    _delete(tracer, owner, name)
+
+
+def _delete(tracer: Tracer, owner: Any, name: str) -> None:
     found = owner.cls.find(name) if isinstance(owner, Instance) else None
     if isinstance(found, Property):
         if found.deleter is None:
@@ -448,11 +461,10 @@ def make(tracer: Tracer, cls: UserClass, args: Args, keywords: Keywords) -> Any:
     Raises: ArgumentFault, with Python's sentence, where that does not take the arguments.
     """
     own, start = cls.find("__new__"), cls.find("__init__")
-    if own is MISSING:
+    if own is OBJECT.namespace["__new__"]:
         if start is OBJECT.namespace["__init__"] and (args or keywords):
             raise ArgumentFault(f"{cls.name}() takes no arguments")
-        tracer.graph.charge(200, "an object")
-        made = Instance(tracer, cls)
+        made = _new(tracer, cls, (), {})
     else:
         function = own.function if isinstance(own, StaticMethod) else own
         made = tracer.apply(function, (cls, *args), keywords)
@@ -622,6 +634,17 @@ def text(tracer: Tracer, value: Instance, *, quoted: bool) -> str:
 # ---- what every class has ------------------------------------------------------------------
 
 
+def _new(tracer: Tracer, cls: UserClass, args: Args, keywords: Keywords) -> Instance:
+    """`object.__new__`: what an `__init__` of the class takes is of no interest to it."""
+    if isinstance(own := cls.find("__new__"), Native) and own.run is not _new:
+        raise fault(TypeError(f"object.__new__({cls.name}) is not safe, use {cls.name}.__new__()"))
+    if (args or keywords) and cls.find("__init__") is OBJECT.namespace["__init__"]:
+        said = "object.__new__() takes exactly one argument (the type to instantiate)"
+        raise fault(TypeError(said))
+    tracer.graph.charge(200, "an object")
+    return Instance(tracer, cls)
+
+
 def _nothing(tracer: Tracer, owner: Any, args: Args, keywords: Keywords) -> None:
     """`object.__init__`: it takes nothing, and does nothing."""
     if args or keywords:
@@ -633,7 +656,13 @@ def _nothing(tracer: Tracer, owner: Any, args: Args, keywords: Keywords) -> None
 def _kept(tracer: Tracer, owner: Any, args: Args, keywords: Keywords) -> None:
     if len(args) != 2 or not isinstance(args[0], str):
         raise ArgumentFault("__setattr__() takes an attribute's name and a value")
-    keep(tracer, owner, *args)
+    _set(tracer, owner, *args)
+
+
+def _deleted(tracer: Tracer, owner: Any, args: Args, keywords: Keywords) -> None:
+    if len(args) != 1 or not isinstance(args[0], str):
+        raise ArgumentFault("__delattr__() takes an attribute's name")
+    _delete(tracer, owner, *args)
 
 
 def _fetched(tracer: Tracer, owner: Any, args: Args, keywords: Keywords) -> Any:
@@ -653,9 +682,12 @@ OBJECT = UserClass(
     "object",
     (),
     {
+        "__new__": Native("__new__", _new),
         "__init__": Native("__init__", _nothing),
         "__setattr__": Native("__setattr__", _kept),
+        "__delattr__": Native("__delattr__", _deleted),
         "__getattribute__": Native("__getattribute__", _fetched),
+        "__init_subclass__": ClassMethod(Function("__init_subclass__", lambda *_: None)),
         "__repr__": Native("__repr__", lambda tracer, owner, args, keywords: repr(owner)),
     },
     is_built_in=True,
@@ -675,12 +707,35 @@ def built(tracer: Tracer, name: str, bases: tuple[Any, ...], scope: ClassScope) 
                 f"`{kind}` cannot be the base of a class here",
                 hint="classes of the file, nn.Module, autograd.Function and exceptions can",
             )
+    _check_methods(scope)
     found = bases or (OBJECT,)
     cls = UserClass(name, found, dict(scope), tuple(scope.annotated))
     tracer.graph.charge(1000 + 100 * len(scope) + 8 * len(cls.order), "a class")
     tracer.graph.spend(len(cls.order) // 10)
     scope.cell["__class__"] = cls
+    started = cls.find("__init_subclass__", after=cls)
+    if started is not OBJECT.namespace["__init_subclass__"]:
+        function = started.function if isinstance(started, ClassMethod) else started
+        tracer.call(function, (cls,), {})
     return cls
+
+
+def _check_methods(scope: ClassScope) -> None:
+    """Refuse what changes the meaning of attributes in ways that are not here.
+
+    Raises: ArgumentFault for a `__getattribute__`, and an object that is a descriptor.
+    """
+    if "__getattribute__" in scope.keys():  # noqa: SIM118 -- not those of the scopes around it
+        raise ArgumentFault("`__getattribute__` is not here", hint="write `__getattr__`")
+    for name, value in scope.items():
+        if isinstance(value, Instance) and any(
+            value.cls.find(special) is not MISSING
+            for special in ("__get__", "__set__", "__delete__", "__set_name__")
+        ):
+            raise ArgumentFault(
+                f"`{name}` is a descriptor of the file's own, which are not here",
+                hint="write it as a property",
+            )
 
 
 def parent(tracer: Tracer, args: Args, keywords: Keywords) -> Super:

@@ -19,13 +19,13 @@ from gradcli.trace.exceptions import EXCEPTIONS, object_of
 from gradcli.trace.faults import can_be_caught
 from gradcli.trace.suspended import Flow
 from gradcli.trace.targets import Bind, binding, scope_for
-from gradcli.trace.values import Closed, Jump, Return
+from gradcli.trace.values import Jump, Return
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
 
 Blocks = Callable[[tuple[tree.Statement, ...]], Flow]
-LEAVING = (GradcliError, Return, Jump, Closed)
+LEAVING = (GradcliError, Return, Jump)
 STEPS = 5  # what an error on its way through a `try` takes of a run
 
 
@@ -72,7 +72,7 @@ def attempted(tracer: Tracer, s: tree.Try, block: Blocks) -> Flow:
             if handler is None:
                 raise
             caught = error.with_traceback(None)  # whose frames would keep what they have, and it
-        except (Return, Jump, Closed):
+        except (Return, Jump):
             _ended(tracer, attempt)
             raise
         else:

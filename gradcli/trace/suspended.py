@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import GradcliError, LimitFault
 from gradcli.graph import Frame
+from gradcli.trace.exceptions import EXCEPTIONS, raised
 from gradcli.trace.faults import is_a, outside
 from gradcli.trace.sentences import fault
-from gradcli.trace.values import Closed, Jump, Return, Scope
+from gradcli.trace.values import Jump, Return, Scope
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -68,9 +69,13 @@ class Generator:
         Raises: ArgumentFault, with Python's sentence, where it yields another item instead.
         """
         try:
-            self.throw(Closed())
-        except (StopIteration, Closed):
+            self.throw(raised(self.tracer, EXCEPTIONS["GeneratorExit"]))
+        except StopIteration:
             return
+        except GradcliError as error:
+            if is_a(error, "GeneratorExit"):
+                return
+            raise
         raise fault(RuntimeError("generator ignored GeneratorExit"))
 
     def _resume(self, step: Callable[[], Any]) -> Any:

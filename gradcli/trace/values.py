@@ -104,10 +104,6 @@ class Jump(Exception):
     """`break` or `continue` on its way to its loop."""
 
 
-class Closed(Exception):
-    """Ends a generator where it was left: `finally` and `with` are done with on its way."""
-
-
 @dataclass(frozen=True, eq=False)
 class UserFunction:
     """A `def` or `lambda` of the file, with the names that were known where it stands.

@@ -113,7 +113,7 @@ A.mro()[-1].__subclasses__()
 A.__mro__[1].__subclasses__()
 A.__mro__[-1].__reduce__
 A.__bases__[0].__init__.__globals__
-A.__init_subclass__()
+A.__init_subclass__.__globals__
 A.__subclasshook__(int)
 A.__subclasses__()
 A.__class__.__subclasses__(A)
