@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradcli.errors import ArgumentFault, GradcliError
+from gradcli.errors import ArgumentFault, GradcliError, NameFault
 from gradcli.syntax import tree
 from gradcli.trace import exceptions
 from gradcli.trace.classes import Instance
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Blocks = Callable[[tuple[tree.Statement, ...]], Flow]
 LEAVING = (GradcliError, Return, Jump)
 STEPS = 5  # what an error on its way through a `try` takes of a run
+STEPS_OF_NAMES = 100  # one that has looked for a name that is near
 
 
 class Handler(NamedTuple):
@@ -123,7 +124,7 @@ def _handler_of(tracer: Tracer, error: GradcliError, handlers: list[Handler]) ->
     """Return the handler that catches an error, which knows its place from here on."""
     if not can_be_caught(error):
         return None
-    tracer.graph.spend(STEPS)
+    tracer.graph.spend(STEPS_OF_NAMES if isinstance(error, NameFault) else STEPS)
     error.at(None, tracer.graph.span)
     value = object_of(tracer, error)
     tracer.handling.append(error)

@@ -141,6 +141,7 @@ def _mapping(tracer: Tracer, p: tree.DictDisplay) -> Pattern:
     def matches(value: Any, found: Found) -> bool:
         if not isinstance(value, dict):
             return False
+        tracer.graph.spend(len(value) // 20)  # it is copied
         left = dict(value)
         for key_of, part in pairs:
             key = key_of()

@@ -42,6 +42,10 @@ PROGRAMS = {
     "class A: pass\na = A()\nA.__call__ = a\na()": "200 deep",
     "def g(x):\n    for i in x: yield i\nx = [1]\nfor i in range(300): x = g(x)\nlist(x)":
         "more than 200 deep",
+    "d = {str(i): i for i in range(1000)}\ndef f(**k): pass\nwhile True: f(**d)": "50,000 steps",
+    "d = {i: i for i in range(10000)}\nwhile True:\n    match d:\n        case {1: 1, **r}: pass":
+        "more than 50,000 steps",
+    "while True:\n    try: [].x\n    except AttributeError: pass": "more than 50,000 steps",
     # classes
     "class A: pass\nfor i in range(1000):\n    class A(A): pass": "more than 500 classes",
     "class A: pass\nB = A\nfor i in range(1000):\n    class X(B): pass\n    class Y(B): pass\n"
@@ -96,8 +100,9 @@ PROGRAMS = {
     "y.backward()": "the gradient of",
 }  # fmt: skip
 HARMLESS = {
-    f"match 7:\n    case {'|'.join(map(str, range(8, 3000)))}: print(1)\n    case _: print(2)":
-        ("2",),
+    f"match 7:\n    case {'|'.join(map(str, range(8, 3000)))}: print(1)\n    case _: print(2)": (
+        "2",
+    ),
     f"match 7:\n    case {'[' * 300}7{']' * 300}: print(1)\n    case _: print(2)": ("2",),
     "s = ''\nfor i in range(1000):\n    s = s + f'{i}, '\nprint(len(s))": ("4890",),
     "x = round(5, -10**9)\nprint(x)": ("0",),
