@@ -106,7 +106,7 @@ class Writer:
         return self.random.choice(of)
 
     def name(self) -> str:
-        return self.some(*NAMES)
+        return str(self.some(*NAMES))
 
     def new(self) -> str:
         self.fresh += 1
@@ -238,7 +238,7 @@ class Writer:
         if kind == 32:
             return [f"assert {self.condition()}, {self.number()}"]
         shown = f"print(hasattr({self.thing()}, 'v'), type({self.thing()}).__name__)"
-        return self.some(["raise"], ["pass"], [f"print(isinstance({self.thing()}, Base))"], [shown])
+        return [str(self.some("raise", "pass", f"print(isinstance({self.thing()}, Base))", shown))]
 
     def attempt(self, depth: int, inside: str) -> list[str]:
         lines = ["try:", *self.block(depth, inside)]
