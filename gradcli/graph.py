@@ -298,6 +298,7 @@ class Graph:
         self.origin: Origin = "file"
         self.grad_enabled = True
         self.inference = False  # whether inference_mode is on
+        self.eager = 0  # blocks being run that may catch an error: rows are computed at once
 
     def __len__(self) -> int:
         return len(self.ops)
@@ -690,10 +691,24 @@ class Graph:
             notes.calls[row] = self.call
         if self.inference:
             self.autograd.inferred.add(row)
+        if self.eager and op is not None:
+            self._compute_last(row)
         node = object.__new__(self.handle)  # as its __init__ does, in half the time
         node.graph = self
         node.row = row
         return node
+
+    def _compute_last(self, row: int) -> None:
+        """Compute the row that was just appended; where it cannot be, there is none."""
+        try:
+            self._compute(self, (row,))
+        except Exception:
+            for column in (self.ops, self.inputs, self.attrs, self.metas, self.requires_grad,
+                           self.stored, self.notes.spans, self.notes.origins):  # fmt: skip
+                del column[row:]
+            self.notes.calls.pop(row, None)
+            self.autograd.inferred.discard(row)
+            raise
 
     def warn(self, message: str) -> None:
         """Keep a warning about the expression that is being evaluated."""

@@ -278,9 +278,16 @@ class Build:
     def case(self, keyword: Token, pattern: Expression, *parts: Parts) -> tree.Case:
         given = {sign.type: part for sign, part in zip(parts[::2], parts[1::2], strict=True)}
         check_pattern(pattern)
+        name = given.get("AS")
+        bare = isinstance(pattern, tree.TupleDisplay) and pattern.items  # or is it in brackets?
+        if name is not None and bare and pattern.span.start == bare[0].span.start:
+            raise SyntaxFault(
+                "`as` after a comma names the last pattern alone, which is not here", name.span,
+                "put brackets around what it names, or name the last by a guard",
+            )  # fmt: skip
         body = given["COLON"]
         span = _span(keyword, body[-1])
-        return tree.Case(pattern, given.get("AS"), given.get("IF"), body, span)
+        return tree.Case(pattern, name, given.get("IF"), body, span)
 
     # ---- expressions -----------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from gradcli.syntax import tree
 from gradcli.trace import operators
 from gradcli.trace.builtins import close_arguments
 from gradcli.trace.code import keywords_of, truth
+from gradcli.trace.inputs import calls
 from gradcli.trace.values import Function, is_numeric_list, to_array
 
 if TYPE_CHECKING:
@@ -38,16 +39,21 @@ class ClaimRecord:
 
 
 def claim(tracer: Tracer, s: tree.Assert) -> Callable[[], ClaimRecord]:
-    """Return what evaluates an `assert`; a false one is reported, and the file goes on."""
+    """Return what evaluates an `assert`; a false one is reported, and the file goes on.
+
+    As in Python a message is evaluated where the claim is false; a plain text is known anyhow.
+    """
     test = s.test
     while isinstance(test, tree.Group):
         test = test.inner
     message_of = None if s.message is None else tracer.code(s.message)
-    evaluate = _evaluated(tracer, s, test)
+    evaluate, is_plain = _evaluated(tracer, s, test), isinstance(s.message, tree.Constant)
 
     def run() -> ClaimRecord:
-        message = None if message_of is None else tracer.text(message_of())
-        return replace(evaluate(), message=message)
+        found = evaluate()
+        if message_of is None or (found.holds and not is_plain):
+            return found
+        return replace(found, message=tracer.text(message_of()))
 
     return run
 
@@ -60,7 +66,10 @@ def _evaluated(tracer: Tracer, s: tree.Assert, test: tree.Expression) -> Callabl
     def plain() -> ClaimRecord:
         return ClaimRecord(s.span, source, holds())
 
-    if isinstance(test, tree.Call) and not any(isinstance(a, tree.Starred) for a in test.arguments):
+    starred = isinstance(test, tree.Call) and any(
+        isinstance(a, tree.Starred) for a in test.arguments
+    )
+    if isinstance(test, tree.Call) and not starred and not calls(test.function):
         return _closeness(tracer, s, test, plain)
     return plain
 

@@ -6,16 +6,16 @@ dictionary and in what the bodies of its classes have bound, and nowhere else.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gradcli.errors import NOWHERE, ArgumentFault, GradcliError, NameFault
+from gradcli.errors import NOWHERE, ArgumentFault, GradcliError, LimitFault, NameFault
 from gradcli.graph import Node
 from gradcli.trace.faults import is_a
-from gradcli.trace.gradmode import Decorated
 from gradcli.trace.sentences import class_name, fault
-from gradcli.trace.values import Function, Scope, UserFunction, check_size
+from gradcli.trace.values import Decorated, Function, Scope, UserFunction, check_size
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Args = tuple[Any, ...]
 Keywords = dict[str, Any]
 MISSING = object()
+MOST_BEHIND = 500  # classes that one is derived from: a name that none has is looked up in all
 
 
 class UserClass:
@@ -67,30 +68,37 @@ class UserClass:
         return other in self.order
 
     def __repr__(self) -> str:
-        return f"<class '{self.module}.{self.name}'>"
+        return f"<class '{self.module}.{self.name}'>" if self.bases else f"<class '{self.name}'>"
 
 
 def _linearised(name: str, bases: tuple[UserClass, ...]) -> list[UserClass]:
     """Return the bases of a class, theirs among them, in Python's order (C3).
 
-    Raises: ArgumentFault, with Python's sentence, where there is none.
+    Raises: ArgumentFault, with Python's sentence, where there is none; LimitFault for too many.
     """
     if len(set(bases)) < len(bases):
         twice = next(b for i, b in enumerate(bases) if b in bases[:i])
         raise ArgumentFault(f"duplicate base class {twice.name}")
-    lists = [list(base.order) for base in bases] + [list(bases)]
+    if len({cls for base in bases for cls in base.order}) > MOST_BEHIND:
+        raise LimitFault(f"`{name}` is derived from more than {MOST_BEHIND} classes")
+    if len(bases) == 1:
+        return list(bases[0].order)
+    lists = [list(reversed(base.order)) for base in bases] + [list(reversed(bases))]
+    behind = Counter(cls for one in lists for cls in one[:-1])  # how often each is no first
     found: list[UserClass] = []
     while lists := [one for one in lists if one]:
-        for first in (one[0] for one in lists):
-            if not any(first in one[1:] for one in lists):
-                break
-        else:
+        first = next((one[-1] for one in lists if not behind[one[-1]]), None)
+        if first is None:
             names = ", ".join(base.name for base in bases)
             raise ArgumentFault(
                 "Cannot create a consistent method resolution\norder (MRO) for bases " + names
             )
         found.append(first)
-        lists = [one[1:] if one[0] is first else one for one in lists]
+        for one in lists:
+            if one[-1] is first:
+                one.pop()
+                if one:
+                    behind[one[-1]] -= 1
     return found
 
 
@@ -109,7 +117,10 @@ class Instance:
         self.path: str | None = None
 
     def __eq__(self, other: object) -> bool:
-        return self is other or bool(self.tracer.truth(self.tracer.compare("==", self, other)))
+        if self is other:
+            return True
+        self.tracer.graph.spend()
+        return bool(self.tracer.truth(self.tracer.compare("==", self, other)))
 
     def __hash__(self) -> int:
         found = special(self.tracer, self, "__hash__")
@@ -129,6 +140,9 @@ class Native:
 
     name: str
     run: Callable[[Tracer, Any, Args, Keywords], Any]
+
+    def __repr__(self) -> str:
+        return f"<built-in method {self.name}>"
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,6 +167,9 @@ class BoundMethod:
     def __hash__(self) -> int:
         return hash((id(self.function), id(self.owner)))
 
+    def __repr__(self) -> str:
+        return f"<bound method {self.name} of {self.owner!r}>"
+
 
 @dataclass(frozen=True, eq=False)
 class StaticMethod:
@@ -160,12 +177,18 @@ class StaticMethod:
 
     function: Any
 
+    def __repr__(self) -> str:
+        return f"<staticmethod({self.function!r})>"
+
 
 @dataclass(frozen=True, eq=False)
 class ClassMethod:
     """`classmethod(function)`: it is called with the class."""
 
     function: Any
+
+    def __repr__(self) -> str:
+        return f"<classmethod({self.function!r})>"
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,6 +199,9 @@ class Property:
     setter: Any = None
     deleter: Any = None
 
+    def __repr__(self) -> str:
+        return "<property object>"
+
 
 @dataclass(frozen=True, eq=False)
 class Super:
@@ -183,6 +209,9 @@ class Super:
 
     after: UserClass
     owner: Any
+
+    def __repr__(self) -> str:
+        return f"<super: {self.after!r}, {self.owner!r}>"
 
 
 class ClassScope(Scope):
@@ -308,30 +337,40 @@ def _decorator_of(owner: Property, name: str) -> Any:
 def set_attribute(tracer: Tracer, owner: Any, name: str, value: Any) -> None:
     """Carry out `owner.name = value` of an object or a class.
 
-    Raises: NameFault, with Python's sentence, where a property cannot be set.
+    Raises: NameFault, with Python's sentence, where a property cannot be set; ArgumentFault for
+    what makes a class or an object what it is.
     """
-    if isinstance(owner, UserClass):
-        _check_changeable(owner, name)
-        owner.namespace[name] = value
-        return
-    if name == "__class__" and isinstance(value, UserClass):
+    if name == "__class__" and type(owner) is Instance and isinstance(value, UserClass):
         owner.cls = value
         return
+    _check_settable(name)
+    if isinstance(owner, UserClass):
+        check_changeable(owner, name)
+        if name not in owner.namespace:
+            check_size(len(owner.namespace) + 1)
+            tracer.graph.charge(100, "an attribute")
+        owner.namespace[name] = value
+        return
+    own = owner.cls.find("__setattr__")
+    if own is not OBJECT.namespace["__setattr__"]:
+        tracer.call(_bound(own, owner, owner.cls), (name, value), {})
+        return
+    _set(tracer, owner, name, value)
+
+
+def _set(tracer: Tracer, owner: Instance, name: str, value: Any) -> None:
     found = owner.cls.find(name)
     if isinstance(found, Property):
         if found.setter is None:
             raise NameFault(f"property '{name}' of '{owner.cls.name}' object has no setter")
         tracer.call(found.setter, (owner, value), {})
         return
-    own = owner.cls.find("__setattr__")
-    if own is not OBJECT.namespace["__setattr__"]:
-        tracer.call(_bound(own, owner, owner.cls), (name, value), {})
-        return
     keep(tracer, owner, name, value)
 
 
 def keep(tracer: Tracer, owner: Instance, name: str, value: Any) -> None:
     """Let an object have an attribute of its own."""
+    _check_settable(name)
     if name not in owner.attributes:
         check_size(len(owner.attributes) + 1)
         tracer.graph.charge(100, "an attribute")
@@ -342,7 +381,15 @@ def keep(tracer: Tracer, owner: Instance, name: str, value: Any) -> None:
         call_by_path(tracer, f"{owner.path}.{name}", value)
 
 
-def _check_changeable(cls: UserClass, name: str) -> None:
+_FIXED = ("__class__", "__dict__", "__bases__", "__mro__")
+
+
+def _check_settable(name: str) -> None:
+    if name in _FIXED:
+        raise ArgumentFault(f"`{name}` is not set here", hint="make a new class or object")
+
+
+def check_changeable(cls: UserClass, name: str) -> None:
     """Refuse to change a class that is built in.
 
     Raises: ArgumentFault, with Python's sentence.
@@ -356,6 +403,15 @@ def delete_attribute(tracer: Tracer, owner: Any, name: str) -> None:
 
     Raises: NameFault, with Python's sentence, where there is no such attribute.
     """
+    if isinstance(owner, Instance):
+        own = owner.cls.find("__delattr__")
+        if own is not OBJECT.namespace["__delattr__"]:
+            tracer.call(_bound(own, owner, owner.cls), (name,), {})
+            return
+    _delete(tracer, owner, name)
+
+
+def _delete(tracer: Tracer, owner: Any, name: str) -> None:
     found = owner.cls.find(name) if isinstance(owner, Instance) else None
     if isinstance(found, Property):
         if found.deleter is None:
@@ -363,7 +419,7 @@ def delete_attribute(tracer: Tracer, owner: Any, name: str) -> None:
         tracer.call(found.deleter, (owner,), {})
         return
     if isinstance(owner, UserClass):
-        _check_changeable(owner, name)
+        check_changeable(owner, name)
     own = [owner.namespace] if isinstance(owner, UserClass) else [owner.attributes, *tables(owner)]
     if not any(name in names for names in own):
         raise NameFault(no_attribute(owner, name))
@@ -387,7 +443,7 @@ def names_of(owner: Any) -> list[str]:
     found = dict(_parts(owner)) if isinstance(owner, Instance) else {}
     for cls in order:
         found |= cls.namespace
-    return [name for name in found if not name.startswith("__")]
+    return [name for name in found if isinstance(name, str) and not name.startswith("__")]
 
 
 def call_by_path(tracer: Tracer, path: str, value: Any) -> None:
@@ -436,11 +492,10 @@ def make(tracer: Tracer, cls: UserClass, args: Args, keywords: Keywords) -> Any:
     Raises: ArgumentFault, with Python's sentence, where that does not take the arguments.
     """
     own, start = cls.find("__new__"), cls.find("__init__")
-    if own is MISSING:
+    if own is OBJECT.namespace["__new__"]:
         if start is OBJECT.namespace["__init__"] and (args or keywords):
             raise ArgumentFault(f"{cls.name}() takes no arguments")
-        tracer.graph.charge(200, "an object")
-        made = Instance(tracer, cls)
+        made = _new(tracer, cls, (), {})
     else:
         function = own.function if isinstance(own, StaticMethod) else own
         made = tracer.apply(function, (cls, *args), keywords)
@@ -462,13 +517,16 @@ def call(tracer: Tracer, function: Any, args: Args, keywords: Keywords) -> Any:
     if isinstance(function, UserClass):
         return make(tracer, function, args, keywords)
     if isinstance(function, Native):
-        if not args:
+        kind = UserClass if function.name == "__new__" else Instance
+        if not args or not isinstance(args[0], kind):
             raise ArgumentFault(f"{function.name}() needs an object as its first argument")
         return function.run(tracer, args[0], args[1:], keywords)
     method = function.cls.find("__call__")
     if method is MISSING:
         raise ArgumentFault(f"'{function.cls.name}' object is not callable")
-    return tracer.apply(_bound(method, function, function.cls), args, keywords)
+    chained = isinstance(method, Instance)  # no call of the file's counts how many these are
+    run = tracer.call if chained else tracer.apply
+    return run(_bound(method, function, function.cls), args, keywords)
 
 
 def special(tracer: Tracer, owner: Any, name: str) -> Callable[..., Any] | None:
@@ -607,6 +665,17 @@ def text(tracer: Tracer, value: Instance, *, quoted: bool) -> str:
 # ---- what every class has ------------------------------------------------------------------
 
 
+def _new(tracer: Tracer, cls: UserClass, args: Args, keywords: Keywords) -> Instance:
+    """`object.__new__`: what an `__init__` of the class takes is of no interest to it."""
+    if isinstance(own := cls.find("__new__"), Native) and own.run is not _new:
+        raise fault(TypeError(f"object.__new__({cls.name}) is not safe, use {cls.name}.__new__()"))
+    if (args or keywords) and cls.find("__init__") is OBJECT.namespace["__init__"]:
+        said = "object.__new__() takes exactly one argument (the type to instantiate)"
+        raise fault(TypeError(said))
+    tracer.graph.charge(200, "an object")
+    return Instance(tracer, cls)
+
+
 def _nothing(tracer: Tracer, owner: Any, args: Args, keywords: Keywords) -> None:
     """`object.__init__`: it takes nothing, and does nothing."""
     if args or keywords:
@@ -616,11 +685,20 @@ def _nothing(tracer: Tracer, owner: Any, args: Args, keywords: Keywords) -> None
 
 
 def _kept(tracer: Tracer, owner: Any, args: Args, keywords: Keywords) -> None:
-    name, value = args
-    keep(tracer, owner, name, value)
+    if len(args) != 2 or not isinstance(args[0], str):
+        raise ArgumentFault("__setattr__() takes an attribute's name and a value")
+    _set(tracer, owner, *args)
+
+
+def _deleted(tracer: Tracer, owner: Any, args: Args, keywords: Keywords) -> None:
+    if len(args) != 1 or not isinstance(args[0], str):
+        raise ArgumentFault("__delattr__() takes an attribute's name")
+    _delete(tracer, owner, *args)
 
 
 def _fetched(tracer: Tracer, owner: Any, args: Args, keywords: Keywords) -> Any:
+    if len(args) != 1 or not isinstance(args[0], str):
+        raise ArgumentFault("__getattribute__() takes an attribute's name")
     (name,) = args
     found = owner.attributes.get(name, MISSING)
     if found is MISSING:
@@ -631,23 +709,27 @@ def _fetched(tracer: Tracer, owner: Any, args: Args, keywords: Keywords) -> Any:
     return found
 
 
-OBJECT = UserClass(
+OBJECT: UserClass = UserClass(
     "object",
     (),
     {
+        "__new__": Native("__new__", _new),
         "__init__": Native("__init__", _nothing),
         "__setattr__": Native("__setattr__", _kept),
+        "__delattr__": Native("__delattr__", _deleted),
         "__getattribute__": Native("__getattribute__", _fetched),
+        "__init_subclass__": ClassMethod(Function("__init_subclass__", lambda *_: None)),
         "__repr__": Native("__repr__", lambda tracer, owner, args, keywords: repr(owner)),
     },
     is_built_in=True,
 )
 
 
-def built(name: str, bases: tuple[Any, ...], scope: ClassScope) -> UserClass:
+def built(tracer: Tracer, name: str, bases: tuple[Any, ...], scope: ClassScope) -> UserClass:
     """Return the class that a body has made.
 
-    Raises: ArgumentFault where a base is no class, or they have no common order.
+    Raises: ArgumentFault where a base is no class, or they have no common order; LimitFault where
+    that, or what there is, is too much.
     """
     for base in bases:
         if not isinstance(base, UserClass):
@@ -656,10 +738,35 @@ def built(name: str, bases: tuple[Any, ...], scope: ClassScope) -> UserClass:
                 f"`{kind}` cannot be the base of a class here",
                 hint="classes of the file, nn.Module, autograd.Function and exceptions can",
             )
+    _check_methods(scope)
     found = bases or (OBJECT,)
     cls = UserClass(name, found, dict(scope), tuple(scope.annotated))
+    tracer.graph.charge(1000 + 100 * len(scope) + 8 * len(cls.order), "a class")
+    tracer.graph.spend(len(cls.order) // 10)
     scope.cell["__class__"] = cls
+    started = cls.find("__init_subclass__", after=cls)
+    if started is not OBJECT.namespace["__init_subclass__"]:
+        function = started.function if isinstance(started, ClassMethod) else started
+        tracer.call(function, (cls,), {})
     return cls
+
+
+def _check_methods(scope: ClassScope) -> None:
+    """Refuse what changes the meaning of attributes in ways that are not here.
+
+    Raises: ArgumentFault for a `__getattribute__`, and an object that is a descriptor.
+    """
+    if "__getattribute__" in scope.keys():  # noqa: SIM118 -- not those of the scopes around it
+        raise ArgumentFault("`__getattribute__` is not here", hint="write `__getattr__`")
+    for name, value in scope.items():
+        if isinstance(value, Instance) and any(
+            value.cls.find(special) is not MISSING
+            for special in ("__get__", "__set__", "__delete__", "__set_name__")
+        ):
+            raise ArgumentFault(
+                f"`{name}` is a descriptor of the file's own, which are not here",
+                hint="write it as a property",
+            )
 
 
 def parent(tracer: Tracer, args: Args, keywords: Keywords) -> Super:
@@ -670,7 +777,13 @@ def parent(tracer: Tracer, args: Args, keywords: Keywords) -> Super:
     if keywords or len(args) not in (0, 2):
         raise ArgumentFault("super() takes no arguments, or a class and an object of it")
     if args:
-        return Super(*args)
+        after, owner = args
+        cls = owner if isinstance(owner, UserClass) else getattr(owner, "cls", None)
+        if not isinstance(after, UserClass) or not isinstance(cls, UserClass):
+            raise ArgumentFault("super() takes no arguments, or a class and an object of it")
+        if not cls.is_a(after):
+            raise fault(TypeError("super(type, obj): obj must be an instance or subtype of type"))
+        return Super(after, owner)
     scope: Any = tracer.scope
     while isinstance(scope, Scope):
         outer = scope.outer

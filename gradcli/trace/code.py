@@ -81,6 +81,7 @@ def keywords_of(tracer: Tracer, keywords: tuple[tree.Keyword, ...]) -> Callable[
         for name, code, span in codes:
             value = code()
             given = {name: value} if name is not None else spread(value, span)
+            tracer.graph.spend(len(given))
             for word, one in given.items():
                 if word in found:
                     raise ArgumentFault(f"got multiple values for keyword argument '{word}'", span)

@@ -10,6 +10,7 @@ from gradcli.trace.classes import Instance, special
 from gradcli.trace.exceptions import object_of
 from gradcli.trace.gradmode import MODES, Entered, GradMode
 from gradcli.trace.replay import Module
+from gradcli.trace.sentences import fault
 from gradcli.trace.values import Skipped, described
 
 if TYPE_CHECKING:
@@ -82,10 +83,8 @@ class _Object:
         for name, method in methods.items():
             if method is None:
                 missed = " (missed __exit__ method)" if name == "__exit__" else ""
-                raise ArgumentFault(
-                    f"'{owner.cls.name}' object does not support the context manager protocol"
-                    + missed
-                )
+                said = f"'{owner.cls.name}' object does not support the context manager protocol"
+                raise fault(TypeError(said + missed))
         self.methods: Any = methods
 
     def enter(self) -> Any:

@@ -285,6 +285,7 @@ FUNCTION = UserClass(
     "Function",
     (OBJECT,),
     {"apply": ClassMethod(Function("apply", apply)), "__call__": Native("__call__", _legacy)},
+    is_built_in=True,
 )
 
 

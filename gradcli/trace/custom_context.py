@@ -104,6 +104,7 @@ CONTEXT = UserClass(
         "saved_variables": _property("saved_variables", lambda ctx: ctx.saved),
         "needs_input_grad": _property("needs_input_grad", lambda ctx: ctx.needs),
     },
+    is_built_in=True,
 )
 
 

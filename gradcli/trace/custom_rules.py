@@ -347,7 +347,8 @@ def _def_jvps(tracer: Tracer, ruled: Ruled, args: Args, keywords: Keywords) -> N
 def _own_class(name: str, methods: dict[str, Any]) -> UserClass:
     found = {"__new__": Native("__new__", _new), "__init__": Native("__init__", lambda *_: None),
              "__call__": Native("__call__", _call)}  # fmt: skip
-    return UserClass(name, (OBJECT,), found | {k: Native(k, run) for k, run in methods.items()})
+    return UserClass(name, (OBJECT,), found | {k: Native(k, run) for k, run in methods.items()},
+                     is_built_in=True)  # fmt: skip
 
 
 VJP = _own_class("custom_vjp", {"defvjp": _def_vjp})

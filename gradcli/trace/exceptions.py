@@ -26,6 +26,8 @@ class BuiltInClass(UserClass):
 
 def _new(tracer: Tracer, cls: Any, args: Args, keywords: Keywords) -> Instance:
     """`BaseException.__new__`: an exception has the arguments that it was made with."""
+    if not is_exception(cls):
+        raise fault(TypeError(f"{cls.name} is no class of exceptions"))
     tracer.graph.charge(200, "an object")
     made = Instance(tracer, cls)
     made.attributes["args"] = args
@@ -41,7 +43,7 @@ def _init(tracer: Tracer, owner: Instance, args: Args, keywords: Keywords) -> No
 
 
 def _str(tracer: Tracer, owner: Instance, args: Args, keywords: Keywords) -> str:
-    given = owner.attributes["args"]
+    given = owner.attributes.get("args", ())
     if not isinstance(given, tuple) or len(given) > 1:
         return tracer.text(given)
     quoted = owner.cls.is_a(EXCEPTIONS["KeyError"])
@@ -49,7 +51,7 @@ def _str(tracer: Tracer, owner: Instance, args: Args, keywords: Keywords) -> str
 
 
 def _repr(tracer: Tracer, owner: Instance, args: Args, keywords: Keywords) -> str:
-    given = tracer.text(owner.attributes["args"])
+    given = tracer.text(owner.attributes.get("args", ()))
     return owner.cls.name + (given[:-2] + ")" if given.endswith(",)") else given)
 
 
@@ -58,7 +60,10 @@ def _with_traceback(tracer: Tracer, owner: Instance, args: Args, keywords: Keywo
 
 
 def _add_note(tracer: Tracer, owner: Instance, args: Args, keywords: Keywords) -> None:
-    owner.attributes.setdefault("__notes__", []).extend(args)
+    notes = owner.attributes.setdefault("__notes__", [])
+    if not isinstance(notes, list):
+        raise fault(TypeError("Cannot add note: __notes__ is not a list"))
+    notes.extend(args)
 
 
 _METHODS = {"__new__": _new, "__init__": _init, "__str__": _str, "__repr__": _repr,
@@ -70,10 +75,11 @@ EXCEPTIONS: dict[str, UserClass] = {
     "BaseException": BuiltInClass(
         "BaseException", (OBJECT,),
         {**_NONE, **{name: Native(name, run) for name, run in _METHODS.items()}},
+        is_built_in=True,
     )
 }  # fmt: skip
 for _name, _parent in PARENTS.items():
-    EXCEPTIONS[_name] = BuiltInClass(_name, (EXCEPTIONS[_parent],), {})
+    EXCEPTIONS[_name] = BuiltInClass(_name, (EXCEPTIONS[_parent],), {}, is_built_in=True)
 
 
 def is_exception(value: Any) -> bool:

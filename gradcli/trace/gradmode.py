@@ -13,7 +13,7 @@ from gradcli.errors import ArgumentFault
 from gradcli.graph import Graph
 from gradcli.rule.signature import Signature
 from gradcli.trace.suspended import Generator
-from gradcli.trace.values import Function, UserFunction
+from gradcli.trace.values import Decorated, Function, UserFunction
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -45,10 +45,6 @@ class Entered:
 
     def __exit__(self, *raised: object) -> None:
         self.graph.grad_enabled, self.graph.inference = self.after, self.inference
-
-
-class Decorated(Function):
-    """A function that runs in a mode of its own; in a class it is a method, as others are."""
 
 
 def decorated(tracer: Tracer, mode: GradMode, function: Any) -> Decorated:

@@ -9,25 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-
-from gradcli.errors import ArgumentFault, GradcliError
-from gradcli.execute import compute, is_computed
+from gradcli.errors import ArgumentFault, GradcliError, NameFault
 from gradcli.syntax import tree
 from gradcli.trace import exceptions
+from gradcli.trace.classes import Instance
 from gradcli.trace.code import Code
-from gradcli.trace.contexts import context_of
+from gradcli.trace.contexts import Managed, context_of
 from gradcli.trace.exceptions import EXCEPTIONS, object_of
 from gradcli.trace.faults import can_be_caught
 from gradcli.trace.suspended import Flow
 from gradcli.trace.targets import Bind, binding, scope_for
-from gradcli.trace.values import Closed, Jump, Return
+from gradcli.trace.values import Jump, Return
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
 
 Blocks = Callable[[tuple[tree.Statement, ...]], Flow]
-LEAVING = (GradcliError, Return, Jump, Closed)
+LEAVING = (GradcliError, Return, Jump)
+STEPS = 5  # what an error on its way through a `try` takes of a run
+STEPS_OF_NAMES = 100  # one that has looked for a name that is near
 
 
 class Handler(NamedTuple):
@@ -62,26 +62,22 @@ def attempted(tracer: Tracer, s: tree.Try, block: Blocks) -> Flow:
     handlers = [_handler(tracer, h, block) for h in s.handlers]
 
     def run() -> Iterator[Any]:
-        attempt, start = Attempt(tracer, handlers), len(tracer.graph)
+        attempt = Attempt(tracer, handlers)
         tracer.tries.append(attempt)
+        tracer.graph.eager += 1  # an error that only a value shows is one of that statement
         try:
-            try:
-                yield from body()
-            except (Return, Jump):
-                _compute(tracer, start)
-                raise
-            _compute(tracer, start)
+            yield from body()
         except GradcliError as error:
-            _taken(tracer.tries, attempt)
+            _ended(tracer, attempt)
             handler = _handler_of(tracer, error, handlers)
             if handler is None:
                 raise
-            caught = error
-        except (Return, Jump, Closed):
-            _taken(tracer.tries, attempt)
+            caught = error.with_traceback(None)  # whose frames would keep what they have, and it
+        except (Return, Jump):
+            _ended(tracer, attempt)
             raise
         else:
-            _taken(tracer.tries, attempt)
+            _ended(tracer, attempt)
             yield from otherwise()
             return
         yield from _handled(tracer, handler, caught)
@@ -89,23 +85,9 @@ def attempted(tracer: Tracer, s: tree.Try, block: Blocks) -> Flow:
     return _finally(tracer, run, block(s.final)) if s.final else run
 
 
-def _compute(tracer: Tracer, start: int) -> None:
-    """Compute what a `try` has made: an error that only a value shows is one of that block.
-
-    The rows from there on, which PyTorch would not have made, are nan; that is said.
-    """
-    graph = tracer.graph
-    rows = [id for id in range(start, len(graph)) if graph.ops[id] is not None]
-    for at, id in enumerate(rows):
-        try:
-            compute(graph, () if is_computed(graph, id) else (id,))
-        except GradcliError as error:
-            for row in rows[at:]:
-                if not is_computed(graph, row):
-                    meta = graph.metas[row]
-                    graph.put(row, np.full(meta.shape, np.nan).astype(meta.dtype))
-            graph.warn(f"nan stands for what could not be computed and was caught: {error.message}")
-            raise
+def _ended(tracer: Tracer, attempt: Attempt) -> None:
+    _taken(tracer.tries, attempt)
+    tracer.graph.eager -= 1
 
 
 def _taken(stack: list[Any], item: Any) -> None:
@@ -142,6 +124,7 @@ def _handler_of(tracer: Tracer, error: GradcliError, handlers: list[Handler]) ->
     """Return the handler that catches an error, which knows its place from here on."""
     if not can_be_caught(error):
         return None
+    tracer.graph.spend(STEPS_OF_NAMES if isinstance(error, NameFault) else STEPS)
     error.at(None, tracer.graph.span)
     value = object_of(tracer, error)
     tracer.handling.append(error)
@@ -181,7 +164,8 @@ def _finally(tracer: Tracer, flow: Flow, final: Flow) -> Flow:
             if isinstance(leaving, GradcliError):
                 if not can_be_caught(leaving):
                     raise
-                leaving.at(None, tracer.graph.span)
+                tracer.graph.spend(STEPS)
+                leaving.with_traceback(None).at(None, tracer.graph.span)
                 tracer.handling.append(leaving)
             try:
                 yield from final()
@@ -234,12 +218,15 @@ def managed(tracer: Tracer, contexts: tuple[tree.Context, ...], body: Flow) -> F
         value = evaluate()
         graph.span = span
         context = context_of(tracer, value, first.value)
+        may_catch = isinstance(value, Instance | Managed)
         entered = context.enter()
+        graph.eager += may_catch
         try:
             if bind is not None:
                 bind(entered)
             yield from inner()
         except GradcliError as error:
+            graph.eager -= may_catch
             if not can_be_caught(error):
                 raise
             error.at(None, graph.span)
@@ -249,9 +236,11 @@ def managed(tracer: Tracer, contexts: tuple[tree.Context, ...], body: Flow) -> F
             if not swallowed:
                 raise
         except LEAVING:
+            graph.eager -= may_catch
             context.leave(None)
             raise
         else:
+            graph.eager -= may_catch
             context.leave(None)
 
     return run

@@ -285,7 +285,9 @@ def recorded(call: Call, outputs: Sequence[Node]) -> tuple[Node, ...]:
         derivative=rule,
         outputs=("*",) if several else (),
     )  # fmt: skip
+    eager, graph.eager = graph.eager, 0  # the value is there: the file's code is not run again
     made = graph.record(row, call.operands, {})
+    graph.eager = eager
     call.results = tuple(made) if several else (made,)
     graph.put(graph.producer(call.results[0].id), tuple(values) if several else values[0])
     return call.results

@@ -73,13 +73,25 @@ def _pattern(tracer: Tracer, p: tree.Expression) -> Pattern:
     if isinstance(p, tree.Call):
         return _class(tracer, p)
     if isinstance(p, tree.Binary):
-        first, second = _pattern(tracer, p.left), _pattern(tracer, p.right)
-        if captures(p.left) - {"_"} != captures(p.right) - {"_"}:
-            raise SyntaxFault("alternative patterns bind different names", p.span)
-        return lambda value, found: first(value, found) or second(value, found)
+        return _alternatives(tracer, p)
     if isinstance(p, tree.Starred):
         raise SyntaxFault("a `*` stands in a sequence of patterns", p.span)
     return _value(tracer, p)
+
+
+def _alternatives(tracer: Tracer, p: tree.Binary) -> Pattern:
+    """Return what a value has that has one of the patterns between `|`, of which there are many."""
+    parts: list[tree.Expression] = []
+    left: tree.Expression = p
+    while isinstance(left, tree.Binary):
+        parts.append(left.right)
+        left = left.left
+    parts.append(left)
+    names = captures(left) - {"_"}
+    if any(captures(part) - {"_"} != names for part in parts):
+        raise SyntaxFault("alternative patterns bind different names", p.span)
+    patterns = [_pattern(tracer, part) for part in reversed(parts)]
+    return lambda value, found: any(fits(value, found) for fits in patterns)
 
 
 def _capture(name: str) -> Pattern:
@@ -129,6 +141,7 @@ def _mapping(tracer: Tracer, p: tree.DictDisplay) -> Pattern:
     def matches(value: Any, found: Found) -> bool:
         if not isinstance(value, dict):
             return False
+        tracer.graph.spend(len(value) // 20)  # it is copied
         left = dict(value)
         for key_of, part in pairs:
             key = key_of()

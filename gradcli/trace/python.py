@@ -143,7 +143,7 @@ def _on_numbers(text: str, function: Any) -> Any:
 
 def _abs(tracer: Tracer, x: Any) -> Any:
     if not number(x):
-        raise ArgumentFault(f"abs() takes a number or a tensor, not {described(x)}")
+        raise fault(TypeError(f"bad operand type for abs(): '{class_name(x)}'"))
     try:
         return abs(x)
     except OverflowError:  # of a complex number

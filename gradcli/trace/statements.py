@@ -259,7 +259,7 @@ def _class(tracer: Tracer, s: tree.Class) -> Code:
         finally:
             tracer.scope = outer
         tracer.graph.span = s.header
-        made: Any = classes.built(s.name, found, scope)
+        made: Any = classes.built(tracer, s.name, found, scope)
         for decorator_of, span in decorators:
             decorator = decorator_of()
             tracer.graph.span = span

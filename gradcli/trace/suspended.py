@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import GradcliError, LimitFault
 from gradcli.graph import Frame
+from gradcli.trace.exceptions import EXCEPTIONS, raised
 from gradcli.trace.faults import is_a, outside
 from gradcli.trace.sentences import fault
-from gradcli.trace.values import Closed, Jump, Return, Scope
+from gradcli.trace.values import Jump, Return, Scope
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -35,6 +36,7 @@ class Generator:
         self.running = self.started = False
         self.handling: list[Any] = []
         self.tries: list[Any] = []
+        self.eager = 0  # blocks that may catch an error, in which it was left
         self.mode: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def __iter__(self) -> Generator:
@@ -67,9 +69,13 @@ class Generator:
         Raises: ArgumentFault, with Python's sentence, where it yields another item instead.
         """
         try:
-            self.throw(Closed())
-        except (StopIteration, Closed):
+            self.throw(raised(self.tracer, EXCEPTIONS["GeneratorExit"]))
+        except StopIteration:
             return
+        except GradcliError as error:
+            if is_a(error, "GeneratorExit"):
+                return
+            raise
         raise fault(RuntimeError("generator ignored GeneratorExit"))
 
     def _resume(self, step: Callable[[], Any]) -> Any:
@@ -80,11 +86,13 @@ class Generator:
             raise LimitFault(f"calls and generators within each other more than {MAX_WITHIN} deep")
         scope, call, handling, tries = tracer.scope, graph.call, tracer.handling, tracer.tries
         home, graph.home = graph.home, graph.place  # where the prelude's code stands
+        eager = graph.eager
         self.running = self.started = True
         tracer.depth += 1
         tracer.loops += 1  # a loop in it is part of the loop that asks for its items
         tracer.scope, graph.call = self.scope, self.call
         tracer.handling, tracer.tries = [*handling, *self.handling], [*tries, *self.tries]
+        graph.eager += self.eager
         tracer.active.append(self.items)
         try:
             with self.mode():
@@ -95,6 +103,7 @@ class Generator:
             self.tries = tracer.tries[len(tries) :]
             tracer.scope, graph.call, graph.home = scope, call, home
             tracer.handling, tracer.tries = handling, tries
+            self.eager, graph.eager = graph.eager - eager, eager
             tracer.active.pop()
             tracer.loops -= 1
             tracer.depth -= 1

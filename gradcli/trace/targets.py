@@ -17,7 +17,7 @@ from gradcli.trace.indexing import set_item
 from gradcli.trace.operators import PLAIN
 from gradcli.trace.sentences import class_name, fault
 from gradcli.trace.storage import Tensor
-from gradcli.trace.values import Skipped, check_size
+from gradcli.trace.values import Skipped, check_size, described
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -267,7 +267,8 @@ def _deleted_attribute(tracer: Tracer, target: tree.Attribute) -> Code:
         owner = owner_of()
         tracer.graph.span = target.span
         if not isinstance(owner, classes.Instance | classes.UserClass):
-            raise ArgumentFault(f"`{target.name}` cannot be deleted", target.span)
+            said = f"`{target.name}` cannot be deleted: {described(owner)} has no attributes"
+            raise NameFault(said, target.span)
         classes.delete_attribute(tracer, owner, target.name)
 
     return delete

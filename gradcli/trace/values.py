@@ -37,6 +37,10 @@ class Function:
         return f"`{self.name}`"
 
 
+class Decorated(Function):
+    """A function that runs in a mode of its own; in a class it is a method, as others are."""
+
+
 @dataclass(frozen=True)
 class Namespace:
     """A prefix such as `torch` or `np.linalg`; `path` is its full name."""
@@ -139,10 +143,6 @@ class Exit(Exception):
 
 class Jump(Exception):
     """`break` or `continue` on its way to its loop."""
-
-
-class Closed(Exception):
-    """Ends a generator where it was left: `finally` and `with` are done with on its way."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,6 +24,37 @@ PROGRAMS = {
     "y = sum(range(10**9))": "limit of 50,000",
     "x = [0]\nfor i in x:\n    x.append(i)": "more than 50,000 steps",
     "for i in range(300):\n    x = sorted(range(300))": "more than 50,000 steps",
+    "while True: pass": "more than 50,000 steps",
+    "def f(n): return f(n - 1) + f(n - 1) if n else 1\nf(100)": "more than 50,000 steps",
+    "def f():\n    try: f()\n    finally: f()\nf()": "more than 50,000 steps",
+    "def f():\n    try: f()\n    except RecursionError: f()\nf()": "more than 50,000 steps",
+    "while True:\n    try: raise ValueError(1)\n    except ValueError: pass": "50,000 steps",
+    "while True:\n    try: break\n    finally: continue": "more than 50,000 steps",
+    "def g():\n    while True: yield 1\nlist(g())": "more than 50,000 steps",
+    "def g():\n    try: yield 1\n    finally:\n        while True: pass\n"
+    "for x in g(): break\nfor x in [1]: pass": "more than 50,000 steps",
+    "class A:\n    def __iter__(self): return self\n    def __next__(self): return 1\n"
+    "list(A())": "more than 50,000 steps",
+    "class A:\n    def __hash__(self): return 1\ns = {A() for i in range(3000)}": "50,000 steps",
+    "class A:\n    def __getattr__(self, name): return self.x\nA().y": "more than 200 deep",
+    "class A:\n    def __eq__(self, other): return self == other\nA() == A()": "200 deep",
+    "class A:\n    def __repr__(self): return repr(self)\nprint(A())": "200 deep",
+    "class A: pass\na = A()\nA.__call__ = a\na()": "200 deep",
+    "def g(x):\n    for i in x: yield i\nx = [1]\nfor i in range(300): x = g(x)\nlist(x)":
+        "more than 200 deep",
+    "d = {str(i): i for i in range(1000)}\ndef f(**k): pass\nwhile True: f(**d)": "50,000 steps",
+    "d = {i: i for i in range(10000)}\nwhile True:\n    match d:\n        case {1: 1, **r}: pass":
+        "more than 50,000 steps",
+    "while True:\n    try: [].x\n    except AttributeError: pass": "more than 50,000 steps",
+    # classes
+    "class A: pass\nfor i in range(1000):\n    class A(A): pass": "more than 500 classes",
+    "class A: pass\nB = A\nfor i in range(1000):\n    class X(B): pass\n    class Y(B): pass\n"
+    "    class B(X, Y): pass": "more than 500 classes",
+    "import torch\ns = torch.nn.Sequential(torch.nn.ReLU())\ns.append(s)\nprint(s)": "200 deep",
+    "import torch\nm = torch.nn.Identity()\nfor i in range(60): m = torch.nn.Sequential(m, m)\n"
+    "m(torch.ones(2))": "more than 50,000 steps",
+    "import torch\nw = torch.ones(2, requires_grad=True)\no = torch.optim.LBFGS([w])\ndef c():\n"
+    "    while True: pass\no.step(c)": "more than 50,000 steps",
     # texts
     "s = 'a'\nfor i in range(60):\n    s = s + s": "more than 1,000,000",
     "s = 'a' * 10**10": "more than 1,000,000",
@@ -69,6 +100,10 @@ PROGRAMS = {
     "y.backward()": "the gradient of",
 }  # fmt: skip
 HARMLESS = {
+    f"match 7:\n    case {'|'.join(map(str, range(8, 3000)))}: print(1)\n    case _: print(2)": (
+        "2",
+    ),
+    f"match 7:\n    case {'[' * 300}7{']' * 300}: print(1)\n    case _: print(2)": ("2",),
     "s = ''\nfor i in range(1000):\n    s = s + f'{i}, '\nprint(len(s))": ("4890",),
     "x = round(5, -10**9)\nprint(x)": ("0",),
     "print(one_hot(tensor([15000])).sum())": ("tensor(1)",),

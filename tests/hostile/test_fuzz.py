@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
-from tests.hostile import fuzz
+from tests.hostile import beside, fuzz
 
 PROGRAMS = 60  # of each kind
 
@@ -27,3 +29,10 @@ def test_a_fault_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fuzz, "shown", shown)
     with pytest.raises(fuzz.Fault, match="a second run differs"):
         fuzz.judge("x = 1.0\n", seed=0)
+
+
+def test_programs_of_numbers_print_what_python_prints() -> None:
+    signal.signal(signal.SIGALRM, beside.slow)
+    ends = [beside.differs(seed) for seed in range(40)]
+    assert [end for end in ends if end is not None and not end.startswith("skipped")] == []
+    assert ends.count(None) > 20

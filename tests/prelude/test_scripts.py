@@ -35,4 +35,6 @@ def test_a_module_that_is_not_there_is_an_error_that_names_the_nearest(name: str
 def test_parameters_are_checked_and_explained_by_their_paths() -> None:
     text = "from torch import nn, ones\nnet = nn.Sequential(nn.Linear(2, 1))\n"
     run = api.loads(text + "loss = net(ones(1, 2)).sum()\n", wrt="net.0.weight")
-    assert run["net.0.weight"].gradient.tolist() == [[1.0, 1.0]]
+    gradient = run["net.0.weight"].gradient
+    assert gradient is not None
+    assert gradient.tolist() == [[1.0, 1.0]]

@@ -88,7 +88,7 @@ REFUSED = {  # a file, and the sentence; those of Python and PyTorch have their 
     # Python's functions and methods, which say it as all functions do
     "round(inf)": "round(inf): no integer is near to it",
     "round(1.5, 'a')": "round() argument 'ndigits' must be an integer, not 'a'",
-    "abs('a')": "abs() takes a number or a tensor, not a string",
+    "abs('a')": "bad operand type for abs(): 'str'",
     "pow(2, -1, 4)": "pow(): 2 has no inverse modulo 4",
     "int([1])": "int() argument must be a string, a bytes-like object or a real number, not 'list'",
     "int(None)": "a bytes-like object or a real number, not 'NoneType'",

@@ -9,7 +9,15 @@ from gradcli.errors import NameFault
 from gradcli.rule.nesting import MAX_NESTING
 from gradcli.rule.signature import Signature
 from gradcli.trace.calls import Args, Keywords, only
-from gradcli.trace.classes import MISSING, BoundMethod, Instance, Native, UserClass, keep
+from gradcli.trace.classes import (
+    MISSING,
+    BoundMethod,
+    Instance,
+    Native,
+    UserClass,
+    check_changeable,
+    keep,
+)
 from gradcli.trace.sentences import fault
 from gradcli.trace.values import Function
 
@@ -78,6 +86,7 @@ def _made(cls: Any, given: dict[str, Any]) -> UserClass:
     """
     if not isinstance(cls, UserClass):
         raise fault(TypeError("dataclass() decorates a class"))
+    check_changeable(cls, "__dataclass_fields__")
     fields = _fields(cls, given["kw_only"])
     namespace = cls.namespace
     namespace["__dataclass_fields__"] = fields

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 from gradcli.rule.signature import Signature
 from gradcli.trace import containers
 from gradcli.trace.calls import Args, Keywords, only
-from gradcli.trace.classes import MISSING, BoundMethod, Native, Property, UserClass
+from gradcli.trace.classes import (
+    MISSING,
+    BoundMethod,
+    Native,
+    Property,
+    UserClass,
+    check_changeable,
+)
 from gradcli.trace.kinds import CALLABLE, type_of
 from gradcli.trace.sentences import fault, python_errors
 from gradcli.trace.types import Callee, Type
@@ -208,6 +215,7 @@ def _total_ordering(tracer: Tracer, args: Args, keywords: Keywords) -> UserClass
     cls = only(args, keywords, "total_ordering")
     if not isinstance(cls, UserClass):
         raise fault(TypeError("total_ordering() decorates a class"))
+    check_changeable(cls, "__lt__")
     root = next((name for name in sorted(_FROM, reverse=True) if name in cls.namespace), None)
     if root is None:
         raise fault(ValueError("must define at least one ordering operation: < > <= >="))
