@@ -70,7 +70,7 @@ _SENTENCES = tuple((re.compile(text), name) for name, text in (
     ("ValueError",
      r"non-empty list of Tensors|^min_val |probability has to be|one operand$|has negative entry"
      r"|is not a valid value for|^margin must be|both be None or neither|^Expected 1 or more dim"
-     r"|batch_size|1D target must|^weight must be one-d|^Weights and input|(?i:target size)"
+     r"|batch_size|1D target must|^weight must be one-d|^Weights and input|(?i:target size \()"
      r"|^Fan in and"
      r"|is of incorrect size|step must be greater than zero|^expected sequence of length"
      r"|^align_corners option|^recompute_scale_factor|more than 1 value per channel|to unpack"

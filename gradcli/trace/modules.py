@@ -7,6 +7,7 @@ methods.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from gradcli.trace.classes import (
 )
 from gradcli.trace.kinds import type_of
 from gradcli.trace.sentences import fault
+from gradcli.trace.values import Function
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -124,10 +126,15 @@ def _pattern(tracer: Tracer, owner: list[Node], args: Args, keywords: Keywords) 
     tracer.graph.notes.patterns.update(x.id for x in owner)
 
 
+def _function(name: str, run: Callable[[Tracer, Any, Args, Keywords], Any]) -> Function:
+    """Return a function for the prelude alone; its first argument is apart."""
+    return Function(name, lambda tracer, args, keywords: run(tracer, args[0], args[1:], keywords))
+
+
 METHODS = {
-    "_pattern": Native("pattern", _pattern),
-    "_undrawn": Native("undrawn", _undrawn),
+    "_pattern": _function("pattern", _pattern),
+    "_undrawn": _function("undrawn", _undrawn),
     "_assign": Native("__setattr__", _assign),
     "_missing": Native("__getattr__", _missing),
-    "_typename": Native("typename", _typename),
+    "_typename": _function("typename", _typename),
 }

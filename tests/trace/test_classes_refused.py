@@ -13,7 +13,6 @@ REFUSED = {
     DESCRIPTOR.format(method="__get__"): "`x` is a descriptor",
     DESCRIPTOR.format(method="__set__"): "`x` is a descriptor",
     DESCRIPTOR.format(method="__set_name__"): "`x` is a descriptor",
-    "class A: pass\nclass B: pass\na = A()\na.__class__ = B": "`__class__` is not set here",
     "class A: pass\nA().__dict__ = {}": "`__dict__` is not set here",
     "class A: pass\nclass B: pass\nA.__bases__ = (B,)": "`__bases__` is not set here",
     "match [1, 5]:\n    case 1, 5 as k: print(k)": "names the last pattern alone",
