@@ -66,7 +66,7 @@ def multinomial(generator: Generator, p: Array, count: int, *, replacement: bool
         raise ArgumentFault("probability tensor contains either `inf`, `nan` or element < 0")
     if (p.sum(-1) == 0).any():
         raise ArgumentFault("invalid multinomial distribution (sum of probabilities <= 0)")
-    if replacement:
+    if replacement and count > 1:  # one draw is made in the way that needs no replacement
         return _with_replacement(generator, p, count)
     weights = p / exponential(generator, p.shape).astype(p.dtype)
     if count == 1:

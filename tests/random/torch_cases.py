@@ -41,6 +41,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "torch.empty({n}, dtype={d}).geometric_(0.3)": (*FLOATS, "int64"),
     "torch.multinomial(torch.arange({n} + 5, dtype={d}), 3)": ("float32", "float64"),
     "torch.multinomial(torch.arange({n} + 5, dtype={d}), 1)": ("float32", "float64"),
+    "torch.multinomial(torch.arange({n} + 5, dtype={d}), 1, True)": ("float32", "float64"),
     "torch.multinomial(torch.arange({n} + 5, dtype={d}), 9, replacement=True)": FLOATS,
     "torch.multinomial(torch.ones(2, {n} + 2, dtype={d}), 9, True)": ("float32", "float64"),
     "torch.nn.functional.dropout(torch.ones({n}, dtype={d}), 0.3)": FLOATS,
