@@ -115,10 +115,21 @@ def finished(tracer: Tracer, request: Request) -> Session:
         graph.autograd.freed.clear()  # what the file's own passes used is still here
         if options.retain_all:
             tracer.retain_all(Node(graph, root))
-        with tracer.placed():
-            autodiff.backward(graph, root, cotangent)
+        try:
+            with tracer.placed():
+                autodiff.backward(graph, root, cotangent)
+        except AutogradFault:  # a loop that steps in place has overwritten what it needs
+            if request.of or not _is_taken(graph, root):
+                raise
+            graph.forget_grads()
+            return Session(tracer.source, tracer, choice, False)
         ran, passes = True, (Start(root, cotangent, len(graph)),)
     return Session(tracer.source, tracer, choice, ran, passes)
+
+
+def _is_taken(graph: Graph, root: int) -> bool:
+    """Say whether the file has taken gradients of a row itself, by `autograd.grad`."""
+    return any(root in step.given for step in graph.autograd.steps)
 
 
 def _as_the_root(cotangent: Array, dtype: DType) -> Array:
