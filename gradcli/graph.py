@@ -211,7 +211,7 @@ class Provenance:
     `uses` are those of composite operations that say what their arguments are, `loops` the times
     that a loop was run, `weak` the rows of Python's numbers,
     `makers` the libraries that rows are of, where a run has values of several, `written` the rows
-    before those that stand for changes in place.
+    before those that stand for changes in place, `turned` arrays that a negative step turned round.
     """
 
     spans: list[Span] = field(default_factory=list)
@@ -229,6 +229,7 @@ class Provenance:
     weak: set[int] = field(default_factory=set)
     makers: dict[int, Any] = field(default_factory=dict)
     written: dict[int, int] = field(default_factory=dict)
+    turned: set[int] = field(default_factory=set)
 
     def called_at(self, row: int) -> Span | None:
         """Return where the file's own lines made the call in which a row was made."""

@@ -23,6 +23,7 @@ FILES = {
     "optim": "optim",
     "optim.lr_scheduler": "schedulers",
     "utils.data": "data",
+    "distributions": "distributions",
 }
 _BEGIN = re.compile(r"^(?:(?:class|def) (\w+)|(\w+) = )", re.MULTILINE)
 

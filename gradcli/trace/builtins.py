@@ -16,6 +16,7 @@ from gradcli.rule.meta import broadcast
 from gradcli.rule.signature import Signature
 from gradcli.tensor_text import PROFILES
 from gradcli.trace import (
+    array_text,
     custom,
     draws,
     dropout,
@@ -30,7 +31,6 @@ from gradcli.trace import (
     standard,
     transforms,
 )
-from gradcli.trace.array_text import set_options
 from gradcli.trace.calls import Args, Keywords, only, row_function
 from gradcli.trace.classes import OBJECT, UserClass
 from gradcli.trace.conversions import is_nonzero
@@ -262,6 +262,7 @@ MODULES = {
     "torch.nn.utils": "nn.utils",
     "nn.utils": "nn.utils", "torch.nn.utils.rnn": "nn.utils.rnn", "torch.utils": "utils",
     "nn.utils.rnn": "nn.utils.rnn", "torch.utils.data": "utils.data",
+    "torch.distributions": "distributions",
     "torch.autograd": "autograd", "autograd": "hips", "torch.autograd.function": "autograd",
     "autograd.numpy": "np",
     "autograd.numpy.linalg": "linalg", "autograd.numpy.fft": "fft", "autograd.scipy": "scipy",
@@ -298,7 +299,7 @@ def member(module: Namespace, name: str) -> Any:
         return standard.member(module.path, name)
     if module.path == "torch" and path in TORCH:
         return TORCH[path]
-    if name == "ndarray" and _is_numpys(module.path):
+    if name == "ndarray" and is_numpys(module.path):
         return TORCH["np.ndarray"]
     if module.path == "math":
         from gradcli.trace import mathematics
@@ -318,13 +319,13 @@ def member(module: Namespace, name: str) -> Any:
     prefix = MODULES.get(module.path, module.path)
     if (deferred := prelude.find(prefix, name)) is not None:
         return deferred
-    if prefix == "random" and _is_numpys(module.path):
+    if prefix == "random" and is_numpys(module.path):
         from gradcli.trace import numpy_random
 
         return numpy_random.member(name)
-    if _is_numpys(module.path):
-        if name == "set_printoptions":
-            return Function(name, set_options)
+    if is_numpys(module.path):
+        if name in array_text.FUNCTIONS:
+            return Function(name, array_text.FUNCTIONS[name])
         found = numpy_function(f"{prefix}.{name}" if prefix != "np" else name)
         if found is not None or name in ABSENT:
             return found
@@ -341,7 +342,7 @@ def member(module: Namespace, name: str) -> Any:
     )
 
 
-def _is_numpys(path: str) -> bool:
+def is_numpys(path: str) -> bool:
     """Say whether a module is NumPy's, or JAX's or HIPS autograd's of the same names."""
     library, _, rest = path.partition(".")
     return library in ("np", "numpy", "jnp") or rest.partition(".")[0] == "numpy"

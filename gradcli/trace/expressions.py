@@ -17,15 +17,15 @@ from gradcli.graph import Node
 from gradcli.rule.nesting import check_arguments
 from gradcli.syntax import tree
 from gradcli.trace import classes, operators, skipped
-from gradcli.trace.builtins import MODULES, member, names
+from gradcli.trace.builtins import MODULES, is_numpys, member, names
 from gradcli.trace.clashes import explained
 from gradcli.trace.code import Code, defaults, keywords_of, several, truth
 from gradcli.trace.containers import get_item
 from gradcli.trace.displays import DISPLAYS
 from gradcli.trace.generators import yields
-from gradcli.trace.indexing import subscript
+from gradcli.trace.indexing import goes_back, subscript, turned_round
 from gradcli.trace.inputs import assigned_names
-from gradcli.trace.libraries import owned
+from gradcli.trace.libraries import has_arrays, is_number_of, library_of, owned
 from gradcli.trace.mistakes import suggestion, uncallable
 from gradcli.trace.prelude import defined
 from gradcli.trace.sentences import class_name
@@ -120,6 +120,8 @@ def _attribute(tracer: Tracer, e: tree.Attribute) -> Code:
 
 
 def _member(module: Namespace, e: tree.Attribute) -> Any:
+    if e.name == "newaxis" and is_numpys(module.path):
+        return None
     found = member(module, e.name)
     if found is None:
         known = [n.rpartition(".")[2] for n in names()]
@@ -137,7 +139,14 @@ def _subscript(tracer: Tracer, e: tree.Subscript) -> Code:
         graph.span = span
         check_arguments((key,))
         if isinstance(value, Node):
-            return subscript(value, indices(tracer, key, e.index))
+            key = indices(tracer, key, e.index)
+            if goes_back(key) and has_arrays(library_of(tracer, value)):
+                value, key = turned_round(value, key)
+                graph.notes.turned.add(value.id)
+            found = subscript(value, key)
+            if not found.shape and is_number_of(tracer, value, key):
+                found = Tensor(graph, found.id)  # no view, as one of PyTorch's is
+            return found
         if isinstance(value, Skipped):
             return value
         if isinstance(value, classes.Instance):
@@ -244,6 +253,8 @@ def _binary(tracer: Tracer, e: tree.Binary) -> Code:
         except ShapeFault as error:
             raise operators.named(tracer, error, [(e.left, left), (e.right, right)]) from None
         except DtypeFault as error:
+            if operator == "-" and (counted := operators.counted(tracer, left, right)):
+                return apply(*counted)
             raise explained(tracer, error, [(e.left, left), (e.right, right)]) from None
 
     return run

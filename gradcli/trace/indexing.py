@@ -11,12 +11,15 @@ from gradcli.execute import new_graph
 from gradcli.graph import Node
 from gradcli.ops.shape.aliases import Steps
 from gradcli.ops.shape.indexing import index, select, slice_
+from gradcli.ops.shape.layout import flip
 from gradcli.ops.shape.shapes import alias, unsqueeze, view
 from gradcli.ops.shape.views import copy_in_place, fill_tensor_in_place
 from gradcli.rule.dtypes import SCALAR_NAMES, is_half
 from gradcli.rule.meta import Shape, shown
 from gradcli.rule.rule import number
 from gradcli.trace.creation import cast
+from gradcli.trace.libraries import NUMPY, library_of
+from gradcli.trace.numpy_forms import array_of
 from gradcli.trace.overlap import check_apart
 from gradcli.trace.storage import Tensor
 from gradcli.trace.values import described, is_numeric_list, to_array
@@ -32,6 +35,33 @@ def subscript(x: Node, key: Any) -> Node:
     """
     keys = list(key) if isinstance(key, tuple) else [key]
     return _advanced(*_selected(x, keys, whole=False))
+
+
+def goes_back(key: Any) -> bool:
+    """Say whether an index has a slice with a negative step, as `x[::-1]` has."""
+    return any(
+        isinstance(k, slice) and isinstance(k.step, int) and k.step < 0
+        for k in (key if isinstance(key, tuple) else (key,))
+    )
+
+
+def turned_round(x: Node, key: Any) -> tuple[Node, tuple[Any, ...]]:
+    """Return an array turned round where an index of NumPy's goes back, and what is to take of it.
+
+    Raises: ArgumentFault, as `subscript` does.
+    """
+    keys = [_normal(x, k) for k in (key if isinstance(key, tuple) else (key,))]
+    free = max(len(x.shape) - sum(_consumed(k) for k in keys), 0)
+    dim, back = 0, []
+    keys = _filled(keys, free)
+    for at, k in enumerate(keys):
+        if goes_back(k) and dim < len(x.shape):
+            places = range(*k.indices(x.shape[dim]))
+            first = x.shape[dim] - 1 - places[0] if places else 0
+            keys[at] = slice(first, first + len(places) * -k.step, -k.step)
+            back.append(dim)
+        dim += _consumed(k)
+    return flip(x, dims=tuple(back)), tuple(keys)
 
 
 def _selected(x: Node, keys: list[Any], *, whole: bool) -> tuple[Any, list[Any]]:
@@ -61,6 +91,8 @@ def set_item(tracer: Tracer, x: Tensor, key: Any, value: Any) -> None:
 
     Raises: ArgumentFault, ShapeFault and AutogradFault, in PyTorch's words, where it cannot be.
     """
+    if isinstance(value, list | tuple) and library_of(tracer, x) is NUMPY:
+        value = array_of(tracer, value)
     if is_numeric_list(value):
         raise ArgumentFault("can't assign a list to a tensor", hint="write tensor([...])")
     if not number(value) and not isinstance(value, Node):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from math import prod
@@ -54,6 +54,7 @@ from gradcli.trace.libraries import (
     chief,
     default_of,
     has_arrays,
+    is_number_of,
     libraries_of,
     library_of,
 )
@@ -445,7 +446,10 @@ class Tracer:
                 raise ArgumentFault("iteration over a 0-d tensor")
             from gradcli.ops.shape.joining import unbind
 
-            return containers.guarded(unbind(value, dim=0), self.graph.spend)
+            items: Iterable[Node] = unbind(value, dim=0)
+            if len(value.shape) == 1 and is_number_of(self, value, 0):
+                items = (Tensor(self.graph, x.id) for x in items)  # no views, as PyTorch's are
+            return containers.guarded(items, self.graph.spend)
         if isinstance(value, Skipped):
             return self.iterate(value.items if isinstance(value, Bar) else ())
         if isinstance(value, classes.Instance):

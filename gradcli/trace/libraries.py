@@ -133,6 +133,12 @@ def has_arrays(library: Library | None) -> TypeGuard[Library]:
     return library is NUMPY or library is JAX
 
 
+def is_number_of(tracer: Tracer, x: Node, key: Any) -> bool:
+    """Say whether an index that leaves no dimensions takes a scalar out of an array of NumPy's."""
+    keys = key if isinstance(key, tuple) else (key,)
+    return not any(k is Ellipsis for k in keys) and library_of(tracer, x) is NUMPY
+
+
 def cast_by(tracer: Tracer, dtype: DType, value: Any) -> Node:
     """Return what calling a dtype gives: `np.float64(3.0)` is a scalar of NumPy's."""
     node = as_node(tracer.graph, to_array(value, dtype=DTYPES[dtype.name]))

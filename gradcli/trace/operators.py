@@ -18,12 +18,14 @@ from gradcli.errors import (
     ShapeFault,
 )
 from gradcli.graph import Node
-from gradcli.rule.dtypes import SCALAR_NAMES, is_differentiable
+from gradcli.ops import FUNCTIONS
+from gradcli.rule.dtypes import BOOL, INT64, SCALAR_NAMES, is_differentiable
 from gradcli.rule.rule import number
 from gradcli.syntax import tree
 from gradcli.trace import classes, containers
 from gradcli.trace.budgets import kept
 from gradcli.trace.classes import Instance
+from gradcli.trace.libraries import has_arrays, library_of
 from gradcli.trace.mistakes import no_attribute
 from gradcli.trace.sentences import class_name, python_errors, sentence
 from gradcli.trace.skipped import Skipped
@@ -116,6 +118,21 @@ def binary(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
     if isinstance(found, int):
         check_bits(found.bit_length(), f"the result of `{operator}`")
     return kept(tracer, found)
+
+
+def counted(tracer: Tracer, left: Any, right: Any) -> tuple[Any, Any] | None:
+    """Return two operands with a mask of NumPy's or JAX's as integers beside a number.
+
+    None where there is no such mask, or nothing but masks.
+    """
+    masks = [isinstance(x, Node) and x.dtype == BOOL for x in (left, right)]
+    mask, other = (left, right) if masks[0] else (right, left)
+    if all(masks) or not any(masks) or isinstance(other, bool):
+        return None
+    if not has_arrays(library_of(tracer, mask)):
+        return None
+    integers = FUNCTIONS["to"].call((mask, INT64), {})
+    return (integers, other) if masks[0] else (other, integers)
 
 
 def _of(error: Exception, said: ArgumentFault) -> ArgumentFault:
