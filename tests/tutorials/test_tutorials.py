@@ -37,6 +37,15 @@ REFUSED = {
 }
 
 
+# right programs whose gradients are checked and diagnosed as well: a few, as that takes longer
+HEALTHY = [
+    f"with_torch/{name}"
+    for name in ("two_moons", "nn_logistic_regression", "small_cnn", "gan_step", "maml", "fgsm",
+                 "hypergradient", "custom_dataset", "complex_numbers", "bayesian_regression",
+                 "physics_inverse_problem", "reinforce")
+]  # fmt: skip
+
+
 @pytest.mark.parametrize("name", sorted(PROGRAMS.keys() - REFUSED.keys()))
 def test_a_tutorial_prints_what_python_prints(name: str) -> None:
     printed = "\n".join(load(PROGRAMS[name]).printed)
@@ -48,3 +57,10 @@ def test_what_a_tutorial_needs_and_is_missing_is_refused(name: str) -> None:
     with pytest.raises(GradcliError) as refusal:
         load(PROGRAMS[name])
     assert REFUSED[name] in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_a_right_tutorial_is_neither_called_wrong_nor_warned_of(name: str) -> None:
+    run = load(PROGRAMS[name])
+    assert str(run.check().verdict) == "OK"
+    assert [f.name for f in run.diagnose().findings if f.severity != "note"] == []
