@@ -212,7 +212,8 @@ class Provenance:
     that a loop was run, `weak` the rows of Python's numbers, `patterns` the parameters of modules
     that others were copied from, `makers` the libraries that rows are of, where a run has values
     of several, `written` the rows before those that stand for changes in place, `coded` those that
-    operations of the file's own were computed by, or their derivatives.
+    operations of the file's own were computed by, or their derivatives, `turned` arrays that a
+    negative step turned round.
     """
 
     spans: list[Span] = field(default_factory=list)
@@ -232,6 +233,7 @@ class Provenance:
     makers: dict[int, Any] = field(default_factory=dict)
     written: dict[int, int] = field(default_factory=dict)
     coded: set[int] = field(default_factory=set)
+    turned: set[int] = field(default_factory=set)
 
     def hide_patterns(self, inputs: Sequence[tuple[int, ...]]) -> None:
         """Leave out the parameters that modules were copied from, and nothing is computed of."""

@@ -64,6 +64,18 @@ def test_the_values_of_names_are_arrays_and_pythons_own() -> None:
     assert [values[name].tolist() for name in "xy"] == [[1, 2], [3, 6]]
 
 
+def test_a_loop_that_steps_in_place_on_its_own_gradients_runs_to_its_end() -> None:
+    run = gradcli.loads(
+        "import torch\nw = torch.ones(2, 1, requires_grad=True)\n"
+        "v = torch.ones(1, 1, requires_grad=True)\nx = torch.ones(3, 2)\n"
+        "for _ in range(2):\n    loss = ((x @ w @ v) ** 2).sum()\n"
+        "    gw, gv = torch.autograd.grad(loss, [w, v])\n    with torch.no_grad():\n"
+        "        w -= 0.1 * gw\n        v -= 0.1 * gv\n    print(loss.item())"
+    )
+    assert run.printed == ("12.0", "0.940800666809082")  # PyTorch's
+    assert run["w"].grad is None
+
+
 def test_what_was_differentiated_is_the_root() -> None:
     root = gradcli.load(LINEAR).root
     assert root is not None

@@ -28,6 +28,7 @@ FILES = {
     "lax": "lax",
     "tree": "tree",
     "func": "stateless",
+    "distributions": "distributions",
 }
 _BEGIN = re.compile(r"^(?:(?:class|def) (\w+)|(\w+) = )", re.MULTILINE)
 

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gradcli.errors import ArgumentFault
+from gradcli.errors import ArgumentFault, GradcliError
 from gradcli.graph import Node
 from gradcli.rule.dtypes import Array, DType
 from gradcli.rule.rule import Elementwise
 from gradcli.rule.signature import Signature
+from gradcli.trace.contexts import Context, Managed
 from gradcli.trace.libraries import JAX, NUMPY, Library, named_dtype
 
 if TYPE_CHECKING:
@@ -40,6 +41,52 @@ def set_options(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any])
             tracer.array_options = {**tracer.array_options, **given}
     except (ValueError, TypeError) as error:
         raise ArgumentFault(str(error)) from None
+
+
+class _PrintOptions(Managed):
+    """What `np.printoptions` gives: options that hold for a block."""
+
+    def __init__(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> None:
+        self.args, self.keywords = args, keywords
+
+    def context(self, tracer: Tracer) -> Context:
+        """Return the context that it is for one block."""
+        return _Options(tracer, self)
+
+
+class _Options:
+    def __init__(self, tracer: Tracer, given: _PrintOptions) -> None:
+        self.tracer, self.given, self.before = tracer, given, tracer.array_options
+
+    def enter(self) -> None:
+        self.before = self.tracer.array_options
+        set_options(self.tracer, self.given.args, self.given.keywords)
+
+    def leave(self, error: GradcliError | None) -> bool:  # noqa: ARG002 -- as all contexts
+        self.tracer.array_options = self.before
+        return False
+
+
+_STRING = Signature(
+    "array2string(a, max_line_width: int = None, precision: int = None, "
+    "suppress_small: bool = None, separator: str = ' ', prefix: str = '', "
+    "threshold: int = None, edgeitems: int = None, sign: str = None, floatmode: str = None)"
+)
+
+
+def _array2string(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any]) -> str:
+    """Return an array as `np.array2string` writes it."""
+    given = _STRING.bind(args, keywords)
+    value = np.asarray(given.pop("a").value)
+    with np.printoptions(**tracer.array_options):
+        return np.array2string(value, **{k: v for k, v in given.items() if v is not None})
+
+
+FUNCTIONS = {
+    "set_printoptions": set_options,
+    "printoptions": lambda tracer, args, keywords: _PrintOptions(args, keywords),
+    "array2string": _array2string,
+}
 
 
 def array_text(tracer: Tracer, x: Node, library: Library, *, quoted: bool) -> str:

@@ -16,6 +16,7 @@ from gradcli.rule.meta import broadcast
 from gradcli.rule.signature import Signature
 from gradcli.tensor_text import PROFILES
 from gradcli.trace import (
+    array_text,
     custom,
     draws,
     dropout,
@@ -30,7 +31,6 @@ from gradcli.trace import (
     standard,
     transforms,
 )
-from gradcli.trace.array_text import set_options
 from gradcli.trace.calls import Args, Keywords, only, row_function
 from gradcli.trace.classes import OBJECT, UserClass
 from gradcli.trace.conversions import is_nonzero
@@ -264,6 +264,7 @@ MODULES = {
     "torch.nn.utils": "nn.utils",
     "nn.utils": "nn.utils", "torch.nn.utils.rnn": "nn.utils.rnn", "torch.utils": "utils",
     "nn.utils.rnn": "nn.utils.rnn", "torch.utils.data": "utils.data",
+    "torch.distributions": "distributions",
     "torch.autograd": "autograd", "autograd": "hips", "torch.autograd.function": "autograd",
     "autograd.numpy": "np", "autograd.extend": "hips",
     "autograd.numpy.linalg": "linalg", "autograd.numpy.fft": "fft", "autograd.scipy": "scipy",
@@ -342,8 +343,8 @@ def member(module: Namespace, name: str) -> Any:
 
         return numpy_random.member(name)
     if is_numpys(module.path):
-        if name == "set_printoptions":
-            return Function(name, set_options)
+        if name in array_text.FUNCTIONS:
+            return Function(name, array_text.FUNCTIONS[name])
         found = numpy_function(f"{prefix}.{name}" if prefix != "np" else name)
         if found is not None or name in ABSENT:
             return found

@@ -141,6 +141,7 @@ def _subscript(tracer: Tracer, e: tree.Subscript) -> Code:
             key = indices(tracer, key, e.index)
             if goes_back(key) and has_arrays(library_of(tracer, value)):
                 value, key = turned_round(value, key)
+                graph.notes.turned.add(value.id)
             found = subscript(value, key)
             if not found.shape and is_number_of(tracer, value, key):
                 found = Tensor(graph, found.id)  # no view, as one of PyTorch's is

@@ -20,7 +20,7 @@ from gradcli.trace.calls import Args, Keywords, row_function
 from gradcli.trace.creation import CREATION
 from gradcli.trace.forms import Form, as_floats, dims_of, form_function, row_of, with_tensors
 from gradcli.trace.standard import member as standard_member
-from gradcli.trace.values import Function, has_tensors, is_numeric_list
+from gradcli.trace.values import Function, check_size, has_tensors, is_numeric_list, to_array
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -110,6 +110,43 @@ def _ndindex(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
         raise ArgumentFault("ndindex() takes the sizes of a shape", hint="ndindex(*x.shape)")
     product = standard_member("itertools", "product")
     return product.run(tracer, tuple(range(n.__index__()) for n in shape), {})
+
+
+def _lexsort(keys: Any, axis: int) -> Any:
+    """Return the order by the last key first; equal ones keep their order."""
+    if axis != -1 or any(len(key.shape) != 1 for key in keys):
+        raise ArgumentFault("lexsort() sorts by keys of one dimension here")
+    order = None
+    for key in keys:
+        key = key if order is None else row_of("take", key, order)
+        step = row_of("argsort", key, dim=0, stable=True)
+        order = step if order is None else row_of("take", order, step)
+    return order
+
+
+def _vectorize(tracer: Tracer, args: Args, keywords: Keywords) -> Function:
+    """Return a function that calls another one for each element: `np.vectorize(f)`."""
+    if len(args) != 1 or keywords:
+        raise ArgumentFault("vectorize() takes a function, and no options here")
+    function = args[0]
+
+    def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
+        arrays = [tracer.tensor(x) for x in args]
+        if keywords or not arrays or any(x.requires_grad for x in arrays):
+            raise ArgumentFault(
+                "a vectorized function takes arrays, and no gradient passes through it",
+                hint="compute with whole arrays",
+            )
+        values = np.broadcast_arrays(*(np.asarray(x.value) for x in arrays))
+        check_size(values[0].size)
+        numbers = (np.ravel(x).tolist() for x in values)
+        found = [tracer.call(function, x, {}) for x in zip(*numbers, strict=True)]
+        if not found:
+            raise ArgumentFault("cannot call `vectorize` on size 0 inputs unless `otypes` is set")
+        made = np.asarray([to_array(x) for x in found], to_array(found[0]).dtype)
+        return tracer.graph.leaf(made.reshape(values[0].shape))
+
+    return Function("vectorize", run)
 
 
 def _select(condlist: Any, choicelist: Any, default: Any) -> Any:
@@ -340,6 +377,7 @@ FORMS: dict[str, Form] = {
     "argsort": ("(a, axis: int? = -1, kind: str = None, stable: bool = None)", _argsort),
     "concatenate": ("(arrays: tensors, axis: int? = 0)", _joined),
     "expand_dims": ("(a, axis: dims)", _expand_dims),
+    "lexsort": ("(keys: tensors, axis: int = -1)", _lexsort),
     "copy": ("(a)", lambda a: row_of("clone", a)),
     "select": ("(condlist: tensors, choicelist: any, default: any = 0)", _select),
     "take_along_axis": ("(arr, indices, axis: int? = -1)", _take_along_axis),
@@ -403,7 +441,8 @@ PRESET: dict[str, tuple[str, Keywords]] = {
 ONE_BY_ONE = {"einsum", "meshgrid"}  # rows that take tensors one by one
 
 FUNCTIONS = {"atleast_1d": _at_least("atleast_1d"), "atleast_2d": _at_least("atleast_2d"),
-             "atleast_3d": _at_least("atleast_3d"), "ndindex": _ndindex}  # fmt: skip
+             "atleast_3d": _at_least("atleast_3d"), "ndindex": _ndindex,
+             "vectorize": _vectorize}  # fmt: skip
 
 ABSENT = {"put"}  # what changes an array in place in NumPy, and makes another one in PyTorch
 

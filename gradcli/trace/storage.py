@@ -320,6 +320,11 @@ class Tensor(Node):
         graph = self.graph
         requires = self.base_requires_grad
         base = self.storage.row if self.storage is not None and self.steps else self.id
+        if base in graph.notes.turned:
+            raise ArgumentFault(
+                "a slice with a negative step is a view in NumPy, which is not written to here",
+                hint="write to the array itself, or to x[::-1].copy()",
+            )
         if base in graph.autograd.inferred and not graph.inference:
             raise AutogradFault(INFERRED, hint="use `no_grad()` instead of `inference_mode()`")
         if graph.grad_enabled and (requires or others):

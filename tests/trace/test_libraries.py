@@ -70,3 +70,13 @@ def test_a_clash_of_dtypes_says_which_default_made_which(text: str) -> None:
     with pytest.raises(GradcliError) as caught:
         loads(text)
     assert caught.value.hint == CLASHES[text]
+
+
+@pytest.mark.parametrize("write", ["y[0] = 1.0", "y += 1", "z = y[1:]\nz[0] = 3.0", "y.sort()"])
+def test_what_a_negative_step_turns_round_is_not_written_to(write: str) -> None:
+    start = "import numpy as np\nx = np.arange(4.0)\ny = x[::-1]\n"
+    with pytest.raises(GradcliError, match="negative step is a view"):
+        loads(start + write)
+    assert loads(start.replace("x[::-1]", "x[::-1].copy()") + "y[0] = 9.0\nprint(x)").printed == (
+        "[0. 1. 2. 3.]",
+    )

@@ -14,7 +14,28 @@ PROGRAMS = {str(p.relative_to(HERE).with_suffix("")): p for p in sorted(HERE.rgl
 
 # What the language does not take yet, and the words in which it says so. A program that runs is
 # struck off.
-REFUSED: dict[str, str] = {}
+REFUSED = {
+    "plain/simulated_market": "cannot import `NormalDist`",
+    "with_autograd/neural_network": "a list with tensors in it does not stand for a tensor",
+    "with_jax/adam_in_jax": "cannot import `NamedTuple`",
+    "with_jax/black_scholes_greeks": "cannot import `jax.scipy.stats`",
+    "with_jax/linear_regression_jit": "not of a table of tensors",
+    "with_jax/mlp_pytrees": "not of a table of tensors",
+    "with_jax/random_keys": "cannot import `random` from `jax`",
+    "with_jax/scan_rnn": "not of a table of tensors",
+    "with_torch/func_per_sample": "not of a table of tensors",
+    "with_torch/saliency_map": "no attribute or method `register_hook`",
+    "with_torch/spiral": "`numpy` has no `c_` here",
+}
+
+
+# right programs whose gradients are checked and diagnosed as well: a few, as that takes longer
+HEALTHY = [
+    f"with_torch/{name}"
+    for name in ("two_moons", "nn_logistic_regression", "small_cnn", "gan_step", "maml", "fgsm",
+                 "hypergradient", "custom_dataset", "complex_numbers", "bayesian_regression",
+                 "physics_inverse_problem", "reinforce")
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", sorted(PROGRAMS.keys() - REFUSED.keys()))
@@ -28,3 +49,10 @@ def test_what_a_tutorial_needs_and_is_missing_is_refused(name: str) -> None:
     with pytest.raises(GradcliError) as refusal:
         load(PROGRAMS[name])
     assert REFUSED[name] in str(refusal.value)
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_a_right_tutorial_is_neither_called_wrong_nor_warned_of(name: str) -> None:
+    run = load(PROGRAMS[name])
+    assert str(run.check().verdict) == "OK"
+    assert [f.name for f in run.diagnose().findings if f.severity != "note"] == []
