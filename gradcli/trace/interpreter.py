@@ -293,9 +293,8 @@ class Tracer:
         if name in self.scope:
             return name
         titles = self.graph.notes.titles
-        known = (
-            n for n, x in self.scope.items() if isinstance(x, Node) and titles.get(x.id) == name
-        )
+        named = ((n, x) for n, x in self.scope.items() if isinstance(x, Node))
+        known = (n for n, x in named if getattr(x, "is_readable", True) and titles.get(x.id) == name)
         return next(known, name)
 
     @property
