@@ -294,7 +294,8 @@ class Tracer:
             return name
         titles = self.graph.notes.titles
         named = ((n, x) for n, x in self.scope.items() if isinstance(x, Node))
-        known = (n for n, x in named if getattr(x, "is_readable", True) and titles.get(x.id) == name)
+        living = (pair for pair in named if getattr(pair[1], "is_readable", True))
+        known = (n for n, x in living if titles.get(x.id) == name)
         return next(known, name)
 
     @property
