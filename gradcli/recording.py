@@ -3,7 +3,8 @@
 The data file of a record holds, beside the tensors, what the program's own run has given, below
 `truth/`: `grad/NAME` the `.grad` of leaves, `cotangent/NAME` the gradients that flowed through
 other rows, `value/NAME` values, and `rows`, a JSON text with a table for each row of the file
-(`grad_fn`, `place`, `source`, `module`) and plain facts about the run (`torch`, `script`, …).
+(`grad_fn`, `place`, `source`, `module`), those of data below `data`, and plain facts about the run
+(`torch`, `script`, …).
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class Recorded(NamedTuple):
 class Record(NamedTuple):
     """The run of a program: its rows and arrays by the names that they have in the file.
 
+    `leaves` says where the program has its data.
     `tolerance` is what gradients of a replay may differ by, relative; None: what their dtype gives.
     """
 
@@ -48,6 +50,7 @@ class Record(NamedTuple):
     values: Mapping[str, Array]
     torch: str = ""
     tolerance: float | None = None
+    leaves: Mapping[str, Recorded] = {}
 
 
 def parted(file: str, contents: Mapping[str, Array]) -> tuple[dict[str, Array], Record]:
@@ -59,6 +62,9 @@ def parted(file: str, contents: Mapping[str, Array]) -> tuple[dict[str, Array], 
     told = {n.removeprefix(TRUTH): a for n, a in contents.items() if n.startswith(TRUTH)}
     text = told.get(_ROWS)
     facts = {} if text is None else _facts(file, text)
+    leaves = facts.pop("data", {})
+    if not isinstance(leaves, dict):
+        leaves = {}
     rows = {name: _recorded(fact) for name, fact in facts.items() if isinstance(fact, dict)}
     grads, cotangents, values = (
         {n.removeprefix(kind): a for n, a in told.items() if n.startswith(kind)} for kind in _KINDS
@@ -68,8 +74,9 @@ def parted(file: str, contents: Mapping[str, Array]) -> tuple[dict[str, Array], 
         tolerance = None
     torch = facts.get("torch")
     return data, Record(
-        file, rows, grads, cotangents, values, torch if isinstance(torch, str) else "", tolerance
-    )
+        file, rows, grads, cotangents, values, torch if isinstance(torch, str) else "", tolerance,
+        {name: _recorded(fact) for name, fact in leaves.items() if isinstance(fact, dict)},
+    )  # fmt: skip
 
 
 def _facts(file: str, text: Array) -> dict[str, Any]:

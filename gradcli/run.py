@@ -46,7 +46,7 @@ class Run:
         for name, value in tracer.scope.items():
             if isinstance(value, list) and tracer.lists.stands_for_a_leaf(value):
                 value = tracer.tensor(value)
-            if isinstance(value, Node):
+            if isinstance(value, Node) and getattr(value, "is_readable", True):
                 found[name] = value.id
         return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,6 +40,7 @@ Verify = Annotated[bool, typer.Option(
 
 
 def record(
+    context: typer.Context,
     script: Annotated[Path, typer.Argument(
         metavar="SCRIPT.py", show_default=False, help="The program, which is run as Python.")],
     arguments: Annotated[list[str] | None, typer.Argument(
@@ -70,6 +72,9 @@ def record(
     """
     if script.is_dir():
         raise InputFault(f"{script} is a folder", hint="gradcli record SCRIPT.py")
+    for words in _late(context.command.params, arguments or []):
+        print(f"gradcli: {words} stands after {script.name} and is the program's own: gradcli's "
+              "options stand before it", file=sys.stderr)  # fmt: skip
     if jax:
         if steps is not None or on_nan or verify:
             raise InputFault("--steps, --on-nan and --verify are of PyTorch's programs",
@@ -87,6 +92,16 @@ def record(
     from gradcli.record.script import run
 
     raise typer.Exit(run(script, arguments or [], begun, function))
+
+
+def _late(options: Sequence[Any], arguments: Sequence[str]) -> Iterator[str]:
+    """Yield what gradcli would have read of the program's arguments, had it stood before."""
+    values = {name: x.is_flag for x in options if x.param_type_name == "option" for name in x.opts}
+    for word, after in zip(arguments, [*arguments, ""][1:], strict=True):
+        name, sign, _ = word.partition("=")
+        if name in values:
+            alone = values[name] or sign or not after or after.startswith("-")
+            yield word if alone else f"{word} {after}"
 
 
 def _jax(

@@ -208,15 +208,17 @@ class Subject:
     def rows(self) -> Sequence[int]:
         """The rows of tensors, in the order in which they were made, those of claims left out.
 
-        Of a run that has ended with an error, those that have values.
+        A record's data are among them where rows are computed from them. Of a run that has ended
+        with an error, those that have values.
         """
-        graph = self.graph
+        graph, origins = self.graph, self.graph.notes.origins
+        used = {j for i in range(len(graph)) if origins[i] != "claim" for j in graph.inputs[i]}
         rows = [
             i
             for i in range(len(graph))
             if not graph.is_tuple(i)
             and i not in graph.reserved
-            and graph.notes.origins[i] != "claim"
+            and (origins[i] != "claim" or (i in used and graph.ops[i] is None))
         ]
         if self.fault is None:
             with self.session.tracer.placed():

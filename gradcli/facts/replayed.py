@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from math import inf
 
 import numpy as np
@@ -128,7 +128,7 @@ def program_place(session: Session, line: int) -> str:
         return ""
     spans, line_of = session.graph.notes.spans, session.source.line_of
     ids = _named(session)
-    rows = (row for name, row in record.rows.items()
+    rows = (row for name, row in (*record.rows.items(), *record.leaves.items())
             if row.place and name in ids and line_of(spans[ids[name]]) == line)  # fmt: skip
     row = next(rows, None)
     return "" if row is None else f"{row.place} `{row.source}`" if row.source else row.place
@@ -144,5 +144,5 @@ def _named(session: Session) -> dict[str, int]:
     notes = session.graph.notes
     found = {title: id for id, title in sorted(notes.titles.items())}
     found |= {name: id for id, name in sorted(notes.names.items())}
-    scope: Sequence[tuple[str, object]] = list(session.tracer.scope.items())
-    return found | {name: value.id for name, value in scope if isinstance(value, Node)}
+    scope = {n: x for n, x in session.tracer.scope.items() if isinstance(x, Node)}
+    return found | {n: x.id for n, x in scope.items() if getattr(x, "is_readable", True)}

@@ -235,6 +235,8 @@ class Listing:
                 fact = {"grad_fn": row.grad_fn.get(name, ""), "place": row.place.at,
                         "source": row.place.source, "module": path}  # fmt: skip
                 told[name] = {key: text for key, text in fact.items() if text}
+        places = {x.name: x.place for x in self.leaves if x.place.source}
+        told["data"] = {n: {"place": at.at, "source": at.source} for n, at in places.items()}
         return told
 
 

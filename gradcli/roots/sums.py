@@ -19,7 +19,8 @@ SHOWN = 4  # terms of a sum that are written out
 
 def accumulated(tracer: Tracer) -> list[list[Pass]]:
     """Return the sums of calls that the parameters' `.grad` hold in the end."""
-    living = {value.id for value in tracer.scope.values() if isinstance(value, Node)}
+    named = [x for x in tracer.scope.values() if isinstance(x, Node)]
+    living = {x.id for x in named if getattr(x, "is_readable", True)}
     calls = tracer.passes.made
     return [[calls[k] for k in found] for found in tracer.passes.sums(tracer.graph, living)]
 

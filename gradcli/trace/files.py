@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gradcli.data import TEXTS
-from gradcli.errors import ArgumentFault, GradcliError
+from gradcli.errors import NOWHERE, ArgumentFault, GradcliError
+from gradcli.graph import Node
 from gradcli.recording import parted
 from gradcli.rule.dtypes import Array
 from gradcli.trace.calls import Args, Keywords, only
@@ -15,7 +16,6 @@ from gradcli.trace.skipped import note
 from gradcli.trace.standard.copying import deepcopy
 
 if TYPE_CHECKING:
-    from gradcli.graph import Node
     from gradcli.trace.interpreter import Tracer
 
 
@@ -57,7 +57,18 @@ def _recorded(tracer: Tracer, args: Args, keywords: Keywords) -> dict[str, Node]
     data, tracer.record = parted(name, found)
     # what is not used of a record's tensors is no row of the program
     with tracer.graph.settings("claim", tracer.graph.grad_enabled):
-        return {key: tracer.graph.leaf(array) for key, array in data.items()}
+        return _Entries({key: tracer.graph.leaf(array) for key, array in data.items()})
+
+
+class _Entries(dict[str, Node]):
+    """The tensors of a record, each at the place in the file where it is taken."""
+
+    def __getitem__(self, key: str) -> Node:
+        node = super().__getitem__(key)
+        graph = node.graph
+        if not graph.notes.title(node.id) and graph.span is not NOWHERE:
+            graph.notes.spans[node.id] = graph.span
+        return node
 
 
 def _torch_save(tracer: Tracer, args: Args, keywords: Keywords) -> None:

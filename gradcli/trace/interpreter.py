@@ -300,9 +300,9 @@ class Tracer:
         if name in self.scope:
             return name
         titles = self.graph.notes.titles
-        known = (
-            n for n, x in self.scope.items() if isinstance(x, Node) and titles.get(x.id) == name
-        )
+        named = ((n, x) for n, x in self.scope.items() if isinstance(x, Node))
+        living = (pair for pair in named if getattr(pair[1], "is_readable", True))
+        known = (n for n, x in living if titles.get(x.id) == name)
         return next(known, name)
 
     @property

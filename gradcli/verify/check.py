@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from math import isfinite
@@ -41,11 +41,13 @@ from gradcli.verify.target import (
     target_of,
 )
 from gradcli.verify.taylor import slope, sweep
+from gradcli.verify.together import DIRECTIONS, Sum, alike
 from gradcli.verify.verdicts import FAILURE, Level, Verdict
 from gradcli.verify.workers import Rows, Work, Workers
 
 FEW = 3  # operations named where a gradient is 0
 NAMED = 2  # opaque rows that a note names
+MANY, CLOSELY = 32, 4  # parameters of a record that are moved together; those looked at closely
 KEPT = 50  # elements of a finding that a report keeps: those that are not OK; when verbose, any
 
 
@@ -78,7 +80,9 @@ def _checked(
         checked = _Check(session, inspection, target, settings, generator, workers)
         if target.own is not None:
             checked.notes.append("differences and gradients are computed in float64")
-        findings = [f for leaf in target.parameters for f in checked.parameter(leaf)]
+        findings = checked.together()
+        others = [leaf for leaf in target.parameters if leaf not in checked.right]
+        findings += [f for leaf in others for f in checked.parameter(leaf)]
     if settings.strict and all(f.zero for f in findings):
         findings = [replace(f, level=FAILURE) for f in findings]
     findings.sort(key=lambda f: f.verdict.rank)
@@ -138,7 +142,8 @@ def _probe(target: Target, leaf: int, settings: Settings) -> Probe:
 class _Check:
     """What the check of every parameter needs; `evaluations` counts replays of the tape.
 
-    `known` are derivatives by rows that several parameters pass.
+    `known` are derivatives by rows that several parameters pass, `right` the parameters that were
+    found right all together.
     """
 
     session: Session
@@ -150,6 +155,43 @@ class _Check:
     evaluations: int = 0
     notes: list[str] = field(default_factory=list)
     known: Known = field(default_factory=dict)
+    right: Mapping[int, Sum] = field(default_factory=dict)
+
+    def together(self) -> list[Finding]:
+        """Return findings of a large record's parameters that were right when all were moved."""
+        target, settings = self.target, self.settings
+        plain = settings.modes == ("reverse",) and not (settings.verbose or settings.digits)
+        large = self.session.tracer.record is not None and len(target.parameters) > MANY
+        if not (large and plain and settings.max_elements is None):
+            return []
+        began = monotonic()
+        with self.session.tracer.placed():
+            found = analytic.reverse(target.graph, target.outputs, target.parameters)
+        whole = {leaf: g for leaf, g in found.items()
+                 if g is not None and np.isfinite(g).all() and g.any()}  # fmt: skip
+        close = self.generator.choice(sorted(whole), min(CLOSELY, len(whole)), replace=False)
+        told = alike(target.graph, target.outputs, whole, self.generator, settings.through_detach)
+        self.right = {leaf: one for leaf, one in told.items() if leaf not in close}
+        if self.right:
+            share = f"{len(self.right)} of {len(target.parameters)} parameters"
+            self.notes.append(f"{share} are moved together, along {DIRECTIONS} random directions; "
+                              "--max-elements N compares elements of each")  # fmt: skip
+        seconds = (monotonic() - began) / max(len(self.right), 1)
+        return [self._together(leaf, one, seconds) for leaf, one in self.right.items()]
+
+    def _together(self, leaf: int, one: Sum, seconds: float) -> Finding:
+        session, target = self.session, self.target
+        node, verdict, note = self.inspection.node(leaf), Verdict.OK, ""
+        if passed := recorded_rows(target.graph, leaf, target.outputs.roots):
+            verdict, note = Verdict.RECORDED, _recorded(session, passed)
+        size = analytic.real(np.asarray(target.graph.values[leaf])).size
+        element = Element(target.outputs.labels[one.output], None, "", one.analytic, one.numeric,
+                          one.error, one.step, verdict)  # fmt: skip
+        return Finding(
+            _label(session.graph, target, node), node.line, node.shape, node.dtype, "reverse",
+            target.order, verdict, size, 0, DIRECTIONS, {verdict: 1}, (element,), verdict.level,
+            note, seconds=seconds,
+        )  # fmt: skip
 
     def parameter(self, leaf: int) -> list[Finding]:
         """Return a finding for each mode."""

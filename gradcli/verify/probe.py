@@ -302,3 +302,43 @@ class Probe:
                     levels.append(np.sqrt(factor * np.mean(table**2, axis=0)))
             levels.append(np.full(len(self.start), np.finfo(np.float64).smallest_subnormal))
             return np.asarray(np.nanmax(np.nan_to_num(levels, posinf=0.0), axis=0))
+
+
+class Points:
+    """The outputs as a function of several parameters that move together."""
+
+    def __init__(
+        self, graph: Graph, leaves: Sequence[int], outputs: Outputs, through_detach: bool
+    ) -> None:
+        self.graph, self.leaves, self.outputs = graph, leaves, outputs
+        first = min(leaves)
+        self.held = frozenset[int]() if through_detach else _held_rows(graph, first)
+        taken = apply if through_detach else _as_differentiated
+        self.evaluate = partial(_or_undefined, taken, graph)
+        self.replay = Replay(graph, leaves, outputs.roots, self.held)
+        values = {leaf: np.array(graph.values[leaf], order="C") for leaf in leaves}
+        self.base: dict[int, Array] = {i: x.reshape(-1).view(np.float64) for i, x in values.items()}
+
+    def size(self, leaf: int) -> Array:
+        """Return the natural unit of every element: its magnitude, an ordinary one for zeros."""
+        base = np.abs(self.base[leaf])
+        usual = base[np.isfinite(base) & (base >= SUBNORMAL)]
+        ordinary = float(np.median(usual)) if usual.size else 1.0
+        return np.where((base >= SUBNORMAL) & np.isfinite(base), base, ordinary)
+
+    def along(self, directions: Mapping[int, Array], step: float) -> Array:
+        """Return the outputs, shape (m,), so many steps along a direction."""
+        graph, now = self.graph, dict[int, Any]()
+        for leaf, direction in directions.items():
+            meta = graph.metas[leaf]
+            now[leaf] = (self.base[leaf] + step * direction).view(meta.dtype).reshape(meta.shape)
+        for id in self.replay.plan:
+            if graph.ops[id] is not None:
+                operands = [
+                    graph.scalars[~i] if i < 0 else now[i] if i in now else graph.values[i]
+                    for i in graph.inputs[id]
+                ]
+                now[id] = self.evaluate(id, operands, graph.attrs[id])
+        values = [np.asarray(now.get(i, graph.values[i])) for i in self.outputs.roots]
+        found: Array = self.outputs.read([x[None] for x in values])[0]
+        return found

@@ -307,6 +307,32 @@ def test_a_script_has_the_arguments_the_name_and_the_path_that_python_gives(fold
     assert before[1] == sys.path
 
 
+LATE = {
+    ("--step", "2", "--rate", "1"): ["--step 2"],
+    ("--steps=2:3", "--on-nan", "-o", "there"): ["--steps=2:3", "--on-nan", "-o there"],
+    ("--save-data", "--verify"): ["--save-data", "--verify"],
+    ("--rate", "1", "-x"): [],
+    (): [],
+}
+
+
+@pytest.mark.parametrize("given", LATE)
+def test_options_of_gradcli_that_stand_after_the_script_are_told(
+    given: tuple[str, ...], folder: Path
+) -> None:
+    program = (
+        "import sys\nprint(sys.argv[1:])\n(torch.ones(2, requires_grad=True) * 2).sum().backward()"
+    )
+    outcome = recorded(folder, program, arguments=given)
+    assert outcome.output == f"{[*given]}\n"
+    told = [line for line in outcome.errors.splitlines() if "program's own" in line]
+    assert told == [
+        f"gradcli: {words} stands after train.py and is the program's own: gradcli's options "
+        "stand before it"
+        for words in LATE[given]
+    ]
+
+
 def test_calls_of_a_function_are_recorded_and_what_backward_gives_them(folder: Path) -> None:
     program = """
     w, v = torch.randn(3, requires_grad=True), torch.randn(3, requires_grad=True)

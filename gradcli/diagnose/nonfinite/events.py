@@ -177,7 +177,9 @@ class Events:
         if (source := graph.notes.sources.get(row)) is not None:
             return self.values.get(source, [])
         if graph.notes.origins[row] != "gradient":
-            updated = row and graph.notes.spans[row] == graph.notes.spans[row - 1]
+            # data of one file are leaves of one line, of which none has come from another
+            updated = row and graph.ops[row - 1] is not None
+            updated = updated and graph.notes.spans[row] == graph.notes.spans[row - 1]
             return self.values.get(row - 1, []) if updated else []
         passes = self.subject.session.passes
         number = bisect_left(passes, row, key=lambda start: start.root) - 1

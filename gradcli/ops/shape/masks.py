@@ -103,7 +103,8 @@ def _scatter_source(g: Any, mask: Any, source: Any) -> Any:
 def _weighted(g: Any, indices: Any, padding_idx: Any, scale: bool, count: int) -> Any:
     values = concrete(indices)
     if padding_idx is not None:
-        g = g * np.not_equal(values, padding_idx)[..., None].astype(g.dtype)
+        kept = np.not_equal(values, padding_idx)[..., None]
+        g = where(kept, g, 0.0)  # which a product with 0 would not keep from nan
     if scale:
         counts = np.bincount(values.reshape(-1), minlength=count)[values][..., None]
         g = g / counts.astype(g.dtype)
