@@ -132,7 +132,7 @@ def shorten(text: str, width: int, *, ascii_only: bool = False) -> str:
     if cell_len(text) <= width:
         return text
     ellipsis = "..." if ascii_only else "…"
-    mark, gap, name = text.rpartition(" ")
+    mark, gap, name = text.partition(" ") if text[1:2] == " " else ("", "", text)
     if is_path(name):
         room = max(width - len(mark + gap + ellipsis), 0)
         return mark + gap + ellipsis + name[len(name) - room :]

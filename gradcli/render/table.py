@@ -348,7 +348,7 @@ class _Rows:
 
     def _cap_of_names(self) -> int:
         """Return to what names may be shortened: paths of modules say less where they are cut."""
-        paths = [text for text in self.texts["node"] if is_path(text.rpartition(" ")[2])]
+        paths = [text for text in self.texts["node"] if is_path(text.partition(" ")[2])]
         return max([_CAPS["node"], *(min(len(text), _CAP_OF_PATHS) for text in paths)])
 
     def _width(self, name: str) -> int:

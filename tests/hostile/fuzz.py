@@ -65,7 +65,7 @@ def grammar(random: Random, attempt: Callable[[str], bool]) -> None:
 def corpus() -> tuple[str, ...]:
     """Return the files of this checkout that are short: samples, tutorials, files with a fault."""
     paths = [p for folder in ("samples", "tests/tutorials", "tests/errors")
-             for p in sorted((ROOT / folder).glob("*.expr"))]  # fmt: skip
+             for p in sorted((ROOT / folder).rglob("*.expr"))]  # fmt: skip
     texts = [path.read_text(encoding="utf-8", errors="replace") for path in paths]
     lines = [line for name in ("printed.txt", "refused.txt") for line in
              (ROOT / "tests/trace" / name).read_text(encoding="utf-8").splitlines()]  # fmt: skip

@@ -40,7 +40,8 @@ OPTIONS = Options(
 # Python's sentences about the file's own lists, dictionaries, texts and operators: the language is
 # Python's there, and tests/trace/refused.txt holds it to them
 PYTHONS = re.compile(
-    r"^(unsupported operand type\(s\) for |can only concatenate |can't multiply sequence by non-in"
+    r"^((<lambda>|\w[\w.]*)\(\) (missing \d|takes |got (an unexpected|multiple|some positional))"
+    r"|unsupported operand type\(s\) for |can only concatenate |can't multiply sequence by non-in"
     r"|bad operand type for unary |'[<>]=?' not supported between instances of "
     r"|'[\w.]+' object has no attribute '\w+'$"
     r"|'\w+' object is not (iterable|subscriptable)$|unhashable type: '\w+'$|KeyError: "

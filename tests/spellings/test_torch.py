@@ -67,7 +67,7 @@ def test_the_store_has_every_case_and_no_other() -> None:
 # tested elsewhere: in-place and backward by the tutorials and the messages, drawing below
 ELSEWHERE = {
     "param", "nn.Parameter", "Parameter", "array", "from_numpy", "array_equal", "load", "device",
-    "module", "opaque", "recorded",
+    "module", "opaque", "recorded", "nn.Buffer", "Buffer",
     "manual_seed", "set_default_dtype", "set_default_tensor_type", "config.update",
     "FloatTensor", "DoubleTensor", "HalfTensor", "set_printoptions", "unfold", "grad",
     "batch_norm", "instance_norm", "torch.batch_norm", "torch.instance_norm",
@@ -77,6 +77,8 @@ ELSEWHERE = {
     "is_grad_enabled", "is_inference_mode_enabled", *draws.FUNCTIONS, *init.FUNCTIONS,
     "randint_like",
 }  # fmt: skip
+PASSED_OVER = {"device", "is_cuda", "is_mps", "is_xpu", "cuda", "block_until_ready",
+               "get_device", "share_memory_"}  # fmt: skip
 METHODS_ELSEWHERE = {
     "backward", "retain_grad", "astype", "copy", "zero_", "polygamma", "where", "__setitem__",
     "detach_", "fill_diagonal_", "as_strided", *draws.METHODS,
@@ -88,7 +90,7 @@ def test_every_function_that_is_no_row_has_a_case() -> None:
     for name in {*OTHERS} - ELSEWHERE:
         short = name.removeprefix("autograd.").rpartition(".")[2]
         assert f"{short}(" in text or name.startswith("hips."), name
-    for name in {*METHODS, *ATTRIBUTES} - METHODS_ELSEWHERE - {"device", "is_cuda", "cuda"}:
+    for name in {*METHODS, *ATTRIBUTES} - METHODS_ELSEWHERE - PASSED_OVER:
         assert f".{name}" in text, name
 
 
