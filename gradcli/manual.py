@@ -21,7 +21,7 @@ from pathlib import Path
 from shlex import join
 from typing import Any
 
-from gradcli import api, run
+from gradcli import api, prelude, run
 from gradcli.api import options_for
 from gradcli.compare import Differences, Divergence, Gap, Row, Spot
 from gradcli.diagnose import KINDS, Diagnosis, Kind, Remedy, diagnose_source
@@ -38,6 +38,7 @@ from gradcli.render import CONCEPT, DIAGNOSE
 from gradcli.session import run as run_source
 from gradcli.syntax.tables import grammar
 from gradcli.trace import standard
+from gradcli.trace.prelude import names as names_of_prelude
 from gradcli.trace.python import PYTHON
 from gradcli.verify.report import ClaimFinding, Finding, Report
 from gradcli.verify.target import Settings
@@ -57,7 +58,20 @@ def language() -> str:
         elif text.strip():
             parts.append(f"```lark\n{text.strip()}\n```")
     made = GENERATED.format("grammar/expr.lark and the tables in gradcli/trace")
-    return made + "\n\n".join([*parts, *_pythons()]) + "\n"
+    return made + "\n\n".join([*parts, *_preludes(), *_pythons()]) + "\n"
+
+
+def _preludes() -> Iterator[str]:
+    """Yield what the prelude has, by its files."""
+    yield "## Modules, optimisers and data"
+    yield (
+        "They are written in the language itself, in `gradcli/prelude/`, by the same operations in "
+        "the same order as PyTorch's and JAX's, so that the numbers are the same."
+    )
+    libraries = {"lax": "jax", "tree": "jax"}
+    for prefix in prelude.FILES:
+        path = f"{libraries.get(prefix, 'torch')}.{prefix}"
+        yield f"- `{path}`: {_listed(names_of_prelude(prefix))}"
 
 
 def _pythons() -> Iterator[str]:

@@ -78,7 +78,7 @@ ELSEWHERE = {
     "randint_like",
 }  # fmt: skip
 PASSED_OVER = {"device", "is_cuda", "is_mps", "is_xpu", "cuda", "block_until_ready",
-               "get_device", "share_memory_"}  # fmt: skip
+               "get_device", "pin_memory", "share_memory_"}  # fmt: skip
 METHODS_ELSEWHERE = {
     "backward", "retain_grad", "astype", "copy", "zero_", "polygamma", "where", "__setitem__",
     "detach_", "fill_diagonal_", "as_strided", *draws.METHODS,
