@@ -68,9 +68,9 @@ def _preludes() -> Iterator[str]:
         "They are written in the language itself, in `gradcli/prelude/`, by the same operations in "
         "the same order as PyTorch's and JAX's, so that the numbers are the same."
     )
-    libraries = {"lax": "jax", "tree": "jax"}
+    paths = {"lax": "jax.lax", "tree": "jax.tree", "np": "numpy"}
     for prefix in prelude.FILES:
-        path = f"{libraries.get(prefix, 'torch')}.{prefix}"
+        path = paths.get(prefix, f"torch.{prefix}")
         yield f"- `{path}`: {_listed(names_of_prelude(prefix))}"
 
 

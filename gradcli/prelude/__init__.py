@@ -29,6 +29,7 @@ FILES = {
     "tree": "tree",
     "func": "stateless",
     "distributions": "distributions",
+    "np": "arrays",
 }
 _BEGIN = re.compile(r"^(?:(?:class|def) (\w+)|(\w+) = )", re.MULTILINE)
 
