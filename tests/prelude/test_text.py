@@ -11,12 +11,7 @@ from gradcli.errors import Source
 from gradcli.syntax.format import formatted
 
 FOLDER = Path(gradcli.prelude.__file__).parent
-OWN = sorted(
-    [
-        *FOLDER.glob("nn/*.expr"),
-        *(FOLDER / f"{name}.expr" for name in ("data", "utils", "stateless")),
-    ]
-)
+OWN = sorted(FOLDER.rglob("*.expr"))
 
 
 @pytest.mark.parametrize("path", OWN, ids=lambda path: path.stem)
