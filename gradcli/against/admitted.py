@@ -14,6 +14,8 @@ from collections.abc import Collection
 from functools import cache
 from typing import Any
 
+import numpy as np
+
 from gradcli.errors import InputFault, Source
 from gradcli.ops import Primitive
 from gradcli.ops.table import every_row
@@ -21,7 +23,7 @@ from gradcli.trace.attributes import ATTRIBUTES, METHODS
 from gradcli.trace.builtins import member, names
 from gradcli.trace.containers import METHODS as CONTAINERS
 from gradcli.trace.imports import IGNORED
-from gradcli.trace.values import Namespace
+from gradcli.trace.values import Function, Namespace
 
 STATEMENTS = (
     ast.Module, ast.Expr, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.For, ast.If, ast.With,
@@ -48,7 +50,8 @@ FIELD = re.compile(r"\{[^{}]*__")  # of a format, that reaches into a value
 REFUSED = frozenset((
     "load", "save", "open", "exec", "eval", "compile", "getattr", "setattr", "delattr", "vars",
     "dir", "object", "super", "property", "format_map", "encode", "maketrans", "fromkeys",
-    "default_rng", "RandomState", "Generator", "Random",
+    "default_rng", "RandomState", "Generator", "Random", "script", "share_memory_", "pin_memory",
+    "cuda", "module", "opaque", "recorded", "function", "config", "utils", "optim",
 ))  # fmt: skip
 ASSIGNED = frozenset({"grad", "data", "requires_grad"})  # attributes that a file may set
 CONTEXTS = ("no_grad", "enable_grad", "inference_mode")
@@ -124,6 +127,14 @@ def _refused_attribute(node: ast.Attribute) -> str | None:
     return None if node.attr in allowed else f".{node.attr}"
 
 
+def is_of_the_table(module: str, name: str) -> bool:
+    """Say whether a module's name is a function, a dtype or a number of the language itself.
+
+    Classes, and what the language passes over or has written for itself, are another thing there.
+    """
+    return isinstance(member(Namespace(module), name), Function | np.dtype | float)
+
+
 def _importable(module: str) -> bool:
     return module in MODULES or module.partition(".")[0] in IGNORED
 
@@ -135,7 +146,7 @@ def _refused_import(node: ast.ImportFrom) -> str | None:
     for alias in node.names:
         known = module in IGNORED or (
             alias.name not in REFUSED
-            and (f"{module}.{alias.name}" in MODULES or member(Namespace(module), alias.name))
+            and (f"{module}.{alias.name}" in MODULES or is_of_the_table(module, alias.name))
         )
         if not known:
             return f"from {module} import {alias.name}"

@@ -25,14 +25,14 @@ from gradcli.against.admitted import (
     NUMBERS,
     REFUSED,
     TENSOR,
+    is_of_the_table,
 )
 from gradcli.against.torch_draws import drawing
 from gradcli.against.torch_lists import numbers_type
 from gradcli.against.torch_numpy import TRANSFORMS, member_of, method_of
 from gradcli.session import Session
-from gradcli.trace.builtins import CONSTANTS, member, names
+from gradcli.trace.builtins import CONSTANTS, names
 from gradcli.trace.draws import METHODS as DRAWS
-from gradcli.trace.values import Namespace
 
 Names = dict[str, Any]
 
@@ -120,7 +120,7 @@ def _bound(torch: Any, own: dict[str, Names], path: str, name: str | None = None
     whole = path if name is None else f"{path}.{name}"
     if whole in MODULES:
         return _Module(torch, own, whole)
-    if name is None or name in REFUSED or name in TYPES or member(Namespace(path), name) is None:
+    if name is None or name in REFUSED or name in TYPES or not is_of_the_table(path, name):
         raise AttributeError(f"`{whole}` is not part of the language")
     if name in own.get(path, {}):
         return own[path][name]
