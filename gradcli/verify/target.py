@@ -94,6 +94,7 @@ def target_of(session: Session, settings: Settings, generator: np.random.Generat
     graph = session.graph
     every = every_parameter(session)
     roots = _roots(session, settings, every)
+    graph = _as_passed(session, [id for id, _ in roots])
     parameters = seen_by(graph, every, [id for id, _ in roots]) if roots else []
     if settings.order == 2:
         names = dict(roots)
@@ -134,6 +135,33 @@ def seen_by(graph: Graph, parameters: list[int], roots: list[int]) -> list[int]:
         if i in seen or last.get(name) not in seen:
             last[name] = i
     return [i for i in parameters if i in seen or i in last.values()]
+
+
+def _as_passed(session: Session, roots: Sequence[int]) -> Graph:
+    """Return the tape as it was when the file took the gradients of some roots.
+
+    What `.data` has changed since, as an update does, is not what the gradients are of.
+    """
+    graph, changes = session.graph, session.graph.autograd.changes
+    uncounted = graph.autograd.uncounted
+    if not uncounted:
+        return graph
+    times = {root: s.first for s in graph.autograd.steps for root in s.given if s.mode == "reverse"}
+    times |= {call.root: call.at for call in session.tracer.passes.made}
+    seen = set[int]()
+    for root in roots:
+        behind = upstream(graph, [root])
+        summed = graph.notes.origins[root] == "claim"  # a sum of what several passes ran from
+        parts = [i for i in times if i in behind] if summed else [root]
+        for part in parts:
+            at = times.get(part, len(graph))
+            for i in upstream(graph, [part]) & uncounted:
+                while i in uncounted and changes[i].row < at:
+                    seen.add(i)
+                    i = changes[i].row
+    tape = graph.copy()
+    tape.autograd.uncounted = seen
+    return tape
 
 
 def is_recorded(op: Primitive | None) -> bool:
