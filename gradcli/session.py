@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -229,6 +229,20 @@ def named(tracer: Tracer, name: str) -> int:
         f"{tracer.source.name} has no tensor `{name}`",
         hint=f"there are {', '.join(f'`{n}`' for n in known[:20])}" if known else None,
     )
+
+
+def idle_models(graph: Graph, parameters: Iterable[int], seen: Collection[int]) -> set[int]:
+    """Return the parameters of models none of whose parameters is seen: teachers, twins, averages.
+
+    A model is what the first part of a path names, as `net` of `net.fc1.weight`.
+    """
+    models: dict[str, list[int]] = {}
+    for i in parameters:
+        model, dot, _ = graph.notes.names.get(i, "").partition(".")
+        if dot:
+            models.setdefault(model, []).append(i)
+    idle = [rows for rows in models.values() if not any(i in seen for i in rows)]
+    return {i for rows in idle for i in rows}
 
 
 def leaves(graph: Graph, ids: Iterable[int]) -> list[int]:

@@ -209,7 +209,7 @@ class Tracer:
         if self.skipped:
             self.graph.span = self.skipped[min(self.skipped)][0]
             self.notice(skipped.notice(self.skipped))
-        self.graph.notes.hide_patterns(self.graph.inputs)
+        self.graph.notes.hide_unused(self.graph)
         for name, value in self.scope.items():
             if not (isinstance(value, Tensor) and value.is_readable):
                 continue

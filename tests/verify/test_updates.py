@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gradcli.api import checks
+from gradcli.api import checks, loads
 
 START = """import torch
 W = torch.tensor([1.0, 2.0], requires_grad=True)
@@ -59,3 +59,66 @@ def test_what_changes_after_a_pass_is_not_in_its_gradient(name: str) -> None:
 def test_what_changes_behind_autograds_back_before_the_pass_is_still_wrong() -> None:
     text = f"{START}loss = (W**3).sum()\nW.data *= 2\nloss.backward()\nW.data *= 0.5\n"
     assert str(checks(text).verdict) == "WRONG"
+
+
+# modules whose parameters had other values, or stood elsewhere, before the file used them
+SUPERSEDED = {
+    "zeros_": "net = nn.Linear(2, 1)\nnn.init.zeros_(net.bias)",
+    "normal_ of .data": "net = nn.Linear(2, 1)\nnet.weight.data.normal_(0.0, 0.02)",
+    "another parameter": "net = nn.Linear(2, 1)\nnet.bias = nn.Parameter(torch.ones(1))",
+    "a part before it has a path": """class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(2, 1)
+        nn.init.zeros_(self.fc.bias)
+        self.fc.weight = nn.Parameter(torch.ones(1, 2))
+    def forward(self, x):
+        return self.fc(x)
+net = Net()""",
+    "a state that is loaded": """net, other = nn.Linear(2, 1), nn.Linear(2, 1)
+net.load_state_dict(other.state_dict())""",
+    "a copy": "import copy\nnet = copy.deepcopy(nn.Linear(2, 1))",
+    "steps before": """net = nn.Linear(2, 1)
+for k in range(3):
+    grads = torch.autograd.grad(net(x).sum(), list(net.parameters()))
+    with torch.no_grad():
+        for p, g in zip(net.parameters(), grads):
+            p -= 0.1 * g""",
+    "a teacher": """net, teacher = nn.Linear(2, 1), nn.Linear(2, 1)
+with torch.no_grad():
+    y = teacher(x)""",
+    "a twin that is evaluated": """net, twin = nn.Linear(2, 1), nn.Linear(2, 1)
+print(twin(x))""",
+}
+LEARN = "\nloss = (net(x) - y).pow(2).mean()\nloss.backward()\n"
+
+
+@pytest.mark.parametrize("name", SUPERSEDED)
+def test_what_a_parameter_was_before_it_was_used_does_not_count(name: str) -> None:
+    start = "import torch\nfrom torch import nn\nx, y = torch.ones(3, 2), torch.ones(3, 1)\n"
+    run = loads(start + SUPERSEDED[name] + LEARN)
+    assert [str(finding.verdict) for finding in run.check().findings] == ["OK", "OK"]
+    assert [finding.name for finding in run.diagnose().findings] == []
+
+
+def test_a_model_that_detach_cuts_off_is_still_cut() -> None:
+    text = """import torch
+from torch import nn
+first, second, x = nn.Linear(2, 2), nn.Linear(2, 1), torch.ones(3, 2)
+loss = second(first(x).detach()).sum()
+loss.backward()
+"""
+    assert sorted(str(f.verdict) for f in checks(text).findings) == ["CUT", "CUT", "OK", "OK"]
+
+
+def test_two_sums_of_one_name_have_names_of_their_own() -> None:
+    text = """import torch
+x, w = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
+loss = (x * w).sum()
+loss.backward()
+w.grad = None
+loss = (x.detach() * w**2).sum()
+loss.backward()
+"""
+    report = checks(text, dtype="float32")
+    assert (str(report.verdict), report.outputs) == ("OK", ("loss:3", "loss:6"))
