@@ -12,7 +12,7 @@ from gradcli.execute import compute
 from gradcli.graph import Graph
 from gradcli.roots import accumulated, name_of, sum_node, sum_text
 from gradcli.rule.rule import Primitive
-from gradcli.session import Session, idle_models, leaves, named
+from gradcli.session import Session, as_passed, idle_models, leaves, named
 from gradcli.trace.passes import Pass
 from gradcli.verify import analytic
 from gradcli.verify.altered import upstream
@@ -96,7 +96,7 @@ def target_of(session: Session, settings: Settings, generator: np.random.Generat
     every = every_parameter(session)
     roots = _roots(session, settings, every)
     rows = [id for id, _ in roots]
-    graph = _as_passed(session, rows)
+    graph = as_passed(session, rows)
     parameters = without_idle(graph, seen_by(graph, every, rows), rows) if roots else []
     if settings.order == 2:
         names = dict(roots)
@@ -166,33 +166,6 @@ def _recorded_behind(graph: Graph, roots: Sequence[int]) -> set[int]:
         )
         stack += [k for k in operands if not (off and graph.requires_grad[k])]
     return found
-
-
-def _as_passed(session: Session, roots: Sequence[int]) -> Graph:
-    """Return the tape as it was when the file took the gradients of some roots.
-
-    What `.data` has changed since, as an update does, is not what the gradients are of.
-    """
-    graph, changes = session.graph, session.graph.autograd.changes
-    uncounted = graph.autograd.uncounted
-    if not uncounted:
-        return graph
-    times = {root: s.first for s in graph.autograd.steps for root in s.given if s.mode == "reverse"}
-    times |= {call.root: call.at for call in session.tracer.passes.made}
-    seen = set[int]()
-    for root in roots:
-        behind = upstream(graph, [root])
-        summed = graph.notes.origins[root] == "claim"  # a sum of what several passes ran from
-        parts = [i for i in times if i in behind] if summed else [root]
-        for part in parts:
-            at = times.get(part, len(graph))
-            for i in upstream(graph, [part]) & uncounted:
-                while i in uncounted and changes[i].row < at:
-                    seen.add(i)
-                    i = changes[i].row
-    tape = graph.copy()
-    tape.autograd.uncounted = seen
-    return tape
 
 
 def is_recorded(op: Primitive | None) -> bool:
