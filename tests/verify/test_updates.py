@@ -122,3 +122,22 @@ loss.backward()
 """
     report = checks(text, dtype="float32")
     assert (str(report.verdict), report.outputs) == ("OK", ("loss:3", "loss:6"))
+
+
+def test_a_parameter_is_called_by_a_path_that_came_after_the_training() -> None:
+    text = """import torch
+from torch import nn
+class Trainer:
+    def __init__(self, model):
+        self.model, self.optimizer = model, torch.optim.SGD(model.parameters(), lr=0.1)
+    def fit(self, x):
+        for _ in range(2):
+            self.optimizer.zero_grad()
+            loss = self.model(x).pow(2).mean()
+            loss.backward()
+            self.optimizer.step()
+        return self
+trainer = Trainer(nn.Linear(2, 1)).fit(torch.ones(3, 2))
+"""
+    names = {finding.parameter for finding in checks(text).findings}
+    assert names == {"trainer.model.weight", "trainer.model.bias"}
