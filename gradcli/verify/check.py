@@ -78,6 +78,8 @@ def _checked(
         checked = _Check(session, inspection, target, settings, generator, workers)
         if target.own is not None:
             checked.notes.append("differences and gradients are computed in float64")
+        if target.idle:
+            checked.notes.append(f"only evaluated, and not checked: {', '.join(target.idle)}")
         findings = [f for leaf in target.parameters for f in checked.parameter(leaf)]
     if settings.strict and all(f.zero for f in findings):
         findings = [replace(f, level=FAILURE) for f in findings]

@@ -67,7 +67,8 @@ class Settings:
 class Target:
     """What is differentiated on one tape, and by what.
 
-    `graph` is in double precision; `own` is the tape as the file made it, where it is not.
+    `graph` is in double precision; `own` is the tape as the file made it, where it is not. `idle`
+    names the models that are left out, as the file only evaluates them.
     """
 
     graph: Graph
@@ -75,6 +76,7 @@ class Target:
     outputs: Outputs
     parameters: tuple[int, ...]
     order: int
+    idle: tuple[str, ...] = ()
 
     @property
     def values(self) -> list[float]:
@@ -97,7 +99,9 @@ def target_of(session: Session, settings: Settings, generator: np.random.Generat
     roots = _roots(session, settings, every)
     rows = [id for id, _ in roots]
     graph = as_passed(session, rows)
-    parameters = without_idle(graph, seen_by(graph, every, rows), rows) if roots else []
+    seen = seen_by(graph, every, rows) if roots else []
+    parameters = seen if session.tracer.options.wrt else without_idle(graph, seen, rows)
+    models = {graph.notes.names[i].partition(".")[0] for i in {*seen} - {*parameters}}
     if settings.order == 2:
         names = dict(roots)
         found = analytic.gradient_nodes(graph, list(names), parameters, generator)
@@ -113,7 +117,14 @@ def target_of(session: Session, settings: Settings, generator: np.random.Generat
         generator,
         min(largest, settings.most(1)),
     )
-    return Target(wide, graph if narrow else None, outputs, tuple(parameters), settings.order)
+    return Target(
+        wide,
+        graph if narrow else None,
+        outputs,
+        tuple(parameters),
+        settings.order,
+        tuple(sorted(models)),
+    )
 
 
 def every_parameter(session: Session) -> list[int]:
