@@ -210,10 +210,10 @@ class Provenance:
     parameters, `numbers` those that the file read as numbers.
     `uses` are those of composite operations that say what their arguments are, `loops` the times
     that a loop was run, `weak` the rows of Python's numbers, `patterns` the parameters of modules
-    that others were copied from, `makers` the libraries that rows are of, where a run has values
-    of several, `written` the rows before those that stand for changes in place, `coded` those that
-    operations of the file's own were computed by, or their derivatives, `turned` arrays that a
-    negative step turned round.
+    that others were copied from or took the place of, `makers` the libraries that rows are of,
+    where a run has values of several, `written` the rows before those that stand for changes in
+    place, `coded` those that operations of the file's own were computed by, or their derivatives,
+    `turned` arrays that a negative step turned round.
     """
 
     spans: list[Span] = field(default_factory=list)
@@ -235,12 +235,12 @@ class Provenance:
     coded: set[int] = field(default_factory=set)
     turned: set[int] = field(default_factory=set)
 
-    def hide_patterns(self, inputs: Sequence[tuple[int, ...]]) -> None:
-        """Leave out the parameters that modules were copied from, and nothing is computed of."""
-        if self.patterns:
-            rows = zip(inputs, self.origins, strict=True)
+    def hide_unused(self, graph: Graph) -> None:
+        """Leave out patterns, and values that parameters lost before anything was made of them."""
+        if lost := self.patterns | graph.autograd.successors.keys():
+            rows = zip(graph.inputs, self.origins, strict=True)
             used = {i for operands, origin in rows if origin != "inside" for i in operands}
-            for id in self.patterns - used:
+            for id in lost - used:
                 self.origins[id] = "inside"
 
     def called_at(self, row: int) -> Span | None:

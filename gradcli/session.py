@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -229,6 +229,47 @@ def named(tracer: Tracer, name: str) -> int:
         f"{tracer.source.name} has no tensor `{name}`",
         hint=f"there are {', '.join(f'`{n}`' for n in known[:20])}" if known else None,
     )
+
+
+def as_passed(session: Session, roots: Sequence[int]) -> Graph:
+    """Return the tape as it was when the file took the gradients of some roots.
+
+    What `.data` has changed since, as an update does, is not what the gradients are of.
+    """
+    graph, changes = session.graph, session.graph.autograd.changes
+    uncounted = graph.autograd.uncounted
+    if not uncounted:
+        return graph
+    times = {root: s.first for s in graph.autograd.steps for root in s.given if s.mode == "reverse"}
+    times |= {call.root: call.at for call in session.tracer.passes.made}
+    seen = set[int]()
+    for root in roots:
+        behind = set(autodiff.behind(graph, [root], 0))
+        summed = graph.notes.origins[root] == "claim"  # a sum of what several passes ran from
+        parts = [i for i in times if i in behind] if summed else [root]
+        for part in parts:
+            at = times.get(part, len(graph))
+            for i in uncounted.intersection(autodiff.behind(graph, [part], 0)):
+                while i in uncounted and changes[i].row < at:
+                    seen.add(i)
+                    i = changes[i].row
+    tape = graph.copy()
+    tape.autograd.uncounted = seen
+    return tape
+
+
+def idle_models(graph: Graph, parameters: Iterable[int], seen: Collection[int]) -> set[int]:
+    """Return the parameters of models none of whose parameters is seen: teachers, twins, averages.
+
+    A model is what the first part of a path names, as `net` of `net.fc1.weight`.
+    """
+    models: dict[str, list[int]] = {}
+    for i in parameters:
+        model, dot, _ = graph.notes.names.get(i, "").partition(".")
+        if dot:
+            models.setdefault(model, []).append(i)
+    idle = [rows for rows in models.values() if not any(i in seen for i in rows)]
+    return {i for rows in idle for i in rows}
 
 
 def leaves(graph: Graph, ids: Iterable[int]) -> list[int]:

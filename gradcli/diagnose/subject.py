@@ -236,6 +236,10 @@ class Subject:
         """Return what a row is called: its name in the file, or its text."""
         return self._labels[self._given.get(row, row)]
 
+    def root_text(self, root: int) -> str:
+        """Return what a root is called, without other names that it may have."""
+        return self.graph.notes.title(root) or self.text(root)
+
     @cached_property
     def _given(self) -> dict[int, int]:
         """What jax.grad and its like differentiate by, and the rows of which that has the value."""

@@ -18,7 +18,7 @@ from gradcli.formula.derive import Deriver, Refused
 from gradcli.formula.expressions import Formula
 from gradcli.graph import Graph, Node
 from gradcli.inspection import Array, Inspection, NodeFacts
-from gradcli.session import Session, named
+from gradcli.session import Session, as_passed, named
 
 SHORT = 60  # rows on the way, up to which a formula of all of it says anything
 LENGTH = 250  # operations in the root written out in its inputs: what is used twice counts twice
@@ -157,7 +157,7 @@ class _Explainer:
 
     def _pass(self, target: int, root: int, cotangent: Array | None, times: int) -> Passed | None:
         """Return how the gradient of a root reaches a row, or the row that it was before."""
-        graph = self.graph
+        graph = as_passed(self.session, (root,))
         before = [i for i in autodiff.reachable(graph, (root,)) if graph.current(i) == target]
         if not before:
             return None

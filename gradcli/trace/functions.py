@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gradcli.errors import ArgumentFault, GradcliError
+from gradcli.errors import NOWHERE, ArgumentFault, GradcliError
+from gradcli.graph import Graph
 from gradcli.rule.spelling import nearest
 from gradcli.trace.faults import outside
 from gradcli.trace.suspended import Generator
@@ -39,7 +40,7 @@ def call_user(
     tracer.active.append(function.body)
     if function.is_prelude:
         graph.home = graph.place
-    else:
+    elif not (function.name == "forward" and _is_module_call(graph)):
         graph.call = graph.entered(function.name)
     try:
         return function.body()
@@ -56,6 +57,12 @@ def call_user(
     finally:
         tracer.scope, graph.call, graph.home = before, call, home
         tracer.active.pop()
+
+
+def _is_module_call(graph: Graph) -> bool:
+    """Say whether the prelude's `Module.__call__` is what calls: the module's frame is enough."""
+    call = graph.call
+    return graph.span is NOWHERE and call is not None and bool(call.module) and not call.is_block
 
 
 def arguments(

@@ -209,7 +209,12 @@ class Tracer:
         if self.skipped:
             self.graph.span = self.skipped[min(self.skipped)][0]
             self.notice(skipped.notice(self.skipped))
-        self.graph.notes.hide_patterns(self.graph.inputs)
+        notes = self.graph.notes
+        notes.hide_unused(self.graph)
+        for row in self.graph.autograd.successors:  # a path may have come after some steps
+            name = notes.names.get(self.graph.current(row))
+            if name is not None and notes.origins[row] == "file":
+                notes.names.setdefault(row, name)
         for name, value in self.scope.items():
             if not (isinstance(value, Tensor) and value.is_readable):
                 continue

@@ -55,6 +55,8 @@ def _assign(tracer: Tracer, owner: Instance, args: Args, keywords: Keywords) -> 
         passing = owner.attributes["_non_persistent_buffers_set"]
         (passing.discard if value.persists else passing.add)(name)
     tracer.graph.charge(100, "an attribute")
+    if kind == "_parameters" and (before := table.get(name)) is not None and before is not value:
+        tracer.graph.notes.patterns.add(before.id)
     table[name] = value
     if owner.path is not None:
         call_by_path(tracer, f"{owner.path}.{name}", value)

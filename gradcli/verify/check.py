@@ -80,6 +80,8 @@ def _checked(
         checked = _Check(session, inspection, target, settings, generator, workers)
         if target.own is not None:
             checked.notes.append("differences and gradients are computed in float64")
+        if target.idle:
+            checked.notes.append(f"only evaluated, and not checked: {', '.join(target.idle)}")
         findings = checked.together()
         others = [leaf for leaf in target.parameters if leaf not in checked.right]
         findings += [f for leaf in others for f in checked.parameter(leaf)]

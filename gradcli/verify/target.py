@@ -12,7 +12,8 @@ from gradcli.execute import compute
 from gradcli.graph import Graph
 from gradcli.roots import accumulated, name_of, sum_node, sum_text
 from gradcli.rule.rule import Primitive
-from gradcli.session import Session, leaves, named
+from gradcli.session import Session, as_passed, idle_models, leaves, named
+from gradcli.trace.passes import Pass
 from gradcli.verify import analytic
 from gradcli.verify.altered import upstream
 from gradcli.verify.probe import Outputs, outputs_of
@@ -66,7 +67,8 @@ class Settings:
 class Target:
     """What is differentiated on one tape, and by what.
 
-    `graph` is in double precision; `own` is the tape as the file made it, where it is not.
+    `graph` is in double precision; `own` is the tape as the file made it, where it is not. `idle`
+    names the models that are left out, as the file only evaluates them.
     """
 
     graph: Graph
@@ -74,6 +76,7 @@ class Target:
     outputs: Outputs
     parameters: tuple[int, ...]
     order: int
+    idle: tuple[str, ...] = ()
 
     @property
     def values(self) -> list[float]:
@@ -94,7 +97,11 @@ def target_of(session: Session, settings: Settings, generator: np.random.Generat
     graph = session.graph
     every = every_parameter(session)
     roots = _roots(session, settings, every)
-    parameters = seen_by(graph, every, [id for id, _ in roots]) if roots else []
+    rows = [id for id, _ in roots]
+    graph = as_passed(session, rows)
+    seen = seen_by(graph, every, rows) if roots else []
+    parameters = seen if session.tracer.options.wrt else without_idle(graph, seen, rows)
+    models = {graph.notes.names[i].partition(".")[0] for i in {*seen} - {*parameters}}
     if settings.order == 2:
         names = dict(roots)
         found = analytic.gradient_nodes(graph, list(names), parameters, generator)
@@ -110,7 +117,14 @@ def target_of(session: Session, settings: Settings, generator: np.random.Generat
         generator,
         min(largest, settings.most(1)),
     )
-    return Target(wide, graph if narrow else None, outputs, tuple(parameters), settings.order)
+    return Target(
+        wide,
+        graph if narrow else None,
+        outputs,
+        tuple(parameters),
+        settings.order,
+        tuple(sorted(models)),
+    )
 
 
 def every_parameter(session: Session) -> list[int]:
@@ -130,10 +144,39 @@ def seen_by(graph: Graph, parameters: list[int], roots: list[int]) -> list[int]:
     seen = upstream(graph, roots)
     last: dict[int | str, int] = {}
     for i in parameters:
-        name = graph.notes.names.get(i, graph.current(i))
+        now = graph.current(i)
+        name = graph.notes.names.get(now, now)
         if i in seen or last.get(name) not in seen:
             last[name] = i
     return [i for i in parameters if i in seen or i in last.values()]
+
+
+def without_idle(graph: Graph, parameters: list[int], roots: list[int]) -> list[int]:
+    """Leave out the models of which roots see nothing but what no_grad() has computed.
+
+    Where there is nothing else, all are left.
+    """
+    idle = idle_models(graph, parameters, _recorded_behind(graph, roots))
+    return [i for i in parameters if i not in idle] or parameters
+
+
+def _recorded_behind(graph: Graph, roots: Sequence[int]) -> set[int]:
+    """Return what roots depend on, but for what a file has computed under `no_grad`."""
+    found, stack = set[int](), list(roots)
+    while stack:
+        i = stack.pop()
+        if i in found:
+            continue
+        found.add(i)
+        op, operands = graph.ops[i], [k for k in graph.inputs[i] if k >= 0]
+        off = (
+            op is not None
+            and op.derivative is not None
+            and op.view != "detached"
+            and not graph.requires_grad[i]
+        )
+        stack += [k for k in operands if not (off and graph.requires_grad[k])]
+    return found
 
 
 def is_recorded(op: Primitive | None) -> bool:
@@ -164,10 +207,24 @@ def _roots(
     if calls and root == calls[-1].root:
         sums = accumulated(tracer)
         if len(sums) > 1 or any(len(s) > 1 for s in sums):
-            return [(sum_node(graph, s), sum_text(graph, source, s)) for s in sums]
+            return _told_apart(session, [(s, sum_text(graph, source, s)) for s in sums])
     if root is None:
         moving = [n.id for n in tracer.results if n.requires_grad and n.id not in parameters]
         if not moving:
             return []
         root = moving[-1]
     return [(root, name_of(graph, source, root))]
+
+
+def _told_apart(session: Session, sums: Sequence[tuple[list[Pass], str]]) -> list[tuple[int, str]]:
+    """Return the rows of some sums, with names of their own: `loss:9`, `loss:14`."""
+    notes, texts = session.graph.notes, [text for _, text in sums]
+    found: dict[str, int] = {}
+    for calls, text in sums:
+        if texts.count(text) > 1:
+            last = calls[-1].root
+            text += f":{session.source.line_of(notes.called_at(last) or notes.spans[last])}"
+        if text in found:
+            text += f"#{len(found) + 1}"
+        found[text] = sum_node(session.graph, calls)
+    return [(id, text) for text, id in found.items()]

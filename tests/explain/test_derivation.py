@@ -292,3 +292,13 @@ def test_a_long_loop_is_derived_without_formulas_of_all_of_it() -> None:
     assert found.gradient is not None
     np.testing.assert_allclose(found.gradient, 300 * 0.9**299)
     assert found.passes[0].formula is None
+
+
+def test_what_data_writes_after_a_pass_is_not_in_its_derivation() -> None:
+    (one,) = explanations(
+        "import torch\nW = torch.tensor([1.0, 2.0], requires_grad=True)\nloss = (W**3).sum()\n"
+        "loss.backward()\nW.data -= 0.1 * W.grad\n",
+        "W",
+    )
+    assert one.gradient is not None
+    assert one.gradient.tolist() == [3.0, 12.0]

@@ -34,7 +34,9 @@ HEALTHY = [
     f"with_torch/{name}"
     for name in ("two_moons", "nn_logistic_regression", "small_cnn", "gan_step", "maml", "fgsm",
                  "hypergradient", "custom_dataset", "complex_numbers", "bayesian_regression",
-                 "physics_inverse_problem", "reinforce")
+                 "physics_inverse_problem", "reinforce", "makemore_bigram", "matrix_completion",
+                 "distillation", "own_layers", "lora", "crf", "weight_tying", "checkpoints",
+                 "weight_decay_by_hand")
 ]  # fmt: skip
 
 

@@ -195,7 +195,7 @@ def _place(index: Index) -> str:
 
 
 def _root(subject: Subject) -> str:
-    return "root" if subject.root is None else subject.label(subject.root).rpartition(", ")[2]
+    return "root" if subject.root is None else subject.root_text(subject.root)
 
 
 def only_where(subject: Subject, sighting: Sighting) -> Iterator[Rewrite]:

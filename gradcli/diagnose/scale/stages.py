@@ -195,7 +195,7 @@ def _sighting(subject: Subject, fall: Fall) -> Sighting:
     first, last = found[0], found[-1]
     spans = {subject.span(s.row) for s in found}
     unit = "turn" if len(spans) * 2 <= len(found) else "layer"
-    root = subject.label(flow.start.root).rpartition(", ")[2]
+    root = subject.root_text(flow.start.root)
     worst = _worst(fall)
     verb = "falls" if fall.ratio < 1 else "grows"
     texts = [cropped(subject.text(s.row), TEXT) for s in (first, last)]

@@ -64,11 +64,17 @@ def without(subject: Subject) -> list[int]:
     graph, passes = subject.graph, subject.session.tracer.passes.made
     if any(made.inputs for made in passes):
         return []  # the file has said which ones it wants
-    reached = {graph.current(i) for made in passes for i in made.reached} | asked_for(subject)
-    reached |= {i for i in subject.parameters if graph.grad(i) is not None}
-    names = {graph.notes.names[i] for i in reached if i in graph.notes.names}
+    found = reached(subject)
+    names = {graph.notes.names[i] for i in found if i in graph.notes.names}
     return [i for i in subject.parameters
-            if i not in reached and graph.notes.names.get(i) not in names]  # fmt: skip
+            if i not in found and graph.notes.names.get(i) not in names]  # fmt: skip
+
+
+def reached(subject: Subject) -> set[int]:
+    """Return the parameters, as they are now, to which a backward pass or a `grad()` comes."""
+    graph, passes = subject.graph, subject.session.tracer.passes.made
+    found = {graph.current(i) for made in passes for i in made.reached} | asked_for(subject)
+    return found | {i for i in subject.parameters if graph.grad(i) is not None}
 
 
 def asked_for(subject: Subject) -> set[int]:

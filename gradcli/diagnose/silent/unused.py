@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradcli.diagnose.findings import Sighting
-from gradcli.diagnose.silent.cut import cut_off, without
+from gradcli.diagnose.silent.cut import cut_off, reached, without
 from gradcli.diagnose.silent.result import name_of
 from gradcli.diagnose.subject import Subject
+from gradcli.session import idle_models
 
 
 def unused(subject: Subject) -> Iterator[Sighting]:
     """Yield the parameters that nothing of the result depends on.
 
-    Where gradcli has chosen the result, those of another result are used.
+    Where gradcli has chosen the result, those of another result are used. A model of which no part
+    is trained, as a teacher, is one that a file only evaluates.
     """
     if subject.root is None or subject.fault is not None:
         return
@@ -23,8 +25,9 @@ def unused(subject: Subject) -> Iterator[Sighting]:
     used = {i for row, inputs in enumerate(graph.inputs) if graph.notes.origins[row] == "file"
             for i in inputs}  # fmt: skip
     chosen = not subject.session.tracer.passes.made
+    idle = idle_models(graph, subject.parameters, reached(subject))
     for i in without(subject):
-        if i in cut or i in behind or i in graph.notes.numbers:
+        if i in idle or i in cut or i in behind or i in graph.notes.numbers:
             continue
         uses = [k for k in range(i + 1, len(graph)) if i in graph.inputs[k]] if i in used else []
         if uses and chosen:

@@ -104,8 +104,11 @@ class _Copies:
         if value.requires_grad and not value.graph.is_leaf(value.id):
             raise fault(RuntimeError(NO_LEAF))
         tracer = self.tracer
-        with tracer.graph.settings("file", False):
+        with tracer.graph.settings("inside", False):
             data = tracer.member(value, "data")
+        if value.is_parameter:
+            tracer.graph.notes.patterns.add(value.id)
+        with tracer.graph.settings("file", False):
             found = tracer.call(tracer.member(data, "clone"), (), {})
         grad = tracer.graph.autograd.grads.get(value.id)
         _as_leaf(tracer, found, value)
