@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,8 +17,15 @@ from gradcli.rule.meta import shown
 from gradcli.rule.signature import Signature
 from gradcli.trace.classes import CALLABLE
 from gradcli.trace.derivatives import Args, Keywords, checked, gradient, one, options
-from gradcli.trace.nests import filled, flat, of_arrays
-from gradcli.trace.values import Function, Results, UserFunction, described, is_numeric_list
+from gradcli.trace.nests import filled, flat, of_arrays, paths
+from gradcli.trace.values import (
+    Differentiated,
+    Function,
+    Results,
+    UserFunction,
+    described,
+    is_numeric_list,
+)
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -60,8 +68,8 @@ class _Call:
         has_aux: bool = False,
     ) -> None:
         self.tracer, self.graph = tracer, tracer.graph
-        self.args = list(args)
-        self.fresh: list[int] = []
+        self.f, self.args = f, list(args)
+        self.fresh: dict[int, str] = {}
         self.nests = [self._parameters(i) for i in positions]
         self.inputs: tuple[Node, ...] = tuple(flat(self.nests))
         self.y: Any = tracer.call(f, tuple(self.args), keywords or {})
@@ -79,16 +87,24 @@ class _Call:
             raise ArgumentFault(
                 f"argnums {i} is out of range: {len(self.args)} arguments are given"
             )
-        given = self.args[i]
+        given, named = self.args[i], self._named(i)
         alone = self.tracer.library is None and is_numeric_list(given)
         given = self.tracer.tensor(given) if alone else of_arrays(self.tracer, given)
-        self.args[i] = filled(given, iter([self._parameter(x) for x in flat(given)]))
+        own = [self._parameter(x, f"{named}{path}" if named else "") for path, x in paths(given)]
+        self.args[i] = filled(given, iter(own))
         return self.args[i]
 
-    def _parameter(self, x: Node) -> Node:
+    def _named(self, i: int) -> str:
+        """Return the name that f has for an argument, "" where it has none."""
+        parameters = getattr(self.f, "parameters", ())
+        at = i % len(self.args)
+        given = parameters[at] if at < len(parameters) else None
+        return "" if given is None or given.kind else str(given.name)
+
+    def _parameter(self, x: Node, name: str) -> Node:
         if not x.requires_grad:
             x = self._fresh(x)
-            self.fresh.append(x.id)
+            self.fresh[x.id] = name
         return x
 
     def _fresh(self, x: Node) -> Node:
@@ -125,7 +141,10 @@ class _Call:
 
     def done(self, found: Any) -> Any:
         """Return what was found, no longer depending on this call's own parameters."""
-        self.graph.release(self.fresh)
+        graph, y = self.graph, self.y
+        moved = graph.release(self.fresh)
+        if self.fresh and isinstance(y, Node) and y.id in moved and prod(y.shape) == 1:
+            self.tracer.differentiated = Differentiated(y.id, self.fresh, moved)
         return found
 
 
