@@ -253,7 +253,8 @@ MODULES = {
     "torch": "", "numpy": "np", "np": "np", "jax": "jax", "jax.numpy": "np", "jnp": "np",
     "math": "math", "F": "", "nn": "nn", "torch.nn": "nn", "torch.nn.functional": "",
     "nn.functional": "", "jax.nn": "jax.nn", "scipy": "scipy", "scipy.special": "scipy",
-    "jax.config": "config", "jax.lax": "lax", "jax.scipy": "scipy", "jax.scipy.special": "scipy",
+    "jax.config": "config", "jax.lax": "lax", "jax.random": "jax.random",
+    "jax.scipy": "scipy", "jax.scipy.special": "scipy",
     "special": "", "torch.special": "", "linalg": "linalg", "torch.linalg": "linalg",
     "np.linalg": "linalg", "numpy.linalg": "linalg", "numpy.fft": "fft",
     "numpy.random": "random", "jax.numpy.linalg": "linalg", "jax.numpy.fft": "fft",
@@ -335,6 +336,10 @@ def member(module: Namespace, name: str) -> Any:
         from gradcli.trace import python_random
 
         return python_random.member(name)
+    if module.path == "jax.random":
+        from gradcli.trace import jax_random
+
+        return jax_random.member(name)
     prefix = MODULES.get(module.path, module.path)
     if (deferred := prelude.find(prefix, name)) is not None:
         return deferred
