@@ -254,6 +254,7 @@ MODULES = {
     "math": "math", "F": "", "nn": "nn", "torch.nn": "nn", "torch.nn.functional": "",
     "nn.functional": "", "jax.nn": "jax.nn", "scipy": "scipy", "scipy.special": "scipy",
     "jax.config": "config", "jax.lax": "lax", "jax.random": "jax.random",
+    "jax.scipy.stats": "jax.scipy.stats", "jax.scipy.stats.norm": "jax.scipy.stats.norm",
     "jax.scipy": "scipy", "jax.scipy.special": "scipy",
     "special": "", "torch.special": "", "linalg": "linalg", "torch.linalg": "linalg",
     "np.linalg": "linalg", "numpy.linalg": "linalg", "numpy.fft": "fft",

@@ -24,7 +24,6 @@ MODULES = {
     "scipy.interpolate": "write it with searchsorted and lerp",
     "scipy.sparse": "write it with dense tensors",
     "scipy.signal": "write it with conv1d",
-    "jax.scipy.stats": "write the density, such as exp(-x**2 / 2) / sqrt(2*pi)",
     "jax.scipy.optimize": "write the steps in a loop, with jax.grad(f) for the gradient",
     "jax.scipy.linalg": "jax.numpy.linalg is here",
     "jax.example_libraries": _UPDATE,

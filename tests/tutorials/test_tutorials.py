@@ -17,7 +17,6 @@ PROGRAMS = {str(p.relative_to(HERE).with_suffix("")): p for p in sorted(HERE.rgl
 REFUSED = {
     "plain/simulated_market": "cannot import `NormalDist`",
     "with_jax/adam_in_jax": "cannot import `NamedTuple`",
-    "with_jax/black_scholes_greeks": "cannot import `jax.scipy.stats`",
     "with_torch/saliency_map": "no attribute or method `register_hook`",
     "with_torch/spiral": "`numpy` has no `c_` here",
 }
