@@ -37,6 +37,7 @@ from gradcli.trace.conversions import is_nonzero
 from gradcli.trace.creation import CREATION, parameter
 from gradcli.trace.exceptions import EXCEPTIONS
 from gradcli.trace.gradmode import MODES
+from gradcli.trace.joined import Joiner
 from gradcli.trace.kinds import TORCH
 from gradcli.trace.numpy_forms import ABSENT, numpy_function
 from gradcli.trace.python import PYTHON
@@ -349,6 +350,8 @@ def member(module: Namespace, name: str) -> Any:
 
         return numpy_random.member(name)
     if is_numpys(module.path):
+        if name in ("c_", "r_"):
+            return Joiner(name)
         if name in array_text.FUNCTIONS:
             return Function(name, array_text.FUNCTIONS[name])
         found = numpy_function(f"{prefix}.{name}" if prefix != "np" else name)

@@ -18,7 +18,6 @@ REFUSED = {
     "plain/simulated_market": "cannot import `NormalDist`",
     "with_jax/adam_in_jax": "cannot import `NamedTuple`",
     "with_torch/saliency_map": "no attribute or method `register_hook`",
-    "with_torch/spiral": "`numpy` has no `c_` here",
 }
 
 
