@@ -63,3 +63,15 @@ def test_what_a_scan_stacks_keeps_its_gradient() -> None:
         "g = jax.grad(f)(2.0)\n"
     )
     assert run["g"].value == 3.0
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("x: int = 1\n    y: int", "non-default namedtuple field y cannot follow default field x"),
+        ("x: int\n    def f(self):\n        return 1", "a NamedTuple has no methods here"),
+    ],
+)
+def test_a_named_tuple_that_is_no_list_of_fields_is_refused(body: str, said: str) -> None:
+    with pytest.raises(GradcliError, match=said):
+        loads(f"from typing import NamedTuple\nclass P(NamedTuple):\n    {body}\n")

@@ -16,7 +16,6 @@ PROGRAMS = {str(p.relative_to(HERE).with_suffix("")): p for p in sorted(HERE.rgl
 # struck off.
 REFUSED = {
     "plain/simulated_market": "cannot import `NormalDist`",
-    "with_jax/adam_in_jax": "cannot import `NamedTuple`",
     "with_torch/saliency_map": "no attribute or method `register_hook`",
 }
 
