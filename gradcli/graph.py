@@ -558,10 +558,13 @@ class Graph:
             self.ops[id], self.inputs[id], self.attrs[id] = None, (), NO_ATTRIBUTES
         self.requires_grad[id] = True
 
-    def release(self, ids: Iterable[int]) -> None:
-        """Make parameters plain tensors again, and what only they made require a gradient too."""
-        first = len(self)
-        for id in ids:
+    def release(self, ids: Iterable[int]) -> list[int]:
+        """Make parameters plain tensors again, and what only they made require a gradient too.
+
+        Return the rows that required one until now.
+        """
+        first, moved = len(self), list(ids)
+        for id in moved:
             self.requires_grad[id] = False
             first = min(first, id)
         for id in range(first, len(self)):
@@ -571,6 +574,9 @@ class Graph:
                 self.requires_grad[id] = (
                     self.requires_grad[source[0]] if op is OUTPUT else self._moves(op, source)
                 )
+                if not self.requires_grad[id]:
+                    moved.append(id)
+        return moved
 
     def moved(self, id: int, value: Array) -> int:
         """Append a parameter's next value; it takes over the name and the gradient."""

@@ -26,6 +26,7 @@ FILES = {
     "utils.data": "data",
     "amp": "amp",
     "lax": "lax",
+    "jax.scipy.stats.norm": "norm",
     "tree": "tree",
     "func": "stateless",
     "distributions": "distributions",

@@ -5,7 +5,9 @@ The rule, of which the first that applies decides:
 1. what the file's claims differentiate: `f` of `grad(f, x)` in an `assert`, or of a gradient that
    an `assert` compares; where one reads `.grad`, what `backward()` ran from;
 2. what the file's own `backward()` ran from last;
-3. the last scalar that depends on the most parameters, among those that are no gradient: neither
+3. where nothing else requires a gradient, and there are no claims: what a function that `grad(f)`
+   gave was last called for;
+4. the last scalar that depends on the most parameters, among those that are no gradient: neither
    a name for `grad(…)` nor derived by hand (`by_hand` says how that is known).
 """
 
@@ -21,9 +23,11 @@ from gradcli.roots.sums import accumulated, name_of, sum_text
 from gradcli.rule.dtypes import is_floating
 from gradcli.rule.meta import Shape
 from gradcli.trace import Tracer
+from gradcli.trace.values import Differentiated
 
 CLAIMED = "which the claims differentiate"
 PASSES = "the root of the file's backward()"
+TRANSFORMED = "what grad(…) of a function was last called for"
 LAST = "the last scalar"
 MOST = "the last scalar of the most parameters"
 NOT_BY_HAND = "the last scalar that is no gradient derived by hand"
@@ -58,6 +62,8 @@ def chosen(tracer: Tracer, shape: Shape | None) -> Root:
         return Root(root, CLAIMED if several else "", elsewhere=elsewhere)
     if calls:
         return _of_calls(tracer, several)
+    if not scalars and tracer.differentiated is not None and not tracer.claims:
+        return Root(_revived(tracer.graph, tracer.differentiated), TRANSFORMED)
     if len(scalars) < 2:
         return Root(scalars[0] if scalars else None)
     by_hand = explained(tracer, scalars)
@@ -66,6 +72,17 @@ def chosen(tracer: Tracer, shape: Shape | None) -> Root:
     if root == scalars[-1]:
         return Root(root, LAST)
     return Root(root, MOST if root != kept[-1] else NOT_BY_HAND)
+
+
+def _revived(graph: Graph, call: Differentiated) -> int:
+    """Return what a call of `grad(f)` was of; its parameters are parameters again from here on."""
+    for i in call.moving:
+        graph.requires_grad[i] = True
+    for i, name in call.names.items():
+        graph.require_grad(i)
+        if name:
+            graph.notes.names.setdefault(i, name)
+    return call.root
 
 
 def _of_calls(tracer: Tracer, several: bool) -> Root:

@@ -37,6 +37,7 @@ from gradcli.trace.conversions import is_nonzero
 from gradcli.trace.creation import CREATION, parameter
 from gradcli.trace.exceptions import EXCEPTIONS
 from gradcli.trace.gradmode import MODES
+from gradcli.trace.joined import Joiner
 from gradcli.trace.kinds import TORCH
 from gradcli.trace.numpy_forms import ABSENT, numpy_function
 from gradcli.trace.python import PYTHON
@@ -253,7 +254,9 @@ MODULES = {
     "torch": "", "numpy": "np", "np": "np", "jax": "jax", "jax.numpy": "np", "jnp": "np",
     "math": "math", "F": "", "nn": "nn", "torch.nn": "nn", "torch.nn.functional": "",
     "nn.functional": "", "jax.nn": "jax.nn", "scipy": "scipy", "scipy.special": "scipy",
-    "jax.config": "config", "jax.lax": "lax", "jax.scipy": "scipy", "jax.scipy.special": "scipy",
+    "jax.config": "config", "jax.lax": "lax", "jax.random": "jax.random",
+    "jax.scipy.stats": "jax.scipy.stats", "jax.scipy.stats.norm": "jax.scipy.stats.norm",
+    "jax.scipy": "scipy", "jax.scipy.special": "scipy",
     "special": "", "torch.special": "", "linalg": "linalg", "torch.linalg": "linalg",
     "np.linalg": "linalg", "numpy.linalg": "linalg", "numpy.fft": "fft",
     "numpy.random": "random", "jax.numpy.linalg": "linalg", "jax.numpy.fft": "fft",
@@ -335,6 +338,10 @@ def member(module: Namespace, name: str) -> Any:
         from gradcli.trace import python_random
 
         return python_random.member(name)
+    if module.path == "jax.random":
+        from gradcli.trace import jax_random
+
+        return jax_random.member(name)
     prefix = MODULES.get(module.path, module.path)
     if (deferred := prelude.find(prefix, name)) is not None:
         return deferred
@@ -343,6 +350,8 @@ def member(module: Namespace, name: str) -> Any:
 
         return numpy_random.member(name)
     if is_numpys(module.path):
+        if name in ("c_", "r_"):
+            return Joiner(name)
         if name in array_text.FUNCTIONS:
             return Function(name, array_text.FUNCTIONS[name])
         found = numpy_function(f"{prefix}.{name}" if prefix != "np" else name)

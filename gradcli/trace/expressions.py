@@ -25,6 +25,7 @@ from gradcli.trace.displays import DISPLAYS
 from gradcli.trace.generators import yields
 from gradcli.trace.indexing import goes_back, subscript, turned_round
 from gradcli.trace.inputs import assigned_names
+from gradcli.trace.joined import Joiner
 from gradcli.trace.libraries import has_arrays, is_number_of, library_of, owned
 from gradcli.trace.mistakes import of_member, suggestion, uncallable
 from gradcli.trace.prelude import defined
@@ -146,6 +147,8 @@ def _subscript(tracer: Tracer, e: tree.Subscript) -> Code:
             if not found.shape and is_number_of(tracer, value, key):
                 found = Tensor(graph, found.id)  # no view, as one of PyTorch's is
             return found
+        if isinstance(value, Joiner):
+            return value.item(tracer, key)
         if isinstance(value, Skipped):
             return skipped.item(value, key)
         if isinstance(value, classes.Instance):

@@ -71,6 +71,7 @@ from gradcli.trace.targets import binding, deletion
 from gradcli.trace.text import formatted_value, text
 from gradcli.trace.values import (
     NO_VALUE,
+    Differentiated,
     Exit,
     Function,
     Jump,
@@ -151,6 +152,7 @@ class Tracer:
         self.output: list[str] = []  # what print() has written
         self.written = 0  # characters
         self.grad_owners: dict[int, int] = {}
+        self.differentiated: Differentiated | None = None  # what `grad(f)` was of last
         self.active: list[Any] = []  # bodies of the functions that are being called
         self.names = Names()  # what they mean in the function of which code is being made
         self.handling: list[GradcliError] = []  # errors whose `except` is being run

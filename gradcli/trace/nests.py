@@ -2,33 +2,81 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradcli.errors import ArgumentFault
 from gradcli.graph import Node
+from gradcli.trace.standard.collections import Named
 from gradcli.trace.values import described
+
+if TYPE_CHECKING:
+    from gradcli.trace.interpreter import Tracer
 
 NESTS: tuple[type[Any], ...] = (list, tuple, type({}.values()))
 
 
 def flat(value: Any) -> list[Node]:
     """Return the arrays in nested lists, tuples and dictionaries, in order."""
+    return [x for _, x in paths(value)]
+
+
+def paths(value: Any, path: str = "") -> Iterator[tuple[str, Node]]:
+    """Yield the arrays of a nest, each with the keys that lead to it: `.0.w`."""
     if isinstance(value, Node):
-        return [value]
-    items = value.values() if isinstance(value, dict) else value
-    return [x for part in items for x in flat(part)] if isinstance(items, NESTS) else []
+        yield path, value
+    elif isinstance(value, dict):
+        for k, x in value.items():
+            yield from paths(x, f"{path}.{k}")
+    elif isinstance(value, Named):
+        for k, x in zip(value.fields, value, strict=True):
+            yield from paths(x, f"{path}.{k}")
+    elif isinstance(value, NESTS):
+        for k, x in enumerate(value):
+            yield from paths(x, f"{path}.{k}")
 
 
-def filled(value: Any, nodes: Iterator[Any]) -> Any:
-    """Return the same nest with other arrays."""
+def filled(value: Any, nodes: Iterator[Any], sort: bool = False) -> Any:
+    """Return the same nest with other values; `sort` orders keys, as JAX does in what it gives.
+
+    Raises: ArgumentFault where keys have no order.
+    """
     if isinstance(value, Node):
         return next(nodes)
     if isinstance(value, dict):
-        return {k: filled(x, nodes) for k, x in value.items()}
+        found = {k: filled(x, nodes, sort) for k, x in value.items()}
+        if sort and not isinstance(value, OrderedDict):
+            try:
+                return {k: found[k] for k in sorted(found)}
+            except TypeError:
+                said = "the keys of a dictionary of arrays must be of one kind, to be sorted"
+                raise ArgumentFault(said) from None
+        return OrderedDict(found) if isinstance(value, OrderedDict) else found
+    if isinstance(value, Named):
+        return value.replaced([filled(x, nodes, sort) for x in value])
     if isinstance(value, list | tuple):
-        return type(value)([filled(x, nodes) for x in value])
+        items = [filled(x, nodes, sort) for x in value]
+        return items if isinstance(value, list) else tuple(items)
     return value
+
+
+def of_arrays(tracer: Tracer, value: Any) -> Any:
+    """Return a nest of arrays of a nest whose numbers may be Python's.
+
+    Raises: ArgumentFault for a text or another value in it that is no array.
+    """
+    if value is None or isinstance(value, Node):
+        return value
+    if isinstance(value, dict):
+        items = {k: of_arrays(tracer, x) for k, x in value.items()}
+        return OrderedDict(items) if isinstance(value, OrderedDict) else items
+    if isinstance(value, Named):
+        return value.replaced([of_arrays(tracer, x) for x in value])
+    if isinstance(value, list | tuple):
+        items_ = [of_arrays(tracer, x) for x in value]
+        return items_ if isinstance(value, list) else tuple(items_)
+    return tracer.tensor(value)
 
 
 def matched(name: str, like: Any, found: Any) -> Iterator[Node | None]:

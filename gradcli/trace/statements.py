@@ -259,7 +259,11 @@ def _class(tracer: Tracer, s: tree.Class) -> Code:
         finally:
             tracer.scope = outer
         tracer.graph.span = s.header
-        made: Any = classes.built(tracer, s.name, found, scope)
+        made: Any
+        if len(found) == 1 and hasattr(found[0], "built"):  # typing.NamedTuple
+            made = found[0].built(s.name, tuple(scope.annotated), dict(scope))
+        else:
+            made = classes.built(tracer, s.name, found, scope)
         for decorator_of, span in decorators:
             decorator = decorator_of()
             tracer.graph.span = span

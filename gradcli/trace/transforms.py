@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,15 @@ from gradcli.rule.meta import shown
 from gradcli.rule.signature import Signature
 from gradcli.trace.classes import CALLABLE
 from gradcli.trace.derivatives import Args, Keywords, checked, gradient, one, options
-from gradcli.trace.values import Function, Results, UserFunction, described
+from gradcli.trace.nests import filled, flat, of_arrays, paths
+from gradcli.trace.values import (
+    Differentiated,
+    Function,
+    Results,
+    UserFunction,
+    described,
+    is_numeric_list,
+)
 
 if TYPE_CHECKING:
     from gradcli.trace.interpreter import Tracer
@@ -59,10 +68,10 @@ class _Call:
         has_aux: bool = False,
     ) -> None:
         self.tracer, self.graph = tracer, tracer.graph
-        self.args = list(args)
-        self.fresh: list[int] = []
-        chosen = [self._parameter(i) for i in positions]
-        self.inputs: tuple[Node, ...] = tuple(chosen)
+        self.f, self.args = f, list(args)
+        self.fresh: dict[int, str] = {}
+        self.nests = [self._parameters(i) for i in positions]
+        self.inputs: tuple[Node, ...] = tuple(flat(self.nests))
         self.y: Any = tracer.call(f, tuple(self.args), keywords or {})
         self.aux: tuple[Any, ...] = ()
         if has_aux:
@@ -73,16 +82,29 @@ class _Call:
             self.y, *aux = self.y
             self.aux = tuple(aux)
 
-    def _parameter(self, i: int) -> Node:
+    def _parameters(self, i: int) -> Any:
         if not -len(self.args) <= i < len(self.args):
             raise ArgumentFault(
                 f"argnums {i} is out of range: {len(self.args)} arguments are given"
             )
-        x = self.tracer.tensor(self.args[i])
+        given, named = self.args[i], self._named(i)
+        alone = self.tracer.library is None and is_numeric_list(given)
+        given = self.tracer.tensor(given) if alone else of_arrays(self.tracer, given)
+        own = [self._parameter(x, f"{named}{path}" if named else "") for path, x in paths(given)]
+        self.args[i] = filled(given, iter(own))
+        return self.args[i]
+
+    def _named(self, i: int) -> str:
+        """Return the name that f has for an argument, "" where it has none."""
+        parameters = getattr(self.f, "parameters", ())
+        at = i % len(self.args)
+        given = parameters[at] if at < len(parameters) else None
+        return "" if given is None or given.kind else str(given.name)
+
+    def _parameter(self, x: Node, name: str) -> Node:
         if not x.requires_grad:
             x = self._fresh(x)
-            self.fresh.append(x.id)
-        self.args[i] = x
+            self.fresh[x.id] = name
         return x
 
     def _fresh(self, x: Node) -> Node:
@@ -103,20 +125,40 @@ class _Call:
         """The result, and what the function gives beside it, if anything."""
         return (self.y, *self.aux) if self.aux else self.y
 
+    @property
+    def outputs(self) -> list[Node]:
+        """The arrays of the result, which may be a nest of them."""
+        return flat(self.y) or [self.result]
+
+    def nested(self, found: Iterable[Any], single: bool = False) -> Any:
+        """Return what was found for each array that f was differentiated by, in their nests.
+
+        It is a tuple, of an item for each argument, or what belongs to the `single` one.
+        """
+        rest, sort = iter(found), "jax" in self.tracer.libraries
+        nests = tuple([filled(nest, rest, sort) for nest in self.nests])
+        return nests[0] if single else nests
+
     def done(self, found: Any) -> Any:
         """Return what was found, no longer depending on this call's own parameters."""
-        self.graph.release(self.fresh)
+        graph, y = self.graph, self.y
+        moved = graph.release(self.fresh)
+        if self.fresh and isinstance(y, Node) and y.id in moved and prod(y.shape) == 1:
+            self.tracer.differentiated = Differentiated(y.id, self.fresh, moved)
         return found
 
 
 # ---- gradients -----------------------------------------------------------------------------
 
 
-def _slopes(y: Node, inputs: tuple[Node, ...], v: Any = None) -> tuple[Node | None, ...]:
+def _slopes(y: Any, inputs: tuple[Node, ...], v: Any = None) -> tuple[Node | None, ...]:
     """Return gradients, which are 0 by all that the result does not depend on."""
-    if not y.requires_grad:
+    vectors = one(v) if v is not None else (None,) * len(one(y))
+    pairs = [(x, c) for x, c in zip(one(y), vectors, strict=True) if x.requires_grad]
+    if not pairs:
         return tuple(zeros_like(x) for x in inputs)
-    return gradient(y, inputs, v, materialize=True)
+    outputs, cotangents = zip(*pairs, strict=True)
+    return gradient(outputs, inputs, None if v is None else cotangents, materialize=True)
 
 
 def _transform(name: str, pack: Any, *, ones: bool = False, aux: bool = False) -> Any:
@@ -136,7 +178,7 @@ def _transform(name: str, pack: Any, *, ones: bool = False, aux: bool = False) -
             y = call.result
             start = y.constant(np.ones(y.shape, y.dtype)) if ones else None
             found = _slopes(y, call.inputs, start)
-            g = found if isinstance(argnums, tuple | list) else found[0]
+            g = call.nested(found, single=not isinstance(argnums, tuple | list))
             return call.done(pack(call, g))
 
         return Function(name, run)
@@ -197,8 +239,12 @@ def _matrix(order: int) -> Any:
 
         def at(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
             call = _Call(tracer, f, args, positions, keywords, has_aux)
-            x = call.inputs if isinstance(argnums, tuple | list) else call.inputs[0]
-            found = _matrices(tracer, call.result, x, order)
+            single = not isinstance(argnums, tuple | list)
+            parts = [_matrices(tracer, y, call.inputs, order) for y in call.outputs]
+            if order == 2:
+                parts = [[call.nested(row, single) for row in rows] for rows in parts]
+            nests = [call.nested(part, single) for part in parts]
+            found = filled(call.y, iter(nests), "jax" in tracer.libraries)
             return call.done((found, *call.aux) if call.aux else found)
 
         return Function(name, at)
@@ -271,7 +317,7 @@ def _pullback(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
     def run(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
         v = _bound("vjp(v: any)", args, keywords)["v"]
         call = called(tracer)
-        return call.done(_slopes(call.result, call.inputs, v))
+        return call.done(call.nested(_slopes(call.outputs, call.inputs, _alike(call, call.y, v))))
 
     call = called(tracer)
     return call.done((call.y, Function("vjp", run), *call.aux))
@@ -294,11 +340,37 @@ def _pushforward(tracer: Tracer, args: Args, keywords: Keywords) -> Any:
         if not isinstance(x, tuple | list):
             raise ArgumentFault(f"jvp() takes a tuple of {what}, not {described(x)}")
     call = _Call(tracer, _function(f, "jvp"), tuple(primals), range(len(primals)), None, has_aux)
-    pushed = _pushed(tracer, call.result, call.inputs, tuple(tangents))
-    return call.done((call.y, pushed, *call.aux))
+    directions = _alike(call, call.nests, tuple(tangents))
+    pushed = _all_pushed(tracer, call.outputs, call.inputs, directions)
+    return call.done((call.y, filled(call.y, iter(pushed)), *call.aux))
+
+
+def _alike(call: _Call, nest: Any, vectors: Any) -> tuple[Any, ...]:
+    """Return the vectors for the arrays of a nest, in their order.
+
+    Raises: ArgumentFault where they are in another structure.
+    """
+    if isinstance(nest, Node):
+        return (call.tracer.tensor(vectors),)
+    if nest is None and vectors is None:
+        return ()
+    if isinstance(nest, dict):
+        if isinstance(vectors, dict) and vectors.keys() == nest.keys():
+            return tuple([v for k in nest for v in _alike(call, nest[k], vectors[k])])
+    elif isinstance(vectors, list | tuple) and len(vectors) == len(nest):
+        pairs = zip(nest, vectors, strict=True)
+        return tuple([v for x, given in pairs for v in _alike(call, x, given)])
+    raise ArgumentFault(
+        f"{described(vectors)} has not the structure of what it belongs to",
+        hint="a vector for each array, in the same lists, tuples and dictionaries",
+    )
 
 
 def _pushed(tracer: Tracer, y: Node, inputs: tuple[Any, ...], v: Any) -> Any:
+    return _all_pushed(tracer, [y], inputs, v)[0]
+
+
+def _all_pushed(tracer: Tracer, outputs: list[Node], inputs: tuple[Any, ...], v: Any) -> list[Any]:
     graph = tracer.graph
     if not inputs:
         raise ArgumentFault("jvp() needs inputs", hint="write jvp(y, x, v)")
@@ -317,8 +389,8 @@ def _pushed(tracer: Tracer, y: Node, inputs: tuple[Any, ...], v: Any) -> Any:
                     f"v has invalid size: should be {shown(x.shape)} but got "
                     f"{shown(direction.shape)}."
                 )
-        found = autodiff.tangent(graph, [y.id], tangents)[0]
-        return zeros_like(y) if found is None else found
+        found = autodiff.tangent(graph, [y.id for y in outputs], tangents)
+        return [zeros_like(y) if g is None else g for y, g in zip(outputs, found, strict=True)]
 
 
 def _second(tracer: Tracer, call: _Call, v: Any) -> tuple[Node | None, ...]:

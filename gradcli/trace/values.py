@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -166,6 +166,17 @@ class UserFunction:
 
     def __repr__(self) -> str:
         return f"<function {self.name if self.is_def else '<lambda>'}>"
+
+
+class Differentiated(NamedTuple):
+    """What a call of `grad(f)` was of: a row, and the names of the rows that it was by.
+
+    `moving` are those that required a gradient while f was called.
+    """
+
+    root: int
+    names: dict[int, str]
+    moving: list[int]
 
 
 class Scope(dict[str, Any]):

@@ -7,7 +7,7 @@ once more with a leading axis, for all slices together. Otherwise f is called on
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from gradcli.autodiff.batched import Batch, Batched, PerSlice
@@ -19,6 +19,8 @@ from gradcli.ops.shape.indexing import select
 from gradcli.ops.shape.shapes import clone, contiguous_copy, expand, permute, stack
 from gradcli.rule.meta import dim_index, own_dim
 from gradcli.rule.rule import number
+from gradcli.trace.nests import filled, flat, of_arrays, paths
+from gradcli.trace.standard.collections import Named
 from gradcli.trace.values import Function, Results, UserFunction, described
 
 if TYPE_CHECKING:
@@ -38,21 +40,23 @@ def mapped(
     axes = tuple(axes) if isinstance(axes, tuple | list) else (axes,) * len(args)
     if len(axes) != len(args):
         raise ArgumentFault(f"vmap: {len(axes)} in_axes for {len(args)} arguments")
-    for d in (*axes, *(out if isinstance(out, tuple | list) else (out,))):
-        if type(d) is not int and d is not None:
-            raise ArgumentFault(f"vmap: an axis is an integer or None, not {described(d)}")
-    nodes = [x if d is None else tracer.tensor(x) for x, d in zip(args, axes, strict=True)]
-    places = [
-        None if d is None else own_dim(d, len(x.shape)) for x, d in zip(nodes, axes, strict=True)
-    ]
-    sizes = {x.shape[d] for x, d in zip(nodes, places, strict=True) if d is not None}
+    for d in out if isinstance(out, tuple | list) else (out,):
+        _check_axis(d)
+    nests = [x if d is None else of_arrays(tracer, x) for x, d in zip(args, axes, strict=True)]
+    places = [_places(x, d) for x, d in zip(nests, axes, strict=True)]
+    sizes = {
+        x.shape[d]
+        for nest, dims in zip(nests, places, strict=True)
+        for x, d in zip(flat(nest) if dims else [], dims, strict=True)
+        if d is not None
+    }
     if len(sizes) != 1 or sizes == {0}:
         raise ArgumentFault(
             f"vmap: arguments have sizes {sorted(sizes)} to map over",
             hint="one size, and at least one element",
         )
     (count,) = sizes
-    calls = _Calls(tracer, f, nodes, places, keywords)
+    calls = _Calls(tracer, f, nests, places, keywords)
     before = _state(tracer, f, args) if count >= FEWEST else None
     first = calls.at(0)
     if before is not None and before == _state(tracer, f, args):
@@ -63,14 +67,42 @@ def mapped(
     return _stacked(tracer, [first, *map(calls.at, range(1, count))], out)
 
 
+def _check_axis(d: Any) -> None:
+    if type(d) is not int and d is not None:
+        raise ArgumentFault(f"vmap: an axis is an integer or None, not {described(d)}")
+
+
+def _places(nest: Any, axes: Any) -> list[int | None]:
+    """Return the axis of each array of an argument, whose `axes` are one, or a nest of them.
+
+    Of an argument that is no nest of arrays, and passed as it is, there are none.
+    """
+    if axes is None and not isinstance(nest, Node):
+        return [None] * len(flat(nest))
+    if isinstance(nest, Node):
+        _check_axis(axes)
+        return [None if axes is None else own_dim(axes, len(nest.shape))]
+    if isinstance(nest, dict):
+        if isinstance(axes, dict) and axes.keys() != nest.keys():
+            raise ArgumentFault("vmap: in_axes have other keys than the argument")
+        pairs = [(x, axes[k] if isinstance(axes, dict) else axes) for k, x in nest.items()]
+    elif isinstance(axes, tuple | list):
+        if len(axes) != len(nest):
+            raise ArgumentFault(f"vmap: {len(axes)} in_axes for {len(nest)} items of an argument")
+        pairs = list(zip(nest, axes, strict=True))
+    else:
+        pairs = [(x, axes) for x in nest or ()]
+    return [d for x, axis in pairs for d in _places(x, axis)]
+
+
 class _Calls:
     """Calls of a function on slices; `slices` are the rows of the last call's, by argument."""
 
     def __init__(
-        self, tracer: Tracer, f: Any, nodes: list[Any], places: list[Any], keywords: dict[str, Any]
+        self, tracer: Tracer, f: Any, nests: list[Any], places: list[Any], keywords: dict[str, Any]
     ) -> None:
         self.tracer, self.f, self.keywords = tracer, f, keywords
-        self.nodes, self.places = nodes, places
+        self.nests, self.places = nests, places
         self.first = len(tracer.graph)
         self.steps = len(tracer.graph.autograd.steps)
         self.slices: dict[int, tuple[Node, int]] = {}
@@ -78,20 +110,40 @@ class _Calls:
     def at(self, k: int) -> Any:
         """Return f of the k-th slices."""
         args, self.slices = [], {}
-        for x, d in zip(self.nodes, self.places, strict=True):
-            args.append(x if d is None else select(x, dim=d, index=k))
-            if d is not None:
-                self.slices[args[-1].id] = x, d
+        for nest, dims in zip(self.nests, self.places, strict=True):
+            if all(d is None for d in dims):
+                args.append(nest)
+                continue
+            rows = []
+            for x, d in zip(flat(nest), dims, strict=True):
+                rows.append(x if d is None else select(x, dim=d, index=k))
+                if d is not None:
+                    self.slices[rows[-1].id] = x, d
+            args.append(filled(nest, iter(rows)))
         return self.tracer.call(self.f, tuple(args), self.keywords)
 
 
 def _stacked(tracer: Tracer, results: list[Any], axes: Any) -> Any:
     first = results[0]
+    if first is None or isinstance(first, dict | list | Named):
+        return _each(tracer, results, axes, lambda column: _stacked(tracer, column, axes))
     if isinstance(first, tuple | list | Results):
         several = axes if isinstance(axes, tuple | list) else (axes,) * len(first)
         columns = zip(zip(*results, strict=True), several, strict=True)
         return tuple(_stacked(tracer, list(column), axis) for column, axis in columns)
     return stack(*(tracer.tensor(x) for x in results), dim=axes)
+
+
+def _each(tracer: Tracer, results: list[Any], axis: Any, made: Callable[[list[Any]], Any]) -> Any:
+    """Return a nest of what is made of the arrays at each place of several such nests."""
+    if isinstance(axis, dict | list | tuple):
+        raise ArgumentFault("vmap: out_axes of a dictionary or list is one integer")
+    nests = [of_arrays(tracer, x) for x in results]
+    if len({tuple(path for path, _ in paths(nest)) for nest in nests}) > 1:
+        raise ArgumentFault("vmap: the function gives other structures for other slices")
+    columns = zip(*map(flat, nests), strict=True)
+    rest = (made(list(column)) for column in columns)
+    return filled(nests[0], rest, "jax" in tracer.libraries)
 
 
 class _Together:
@@ -172,6 +224,8 @@ class _Together:
 
     def result(self, first: Any, axes: Any) -> Any:
         """Return what f gives for all slices, from what it gave for the first."""
+        if first is None or isinstance(first, dict | list | Named):
+            return _each(self.tracer, [first], axes, lambda column: self.result(column[0], axes))
         if isinstance(first, tuple | list | Results):
             several = axes if isinstance(axes, tuple | list) else (axes,) * len(first)
             return tuple(self.result(x, axis) for x, axis in zip(first, several, strict=True))

@@ -16,16 +16,7 @@ PROGRAMS = {str(p.relative_to(HERE).with_suffix("")): p for p in sorted(HERE.rgl
 # struck off.
 REFUSED = {
     "plain/simulated_market": "cannot import `NormalDist`",
-    "with_autograd/neural_network": "a list with tensors in it does not stand for a tensor",
-    "with_jax/adam_in_jax": "cannot import `NamedTuple`",
-    "with_jax/black_scholes_greeks": "cannot import `jax.scipy.stats`",
-    "with_jax/linear_regression_jit": "not of a table of tensors",
-    "with_jax/mlp_pytrees": "not of a table of tensors",
-    "with_jax/random_keys": "cannot import `random` from `jax`",
-    "with_jax/scan_rnn": "not of a table of tensors",
-    "with_torch/func_per_sample": "not of a table of tensors",
     "with_torch/saliency_map": "no attribute or method `register_hook`",
-    "with_torch/spiral": "`numpy` has no `c_` here",
 }
 
 

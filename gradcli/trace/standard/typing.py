@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from gradcli.errors import ArgumentFault
 from gradcli.rule.signature import Signature
 from gradcli.trace.calls import Args, Keywords
 from gradcli.trace.kinds import PYTHON, abstract, made_from
 from gradcli.trace.sentences import fault
 from gradcli.trace.standard.collections import MODULES as COLLECTIONS
+from gradcli.trace.standard.collections import named_tuple
 from gradcli.trace.types import Form, Type
 from gradcli.trace.values import Function
 
@@ -33,6 +35,31 @@ ABSTRACT = (
 
 def _generic(name: str, kind: Type) -> Type:
     return Type(name, kind.run, kind.classes, bases=(kind,), module="typing", test=kind.test)
+
+
+class NamedTuples:
+    """`NamedTuple` as the base of a class: its annotated names become the items of tuples."""
+
+    def __repr__(self) -> str:
+        return "<function NamedTuple>"
+
+    def built(self, name: str, annotated: tuple[str, ...], bound: dict[str, Any]) -> Type:
+        """Return the type of the tuples that a class's body describes.
+
+        Raises: ArgumentFault for methods, which such tuples have none of here.
+        """
+        others = [word for word in bound if word not in annotated and not word.startswith("__")]
+        if others:
+            raise ArgumentFault(
+                f"a NamedTuple has no methods here, and `{name}` has `{others[0]}`",
+                hint="write a function of the tuple, or a @dataclass",
+            )
+        given = [word for word in annotated if word in bound]
+        if given != list(annotated[len(annotated) - len(given) :]):
+            late = next(w for w in reversed(annotated) if w not in bound)
+            said = f"non-default namedtuple field {late} cannot follow default field"
+            raise fault(TypeError(f"{said} {given[0]}"))
+        return named_tuple(name, annotated, tuple(bound[word] for word in given))
 
 
 class Variable:
@@ -75,6 +102,7 @@ MODULES: dict[str, dict[str, Any]] = {
            for name, of in OF_COLLECTIONS.items()},
         **{name: abstract(name, "typing") for name in ABSTRACT},
         "AbstractSet": _generic("AbstractSet", abstract("Set", "typing")),
+        "NamedTuple": NamedTuples(),
         "Text": PYTHON["str"],
         "TypeVar": made_from("TypeVar", _variable, Variable, module="typing"),
         "ParamSpec": Function("ParamSpec", _variable),
