@@ -65,7 +65,7 @@ def test_every_difference_is_one_of_a_case() -> None:
     [
         # those that are no functions of arrays alone: the tutorials have them
         (np, "np", CASES, {"load", "ndarray", "printoptions", "array2string", "ndindex",
-                           "vectorize"}),
+                           "vectorize", "c_", "r_"}),
         (np.linalg, "np.linalg", LINALG, {"LinAlgError"}),
         (np.fft, "np.fft", FFT, set()),
         (np.random, "np.random", [], {*LEGACY, "RandomState", "default_rng"}),
