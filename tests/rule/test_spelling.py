@@ -22,7 +22,6 @@ FAR = ["distributions", "foo", "ln", "x2", "one", "fit", "w", "accelerator", "pr
 # an attribute of a module, or a name that is called; what its hint says
 HINTS = {
     "torch.ln(x)": "`log` is the natural logarithm",
-    "torch.distributions.Normal(0, 1)": "write the density",
     "torch.reduce_sum(x)": "write `sum`",
     "F.mse(x, x)": "write `mse_loss`",
     "nn.Relu()": "did you mean `ReLU`?",
@@ -35,7 +34,7 @@ HINTS = {
     "x.ln()": "`log` is the natural logarithm",
     "x.len()": "write len(x)",
     "tg(x)": "write `tan`",
-    "torch.distribution": None,
+    "torch.distribution": "did you mean `distributions`?",
     "torch.vectorize": None,
     "np.lnn(x)": None,
     "x.fit()": None,

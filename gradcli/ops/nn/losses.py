@@ -26,7 +26,7 @@ from gradcli.ops.pointwise.scalars import clamped_copy, div_number, mul_number, 
 from gradcli.ops.pointwise.special import xlogy
 from gradcli.ops.shape.shapes import expand, mean, ones_like, sum_, unsqueeze
 from gradcli.rule.costs import fold
-from gradcli.rule.dtypes import promote
+from gradcli.rule.dtypes import is_differentiable, promote
 from gradcli.rule.meta import Meta, Shape, broadcast, shown
 from gradcli.rule.rows import composite, primitive, pullback
 from gradcli.rule.rule import (
@@ -337,7 +337,8 @@ def _poisson(a: Any, b: Any, log_input: bool, full: bool, eps: float, reduction:
     check_reduction(reduction)
     losses = exp(a) - b * a if log_input else a - b * log(plus(a, eps))
     if full:
-        turn = log(mul_number(b, other=2 * pi))
+        whole = not is_differentiable(b.dtype)  # integers become floats
+        turn = log(b * (2 * pi) if whole else mul_number(b, other=2 * pi))
         stirling = b * log(b) - b + mul_number(turn, other=0.5)
         losses = losses + masked_fill_number(stirling, le(b, 1), value=0)
     return reduced(losses, reduction)
