@@ -195,7 +195,8 @@ OWN = {
     "result = grad(lambda x: x.sum(), argnums='a')(v)": "argnums must be integers, not a string",
     "result = grad(lambda x: x.sum(), argnums=3)(v)":
         "argnums 3 is out of range: 1 arguments are given",
-    "result = hessian(lambda x: x.sum())(v, v)": "<lambda>() takes 1 positional argument but 2 were given",
+    "result = hessian(lambda x: x.sum())(v, v)":
+        "<lambda>() takes 1 positional argument but 2 were given",
     "result = F.dropout2d(v)": "Feature dropout requires at least 2 dimensions in the input",
     "a = v.clone(); a[0] = [1.0]": "can't assign a list to a tensor",
     "a = v.clone(); a[0] = 'a'": "can't assign a string to a tensor",

@@ -83,7 +83,7 @@ def test_every_difference_is_one_of_a_case() -> None:
                 "c_",
                 "r_",
             },
-        ),  # fmt: skip
+        ),
         (np.linalg, "np.linalg", LINALG, {"LinAlgError"}),
         (np.fft, "np.fft", FFT, set()),
         (np.random, "np.random", [], {*LEGACY, "RandomState", "default_rng"}),
