@@ -103,10 +103,11 @@ MANNERS = (
         "a bare name is Python's function, and says what that takes",
         re.compile(
             r"^\w+\(\) takes a (tensor or a sequence|number or a tensor), not |^'\w+' object is "
-            r"not iterable$|^unsupported operand type\(s\) for \+: "
+            r"not iterable$|^unsupported operand type\(s\) for \+: |^bad operand type for abs"
+            r"|^a Tensor with \d+ elements cannot be converted to Scalar"
         ),
         re.compile("must be (a )?Tensor|invalid combination|missing"),
-        re.compile(r"^(abs|all|any|max|min|round|sum)\("),
+        re.compile(r"^(abs|all|any|complex|max|min|round|sum)\("),
     ),
 )
 

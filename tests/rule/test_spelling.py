@@ -29,7 +29,6 @@ HINTS = {
     "torch.optim.SDG([x])": "did you mean `SGD`?",
     "jax.vmapp(x)": "did you mean `vmap`?",
     "jax.lax.scann(x)": "did you mean `scan`?",
-    "jax.random.normal(x)": "JAX's random numbers are not made here",
     "np.loadtxt('a')": "load(",
     "x.ln()": "`log` is the natural logarithm",
     "x.len()": "write len(x)",
