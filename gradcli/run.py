@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gradcli.errors import InputFault, cropped, visible
 from gradcli.graph import Node
 from gradcli.inspection import Array, Claim, Inspection, NodeFacts, Notice
-from gradcli.session import Request, Session
+from gradcli.session import Request, Session, as_written
 
 if TYPE_CHECKING:
     from gradcli.compare import Differences
@@ -157,7 +157,7 @@ class Run:
         """Return what is wrong with the run's gradients, and what to write instead."""
         from gradcli.diagnose import Subject, diagnosed
 
-        return diagnosed(Subject(self._session, Request(self._of)))
+        return diagnosed(Subject(as_written(self._session), Request(self._of)))
 
     def diff(
         self, other: Run, *, rtol: float | None = None, atol: float | None = None

@@ -11,6 +11,7 @@ from gradcli.errors import AutogradFault, InputFault, Source
 from gradcli.graph import Graph, Node
 from gradcli.inspection import Array
 from gradcli.roots import Root, chosen
+from gradcli.roots.choice import TRANSFORMED
 from gradcli.roots.sums import name_of
 from gradcli.rule.dtypes import DType
 from gradcli.rule.meta import Shape
@@ -25,11 +26,16 @@ _NAMED = 5  # results that an error names
 
 @dataclass(frozen=True)
 class Request:
-    """What to differentiate: the root by name, its cotangent, and whether to run backward."""
+    """What to differentiate: the root by name, its cotangent, and whether to run backward.
+
+    `of_calls` says whether what `grad(f)` was last called for is differentiated where a file has
+    nothing else.
+    """
 
     of: str | None = None
     grad_output: Array | None = None
     backward: bool = True
+    of_calls: bool = True
 
 
 class Start(NamedTuple):
@@ -95,7 +101,7 @@ def finished(tracer: Tracer, request: Request) -> Session:
     _check_names(tracer)
     if request.of is None:
         shape = None if request.grad_output is None else request.grad_output.shape
-        choice = chosen(tracer, shape)
+        choice = chosen(tracer, shape, of_calls=request.of_calls)
         if shape is not None:
             _check_cotangent(tracer, shape, choice.id)
     else:
@@ -125,6 +131,16 @@ def finished(tracer: Tracer, request: Request) -> Session:
             return Session(tracer.source, tracer, choice, False)
         ran, passes = True, (Start(root, cotangent, len(graph)),)
     return Session(tracer.source, tracer, choice, ran, passes)
+
+
+def as_written(session: Session) -> Session:
+    """Return a run in which nothing is differentiated once more of what `grad(f)` was called for.
+
+    Raises: a GradcliError that knows its place.
+    """
+    if session.choice.why != TRANSFORMED:
+        return session
+    return run(session.source, session.tracer.options, Request(of_calls=False))
 
 
 def _is_taken(graph: Graph, root: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
@@ -319,7 +319,7 @@ def examined(source: Source, options: Options, request: Request) -> Subject:
     try:
         tracer.run()
         ran = True
-        return Subject(finished(tracer, request), request)
+        return Subject(finished(tracer, replace(request, of_calls=False)), request)
     except GradcliError as fault:
         if ran and isinstance(fault, InputFault):
             raise

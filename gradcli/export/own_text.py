@@ -12,7 +12,7 @@ from gradcli.export.checked import whole
 from gradcli.export.script import LIBRARIES, Arrays, Row, Script, Target, table
 from gradcli.export.torch_text import OF_TENSORS, Translation, UntranslatedError
 from gradcli.graph import Node
-from gradcli.session import Session
+from gradcli.session import Session, as_written
 from gradcli.syntax import tree
 from gradcli.trace.python import PYTHON
 
@@ -56,6 +56,7 @@ def own_text(session: Session, target: Target) -> Script | None:
 
     Only where gradcli has differentiated nothing by itself: its gradients are not in the text.
     """
+    session = as_written(session)
     libraries = session.tracer.libraries
     if not libraries or libraries - ALLOWED[target] or (target not in libraries) or (
         session.root is not None or session.tracer.options.bindings or session.tracer.passes.made

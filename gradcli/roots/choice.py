@@ -47,8 +47,11 @@ class Root(NamedTuple):
     elsewhere: str = ""
 
 
-def chosen(tracer: Tracer, shape: Shape | None) -> Root:
-    """Return what to differentiate; with a cotangent of some shape, the last tensor of it."""
+def chosen(tracer: Tracer, shape: Shape | None, *, of_calls: bool = True) -> Root:
+    """Return what to differentiate; with a cotangent of some shape, the last tensor of it.
+
+    `of_calls` lets it be what a function that `grad(f)` gave was last called for.
+    """
     graph, calls = tracer.graph, tracer.passes.made
     if shape is not None and not calls:
         return Root(_last_of(tracer, shape))
@@ -62,7 +65,7 @@ def chosen(tracer: Tracer, shape: Shape | None) -> Root:
         return Root(root, CLAIMED if several else "", elsewhere=elsewhere)
     if calls:
         return _of_calls(tracer, several)
-    if not scalars and tracer.differentiated is not None and not tracer.claims:
+    if of_calls and not scalars and tracer.differentiated is not None and not tracer.claims:
         return Root(_revived(tracer.graph, tracer.differentiated), TRANSFORMED)
     if len(scalars) < 2:
         return Root(scalars[0] if scalars else None)

@@ -37,7 +37,7 @@ def set_options(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any])
     if any(not 0 <= v < 1000 for k, v in given.items() if k in ("precision", "edgeitems")):
         raise ArgumentFault("precision and edgeitems are numbers from 0 to 999")
     try:
-        with np.printoptions(**{**OPTIONS, **given}):
+        with np.printoptions(**OPTIONS | given):
             tracer.array_options = {**tracer.array_options, **given}
     except (ValueError, TypeError) as error:
         raise ArgumentFault(str(error)) from None
@@ -78,7 +78,7 @@ def _array2string(tracer: Tracer, args: tuple[Any, ...], keywords: dict[str, Any
     """Return an array as `np.array2string` writes it."""
     given = _STRING.bind(args, keywords)
     value = np.asarray(given.pop("a").value)
-    with np.printoptions(**tracer.array_options):
+    with np.printoptions(**OPTIONS | tracer.array_options):
         return np.array2string(value, **{k: v for k, v in given.items() if v is not None})
 
 
@@ -92,7 +92,7 @@ FUNCTIONS = {
 def array_text(tracer: Tracer, x: Node, library: Library, *, quoted: bool) -> str:
     """Return an array of NumPy or JAX as `str` gives it; as `repr` does where `quoted`."""
     value = _shown(tracer, x, library)
-    with np.printoptions(**tracer.array_options):
+    with np.printoptions(**OPTIONS | tracer.array_options):
         if not quoted:
             return str(value)
         if library is JAX:
@@ -106,7 +106,7 @@ def array_format(tracer: Tracer, x: Node, library: Library, form: str) -> str:
     Raises: TypeError and ValueError, as Python does, where it has no such format.
     """
     value = _shown(tracer, x, library)
-    with np.printoptions(**tracer.array_options):
+    with np.printoptions(**OPTIONS | tracer.array_options):
         return format(value[()] if not value.ndim else value, form)
 
 
