@@ -561,15 +561,13 @@ COMPARED = {"<": ("__lt__", "__gt__"), "<=": ("__le__", "__ge__"), ">": ("__gt__
 
 def binary(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
     """Apply an operator by the methods that either side has for it, else `NotImplemented`."""
-    name = REFLECTED[operator]
-    tries = [(left, f"__{name}__", right), (right, f"__r{name}__", left)]
-    if (
-        isinstance(left, Instance)
-        and isinstance(right, Instance)
-        and right.cls is not left.cls
-        and right.cls.is_a(left.cls)
-    ):
-        tries.reverse()
+    own, other_own = f"__{REFLECTED[operator]}__", f"__r{REFLECTED[operator]}__"
+    tries = [(left, own, right), (right, other_own, left)]
+    if isinstance(left, Instance) and isinstance(right, Instance):
+        if right.cls is left.cls:
+            tries.pop()
+        elif right.cls.is_a(left.cls) and right.cls.find(other_own) is not left.cls.find(other_own):
+            tries.reverse()
     for owner, method, other in tries:
         found = special(tracer, owner, method)
         if found is not None and (result := found(other)) is not NotImplemented:
@@ -586,7 +584,15 @@ def augmented(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
 def compare(tracer: Tracer, operator: str, left: Any, right: Any) -> Any:
     """Apply a comparison by the methods that either side has for it, else `NotImplemented`."""
     own, other = COMPARED[operator]
-    for owner, method, against in ((left, own, right), (right, other, left)):
+    tries = [(left, own, right), (right, other, left)]
+    if (
+        isinstance(left, Instance)
+        and isinstance(right, Instance)
+        and right.cls is not left.cls
+        and right.cls.is_a(left.cls)
+    ):
+        tries.reverse()
+    for owner, method, against in tries:
         found = special(tracer, owner, method)
         if found is not None and (result := found(against)) is not NotImplemented:
             return result
@@ -752,12 +758,17 @@ def built(tracer: Tracer, name: str, bases: tuple[Any, ...], scope: ClassScope) 
 
 
 def _check_methods(scope: ClassScope) -> None:
-    """Refuse what changes the meaning of attributes in ways that are not here.
+    """Refuse methods, and attributes, that would not do here what they do in Python.
 
-    Raises: ArgumentFault for a `__getattribute__`, and an object that is a descriptor.
+    Raises: ArgumentFault for `__getattribute__`, `__del__`, and an object that is a descriptor.
     """
-    if "__getattribute__" in scope.keys():  # noqa: SIM118 -- not those of the scopes around it
+    own = scope.keys()  # not those of the scopes around it
+    if "__getattribute__" in own:
         raise ArgumentFault("`__getattribute__` is not here", hint="write `__getattr__`")
+    if "__del__" in own:
+        raise ArgumentFault(
+            "`__del__` is not here: it would never be called", hint="leave it out, or call a method"
+        )
     for name, value in scope.items():
         if isinstance(value, Instance) and any(
             value.cls.find(special) is not MISSING

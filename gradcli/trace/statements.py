@@ -26,6 +26,7 @@ from gradcli.trace.imports import import_names
 from gradcli.trace.in_place import change
 from gradcli.trace.inputs import calls
 from gradcli.trace.patterns import matching
+from gradcli.trace.private import told_apart
 from gradcli.trace.sentences import python_errors
 from gradcli.trace.skipped import magic
 from gradcli.trace.storage import Tensor
@@ -244,7 +245,7 @@ def _def(tracer: Tracer, s: tree.Def) -> Code:
 
 
 def _class(tracer: Tracer, s: tree.Class) -> Code:
-    bases, body = several(tracer, s.bases), tracer.block(s.body)
+    bases, body = several(tracer, s.bases), tracer.block(told_apart(s.body, s.name))
     bind = binding(tracer, tree.Name(s.name, s.header))
     decorators = [(tracer.code(e), e.span) for e in reversed(s.decorators)]
     if s.keywords:

@@ -10,6 +10,7 @@ from gradcli.errors import GradcliError
 DESCRIPTOR = "class D:\n    def {method}(self, *a): return 5\nclass A:\n    x = D()\n"
 REFUSED = {
     "class A:\n    def __getattribute__(self, name): return 5": "`__getattribute__` is not here",
+    "class A:\n    def __del__(self): print('gone')": "`__del__` is not here",
     DESCRIPTOR.format(method="__get__"): "`x` is a descriptor",
     DESCRIPTOR.format(method="__set__"): "`x` is a descriptor",
     DESCRIPTOR.format(method="__set_name__"): "`x` is a descriptor",

@@ -1,7 +1,7 @@
-"""Statements do what Python does: each snippet is run by both.
+"""Statements and classes do what Python does: each snippet is run by both.
 
 What Python itself prints, or the error that it raises, is the expectation. The snippets stand in
-`statements.txt` and `statements_refused.txt`, one a line; `| ` goes on with the one above.
+`statements.txt`, `classes.txt` and the like, one a line; `| ` goes on with the one above.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import pytest
 from gradcli import GradcliError, loads
 from tests.trace.test_containers import outcome_in_python, snippets
 
-PRINTED, REFUSED = snippets("statements.txt"), snippets("statements_refused.txt")
+PRINTED = snippets("statements.txt") + snippets("classes.txt")
+REFUSED = snippets("statements_refused.txt") + snippets("classes_refused.txt")
 # what differs by Python's version, or between a name and a place in a function
 VARYING = (
     (r"\w+\.<locals>\.", ""), (r"<class '__main__\.", "<class '"), (r", got \d+\)$", ")"),
@@ -58,4 +59,4 @@ def test_what_python_refuses_is_refused_in_its_words(text: str) -> None:
 
 
 def test_every_snippet_is_there_once() -> None:
-    assert len(set(PRINTED + REFUSED)) == len(PRINTED + REFUSED) >= 290
+    assert len(set(PRINTED + REFUSED)) == len(PRINTED + REFUSED) >= 420
